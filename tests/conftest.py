@@ -1,0 +1,84 @@
+"""What all tests share: the display that window tests need, and the development data."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+WINDOW_TESTS = ROOT / "tests" / "_widgets"
+
+try:
+    import qtpy.QtWidgets
+except Exception as error:  # missing binding, or missing libEGL and the like
+    QT_TROUBLE = f"Qt cannot be imported: {error}"
+    pytest_plugins: list[str] = []
+else:
+    QT_TROUBLE = ""
+    pytest_plugins = ["pytestqt.plugin"]
+
+# A platform plugin that cannot load ends the process, so the first window is tried in another one.
+PROBE = """
+from qtpy.QtGui import QOffscreenSurface, QOpenGLContext
+from qtpy.QtWidgets import QApplication
+app = QApplication([])
+raise SystemExit(0 if QOpenGLContext().create() else "no OpenGL context")
+"""
+
+
+@cache
+def display_trouble() -> str:
+    """Return why no window can be opened here; empty when one can."""
+    if QT_TROUBLE:
+        return QT_TROUBLE
+    if sys.platform.startswith("linux") and not (
+        os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
+    ):
+        return "no display, and no Xvfb to make one (install the package xvfb)"
+    probe = subprocess.run(
+        [sys.executable, "-c", PROBE], capture_output=True, text=True, timeout=120, check=False
+    )
+    if probe.returncode == 0:
+        return ""
+    last = (probe.stderr.strip().splitlines() or ["no message"])[-1]
+    return f"Qt cannot open a window here: {last}"
+
+
+def refuse_or_skip(reason: str, **kwargs: bool) -> None:
+    """Skip a test that needs a window, or fail it where windows are required."""
+    if os.environ.get("ETCH_REQUIRE_GUI") == "1":
+        pytest.fail(f"ETCH_REQUIRE_GUI=1, but {reason}", pytrace=False)
+    pytest.skip(f"window test: {reason}", **kwargs)
+
+
+class ModuleWithoutDisplay(pytest.Module):
+    """Stands for a module of window tests where no window can be opened: it is not imported."""
+
+    def collect(self):
+        refuse_or_skip(display_trouble(), allow_module_level=True)
+
+
+def pytest_pycollect_makemodule(module_path, parent):
+    if module_path.is_relative_to(WINDOW_TESTS) and display_trouble():
+        return ModuleWithoutDisplay.from_parent(parent, path=module_path)
+    return None
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item):
+    if item.get_closest_marker("gui") and display_trouble():
+        refuse_or_skip(display_trouble())
+
+
+@pytest.fixture(scope="session")
+def dev_data() -> Path:
+    """Return the folder of development data; the test skips where there is none."""
+    folder = Path(os.environ.get("ETCH_DATA") or ROOT.parent / "shared" / "data")
+    if not folder.is_dir():
+        pytest.skip(f"no development data: set ETCH_DATA ({folder} is not a folder)")
+    return folder
