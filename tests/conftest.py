@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import subprocess
 import sys
@@ -14,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[1]
 WINDOW_TESTS = ROOT / "tests" / "_widgets"
 
 try:
-    import qtpy.QtWidgets
+    importlib.import_module("qtpy.QtWidgets")
 except Exception as error:  # missing binding, or missing libEGL and the like
     QT_TROUBLE = f"Qt cannot be imported: {error}"
     pytest_plugins: list[str] = []
