@@ -1,0 +1,223 @@
+"""Reading micrographs from files and folders."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from napari_etch.micrograph.calibration import Calibration
+from napari_etch.micrograph.errors import MicrographError
+from napari_etch.micrograph.image import Micrograph, with_info_bar
+from napari_etch.micrograph.pixels import canonical, luminance
+from napari_etch.micrograph.raster import read_raster
+from napari_etch.micrograph.sidecars import read_sidecar
+from napari_etch.micrograph.tiff import RawImage, read_tiff
+
+IMAGE_SUFFIXES = frozenset({".tif", ".tiff", ".png", ".jpg", ".jpeg", ".bmp"})
+"""Endings (lower case) of the files that a folder's images are picked from."""
+
+_SAME_SIZE = 1e-3
+_MAGIC = {
+    b"II*\x00": "TIFF",
+    b"MM\x00*": "TIFF",
+    b"II+\x00": "TIFF",
+    b"MM\x00+": "TIFF",
+    b"\x89PNG": "PNG",
+    b"\xff\xd8\xff": "JPEG",
+    b"BM": "BMP",
+}
+
+
+def read_micrograph(
+    path: str | os.PathLike[str],
+    *,
+    pixel_size_um: float | None = None,
+    keep_info_bar: bool = False,
+    stack: bool | None = None,
+) -> Micrograph:
+    """Read a micrograph, or a stack of sections, with its pixel size.
+
+    The content decides about the format, not the ending of the name. Samples of a pixel are a colour;
+    pages are sections, also when there are three of them.
+
+    Parameters
+    ----------
+    path : str or path
+        A TIFF, PNG, JPEG or BMP file, or a folder of them (sorted by the numbers in their names).
+    pixel_size_um : float, optional
+        Edge of a pixel in µm; replaces what the file says.
+    keep_info_bar : bool
+        Treat an SEM information bar as specimen. False: it is found and masked.
+    stack : bool, optional
+        True: a folder or several pages become a ``(z, y, x)`` stack, one image a stack of one. None
+        or False: one image is wanted, and several are an error.
+
+    Returns
+    -------
+    Micrograph
+
+    Raises
+    ------
+    MicrographError
+        If it cannot be read or is not what was asked for; the message is one sentence.
+    """
+    source = Path(path)
+    typed = None if pixel_size_um is None else Calibration(pixel_size_um, "typed")
+    if source.is_dir():
+        micrograph, row = _read_folder(source, typed, bool(stack))
+    else:
+        micrograph, row = _read_file(source, typed, bool(stack))
+    if stack and not micrograph.is_stack:
+        grey = luminance(micrograph.data) if micrograph.is_rgb else micrograph.data
+        micrograph = replace(micrograph, data=grey[None])
+    return micrograph if keep_info_bar else with_info_bar(micrograph, row=row)
+
+
+def _read_file(path: Path, typed: Calibration | None, stack: bool) -> tuple[Micrograph, int | None]:
+    """One file; also the first row of its information bar where the metadata tell."""
+    raw = _guarded(path, lambda: _decode(path, stack=stack, calibrate=typed is None))
+    data = canonical(raw.data, path.name, rgb=raw.rgb)
+    height = data.shape[1] if raw.sections > 1 else data.shape[0]
+    calibration, row = typed or raw.calibration, raw.info_bar_row
+    if calibration is None or row is None:
+        sidecar = read_sidecar(path, height)
+        calibration, row = calibration or sidecar.calibration, row or sidecar.info_bar_row
+    return Micrograph(data, path.stem, calibration, path), row
+
+
+def _guarded(path: Path, decode: Callable[[], RawImage]) -> RawImage:
+    """Turn whatever a decoder raises into one sentence."""
+    try:
+        return decode()
+    except MicrographError:
+        raise
+    except FileNotFoundError as error:
+        raise MicrographError(f"{path} does not exist; check the name and the folder.") from error
+    except PermissionError as error:
+        raise MicrographError(f"{path} may not be read; check its permissions.") from error
+    except MemoryError as error:
+        raise MicrographError(
+            f"{path.name} does not fit into memory; cut it into smaller images."
+        ) from error
+    except Exception as error:  # decoders raise anything on damaged files
+        reason = " ".join(str(error).split()).rstrip(".") or type(error).__name__
+        raise MicrographError(
+            f"{path.name} is damaged, truncated or of an unsupported kind ({reason}); open it in the "
+            "program that wrote it and save it again as TIFF or PNG."
+        ) from error
+
+
+def _decode(path: Path, *, stack: bool, calibrate: bool) -> RawImage:
+    with path.open("rb") as file:
+        head = file.read(8)
+    if not head:
+        raise MicrographError(f"{path.name} is empty (0 bytes); copy it again from its source.")
+    kind = next((k for magic, k in _MAGIC.items() if head.startswith(magic)), None)
+    if kind is None:
+        raise MicrographError(
+            f"{path.name} is not a TIFF, PNG, JPEG or BMP image, whatever its name says; convert it "
+            "to one of them."
+        )
+    if kind == "TIFF":
+        return read_tiff(path, stack=stack, calibrate=calibrate)
+    return read_raster(path, calibrate=calibrate)
+
+
+def _read_folder(
+    folder: Path, typed: Calibration | None, stack: bool
+) -> tuple[Micrograph, int | None]:
+    files = image_files(folder)
+    if len(files) > 1 and not stack:
+        raise MicrographError(
+            f"{folder} holds {len(files)} images where one is wanted; use --stack to read them as a "
+            "stack or --slices to treat each by itself."
+        )
+    sections = [_read_file(file, typed, False) for file in files]
+    if len(sections) == 1:
+        return replace(sections[0][0], name=folder.name, path=folder), sections[0][1]
+    images = [m for m, _ in sections]
+    rows = {row for _, row in sections}
+    data = _stacked(images)
+    calibration = typed or _common_calibration(images, folder)
+    return Micrograph(data, folder.name, calibration, folder), rows.pop() if len(
+        rows
+    ) == 1 else None
+
+
+def image_files(folder: Path) -> list[Path]:
+    """Images of a folder, sorted by the numbers in their names.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+
+    Returns
+    -------
+    list of pathlib.Path
+        Files with an ending in `IMAGE_SUFFIXES`; hidden files and subfolders are skipped.
+
+    Raises
+    ------
+    MicrographError
+        If there are none, or the folder may not be read.
+    """
+    try:
+        entries = list(folder.iterdir())
+    except OSError as error:
+        raise MicrographError(f"{folder} may not be read; check its permissions.") from error
+    files = [
+        entry
+        for entry in entries
+        if entry.suffix.lower() in IMAGE_SUFFIXES and entry.is_file() and entry.name[0] != "."
+    ]
+    if not files:
+        raise MicrographError(f"{folder} holds no TIFF, PNG, JPEG or BMP image.")
+    return sorted(files, key=lambda file: natural_key(file.name))
+
+
+def natural_key(name: str) -> tuple[tuple[tuple[int, int, str], ...], str]:
+    """Sort key that puts ``s2`` before ``s10``.
+
+    Parameters
+    ----------
+    name : str
+
+    Returns
+    -------
+    tuple
+    """
+    parts = re.split(r"(\d+)", name.lower())
+    key = tuple((0, int(p), "") if p.isdecimal() else (1, 0, p) for p in parts if p)
+    return key, name
+
+
+def _stacked(images: list[Micrograph]) -> np.ndarray:
+    first = images[0]
+    for image in images[1:]:
+        if (image.height, image.width) != (first.height, first.width):
+            raise MicrographError(
+                f"{image.path.name if image.path else image.name} is {image.height} × {image.width} "
+                f"pixels but {first.path.name if first.path else first.name} is {first.height} × "
+                f"{first.width}; the sections of a stack must be of equal size."
+            )
+    planes = [luminance(m.data) if m.is_rgb else m.data for m in images]
+    stacked = np.stack(planes)
+    return canonical(stacked, first.name, rgb=False)
+
+
+def _common_calibration(images: list[Micrograph], folder: Path) -> Calibration | None:
+    known = [m.calibration for m in images if m.calibration is not None]
+    if not known:
+        return None
+    sizes = [c.pixel_size_um for c in known]
+    if max(sizes) - min(sizes) > _SAME_SIZE * max(sizes):
+        raise MicrographError(
+            f"The images in {folder.name} differ in pixel size ({min(sizes):.5g} to "
+            f"{max(sizes):.5g} µm); sort them into folders or give --pixel-size."
+        )
+    return known[0]

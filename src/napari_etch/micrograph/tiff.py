@@ -1,0 +1,160 @@
+"""Reading TIFF files: which pages are the image, and their pixels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_etch.micrograph.calibration import Calibration
+from napari_etch.micrograph.errors import MicrographError
+from napari_etch.micrograph.pixels import apply_palette
+from napari_etch.micrograph.tags import tiff_calibration, tiff_info_bar_row
+
+if TYPE_CHECKING:
+    from tifffile import TiffFile, TiffPage, TiffPageSeries
+
+_MINISWHITE, _PALETTE, _SEPARATED, _CIELAB = 0, 3, 5, 8
+_SECTION_AXES = "ZTIQ"  # Z, time, and tifffile's "sequence" and "unknown"
+
+
+@dataclass(frozen=True)
+class RawImage:
+    """Pixels as a file holds them, and what the file says about them.
+
+    Attributes
+    ----------
+    data : numpy.ndarray
+        ``(y, x)``, ``(y, x, s)``, ``(z, y, x)`` or ``(z, y, x, s)``.
+    rgb : bool
+        Whether the last axis holds samples.
+    calibration : Calibration or None
+    info_bar_row : int or None
+    """
+
+    data: np.ndarray
+    rgb: bool
+    calibration: Calibration | None = None
+    info_bar_row: int | None = None
+
+    @property
+    def sections(self) -> int:
+        """Number of images; 1 for a plain image."""
+        return int(self.data.shape[0]) if self.data.ndim == 3 + self.rgb else 1
+
+
+def read_tiff(path: Path, *, stack: bool, calibrate: bool) -> RawImage:
+    """Read the image or stack of a TIFF file.
+
+    Thumbnails and the lower levels of a pyramid are skipped: the image is the largest series.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+    stack : bool
+        Whether several pages are wanted.
+    calibrate : bool
+        Whether to look for the pixel size (not when it was typed).
+
+    Returns
+    -------
+    RawImage
+
+    Raises
+    ------
+    MicrographError
+        When several pages are found where one is wanted, for channels, unsupported colour spaces,
+        truncated files and pixels that are not square.
+    """
+    import tifffile
+
+    with tifffile.TiffFile(path) as tif:
+        series = _main_series(tif, path.name)
+        page = series.keyframe
+        _check_complete(series, path)
+        _check_axes(series, path.name, stack)
+        data = series.asarray()
+        data, axes = _sections_first(data, series.axes)
+        data, rgb = _samples(data, "S" in axes, page, path.name)
+        calibration = tiff_calibration(tif, page, path.name) if calibrate else None
+        return RawImage(data, rgb, calibration, tiff_info_bar_row(page))
+
+
+def _main_series(tif: TiffFile, name: str) -> TiffPageSeries:
+    usable = [s for s in tif.series if {"Y", "X"} <= set(s.axes) and s.size > 0]
+    if not usable:
+        raise MicrographError(f"{name} is a TIFF file without an image in it.")
+
+    def area(series: TiffPageSeries) -> int:
+        return int(series.keyframe.imagelength) * int(series.keyframe.imagewidth)
+
+    return max(usable, key=area)  # the first of equals
+
+
+def _check_complete(series: TiffPageSeries, path: Path) -> None:
+    """tifffile fills missing strips with zeros; a truncated image must not pass for a dark one."""
+    end = path.stat().st_size
+    for page in series.pages:
+        if page is None:
+            continue
+        for offset, count in zip(page.dataoffsets, page.databytecounts, strict=False):
+            if offset + count > end:
+                raise MicrographError(
+                    f"{path.name} is truncated: it ends {offset + count - end} bytes before its "
+                    "pixels do; copy it again from its source."
+                )
+
+
+def _check_axes(series: TiffPageSeries, name: str, stack: bool) -> None:
+    sizes = {a: n for a, n in zip(series.axes, series.shape, strict=True) if n > 1}
+    sizes = {a: n for a, n in sizes.items() if a not in "YXS"}
+    others = [a for a in sizes if a not in _SECTION_AXES]
+    if others or len(sizes) > 1:
+        what = ", ".join(f"{n} along {a}" for a, n in sizes.items())
+        raise MicrographError(
+            f"{name} has more than sections in it ({what}); save the one channel or series that is "
+            "wanted as a file of its own."
+        )
+    if sizes and not stack:
+        raise MicrographError(
+            f"{name} has {next(iter(sizes.values()))} pages where one image is wanted; use --stack to "
+            "read them as a stack or --slices to treat each by itself."
+        )
+
+
+def _sections_first(data: np.ndarray, axes: str) -> tuple[np.ndarray, str]:
+    """Drop axes of length one, put samples last."""
+    keep = [i for i, a in enumerate(axes) if a in "YXS" or data.shape[i] > 1]
+    data = data.reshape([data.shape[i] for i in keep])
+    axes = "".join(axes[i] for i in keep)
+    if "S" in axes:
+        data = np.moveaxis(data, axes.index("S"), -1)
+    return data, axes
+
+
+def _samples(
+    data: np.ndarray, has_samples: bool, page: TiffPage, name: str
+) -> tuple[np.ndarray, bool]:
+    """Grey values or colours, whatever the photometric interpretation."""
+    photometric = int(page.photometric)
+    if photometric in (_SEPARATED, _CIELAB):
+        raise MicrographError(
+            f"{name} is stored in {page.photometric.name} colours; save it as grey or RGB."
+        )
+    if has_samples and data.shape[-1] > 4:
+        raise MicrographError(
+            f"{name} has {data.shape[-1]} samples in each pixel; save the one channel that is wanted."
+        )
+    if photometric == _PALETTE and page.colormap is not None and data.dtype.kind == "u":
+        palette = (np.asarray(page.colormap).T >> 8).astype(np.uint8)
+        data = apply_palette(data[..., 0] if has_samples else data, palette)
+        return data, data.shape[-1:] == (3,) and data.ndim >= 3
+    if photometric == _MINISWHITE and data.dtype.kind in "ub":
+        data = ~data if data.dtype.kind == "b" else _inverted(data, page)
+    return data, has_samples
+
+
+def _inverted(data: np.ndarray, page: Any) -> np.ndarray:
+    return np.asarray((1 << int(page.bitspersample)) - 1, dtype=data.dtype) - data
