@@ -36,10 +36,29 @@ def mean_intercept_px(grains: np.ndarray) -> float:
     l = L_T / P (ASTM E112, Heyn's method with intersections), over lines in the two directions of
     the image. For elongated grains this is not the mean over all directions.
     """
-    grains = check_grain_map(grains, "mean_intercept_px")
+    length, crossings = count_crossings(grains)
+    return length / crossings if crossings else math.nan
+
+
+def count_crossings(grains: np.ndarray) -> tuple[int, int]:
+    """Return the length of all rows and columns on the specimen and their boundary crossings.
+
+    Parameters
+    ----------
+    grains : np.ndarray
+        Grain map, integers, (y, x).
+
+    Returns
+    -------
+    length : int
+        Steps from a pixel of a grain to the next, px.
+    crossings : int
+        Such steps that lead from one grain into another.
+    """
+    grains = check_grain_map(grains, "the intercept count")
     length = crossings = 0
     for ahead, behind in ((grains[1:], grains[:-1]), (grains[:, 1:], grains[:, :-1])):
         on_specimen = (ahead > 0) & (behind > 0)
         length += int(np.count_nonzero(on_specimen))
         crossings += int(np.count_nonzero(on_specimen & (ahead != behind)))
-    return length / crossings if crossings else math.nan
+    return length, crossings
