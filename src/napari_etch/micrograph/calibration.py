@@ -195,7 +195,7 @@ def square_calibration(
         height_um = width_um
     if abs(width_um - height_um) > _SQUARE_TOLERANCE * max(width_um, height_um):
         raise MicrographError(
-            f"{name} has pixels that are not square ({width_um:.5g} × {height_um:.5g} µm, {source}); "
-            "resample it to square pixels, or give the pixel size with --pixel-size."
+            f"{name} has pixels that are not square ({width_um:.5g} × {height_um:.5g} µm, "
+            f"{source}); resample it to square pixels, or give the pixel size with --pixel-size."
         )
     return Calibration(width_um, source)

@@ -2,4 +2,4 @@
 
 
 class MicrographError(ValueError):
-    """A micrograph cannot be used; the message is one sentence with the name, the fault and the remedy."""
+    """A micrograph cannot be used; one sentence says which, what is wrong and what to do."""

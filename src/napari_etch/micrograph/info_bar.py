@@ -1,7 +1,8 @@
 """Finding the information bar that an SEM prints under its image.
 
-A bar is made of rows in which one grey level (the paper) fills most of the width exactly, broken only by text and
-rules, and it begins with a sharp straight edge. Specimen is noisy or curved, so it does neither.
+A bar is made of rows in which one grey level (the paper) fills most of the width exactly, broken
+only by text and rules, and it begins with a sharp straight edge. Specimen is noisy or curved, so it
+does neither.
 """
 
 from __future__ import annotations
@@ -84,6 +85,10 @@ def _paper_candidates(levels: np.ndarray, height: int) -> list[float]:
 
 def _bar_start(levels: np.ndarray, paper: float, tolerance: float, height: int) -> int | None:
     """First row, within `levels`, of a bar with this paper."""
+    smallest = max(_MIN_ROWS, int(_MIN_SHARE * height))
+    lowest = levels[-smallest - _margin(height) :]
+    if (np.abs(lowest - paper) <= tolerance).mean(axis=1).max() < _PAPER_IN_TEXT:
+        return None  # at once, for the many images without a bar
     share = (np.abs(levels - paper) <= tolerance).mean(axis=1)
     rule = _rules(levels, share, paper, tolerance)
     barlike = rule | (share >= _PAPER_IN_TEXT)
@@ -93,7 +98,7 @@ def _bar_start(levels: np.ndarray, paper: float, tolerance: float, height: int) 
     breaks = np.flatnonzero(~barlike[:bottom])
     top = int(breaks[-1]) + 1 if breaks.size else 0
     first = max(top, 2, bottom - int(_MAX_SHARE * height))
-    last = bottom - max(_MIN_ROWS, int(_MIN_SHARE * height))
+    last = bottom - smallest
     for row in range(first, last + 1):
         if _is_edge(share, rule, row, bottom) and _has_text(
             levels[row:bottom], rule[row:bottom], paper

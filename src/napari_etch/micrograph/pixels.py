@@ -144,7 +144,7 @@ def apply_palette(indices: np.ndarray, palette: np.ndarray) -> np.ndarray:
 def looks_rgb(shape: tuple[int, ...]) -> bool:
     """Whether an array of this shape is taken for a colour image when nobody says.
 
-    The rule of this package: a last axis of 3 or 4 is colour, a *first* axis of 3 is three sections.
+    The rule of this package: a last axis of 3 or 4 is colour, a *first* axis of 3 is sections.
 
     Parameters
     ----------

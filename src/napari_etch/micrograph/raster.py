@@ -74,7 +74,7 @@ def _pixels(image: Any, name: str) -> np.ndarray:
         raise MicrographError(f"{name} is stored as {image.mode}; save it as grey or RGB.")
     if image.mode == "YCbCr":
         image = image.convert("RGB")
-    return np.asarray(image)
+    return np.array(image)  # a copy: Pillow's own buffer is read-only
 
 
 def _calibration(image: Any, name: str) -> Calibration | None:

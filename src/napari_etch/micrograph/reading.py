@@ -42,8 +42,8 @@ def read_micrograph(
 ) -> Micrograph:
     """Read a micrograph, or a stack of sections, with its pixel size.
 
-    The content decides about the format, not the ending of the name. Samples of a pixel are a colour;
-    pages are sections, also when there are three of them.
+    The content decides about the format, not the ending of the name. Samples of a pixel are a
+    colour; pages are sections, also when there are three of them.
 
     Parameters
     ----------
@@ -82,12 +82,13 @@ def _read_file(path: Path, typed: Calibration | None, stack: bool) -> tuple[Micr
     """One file; also the first row of its information bar where the metadata tell."""
     raw = _guarded(path, lambda: _decode(path, stack=stack, calibrate=typed is None))
     data = canonical(raw.data, path.name, rgb=raw.rgb)
-    height = data.shape[1] if raw.sections > 1 else data.shape[0]
-    calibration, row = typed or raw.calibration, raw.info_bar_row
-    if calibration is None or row is None:
-        sidecar = read_sidecar(path, height)
-        calibration, row = calibration or sidecar.calibration, row or sidecar.info_bar_row
-    return Micrograph(data, path.stem, calibration, path), row
+    micrograph = Micrograph(data, path.stem, typed or raw.calibration, path)
+    row = raw.info_bar_row
+    if micrograph.calibration is None or row is None:
+        sidecar = read_sidecar(path, micrograph.height, micrograph.width)
+        row = sidecar.info_bar_row if row is None else row
+        micrograph = replace(micrograph, calibration=micrograph.calibration or sidecar.calibration)
+    return micrograph, row
 
 
 def _guarded(path: Path, decode: Callable[[], RawImage]) -> RawImage:
@@ -107,8 +108,8 @@ def _guarded(path: Path, decode: Callable[[], RawImage]) -> RawImage:
     except Exception as error:  # decoders raise anything on damaged files
         reason = " ".join(str(error).split()).rstrip(".") or type(error).__name__
         raise MicrographError(
-            f"{path.name} is damaged, truncated or of an unsupported kind ({reason}); open it in the "
-            "program that wrote it and save it again as TIFF or PNG."
+            f"{path.name} is damaged, truncated or of an unsupported kind ({reason}); open it in "
+            "the program that wrote it and save it again as TIFF or PNG."
         ) from error
 
 
@@ -120,8 +121,8 @@ def _decode(path: Path, *, stack: bool, calibrate: bool) -> RawImage:
     kind = next((k for magic, k in _MAGIC.items() if head.startswith(magic)), None)
     if kind is None:
         raise MicrographError(
-            f"{path.name} is not a TIFF, PNG, JPEG or BMP image, whatever its name says; convert it "
-            "to one of them."
+            f"{path.name} is not a TIFF, PNG, JPEG or BMP image, whatever its name says; convert "
+            "it to one of them."
         )
     if kind == "TIFF":
         return read_tiff(path, stack=stack, calibrate=calibrate)
@@ -134,8 +135,8 @@ def _read_folder(
     files = image_files(folder)
     if len(files) > 1 and not stack:
         raise MicrographError(
-            f"{folder} holds {len(files)} images where one is wanted; use --stack to read them as a "
-            "stack or --slices to treat each by itself."
+            f"{folder} holds {len(files)} images where one is wanted; use --stack to read them as "
+            "a stack or --slices to treat each by itself."
         )
     sections = [_read_file(file, typed, False) for file in files]
     if len(sections) == 1:
@@ -201,13 +202,11 @@ def _stacked(images: list[Micrograph]) -> np.ndarray:
     for image in images[1:]:
         if (image.height, image.width) != (first.height, first.width):
             raise MicrographError(
-                f"{image.path.name if image.path else image.name} is {image.height} × {image.width} "
-                f"pixels but {first.path.name if first.path else first.name} is {first.height} × "
-                f"{first.width}; the sections of a stack must be of equal size."
+                f"{image.name} is {image.height} × {image.width} pixels but {first.name} is "
+                f"{first.height} × {first.width}; the sections of a stack must be of equal size."
             )
     planes = [luminance(m.data) if m.is_rgb else m.data for m in images]
-    stacked = np.stack(planes)
-    return canonical(stacked, first.name, rgb=False)
+    return canonical(np.stack(planes), first.name, rgb=False)
 
 
 def _common_calibration(images: list[Micrograph], folder: Path) -> Calibration | None:

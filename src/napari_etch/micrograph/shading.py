@@ -26,10 +26,10 @@ def flatten_illumination(
 ) -> np.ndarray:
     """Remove uneven illumination and bring the contrast to unit scale.
 
-    The background is a robust cubic surface plus a wide Gaussian of what that leaves, both fitted to
-    block medians so that pores, inclusions and grooves do not pull it. The local contrast is a straight
-    line of the background (shading multiplies the signal, detector offset adds to it), and the
-    image is divided by it. The result does not depend on brightness or gain of the input.
+    The background is a robust cubic surface plus a wide Gaussian of what that leaves, both fitted
+    to block medians so that pores, inclusions and grooves do not pull it. The local contrast is a
+    straight line of the background (shading multiplies the signal, detector offset adds to it), and
+    the image is divided by it. The result does not depend on brightness or gain of the input.
 
     Parameters
     ----------
@@ -231,7 +231,7 @@ def _contrast_surface(
 
 
 def _interpolator(n: int, size: int, block: int) -> np.ndarray:
-    """Matrix ``(size, n)`` that takes values at block centres to pixels by a natural cubic spline."""
+    """Matrix ``(size, n)`` of the natural cubic spline from block centres to pixels."""
     from scipy.interpolate import CubicSpline
 
     if n == 1:

@@ -27,7 +27,7 @@ class Sidecar:
     info_bar_row: int | None = None
 
 
-def read_sidecar(path: Path, height: int) -> Sidecar:
+def read_sidecar(path: Path, height: int, width: int) -> Sidecar:
     """Look for a sidecar of an image and read it.
 
     Parameters
@@ -35,8 +35,8 @@ def read_sidecar(path: Path, height: int) -> Sidecar:
     path : pathlib.Path
         The image ``DIR/STEM.EXT``; ``STEM.txt``, ``STEM.EXT.txt``, ``STEM.hdr`` and Tescan's
         ``STEM-EXT.hdr`` beside it are tried, with endings in either case.
-    height : int
-        Rows of the image.
+    height, width : int
+        Rows and columns of the image.
 
     Returns
     -------
@@ -52,7 +52,7 @@ def read_sidecar(path: Path, height: int) -> Sidecar:
     for stem in (path.stem, path.name, f"{path.stem}-{extension}"):
         for ending in ("hdr", "HDR", "txt", "TXT"):
             text = _text(path.with_name(f"{stem}.{ending}"))
-            found = _parse(text, path.name, height) if text else Sidecar()
+            found = _parse(text, path.name, height, width) if text else Sidecar()
             if found != Sidecar():
                 return found
     return Sidecar()
@@ -73,20 +73,24 @@ def _text(path: Path) -> str:
         return raw.decode("cp1252", errors="replace")
 
 
-def _parse(text: str, name: str, height: int) -> Sidecar:
+def _parse(text: str, name: str, height: int, width: int) -> Sidecar:
     if "$CM_" in text or "$SM_MICRON" in text:
-        return _jeol(text, name, height)
+        return _jeol(text, name, height, width)
     if re.search(r"^\s*PixelSizeX\s*=", text, re.MULTILINE):
         strip = re.search(r"^\s*ImageStripSize\s*=\s*(\d+)", text, re.MULTILINE)
         row = plausible_bar_row(height - int(strip.group(1)), height) if strip else None
         return Sidecar(tescan_calibration(text, "Tescan sidecar", name), row)
-    return _hitachi(text, name, height)
+    if "ImageFile]" in text:  # [SemImageFile], [TemImageFile]
+        return _hitachi(text, name, height, width)
+    return Sidecar()
 
 
-def _jeol(text: str, name: str, height: int) -> Sidecar:
-    bar = re.search(r"\$SM_MICRON_BAR\s+([\d.]+)", text)
-    marker = re.search(r"\$SM_MICRON_MARKER\s+([\d.]+)\s*(\S+)", text)
+def _jeol(text: str, name: str, height: int, width: int) -> Sidecar:
+    bar = re.search(r"\$SM_MICRON_BAR\s+(\d+\.?\d*)", text)
+    marker = re.search(r"\$SM_MICRON_MARKER\s+(\d+\.?\d*)\s*(\S+)", text)
     size = re.search(r"\$CM_FULL_SIZE\s+(\d+)\s+(\d+)", text)
+    if _was_resized(size, width):
+        return Sidecar()
     row = plausible_bar_row(float(size.group(2)), height) if size else None
     unit = micrometres_per(marker.group(2)) if marker else None
     if bar is None or marker is None or unit is None or not float(bar.group(1)) > 0:
@@ -95,11 +99,16 @@ def _jeol(text: str, name: str, height: int) -> Sidecar:
     return Sidecar(square_calibration(pixel, None, "JEOL sidecar", name), row)
 
 
-def _hitachi(text: str, name: str, height: int) -> Sidecar:
-    size = re.search(r"^\s*PixelSize\s*=\s*([\d.,]+)", text, re.MULTILINE)
-    if size is None:
+def _hitachi(text: str, name: str, height: int, width: int) -> Sidecar:
+    nanometres = re.search(r"^\s*PixelSize\s*=\s*(\d+[.,]?\d*)", text, re.MULTILINE)
+    size = re.search(r"^\s*DataSize\s*=\s*(\d+)\s*x\s*(\d+)", text, re.MULTILINE)
+    if nanometres is None or _was_resized(size, width):
         return Sidecar()
-    data = re.search(r"^\s*DataSize\s*=\s*\d+\s*x\s*(\d+)", text, re.MULTILINE)
-    row = plausible_bar_row(float(data.group(1)), height) if data else None
-    nanometres = float(size.group(1).replace(",", "."))
-    return Sidecar(square_calibration(nanometres / 1000, None, "Hitachi sidecar", name), row)
+    row = plausible_bar_row(float(size.group(2)), height) if size else None
+    pixel = float(nanometres.group(1).replace(",", ".")) / 1000
+    return Sidecar(square_calibration(pixel, None, "Hitachi sidecar", name), row)
+
+
+def _was_resized(size: re.Match[str] | None, width: int) -> bool:
+    """Whether the sidecar speaks of another width, so that its pixel is not this image's."""
+    return size is not None and int(size.group(1)) != width

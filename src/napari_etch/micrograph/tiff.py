@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,8 +18,12 @@ from napari_etch.micrograph.tags import tiff_calibration, tiff_info_bar_row
 if TYPE_CHECKING:
     from tifffile import TiffFile, TiffPage, TiffPageSeries
 
-_MINISWHITE, _PALETTE, _SEPARATED, _CIELAB = 0, 3, 5, 8
+_MINISWHITE, _PALETTE = 0, 3
+_COLOURS = {5: "CMYK", 8: "CIELAB", 9: "ICCLAB", 10: "ITULAB"}  # of no microscope
 _SECTION_AXES = "ZTIQ"  # Z, time, and tifffile's "sequence" and "unknown"
+# Deflate cannot do better than 1032; more than that in a large file is a damaged header.
+_MAX_COMPRESSION = 1100
+_PLAUSIBLE_BYTES = 500_000_000
 
 
 @dataclass(frozen=True)
@@ -73,7 +79,7 @@ def read_tiff(path: Path, *, stack: bool, calibrate: bool) -> RawImage:
     with tifffile.TiffFile(path) as tif:
         series = _main_series(tif, path.name)
         page = series.keyframe
-        _check_complete(series, path)
+        _check_complete(tif, series, path)
         _check_axes(series, path.name, stack)
         data = series.asarray()
         data, axes = _sections_first(data, series.axes)
@@ -93,18 +99,48 @@ def _main_series(tif: TiffFile, name: str) -> TiffPageSeries:
     return max(usable, key=area)  # the first of equals
 
 
-def _check_complete(series: TiffPageSeries, path: Path) -> None:
-    """tifffile fills missing strips with zeros; a truncated image must not pass for a dark one."""
-    end = path.stat().st_size
+def _check_complete(tif: TiffFile, series: TiffPageSeries, path: Path) -> None:
+    """Refuse a truncated file: missing strips would be zeros, missing pages not be missed."""
+    size = path.stat().st_size
+    end = max(_data_ends(series), default=0)
+    if series.dataoffset is not None:
+        end = max(end, series.dataoffset + series.nbytes)
+    if end > size or _has_lost_pages(tif, size):
+        raise MicrographError(
+            f"{path.name} is truncated: it ends before its pixels do; copy it again from its "
+            "source."
+        )
+    if series.nbytes > max(_PLAUSIBLE_BYTES, size * _MAX_COMPRESSION):
+        raise MicrographError(
+            f"{path.name} claims {series.nbytes / 1e9:.1f} GB of pixels in a file of "
+            f"{size / 1e6:.1f} MB; its header is damaged, so copy it again from its source."
+        )
+
+
+def _data_ends(series: TiffPageSeries) -> Iterator[int]:
     for page in series.pages:
-        if page is None:
-            continue
-        for offset, count in zip(page.dataoffsets, page.databytecounts, strict=False):
-            if offset + count > end:
-                raise MicrographError(
-                    f"{path.name} is truncated: it ends {offset + count - end} bytes before its "
-                    "pixels do; copy it again from its source."
-                )
+        if page is not None:
+            for offset, count in zip(page.dataoffsets, page.databytecounts, strict=False):
+                yield offset + count
+
+
+def _has_lost_pages(tif: TiffFile, size: int) -> bool:
+    """Whether the last page that was found names a next one beyond the end of the file.
+
+    A lone page is believed to be alone unless its description counts more: some programs leave
+    rubbish in that place.
+    """
+    if len(tif.pages) == 1 and not (tif.is_imagej or tif.is_shaped or tif.is_ome):
+        return False
+    layout, file = tif.tiff, tif.filehandle
+    start = tif.pages[len(tif.pages) - 1].offset
+    file.seek(start)
+    tags = struct.unpack(layout.tagnoformat, file.read(layout.tagnosize))[0]
+    file.seek(start + layout.tagnosize + tags * layout.tagsize)
+    following = file.read(layout.offsetsize)
+    if len(following) < layout.offsetsize:
+        return True
+    return bool(struct.unpack(layout.offsetformat, following)[0] >= size)
 
 
 def _check_axes(series: TiffPageSeries, name: str, stack: bool) -> None:
@@ -119,8 +155,8 @@ def _check_axes(series: TiffPageSeries, name: str, stack: bool) -> None:
         )
     if sizes and not stack:
         raise MicrographError(
-            f"{name} has {next(iter(sizes.values()))} pages where one image is wanted; use --stack to "
-            "read them as a stack or --slices to treat each by itself."
+            f"{name} has {next(iter(sizes.values()))} pages where one image is wanted; use "
+            "--stack to read them as a stack or --slices to treat each by itself."
         )
 
 
@@ -139,13 +175,13 @@ def _samples(
 ) -> tuple[np.ndarray, bool]:
     """Grey values or colours, whatever the photometric interpretation."""
     photometric = int(page.photometric)
-    if photometric in (_SEPARATED, _CIELAB):
+    if photometric in _COLOURS:
         raise MicrographError(
-            f"{name} is stored in {page.photometric.name} colours; save it as grey or RGB."
+            f"{name} is stored in {_COLOURS[photometric]} colours; save it as grey or RGB."
         )
     if has_samples and data.shape[-1] > 4:
         raise MicrographError(
-            f"{name} has {data.shape[-1]} samples in each pixel; save the one channel that is wanted."
+            f"{name} has {data.shape[-1]} samples in each pixel; save the one that is wanted."
         )
     if photometric == _PALETTE and page.colormap is not None and data.dtype.kind == "u":
         palette = (np.asarray(page.colormap).T >> 8).astype(np.uint8)

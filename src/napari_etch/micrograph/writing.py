@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import tempfile
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -43,13 +43,11 @@ def write_tiff(
     rgb = data.ndim == 3 and data.shape[-1] == 3 and data.dtype.kind == "u" and data.itemsize < 4
     options: dict[str, Any] = {
         "photometric": "rgb" if rgb else "minisblack",
-        "compression": "zlib",
+        "compression": "zlib",  # without a predictor: ImageJ does not know the floating-point one
         "description": _description(data, rgb, pixel_size_um),
         "metadata": None,
         "software": "napari-etch",
     }
-    if data.dtype.kind == "f":
-        options["predictor"] = 3  # floating-point differences: half the size of plain zlib on maps
     if pixel_size_um is not None:
         per_um = 1 / Calibration(pixel_size_um, "typed").pixel_size_um
         options["resolution"] = (per_um, per_um)
@@ -60,7 +58,8 @@ def write_tiff(
 def _writable(data: np.ndarray, name: str) -> np.ndarray:
     if data.size == 0 or data.ndim not in (2, 3):
         raise MicrographError(
-            f"{name} cannot be written from shape {data.shape}; give (y, x), (y, x, 3) or (z, y, x)."
+            f"{name} cannot be written from shape {data.shape}; give (y, x), (y, x, 3) or "
+            "(z, y, x)."
         )
     if data.dtype == bool:
         return data.astype(np.uint8) * np.uint8(255)
@@ -95,17 +94,11 @@ def _description(data: np.ndarray, rgb: bool, pixel_size_um: float | None) -> st
 def _write_atomically(target: Path, data: np.ndarray, options: dict[str, Any]) -> None:
     import tifffile
 
-    temporary: str | None = None
+    temporary = target.with_name(f".{uuid.uuid4().hex}.part")
     try:
-        handle, temporary = tempfile.mkstemp(
-            prefix=f".{target.name}.", suffix=".part", dir=target.parent
-        )
-        with os.fdopen(handle, "wb") as file:
+        with temporary.open("xb") as file:
             tifffile.imwrite(file, data, **options)
-        umask = os.umask(0)
-        os.umask(umask)
-        os.chmod(temporary, 0o666 & ~umask)  # mkstemp makes private files
-        os.replace(temporary, target)
+        temporary.replace(target)
     except OSError as error:
         reason = error.strerror or str(error)
         raise MicrographError(
@@ -113,5 +106,4 @@ def _write_atomically(target: Path, data: np.ndarray, options: dict[str, Any]) -
             "and has space."
         ) from error
     finally:
-        if temporary is not None and os.path.exists(temporary):
-            os.unlink(temporary)
+        temporary.unlink(missing_ok=True)
