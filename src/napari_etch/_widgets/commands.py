@@ -1,0 +1,14 @@
+"""Commands of the Layers ▸ Segment menu."""
+
+from __future__ import annotations
+
+from napari import Viewer
+
+PLUGIN = "napari-etch"
+SEGMENT_DOCK = "Segment"
+
+
+def segment_with_generalist(viewer: Viewer) -> None:
+    """Open the Segment dock and run the generalist on the selected image."""
+    _dock, widget = viewer.window.add_plugin_dock_widget(PLUGIN, SEGMENT_DOCK)
+    widget.run_model("generalist")

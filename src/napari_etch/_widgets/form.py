@@ -1,0 +1,231 @@
+"""The controls of the Segment dock and what they mean as settings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtGui import QStandardItemModel
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QFormLayout,
+    QHBoxLayout,
+    QLabel,
+    QLayout,
+    QPushButton,
+    QSizePolicy,
+    QSpinBox,
+    QVBoxLayout,
+    QWidget,
+)
+from superqt import QElidingLabel, QLabeledDoubleSlider
+
+from napari_etch._widgets.keys import tip
+
+DEVICES = (
+    ("Automatic", "auto"),
+    ("CPU", "cpu"),
+    ("NVIDIA GPU (CUDA)", "cuda"),
+    ("Apple GPU (MPS)", "mps"),
+)
+QUALITIES = (("Best", "best"), ("Fast", "fast"))
+WHOLE_IMAGE = "Whole image"
+
+
+class ModelEntry(Protocol):
+    """What the form needs to know about a model."""
+
+    name: str
+    title: str
+    description: str
+    ready: bool
+    why_not: str
+
+
+class SettingsForm(QWidget):
+    """Image, model, region and options as a form.
+
+    Signals
+    -------
+    changed
+        The user or the dock changed something that matters for a run.
+    granularity_moved : float
+        The granularity slider moved.
+    """
+
+    changed = Signal()
+    granularity_moved = Signal(float)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.image = _combo(
+            "The image to segment. It follows the layer that is selected in the layer list."
+        )
+        self.about_image = QElidingLabel()
+        self.model = _combo("The model that finds the boundaries.")
+        self.region = _combo(
+            "The part of the image to segment: all of it, or a rectangle of a Shapes layer "
+            "(the selected one, otherwise the last one drawn)."
+        )
+        self.draw = QPushButton("Draw…")
+        self.sections = _combo("Which sections of the stack to segment; each is cut on its own.")
+        self.sections.addItems(["All sections", "The section shown"])
+        self.grain_size = _grain_size_box()
+        self.quality = _combo(
+            "Best averages several scales and orientations of the image; fast makes one pass."
+        )
+        self.device = _combo("Where the network runs.")
+        self.skip_info_bar = QCheckBox("Leave out the SEM information bar")
+        self.granularity = _granularity_slider()
+        self._lay_out()
+        self._fill()
+        self._connect()
+
+    def _lay_out(self) -> None:
+        form = QFormLayout()
+        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        form.setLabelAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+        region = QHBoxLayout()
+        region.addWidget(self.region, 1)
+        region.addWidget(self.draw)
+        add(form, "Image", self.image)
+        form.addRow("", self.about_image)
+        add(form, "Model", self.model)
+        add(form, "Region", self.region, region)
+        add(form, "Sections", self.sections)
+        add(form, "Grain size", self.grain_size)
+        add(form, "Quality", self.quality)
+        add(form, "Device", self.device)
+        form.addRow("", self.skip_info_bar)
+        add(form, "Granularity", self.granularity, self._granularity_row())
+        self._form = form
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addLayout(form)
+
+    def _granularity_row(self) -> QVBoxLayout:
+        ends = QHBoxLayout()
+        for text in ("fewer grains", "more grains"):
+            end = QLabel(text)
+            end.setStyleSheet("font-size: 11px;")
+            ends.addWidget(end)
+        ends.insertStretch(1, 1)
+        ends.addSpacing(44)  # under the number at the end of the slider
+        row = QVBoxLayout()
+        row.setSpacing(0)
+        row.addWidget(self.granularity)
+        row.addLayout(ends)
+        return row
+
+    def _fill(self) -> None:
+        for text, value in DEVICES:
+            self.device.addItem(text, value)
+        for text, value in QUALITIES:
+            self.quality.addItem(text, value)
+        self.region.addItem(WHOLE_IMAGE, None)
+        self.skip_info_bar.setChecked(True)
+        self.skip_info_bar.setToolTip(
+            "Look for the bar with scale and date at the bottom of an SEM frame; "
+            "no grains are made there."
+        )
+        self.show_sections(False)
+
+    def _connect(self) -> None:
+        for combo in (self.image, self.model, self.region, self.sections):
+            combo.currentIndexChanged.connect(lambda _index: self.changed.emit())
+        self.granularity.valueChanged.connect(self.granularity_moved)
+
+    def show_sections(self, shown: bool) -> None:
+        """Show the row that chooses sections, which only a stack needs."""
+        self._form.setRowVisible(self.sections, shown)
+
+    def set_choices(
+        self, combo: QComboBox, choices: Sequence[tuple[str, Any]], chosen: Any
+    ) -> None:
+        """Fill a combo box with (text, value) and choose a value, without signals."""
+        combo.blockSignals(True)
+        combo.clear()
+        for text, value in choices:
+            combo.addItem(text, value)
+        combo.setCurrentIndex(max(0, combo.findData(chosen)) if choices else -1)
+        combo.blockSignals(False)
+
+    def set_models(self, models: Sequence[ModelEntry], chosen: str) -> None:
+        """Fill in the models; those that cannot run are greyed out and say why."""
+        self.set_choices(self.model, [(entry.title, entry.name) for entry in models], chosen)
+        for row, entry in enumerate(models):
+            item_ready(self.model, row, entry.ready, entry.why_not or entry.description)
+
+    def set_offered(self, offered: frozenset[str] | None) -> None:
+        """Enable the options that the chosen model has; None when that is not known yet."""
+        for name, widget in (("grain_size", self.grain_size), ("quality", self.quality)):
+            on = offered is None or name in offered
+            widget.setEnabled(on)
+            usual = widget.property("usual_tip")
+            widget.setToolTip(usual if on else "The chosen model has no such option.")
+
+    def choose_device(self, device: str) -> None:
+        """Choose a device by its short name; an unknown one leaves Automatic."""
+        self.device.setCurrentIndex(max(0, self.device.findData(device)))
+
+
+def add(form: QFormLayout, text: str, field: QWidget, row: QLayout | None = None) -> None:
+    """Add a labelled row; the label has the tooltip of its field."""
+    label = QLabel(text)
+    label.setToolTip(field.toolTip())
+    form.addRow(label, field if row is None else row)
+
+
+def item_ready(combo: QComboBox, row: int, ready: bool, text: str) -> None:
+    """Enable or grey out an entry of a combo box and give it a tooltip."""
+    model = combo.model()
+    if isinstance(model, QStandardItemModel):
+        item = model.item(row)
+        if item is not None:
+            item.setEnabled(ready)
+            item.setToolTip(text)
+
+
+def _combo(text: str) -> QComboBox:
+    combo = QComboBox()
+    combo.setToolTip(text)
+    combo.setProperty("usual_tip", text)
+    # Long layer names must not make the dock wide.
+    combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+    combo.setMinimumContentsLength(10)
+    combo.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+    return combo
+
+
+def _grain_size_box() -> QSpinBox:
+    box = QSpinBox()
+    box.setRange(0, 2000)
+    box.setSuffix(" px")
+    box.setSpecialValueText("Automatic")
+    text = (
+        "Roughly how wide a grain is (mean intercept), in pixels. "
+        "Automatic measures it on the image; give a number where that fails."
+    )
+    box.setToolTip(text)
+    box.setProperty("usual_tip", text)
+    return box
+
+
+def _granularity_slider() -> QLabeledDoubleSlider:
+    slider = QLabeledDoubleSlider(Qt.Orientation.Horizontal)
+    slider.setRange(0.0, 1.0)
+    slider.setDecimals(2)
+    slider.setSingleStep(0.01)  # type: ignore[arg-type]  # superqt's own slider takes floats
+    slider.setPageStep(0.1)  # type: ignore[arg-type]
+    slider.setValue(0.5)
+    slider.setToolTip(
+        tip(
+            "How readily a doubtful boundary separates two grains. "
+            "After a run it cuts the grains again at once, without running the model.",
+            "fewer",
+            "more",
+        )
+    )
+    return slider

@@ -1,0 +1,180 @@
+"""Keeps the image and region boxes of a form in step with the layers of a viewer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from napari.layers import Image, Labels, Shapes
+from qtpy.QtCore import QObject, QTimer, Signal
+
+from napari_etch._widgets.form import WHOLE_IMAGE, SettingsForm
+from napari_etch._widgets.layers import (
+    Placement,
+    can_recut,
+    is_micrograph,
+    pixel_size_um,
+    region_from_shapes,
+    source_id_of,
+    source_of,
+)
+from napari_etch._widgets.run import Region
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+    from napari.layers import Layer
+
+#: What can change in the layer list that the form shows; moving the mouse is not in it.
+WATCHED = frozenset(
+    {"inserted", "removed", "reordered", "name", "data", "set_data", "scale", "units", "highlight"}
+)
+
+
+class LayerChoice(QObject):
+    """Which image, region and grains the dock works on.
+
+    Signals
+    -------
+    changed
+        The choice, or something about the chosen layers, changed.
+    """
+
+    changed = Signal()
+
+    def __init__(self, viewer: ViewerModel, form: SettingsForm) -> None:
+        super().__init__(form)
+        self._viewer = viewer
+        self._form = form
+        # Layers emit many events in a row; one refresh when they are through is enough.
+        self._soon = QTimer(self)
+        self._soon.setSingleShot(True)
+        self._soon.setInterval(0)
+        self._soon.timeout.connect(self.refresh)
+        viewer.layers.events.connect(self._on_layers)
+        viewer.layers.selection.events.active.connect(self._on_active)
+        self._on_active()
+        self.refresh()
+
+    def disconnect_viewer(self) -> None:
+        """Stop listening to the viewer."""
+        self._soon.stop()
+        self._viewer.layers.events.disconnect(self._on_layers)
+        self._viewer.layers.selection.events.active.disconnect(self._on_active)
+
+    def _on_layers(self, event: Any) -> None:
+        if event.type in WATCHED:
+            self._soon.start()
+
+    def _on_active(self, _event: Any = None) -> None:
+        active = self._viewer.layers.selection.active
+        if active is None:
+            return
+        wanted = str(active.unique_id) if is_micrograph(active) else source_id_of(active)
+        if any(wanted == str(layer.unique_id) for layer in self.images()):
+            self.refresh(image_id=wanted)
+        else:
+            self.changed.emit()
+
+    def images(self) -> list[Image]:
+        """Return the layers that can be segmented, topmost first."""
+        return [layer for layer in reversed(self._viewer.layers) if is_micrograph(layer)]
+
+    def image(self) -> Image | None:
+        """Return the chosen image."""
+        return self._find(self._form.image.currentData())
+
+    def shapes(self) -> Shapes | None:
+        """Return the chosen Shapes layer; None for the whole image."""
+        return self._find(self._form.region.currentData())
+
+    def region(self) -> Region | None:
+        """Return the chosen rectangle; None for the whole image, or while nothing is drawn."""
+        shapes, image = self.shapes(), self.image()
+        if shapes is None or image is None:
+            return None
+        return region_from_shapes(shapes, image)
+
+    def section(self) -> int | None:
+        """Return the index of the section shown if only that is wanted."""
+        image = self.image()
+        if image is None or self._form.sections.currentIndex() == 0 or image.ndim != 3:
+            return None
+        world = [0.0] * (len(self._viewer.dims.point) - 3)
+        point = self._viewer.dims.point[len(world) :]
+        last = source_of(image).axes[0] - 1
+        return int(min(max(round(float(image.world_to_data(point)[0])), 0), last))
+
+    def grains(self) -> Labels | None:
+        """Return the grains layer for the slider: the selected one, or the image's latest."""
+        active = self._viewer.layers.selection.active
+        if can_recut(active):
+            return active
+        image = self.image()
+        return self.latest(image, Labels) if image is not None else None
+
+    def latest(self, image: Image, kind: type[Layer]) -> Any:
+        """Return the topmost result of a kind that was made from an image."""
+        for layer in reversed(self._viewer.layers):
+            if isinstance(layer, kind) and source_id_of(layer) == str(image.unique_id):
+                return layer
+        return None
+
+    def draw(self) -> None:
+        """Add a Shapes layer over the image, ready for drawing a rectangle, and choose it."""
+        image = self.image()
+        if image is None:
+            return
+        shapes = Shapes(
+            ndim=image.ndim,
+            name=f"{image.name} · region",
+            edge_color="#ffd23f",
+            face_color="transparent",
+            edge_width=max(1.0, max(source_of(image).axes[-2:]) / 300),
+            **Placement.of(image).keywords(),
+        )
+        self._viewer.add_layer(shapes)
+        shapes.mode = "add_rectangle"
+        self.refresh(image_id=str(image.unique_id), region_id=str(shapes.unique_id))
+
+    def refresh(self, *, image_id: str | None = None, region_id: str | None = None) -> None:
+        """Fill the boxes anew; what was chosen stays chosen where it still exists."""
+        form = self._form
+        images = [(layer.name, str(layer.unique_id)) for layer in self.images()]
+        form.set_choices(form.image, images, image_id or form.image.currentData())
+        drawn = [
+            (f"Rectangle in “{layer.name}”", str(layer.unique_id))
+            for layer in reversed(self._viewer.layers)
+            if isinstance(layer, Shapes)
+        ]
+        choices = [(WHOLE_IMAGE, None), *drawn]
+        form.set_choices(form.region, choices, region_id or form.region.currentData())
+        image = self.image()
+        form.about_image.setText(about(image) if image is not None else "No image is open.")
+        form.show_sections(image is not None and image.ndim == 3)
+        form.draw.setEnabled(image is not None)
+        form.draw.setToolTip(
+            "Draw a rectangle over the part of the image to segment."
+            if image is not None
+            else "Open an image first."
+        )
+        self.changed.emit()
+
+    def _find(self, layer_id: str | None) -> Any:
+        if layer_id is None:
+            return None
+        for layer in self._viewer.layers:
+            if str(layer.unique_id) == layer_id:
+                return layer
+        return None
+
+
+def about(image: Image) -> str:
+    """Return size, sections and pixel size of an image in a few words."""
+    axes = source_of(image).axes
+    if len(axes) < 2:
+        return f"{len(axes)} dimensions"
+    words = [f"{axes[-1]} × {axes[-2]} px"]
+    if len(axes) == 3:
+        words.append(f"{axes[0]} sections")
+    edge = pixel_size_um(image)
+    words.append(f"{edge:.4g} µm a pixel" if edge is not None else "no pixel size")
+    return " · ".join(words)

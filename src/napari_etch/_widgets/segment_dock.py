@@ -1,0 +1,319 @@
+"""The Segment dock: from the selected image to boundary and grains layers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from napari.layers import Image, Labels
+from napari.qt.threading import create_worker
+from napari.utils.theme import get_theme
+from qtpy.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
+
+from napari_etch._widgets.controller import RunController
+from napari_etch._widgets.cutter import GrainCutter
+from napari_etch._widgets.devices import device_troubles
+from napari_etch._widgets.form import ModelEntry, SettingsForm, item_ready
+from napari_etch._widgets.keys import bind_keys
+from napari_etch._widgets.layer_choice import LayerChoice
+from napari_etch._widgets.layers import (
+    Origin,
+    earlier_result,
+    origin_of,
+    recut_copy,
+    replace_result,
+    result_layers,
+    source_of,
+)
+from napari_etch._widgets.preferences import load_preferences, tile_edge
+from napari_etch._widgets.run import (
+    Engine,
+    Failed,
+    Note,
+    Outcome,
+    Segmented,
+    Settings,
+    Stopped,
+    default_engine,
+    refusal,
+)
+from napari_etch._widgets.scroll import UprightScroll
+from napari_etch._widgets.status import RunBar
+from napari_etch._widgets.words import edited_text, outcome_text, recut_text
+
+if TYPE_CHECKING:
+    import napari
+
+STEP = 0.05
+
+
+def installed_models() -> Sequence[ModelEntry]:
+    """Return the models of the package and of the user."""
+    from napari_etch.models import list_models
+
+    return list_models()
+
+
+class SegmentDock(QWidget):
+    """Choose an image and a model, run, and cut the grains finer or coarser.
+
+    Parameters
+    ----------
+    napari_viewer : napari.viewer.Viewer
+        The viewer whose layers are offered and which gets the results.
+    engine : Engine, optional
+        What loads and runs models.
+    models : callable, optional
+        Returns the models to offer.
+    probe_devices : callable, optional
+        Returns the devices that cannot be used with the reason; runs in a worker thread.
+    """
+
+    def __init__(
+        self,
+        napari_viewer: napari.viewer.Viewer,
+        *,
+        engine: Engine | None = None,
+        models: Callable[[], Sequence[ModelEntry]] = installed_models,
+        probe_devices: Callable[[], dict[str, str]] = device_troubles,
+    ) -> None:
+        super().__init__()
+        self._viewer = napari_viewer
+        self._preferences = load_preferences()
+        self._models = {entry.name: entry for entry in models()}
+        self._origin: Origin | None = None
+        self.is_gone = False
+        self.form = SettingsForm()
+        self.run_bar = RunBar()
+        self.hint = QLabel()
+        self.hint.setWordWrap(True)
+        self.new_cut = QPushButton("Cut into a new layer")
+        self._lay_out()
+        self.controller = RunController(engine or default_engine(), self)
+        self.cutter = GrainCutter(self)
+        self.form.set_models(list(self._models.values()), self._preferences.model)
+        self.form.choose_device(self._preferences.device)
+        self.layers = LayerChoice(napari_viewer, self.form)
+        self._connect()
+        bind_keys(napari_viewer, self)
+        self._refresh()
+        self._probe(probe_devices)
+
+    # -- building --------------------------------------------------------------------------------
+
+    def _lay_out(self) -> None:
+        inner = QWidget()
+        column = QVBoxLayout(inner)
+        column.addWidget(self.form)
+        column.addWidget(self.hint)
+        column.addWidget(self.new_cut)
+        column.addSpacing(6)
+        column.addWidget(self.run_bar)
+        column.addStretch(1)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.addWidget(UprightScroll(inner))
+
+    def _connect(self) -> None:
+        self.form.changed.connect(self._refresh)
+        self.form.draw.clicked.connect(self.layers.draw)
+        self.form.granularity_moved.connect(self._on_granularity)
+        self.layers.changed.connect(self._refresh)
+        self.run_bar.button.clicked.connect(self.toggle_run)
+        self.new_cut.clicked.connect(self.cut_into_new_layer)
+        self.controller.progressed.connect(self.run_bar.show_progress)
+        self.controller.noted.connect(self._on_note)
+        self.controller.ended.connect(self._on_ended)
+        self.cutter.cut.connect(self._on_cut)
+        self.cutter.refused.connect(self._on_cut_refused)
+        # `self` is half gone when Qt says destroyed: only what was captured here may be used.
+        layers, gone = self.layers, self.__dict__
+        self.destroyed.connect(lambda: gone.update(is_gone=True))
+        self.destroyed.connect(layers.disconnect_viewer)
+
+    def _probe(self, probe_devices: Callable[[], dict[str, str]]) -> None:
+        worker = create_worker(probe_devices, _start_thread=False, _ignore_errors=True)
+        worker.returned.connect(self._on_devices)
+        worker.start()
+
+    def _on_devices(self, troubles: dict[str, str]) -> None:
+        for row in range(self.form.device.count()):
+            trouble = troubles.get(self.form.device.itemData(row), "")
+            item_ready(self.form.device, row, not trouble, trouble)
+        if self.form.device.currentData() in troubles:
+            self.form.choose_device("auto")
+
+    # -- what can be done now --------------------------------------------------------------------
+
+    def settings(self) -> Settings:
+        """Return what is chosen in the form."""
+        form = self.form
+        return Settings(
+            model=form.model.currentData() or "",
+            device=form.device.currentData(),
+            granularity=round(form.granularity.value(), 4),
+            grain_size=float(form.grain_size.value()) or None,
+            quality=form.quality.currentData(),
+            region=self.layers.region(),
+            section=self.layers.section(),
+            skip_info_bar=form.skip_info_bar.isChecked(),
+            tile=tile_edge(self._preferences.tile_memory_mb),
+        )
+
+    def why_not(self) -> str:
+        """Return why no run can be started now, as one sentence; empty when it can."""
+        image = self.layers.image()
+        if image is None:
+            return "Open an image first."
+        entry = self._models.get(self.form.model.currentData() or "")
+        if entry is None:
+            return "There is no model to choose: see “etch models list”."
+        if not entry.ready:
+            return entry.why_not
+        shapes = self.layers.shapes()
+        if shapes is not None and self.layers.region() is None:
+            return f"Draw a rectangle in “{shapes.name}” first, or choose the whole image."
+        return refusal(source_of(image), self.settings())
+
+    def _refresh(self) -> None:
+        entry = self._models.get(self.form.model.currentData() or "")
+        options = getattr(entry, "segment_options", None)
+        self.form.set_offered(None if options is None else frozenset(options))
+        grains = self.layers.grains()
+        self.cutter.target = grains
+        if grains is None:
+            self.hint.setText("The next run uses this granularity.")
+        else:
+            self.hint.setText(f"Moving the slider cuts “{grains.name}” again.")
+        self._offer_new_cut(grains)
+        if not self.controller.is_running:
+            self.run_bar.show_ready(self.why_not())
+
+    def _offer_new_cut(self, grains: Labels | None) -> None:
+        self.new_cut.setEnabled(grains is not None)
+        self.new_cut.setToolTip(
+            "Cut the grains at this granularity into a layer of their own; "
+            "the present one keeps your corrections."
+            if grains is not None
+            else "There are no grains to cut yet: run a model first."
+        )
+
+    # -- running ---------------------------------------------------------------------------------
+
+    def toggle_run(self) -> None:
+        """Start a run, or cancel the one that is under way."""
+        if self.controller.is_running:
+            self.controller.cancel()
+            self.run_bar.show_cancelling()
+            return
+        self.start()
+
+    def start(self) -> None:
+        """Start a run, or say why that cannot be done."""
+        if self.controller.is_running:
+            self._say("A run is under way: cancel it first, or wait for its end.", trouble=True)
+            return
+        trouble = self.why_not()
+        if trouble:
+            self._say(trouble, trouble=True)
+            return
+        image = self.layers.image()
+        self._origin = origin_of(image)
+        self.run_bar.show_running()
+        self._say("")
+        self.controller.start(source_of(image), self.settings())
+
+    def run_model(self, name: str) -> None:
+        """Choose a model and start a run; the command of the Layers ▸ Segment menu."""
+        row = self.form.model.findData(name)
+        if row < 0:
+            self._say(f"There is no model “{name}”.", trouble=True)
+            return
+        if not self.controller.is_running:
+            self.form.model.setCurrentIndex(row)
+        self.start()
+
+    def _on_note(self, note: Note) -> None:
+        self._say(note.message)
+
+    def _on_ended(self, outcome: Outcome) -> None:
+        origin, self._origin = self._origin, None
+        if isinstance(outcome, Segmented) and origin is not None:
+            self._add_result(outcome, origin)
+        elif isinstance(outcome, Failed):
+            self._say(outcome.message, trouble=True)
+        elif isinstance(outcome, Stopped):
+            self._say("Cancelled; nothing was added.")
+        self._refresh()
+
+    def _add_result(self, result: Segmented, origin: Origin) -> None:
+        viewer = self._viewer
+        if all(str(layer.unique_id) != origin.layer_id for layer in viewer.layers):
+            self._say(
+                f"“{origin.name}” was removed during the run, so its result was dropped.",
+                trouble=True,
+            )
+            return
+        boundary, grains = result_layers(result, origin)
+        active = viewer.layers.selection.active
+        for new in (grains, boundary):  # the boundary on top: it is thin
+            old = earlier_result(viewer.layers, new)
+            if old is None:
+                viewer.add_layer(new)
+            else:
+                replace_result(old, new)
+        if active is not None and active in viewer.layers:
+            viewer.layers.selection.active = active
+        self._say(outcome_text(result))
+
+    # -- granularity -----------------------------------------------------------------------------
+
+    def _on_granularity(self, value: float) -> None:
+        self.cutter.ask(value)
+
+    def _on_cut(self, count: int, granularity: float) -> None:
+        grains = self.cutter.target
+        if grains is not None:
+            self._say(recut_text(grains.name, count, granularity))
+
+    def _on_cut_refused(self) -> None:
+        grains = self.cutter.target
+        if grains is not None:
+            self._say(edited_text(grains.name), trouble=True)
+
+    def cut_into_new_layer(self) -> None:
+        """Cut the grains at the slider's granularity into a layer of their own."""
+        grains = self.layers.grains()
+        if grains is None:
+            return
+        new = recut_copy(grains, self.form.granularity.value())
+        self._viewer.add_layer(new)
+        self._say(f"“{new.name}” was added; “{grains.name}” stays as it is.")
+
+    def fewer_grains(self) -> None:
+        """Move the slider one step towards fewer grains."""
+        self.form.granularity.setValue(max(0.0, self.form.granularity.value() - STEP))
+
+    def more_grains(self) -> None:
+        """Move the slider one step towards more grains."""
+        self.form.granularity.setValue(min(1.0, self.form.granularity.value() + STEP))
+
+    # -- looking ---------------------------------------------------------------------------------
+
+    def toggle_boundary(self) -> None:
+        """Show or hide the boundary of the chosen image."""
+        self._toggle(Image)
+
+    def toggle_grains(self) -> None:
+        """Show or hide the grains of the chosen image."""
+        self._toggle(Labels)
+
+    def _toggle(self, kind: type[Image] | type[Labels]) -> None:
+        image = self.layers.image()
+        layer = self.layers.latest(image, kind) if image is not None else None
+        if layer is not None:
+            layer.visible = not layer.visible
+
+    def _say(self, text: str, *, trouble: bool = False) -> None:
+        colour = get_theme(self._viewer.theme).warning.as_hex() if trouble else None
+        self.run_bar.say(text, trouble_colour=colour)

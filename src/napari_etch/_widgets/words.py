@@ -1,0 +1,46 @@
+"""What the Segment dock says about results, in sentences."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from napari_etch._widgets.recut import count_grains
+from napari_etch._widgets.status import duration
+
+if TYPE_CHECKING:
+    from napari_etch._widgets.run import Segmented
+
+DEVICE_WORDS = {"cpu": "the CPU", "cuda": "the GPU", "mps": "the GPU"}
+
+
+def grains_text(count: int) -> str:
+    """Return ``1 grain`` or ``412 grains``."""
+    return "1 grain" if count == 1 else f"{count} grains"
+
+
+def outcome_text(result: Segmented) -> str:
+    """Return what a run made, where and in what time, with what the user should know."""
+    count = count_grains(result.partitions)
+    made = result.provenance
+    what = grains_text(count)
+    if len(result.partitions) > 1:
+        what += f" in {len(result.partitions)} sections"
+    if result.grain_number is not None:
+        what += f", ASTM grain size number {result.grain_number:.1f}"
+    device = DEVICE_WORDS.get(made["device"], made["device"])
+    said = [f"“{result.source.name}”: {what}, {duration(made['seconds'])} on {device}."]
+    said += [notice if notice.endswith(".") else f"{notice}." for notice in result.notices]
+    return " ".join(said)
+
+
+def recut_text(name: str, count: int, granularity: float) -> str:
+    """Return what a cut at another granularity made."""
+    return f"“{name}”: {grains_text(count)} at granularity {granularity:.2f}."
+
+
+def edited_text(name: str) -> str:
+    """Return why a grains layer is not cut again."""
+    return (
+        f"“{name}” was corrected by hand, so it was not cut again: "
+        "press “Cut into a new layer” to keep both."
+    )

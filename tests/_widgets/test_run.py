@@ -1,0 +1,238 @@
+"""Plain tests: what a run does, without Qt or napari."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from typing import Any
+
+import dask.array as da
+import numpy as np
+import pytest
+from _widgets.fakes import PITCH, FakeModel, FakePredict, drain, fake_engine
+
+from napari_etch._widgets.run import (
+    MAX_SECTION_PIXELS,
+    Failed,
+    Note,
+    Progress,
+    Region,
+    Segmented,
+    Settings,
+    Source,
+    Stopped,
+    refusal,
+    segment,
+)
+from napari_etch.micrograph import MicrographError
+
+
+def noise(*shape: int) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 255, shape, np.uint8)
+
+
+def run(source: Source, predict: FakePredict | None = None, **settings: Any) -> Any:
+    settings.setdefault("skip_info_bar", False)
+    generator = segment(
+        source, Settings(**settings), threading.Event(), fake_engine(predict, FakeModel())
+    )
+    return drain(generator)
+
+
+def test_a_grey_image_gives_a_boundary_and_grains_of_its_size() -> None:
+    _, result = run(Source(noise(64, 96), "steel"))
+    assert isinstance(result, Segmented)
+    assert result.boundary.shape == (64, 96)
+    assert result.boundary.dtype == np.float32
+    assert result.partitions[0].grains.shape == (64, 96)
+    assert result.provenance["weights_hash"] == "00c0ffee"
+    assert result.provenance["parameters"]["tile"] == 64
+
+
+def test_progress_rises_to_one() -> None:
+    updates, _ = run(Source(noise(64, 64), "steel"))
+    fractions = [update.fraction for update in updates if isinstance(update, Progress)]
+    assert fractions == sorted(fractions)
+    assert fractions[-1] == 1
+
+
+def test_a_fast_network_does_not_flood_the_window_with_progress() -> None:
+    updates, _ = run(Source(noise(64, 64), "steel"), FakePredict(tiles=5000))
+    assert len(updates) < 100
+
+
+def test_only_the_rectangle_is_read_and_segmented() -> None:
+    predict = FakePredict()
+    image = noise(100, 120)
+    _, result = run(Source(image, "steel"), predict, region=Region(10, 20, 60, 90))
+    np.testing.assert_array_equal(predict.calls[0]["micrograph"].data, image[10:60, 20:90])
+    assert result.boundary.shape == (50, 70)
+
+
+def test_alpha_is_dropped_from_a_colour_image() -> None:
+    predict = FakePredict()
+    _, result = run(Source(noise(64, 64, 4), "colour", rgb=True), predict)
+    assert predict.calls[0]["micrograph"].data.shape == (64, 64, 3)
+    assert result.boundary.shape == (64, 64)
+
+
+def test_a_stack_is_segmented_section_by_section() -> None:
+    predict = FakePredict()
+    updates, result = run(Source(noise(4, 64, 64), "stack"), predict)
+    assert len(predict.calls) == 4
+    assert all(call["micrograph"].data.shape == (64, 64) for call in predict.calls)
+    assert result.boundary.shape == (4, 64, 64)
+    assert len(result.partitions) == 4
+    assert any("section 3 of 4" in update.message for update in updates)
+
+
+def test_one_section_of_a_stack_can_be_chosen() -> None:
+    predict = FakePredict()
+    stack = noise(4, 64, 64)
+    _, result = run(Source(stack, "stack"), predict, section=2)
+    np.testing.assert_array_equal(predict.calls[0]["micrograph"].data, stack[2])
+    assert result.boundary.shape == (1, 64, 64)
+    assert result.sections == (2,)
+
+
+def test_a_dask_stack_is_computed_one_section_at_a_time() -> None:
+    computed: list[Any] = []
+
+    def load(block: np.ndarray, block_info: Any = None) -> np.ndarray:
+        if block_info:
+            computed.append(block_info[None]["chunk-location"][0])
+        return block + np.uint8(1)
+
+    class WatchedPredict(FakePredict):
+        def __call__(self, model: Any, micrograph: Any, **options: Any) -> Any:
+            seen.append(list(computed))
+            return super().__call__(model, micrograph, **options)
+
+    seen: list[list[Any]] = []
+    lazy = da.zeros((3, 64, 64), np.uint8, chunks=(1, 64, 64)).map_blocks(load, dtype=np.uint8)
+    run(Source(lazy, "lazy"), WatchedPredict())
+    assert seen == [[0], [0, 1], [0, 1, 2]]
+
+
+def test_only_options_that_the_model_has_are_passed_on() -> None:
+    predict = FakePredict()
+    model = FakeModel(segment_options={"grain_size": None})
+    settings = Settings(grain_size=30, quality="fast")
+    source = Source(noise(64, 64), "steel")
+    drain(segment(source, settings, threading.Event(), fake_engine(predict, model)))
+    assert predict.calls[0]["grain_size"] == 30
+    assert "quality" not in predict.calls[0]
+
+
+def test_the_pixel_size_reaches_the_model() -> None:
+    predict = FakePredict()
+    run(Source(noise(64, 64), "steel", pixel_size_um=0.25), predict)
+    assert predict.calls[0]["micrograph"].pixel_size_um == 0.25
+
+
+def test_an_information_bar_that_the_reader_found_is_left_out_of_a_rectangle_too() -> None:
+    source = Source(noise(128, 128), "sem", info_bar_row=100)
+    _, result = run(source, region=Region(64, 0, 128, 128), skip_info_bar=True)
+    grains = result.partitions[0].grains
+    assert not grains[36:].any()
+    assert grains[:36].all()
+    assert "information bar" in result.notices[0]
+
+
+def test_a_notice_is_shown_at_once_and_again_at_the_end() -> None:
+    updates, result = run(Source(noise(64, 64), "steel"), FakePredict(notice="Half the tile."))
+    assert Note("Half the tile.") in updates
+    assert result.notices == ("Half the tile.",)
+
+
+def test_cancel_ends_the_run_without_a_result() -> None:
+    cancel = threading.Event()
+    source = Source(noise(64, 64), "steel")
+    generator = segment(source, Settings(), cancel, fake_engine())
+    next(generator)
+    cancel.set()
+    assert drain(generator)[1] == Stopped()
+
+
+def test_cancel_ends_a_stack_between_sections() -> None:
+    cancel = threading.Event()
+    predict = FakePredict()
+
+    class CancelAtPartition(FakeModel):
+        def partition(self, *args: Any, **kwargs: Any) -> Any:
+            cancel.set()
+            return super().partition(*args, **kwargs)
+
+    engine = fake_engine(predict, CancelAtPartition())
+    outcome = drain(segment(Source(noise(3, 64, 64), "stack"), Settings(), cancel, engine))[1]
+    assert outcome == Stopped()
+    assert len(predict.calls) == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (
+            RuntimeError("boom\nsecond line"),
+            "“steel” could not be segmented (RuntimeError: boom); ",
+        ),
+        (KeyError("x"), "“steel” could not be segmented (KeyError: 'x'); "),
+        (MicrographError("The image is constant."), "The image is constant."),
+        (MemoryError(), "not enough memory for “steel”"),
+    ],
+)
+def test_an_error_becomes_one_sentence_and_a_full_log_entry(
+    error: Exception, said: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.ERROR, "napari_etch"):
+        _, outcome = run(Source(noise(64, 64), "steel"), FakePredict(error=error))
+    assert isinstance(outcome, Failed)
+    assert said in outcome.message
+    assert "\n" not in outcome.message
+    assert outcome.error is error
+    assert "Traceback" in caplog.text
+
+
+def test_a_model_that_cannot_be_loaded_is_a_sentence() -> None:
+    engine = fake_engine()
+    broken = type(engine)(lambda name: [][0], engine.predict)
+    source = Source(noise(64, 64), "steel")
+    outcome = drain(segment(source, Settings(), threading.Event(), broken))[1]
+    assert isinstance(outcome, Failed)
+
+
+@pytest.mark.parametrize(
+    ("source", "settings", "said"),
+    [
+        (Source(np.zeros((2, 2, 8, 8)), "film"), Settings(), "is 4-dimensional"),
+        (Source(np.zeros(8), "line"), Settings(), "is 1-dimensional"),
+        (Source(np.zeros((8, 8), complex), "wave"), Settings(), "complex"),
+        (Source(np.zeros((0, 8, 8)), "none"), Settings(), "no sections"),
+        (
+            Source(np.zeros((8, 8)), "steel"),
+            Settings(region=Region(3, 8, 5, 8)),
+            "outside “steel”",
+        ),
+        (
+            Source(da.zeros((20_000, 20_000), chunks=2000), "huge"),
+            Settings(),
+            "20000 × 20000 px",
+        ),
+        (Source(da.zeros((9_000, 2000, 2000), chunks=2000), "long"), Settings(), "9000 sections"),
+    ],
+)
+def test_what_cannot_be_run_is_refused_with_a_sentence(
+    source: Source, settings: Settings, said: str
+) -> None:
+    assert said in refusal(source, settings)
+
+
+def test_a_rectangle_makes_a_huge_image_possible() -> None:
+    huge = Source(da.zeros((20_000, 20_000), chunks=2000), "huge")
+    assert MAX_SECTION_PIXELS < 20_000**2
+    assert refusal(huge, Settings(region=Region(0, 0, 512, 512))) == ""
+
+
+def test_the_grid_is_what_the_stand_in_finds() -> None:
+    _, result = run(Source(noise(4 * PITCH, 3 * PITCH), "steel"), granularity=0.9)
+    assert result.partitions[0].n_grains == 12
