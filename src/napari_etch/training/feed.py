@@ -1,0 +1,100 @@
+"""A stream of virtual training samples: rendered in a process of its own, kept in a replay buffer."""
+
+from __future__ import annotations
+
+import queue
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+import torch.multiprocessing as multiprocessing
+from torch import Tensor
+
+from napari_etch.virtual.sample import render_batch
+
+RENDERED = 8
+
+
+def _render_forever(pipe: multiprocessing.Queue, size: int, seed: int, threads: int) -> None:
+    torch.set_num_threads(threads)
+    generator = torch.Generator().manual_seed(seed)
+    while True:
+        batch = render_batch(RENDERED, size, generator=generator)
+        # Numpy, not tensors: shared-memory handles would pile up in the queue.
+        image = (255 * batch.image).round().to(torch.uint8).numpy()
+        pipe.put((image, batch.labels.to(torch.int16).numpy()))
+
+
+class Replay:
+    """Holds the newest rendered samples and hands out random, flipped ones.
+
+    Rendering a sample costs about as much as learning from it, so that each is used a few times,
+    in another of its eight orientations and with another brightness.
+    """
+
+    def __init__(self, capacity: int, size: int, seed: int) -> None:
+        self.images = np.zeros((capacity, size, size), np.uint8)
+        self.labels = np.zeros((capacity, size, size), np.int16)
+        self.filled = 0
+        self.next = 0
+        self.random = np.random.default_rng(seed)
+
+    def add(self, images: np.ndarray, labels: np.ndarray) -> None:
+        """Store samples over the oldest ones."""
+        for image, label in zip(images, labels, strict=True):
+            self.images[self.next], self.labels[self.next] = image, label
+            self.next = (self.next + 1) % len(self.images)
+            self.filled = min(self.filled + 1, len(self.images))
+
+    def draw(self, count: int) -> tuple[Tensor, Tensor]:
+        """Return network inputs float32 (count, 1, s, s) and labels int64 (count, s, s)."""
+        images, labels = [], []
+        for index in self.random.integers(self.filled, size=count):
+            turns, mirrored = int(self.random.integers(4)), self.random.random() < 0.5
+            pair = [self.images[index], self.labels[index]]
+            pair = [np.rot90(item, turns) for item in pair]
+            pair = [item[:, ::-1] if mirrored else item for item in pair]
+            images.append(standardise(pair[0].astype(np.float32), self.random))
+            labels.append(pair[1].astype(np.int64))
+        return torch.from_numpy(np.stack(images))[:, None], torch.from_numpy(np.stack(labels))
+
+
+def standardise(image: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """Centre and scale a sample as `models.generalist` prepares a micrograph, with some jitter."""
+    spread = float(image.std()) + 1e-3
+    centred = (image - image.mean()) / spread
+    centred = centred * random.uniform(0.75, 1.33) + random.uniform(-0.25, 0.25)
+    return np.clip(centred, -5, 5).astype(np.float32)
+
+
+@contextmanager
+def virtual_feed(size: int, seed: int, workers: int = 1, threads: int = 1) -> Iterator[multiprocessing.Queue]:
+    """Run rendering processes; yields the queue they fill with (uint8 images, int16 labels)."""
+    context = multiprocessing.get_context("spawn")
+    pipe = context.Queue(maxsize=8)
+    processes = [
+        context.Process(
+            target=_render_forever, args=(pipe, size, seed + 1000 * number, threads), daemon=True
+        )
+        for number in range(workers)
+    ]
+    for process in processes:
+        process.start()
+    try:
+        yield pipe
+    finally:
+        for process in processes:
+            process.terminate()
+
+
+def top_up(replay: Replay, pipe: multiprocessing.Queue, least: int) -> int:
+    """Move what has been rendered into the buffer, waiting only while it holds fewer than `least`."""
+    added = 0
+    while True:
+        try:
+            images, labels = pipe.get(block=replay.filled < least, timeout=120)
+        except queue.Empty:
+            return added
+        replay.add(images, labels)
+        added += len(images)

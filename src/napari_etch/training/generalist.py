@@ -1,0 +1,180 @@
+"""Train the generalist on virtual micrographs: seeded, resumable, checkpointed.
+
+    python -m napari_etch.training.generalist --out runs/generalist --minutes 90
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import time
+from copy import deepcopy
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from napari_etch.networks.etchnet import EtchNet
+from napari_etch.training.feed import Replay, top_up, virtual_feed
+from napari_etch.training.losses import generalist_loss, targets_of
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a training run is made of."""
+
+    widths: tuple[int, ...] = (48, 96, 192, 256)
+    size: int = 256
+    batch: int = 8
+    steps: int = 6000
+    minutes: float = 90.0
+    rate: float = 2e-3
+    warm_up: int = 100
+    decay: float = 1e-4
+    seed: int = 20261120
+    replay: int = 1600
+    threads: int = 1
+    workers: int = 1
+
+
+class Average:
+    """Exponential moving average of a network's weights; what is shipped."""
+
+    def __init__(self, network: nn.Module) -> None:
+        self.network = deepcopy(network).eval()
+        self.steps = 0
+
+    @torch.no_grad()
+    def update(self, network: nn.Module) -> None:
+        """Move towards the network's weights; the memory grows from 10 to 1000 steps."""
+        self.steps += 1
+        keep = min(0.999, 1 - 1 / (1 + 0.1 * self.steps))
+        for mine, theirs in zip(
+            self.network.state_dict().values(), network.state_dict().values(), strict=True
+        ):
+            if mine.dtype.is_floating_point:
+                mine.lerp_(theirs, 1 - keep)
+            else:
+                mine.copy_(theirs)
+
+
+def learning_rate(settings: Settings, step: int, elapsed: float) -> float:
+    """Return the rate: linear warm-up, then a cosine to 1 % over the steps or the minutes, whichever ends first."""
+    if step < settings.warm_up:
+        return settings.rate * (step + 1) / settings.warm_up
+    done = min(1.0, max(step / settings.steps, elapsed / (60 * settings.minutes)))
+    return settings.rate * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * done)))
+
+
+def _optimiser(network: nn.Module, settings: Settings) -> torch.optim.AdamW:
+    decayed = [item for item in network.parameters() if item.ndim > 1]
+    plain = [item for item in network.parameters() if item.ndim <= 1]
+    groups = [{"params": decayed}, {"params": plain, "weight_decay": 0.0}]
+    return torch.optim.AdamW(groups, lr=settings.rate, weight_decay=settings.decay)
+
+
+def _learn(
+    network: nn.Module, optimiser: torch.optim.Optimizer, image: Tensor, labels: Tensor, rate: float
+) -> dict[str, float]:
+    """Take one step and return the losses."""
+    for group in optimiser.param_groups:
+        group["lr"] = rate
+    with torch.autocast(image.device.type, dtype=torch.bfloat16):
+        logits = network(image.contiguous(memory_format=torch.channels_last))
+    loss, terms = generalist_loss(logits.float(), targets_of(labels))
+    optimiser.zero_grad(set_to_none=True)
+    loss.backward()
+    nn.utils.clip_grad_norm_(network.parameters(), 5.0)
+    optimiser.step()
+    return terms
+
+
+def save_state(path: Path, state: dict[str, object]) -> None:
+    """Write a checkpoint under a temporary name, then rename it."""
+    partial = path.with_suffix(".part")
+    torch.save(state, partial)
+    os.replace(partial, path)
+
+
+def train(settings: Settings, out: Path, device: str = "cpu") -> Path:
+    """Train, or go on with the checkpoint in `out`, and return the checkpoint's path.
+
+    The checkpoint holds `average` (the weights to ship), `network`, `optimiser`, `step`, `elapsed`
+    and `settings`; a line of losses goes to `log.jsonl` every 50 steps.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    path = out / "state.pt"
+    torch.set_num_threads(settings.threads)
+    torch.manual_seed(settings.seed)
+    network = EtchNet(settings.widths).to(device, memory_format=torch.channels_last)
+    optimiser = _optimiser(network, settings)
+    average = Average(network)
+    step, before = 0, 0.0
+    if path.exists():
+        state = torch.load(path, map_location=device, weights_only=False)
+        network.load_state_dict(state["network"])
+        average.network.load_state_dict(state["average"])
+        average.steps = step = int(state["step"])
+        optimiser.load_state_dict(state["optimiser"])
+        before = float(state["elapsed"])
+    start = saved = time.monotonic()
+    replay = Replay(settings.replay, settings.size, settings.seed + step)
+    sums: dict[str, float] = {}
+    drawn = 0
+
+    def elapsed() -> float:
+        return before + time.monotonic() - start
+
+    def checkpoint() -> None:
+        save_state(
+            path,
+            {
+                "network": network.state_dict(),
+                "average": average.network.state_dict(),
+                "optimiser": optimiser.state_dict(),
+                "step": step,
+                "elapsed": elapsed(),
+                "settings": asdict(settings),
+            },
+        )
+
+    with virtual_feed(settings.size, settings.seed + step, settings.workers) as pipe:
+        while step < settings.steps and elapsed() < 60 * settings.minutes:
+            drawn += top_up(replay, pipe, 64)
+            image, labels = (item.to(device) for item in replay.draw(settings.batch))
+            rate = learning_rate(settings, step, elapsed())
+            for name, value in _learn(network, optimiser, image, labels, rate).items():
+                sums[name] = sums.get(name, 0.0) + value
+            step += 1
+            average.update(network)
+            if step % 50 == 0:
+                line = {name: round(value / 50, 4) for name, value in sums.items()}
+                line |= {"step": step, "elapsed": round(elapsed()), "rendered": drawn}
+                with (out / "log.jsonl").open("a") as log:
+                    log.write(json.dumps(line) + "\n")
+                sums = {}
+            if time.monotonic() - saved > 240:
+                saved = time.monotonic()
+                checkpoint()
+    checkpoint()
+    return path
+
+
+def main() -> None:
+    """Run training from the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--device", default="cpu")
+    for name in ("steps", "minutes", "rate", "batch", "threads", "workers", "seed", "replay"):
+        kind = type(getattr(Settings, name))
+        parser.add_argument(f"--{name}", type=kind, default=getattr(Settings, name))
+    given = vars(parser.parse_args())
+    out, device = given.pop("out"), given.pop("device")
+    train(Settings(**given), out, device)
+
+
+if __name__ == "__main__":
+    main()
