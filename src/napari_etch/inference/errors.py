@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+# "DefaultCPUAllocator: can't allocate memory" on Linux, "not enough memory" on Windows, and CUDA's
+# libraries "CUBLAS_STATUS_ALLOC_FAILED".
+_WORDS = ("out of memory", "can't allocate memory", "not enough memory", "alloc_failed")
+
 
 class Cancelled(Exception):
     """The run was stopped because its ``cancel`` event was set."""
@@ -36,6 +40,4 @@ def is_out_of_memory(error: BaseException) -> bool:
     if not isinstance(error, RuntimeError):
         return False
     message = str(error).lower()
-    # torch's CPU allocator words it "DefaultCPUAllocator: can't allocate memory"; oneDNN fails to
-    # build a primitive for want of scratch space without saying so, and is not counted here.
-    return "out of memory" in message or "can't allocate memory" in message
+    return any(words in message for words in _WORDS)

@@ -251,16 +251,18 @@ def activation_bytes_per_pixel(network: nn.Module, channels: int, stride: int) -
 
 
 def _live_meter() -> Any:
-    """A dispatch mode that follows the bytes of live tensors; ``peak`` holds their maximum."""
+    """A function mode that follows the bytes of live tensors; ``peak`` holds their maximum.
+
+    A dispatch mode would see more, but entering the first one imports torch's compiler: 4 s.
+    """
     import weakref
 
     import torch
-    from torch.utils._python_dispatch import TorchDispatchMode
-    from torch.utils._pytree import tree_leaves
+    from torch.overrides import TorchFunctionMode
 
-    class LiveMeter(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    class LiveMeter(TorchFunctionMode):
         def __init__(self) -> None:
-            super().__init__()  # type: ignore[no-untyped-call]
+            super().__init__()
             self.peak = self._live = 0
             self._seen: set[int] = set()
 
@@ -268,13 +270,11 @@ def _live_meter() -> Any:
             self._seen.discard(key)
             self._live -= size
 
-        def __torch_dispatch__(self, func, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
+        def __torch_function__(self, func, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
             result = func(*args, **(kwargs or {}))
-            for leaf in tree_leaves(result):
+            for leaf in result if isinstance(result, (tuple, list)) else (result,):
                 if not isinstance(leaf, torch.Tensor) or id(leaf) in self._seen:
-                    continue
-                if leaf._is_view():
-                    continue
+                    continue  # in-place operations return a tensor that was counted
                 size = leaf.numel() * leaf.element_size()
                 self._seen.add(id(leaf))
                 self._live += size
