@@ -1,0 +1,292 @@
+"""Viewer-model tests: what layers say about themselves, and where results lie. No window is made."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import numpy as np
+import pytest
+from _widgets.fakes import PITCH, FakeModel, drain, fake_engine
+from napari.components import ViewerModel
+from napari.layers import Image, Labels, Shapes
+
+from napari_etch._widgets.layers import (
+    METADATA_KEY,
+    earlier_result,
+    is_edited,
+    is_micrograph,
+    origin_of,
+    pixel_size_um,
+    recut_copy,
+    recut_layer,
+    region_from_shapes,
+    replace_result,
+    result_layers,
+    source_of,
+)
+from napari_etch._widgets.run import Region, Settings, segment
+
+SHAPE = (4 * PITCH, 4 * PITCH)
+
+
+def noise(*shape: int) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 255, shape, np.uint8)
+
+
+def micrograph(**keywords: Any) -> Image:
+    return Image(noise(*SHAPE), name="steel", **keywords)
+
+
+def results(image: Image, **settings: Any) -> tuple[Image, Labels]:
+    settings.setdefault("skip_info_bar", False)
+    origin = origin_of(image)
+    run = segment(source_of(image), Settings(**settings), threading.Event(), fake_engine())
+    return result_layers(drain(run)[1], origin)
+
+
+def test_results_lie_where_the_source_lies() -> None:
+    image = micrograph(
+        scale=(0.5, 0.25),
+        translate=(10, 20),
+        units=("µm", "µm"),
+        rotate=30,
+        affine=[[1, 0.1, 3], [0, 1, 4], [0, 0, 1]],
+        axis_labels=("y", "x"),
+    )
+    for layer in results(image):
+        np.testing.assert_allclose(layer.scale, image.scale)
+        np.testing.assert_allclose(layer.translate, image.translate)
+        assert layer.units == image.units
+        assert layer.axis_labels == image.axis_labels
+        for corner in [(0, 0), (100, 7)]:
+            np.testing.assert_allclose(layer.data_to_world(corner), image.data_to_world(corner))
+
+
+def test_the_result_of_a_rectangle_lies_over_the_rectangle() -> None:
+    image = micrograph(
+        scale=(0.5, 0.25), translate=(10, 20), rotate=30, affine=[[2, 0, 3], [0, 1, 4], [0, 0, 1]]
+    )
+    for layer in results(image, region=Region(8, 16, 96, 112)):
+        assert layer.data.shape == (88, 96)
+        np.testing.assert_allclose(layer.data_to_world((0, 0)), image.data_to_world((8, 16)))
+        np.testing.assert_allclose(layer.data_to_world((80, 90)), image.data_to_world((88, 106)))
+
+
+def test_the_result_of_one_section_lies_in_that_section() -> None:
+    stack = Image(noise(5, *SHAPE), name="stack", scale=(2, 0.5, 0.5), translate=(1, 0, 0))
+    for layer in results(stack, section=3):
+        assert layer.data.shape == (1, *SHAPE)
+        np.testing.assert_allclose(layer.data_to_world((0, 0, 0)), stack.data_to_world((3, 0, 0)))
+
+
+def test_sections_of_a_stack_have_grains_of_their_own() -> None:
+    _, grains = results(Image(noise(3, *SHAPE), name="stack"))
+    found = [set(np.unique(section)) for section in grains.data]
+    assert all(found)
+    assert not found[0] & found[1]
+    assert not found[1] & found[2]
+
+
+def test_results_are_named_after_the_source_and_say_what_made_them() -> None:
+    image = micrograph(scale=(0.5, 0.5), units=("µm", "µm"))
+    boundary, grains = results(image, granularity=0.4)
+    assert boundary.name == "steel · boundary"
+    assert grains.name == "steel · grains"
+    made = grains.metadata[METADATA_KEY]
+    assert made["model"] == "fake"
+    assert made["weights_hash"] == "00c0ffee"
+    assert made["version"]
+    assert made["source"] == "steel"
+    assert made["granularity"] == 0.4
+    assert made["pixel_size_um"] == 0.5
+    assert len(made["partitions"]) == 1
+    assert "partitions" not in boundary.metadata[METADATA_KEY]
+
+
+def test_the_boundary_is_added_to_a_dark_image_and_taken_from_a_bright_one() -> None:
+    dark = noise(*SHAPE) // 8
+    dark[::7, ::7] = 255
+    boundary, _ = results(Image(dark, name="dark"))
+    assert boundary.blending == "additive"
+    boundary, _ = results(Image(255 - dark, name="bright"))
+    assert boundary.blending == "multiplicative"
+    assert tuple(boundary.contrast_limits) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("scale", "units", "expected"),
+    [
+        ((0.5, 0.5), ("µm", "µm"), 0.5),
+        ((20, 20), ("nm", "nm"), 0.02),
+        ((-0.5, 0.5), ("µm", "µm"), 0.5),
+        ((0.5, 0.5), ("pixel", "pixel"), None),
+        ((0.5, 0.25), ("µm", "µm"), None),
+        ((0.5, 0.5), ("s", "s"), None),
+    ],
+)
+def test_the_pixel_size_comes_from_scale_and_units(
+    scale: Any, units: Any, expected: float | None
+) -> None:
+    size = pixel_size_um(micrograph(scale=scale, units=units))
+    assert size == (None if expected is None else pytest.approx(expected))
+
+
+def test_the_finest_level_of_a_multiscale_image_is_used() -> None:
+    fine = noise(*SHAPE)
+    image = Image([fine, fine[::2, ::2]], name="pyramid", multiscale=True)
+    np.testing.assert_array_equal(source_of(image).plane(0, source_of(image).whole), fine)
+    assert results(image)[1].data.shape == SHAPE
+
+
+def test_a_colour_image_gives_grains_without_a_colour_axis() -> None:
+    image = Image(noise(*SHAPE, 3), name="colour", rgb=True)
+    boundary, grains = results(image)
+    assert boundary.data.shape == SHAPE
+    assert not boundary.rgb
+    assert grains.data.shape == SHAPE
+
+
+def test_a_boundary_layer_is_no_micrograph() -> None:
+    image = micrograph()
+    boundary, grains = results(image)
+    assert is_micrograph(image)
+    assert not is_micrograph(boundary)
+    assert not is_micrograph(grains)
+
+
+def rectangle(top: float, left: float, bottom: float, right: float) -> np.ndarray:
+    return np.array([[top, left], [top, right], [bottom, right], [bottom, left]], dtype=float)
+
+
+def test_a_rectangle_is_found_in_pixels_of_the_image() -> None:
+    image = micrograph(scale=(0.5, 0.5), translate=(10, 20))
+    drawn = Shapes([rectangle(15, 30, 35, 50)])
+    assert region_from_shapes(drawn, image) == Region(10, 20, 51, 61)
+
+
+def test_a_rectangle_in_another_unit_is_converted() -> None:
+    image = micrograph(scale=(0.5, 0.5), units=("µm", "µm"))
+    drawn = Shapes([rectangle(5000, 10000, 25000, 30000)], units=("nm", "nm"))
+    assert region_from_shapes(drawn, image) == Region(10, 20, 51, 61)
+
+
+def test_what_hangs_over_the_edge_is_cut_off() -> None:
+    drawn = Shapes([rectangle(-20, 100, 40, 900)])
+    assert region_from_shapes(drawn, micrograph()) == Region(0, 100, 41, SHAPE[1])
+
+
+def test_the_selected_rectangle_counts_otherwise_the_last() -> None:
+    drawn = Shapes([rectangle(0, 0, 9, 9), rectangle(20, 20, 39, 39)])
+    assert region_from_shapes(drawn, micrograph()) == Region(20, 20, 40, 40)
+    drawn.selected_data = {0}
+    assert region_from_shapes(drawn, micrograph()) == Region(0, 0, 10, 10)
+
+
+def test_without_a_rectangle_there_is_no_region() -> None:
+    assert region_from_shapes(Shapes(), micrograph()) is None
+
+
+def test_a_rectangle_over_a_stack_is_used_in_every_section() -> None:
+    stack = Image(noise(3, *SHAPE), name="stack")
+    corners = np.c_[np.full(4, 1.0), rectangle(10, 20, 49, 59)]
+    assert region_from_shapes(Shapes([corners]), stack) == Region(10, 20, 50, 60)
+    flat = Shapes([rectangle(10, 20, 49, 59)])
+    assert region_from_shapes(flat, stack) == Region(10, 20, 50, 60)
+
+
+def test_cutting_again_changes_the_grains_and_the_metadata() -> None:
+    _, grains = results(micrograph(), granularity=0.9)
+    assert len(np.unique(grains.data)) == 16
+    assert recut_layer(grains, 0.3) == 4
+    assert len(np.unique(grains.data)) == 4
+    assert grains.metadata[METADATA_KEY]["granularity"] == 0.3
+    assert recut_layer(grains, 0.9) == 16
+
+
+def test_cutting_a_stack_again_cuts_every_section() -> None:
+    _, grains = results(Image(noise(3, *SHAPE), name="stack"), granularity=0.9)
+    assert recut_layer(grains, 0.3) == 12
+    assert len(np.unique(grains.data)) == 12
+
+
+def test_an_edit_is_noticed_and_its_undoing_too() -> None:
+    _, grains = results(micrograph())
+    assert not is_edited(grains)
+    grains.data_setitem((np.arange(5), np.arange(5)), 77)
+    assert is_edited(grains)
+    grains.undo()
+    assert not is_edited(grains)
+
+
+def test_painting_on_the_layer_does_not_reach_the_cut_it_came_from() -> None:
+    _, grains = results(micrograph())
+    grains.data[:] = 1
+    assert is_edited(grains)
+
+
+def test_undo_after_a_cut_does_not_write_old_pixels_into_the_new_grains() -> None:
+    _, grains = results(micrograph(), granularity=0.9)
+    grains.data_setitem((np.arange(5), np.arange(5)), 77)
+    grains.undo()  # leaves a step to redo
+    recut_layer(grains, 0.3)
+    expected = grains.data.copy()
+    grains.redo()
+    grains.undo()
+    np.testing.assert_array_equal(grains.data, expected)
+    assert grains.editable
+
+
+def test_a_cut_keeps_the_tool_that_is_in_hand() -> None:
+    viewer = ViewerModel()
+    _, grains = results(micrograph(), granularity=0.9)
+    viewer.add_layer(grains)
+    grains.mode = "paint"
+    recut_layer(grains, 0.3)
+    assert grains.mode == "paint"
+
+
+def test_a_cut_into_a_new_layer_leaves_the_old_one_alone() -> None:
+    viewer = ViewerModel()
+    image = viewer.add_layer(micrograph(scale=(0.5, 0.5)))
+    _, grains = results(image, granularity=0.9, region=Region(32, 32, 128, 128))
+    viewer.add_layer(grains)
+    grains.data[:3] = 99
+    corrected = grains.data.copy()
+    new = viewer.add_layer(recut_copy(grains, 0.3))
+    np.testing.assert_array_equal(grains.data, corrected)
+    assert new.name != grains.name
+    np.testing.assert_allclose(new.translate, grains.translate)
+    assert not is_edited(new)
+
+
+def test_a_second_run_takes_the_place_of_the_first() -> None:
+    viewer = ViewerModel()
+    image = viewer.add_layer(micrograph())
+    first = [viewer.add_layer(layer) for layer in results(image, granularity=0.9)]
+    second = results(image, granularity=0.3)
+    for old, new in zip(first, second, strict=True):
+        assert earlier_result(viewer.layers, new) is old
+        replace_result(old, new)
+    assert first[1].metadata[METADATA_KEY]["granularity"] == 0.3
+    assert len(np.unique(first[1].data)) == 4
+
+
+def test_a_second_run_does_not_take_the_place_of_corrected_grains() -> None:
+    viewer = ViewerModel()
+    image = viewer.add_layer(micrograph())
+    _, grains = results(image)
+    viewer.add_layer(grains)
+    grains.data[:3] = 99
+    assert earlier_result(viewer.layers, results(image)[1]) is None
+
+
+def test_results_of_another_model_source_or_region_stay() -> None:
+    viewer = ViewerModel()
+    image = viewer.add_layer(micrograph())
+    viewer.add_layer(results(image)[1])
+    assert earlier_result(viewer.layers, results(micrograph())[1]) is None
+    assert earlier_result(viewer.layers, results(image, region=Region(0, 0, 64, 64))[1]) is None
+    other = results(image)[1]
+    other.metadata[METADATA_KEY]["model"] = FakeModel(name="other").name
+    assert earlier_result(viewer.layers, other) is None

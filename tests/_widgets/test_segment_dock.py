@@ -1,0 +1,486 @@
+"""Window tests of the Segment dock: a real viewer, a real worker thread, a stand-in network."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import dask.array as da
+import numpy as np
+import pytest
+from _widgets.conftest import PATIENCE
+from _widgets.fakes import PITCH, FakeModel, FakePredict
+from napari.layers import Image, Labels
+from qtpy.QtCore import QTimer
+from qtpy.QtWidgets import QWidget
+
+from napari_etch._widgets.keys import KEY_BINDINGS
+from napari_etch._widgets.layers import METADATA_KEY
+
+pytestmark = pytest.mark.gui
+
+SHAPE = (4 * PITCH, 4 * PITCH)
+OpenDock = Callable[..., Any]
+
+
+def noise(*shape: int) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 255, shape, np.uint8)
+
+
+def names(viewer: Any) -> list[str]:
+    return [layer.name for layer in viewer.layers]
+
+
+def wait_for_end(qtbot: Any, dock: Any) -> None:
+    qtbot.waitUntil(lambda: not dock.controller.is_running, timeout=PATIENCE)
+
+
+def run_to_end(qtbot: Any, dock: Any) -> None:
+    dock.toggle_run()
+    wait_for_end(qtbot, dock)
+
+
+def start_and_hold(qtbot: Any, dock: Any, predict: FakePredict) -> None:
+    """Start a run and wait until the network is at work; it stays there while it is held."""
+    dock.toggle_run()
+    qtbot.waitUntil(predict.started.is_set, timeout=PATIENCE)
+    assert dock.controller.is_running
+
+
+# -- running -------------------------------------------------------------------------------------
+
+
+def test_run_adds_boundary_and_grains(open_dock: OpenDock, qtbot: Any) -> None:
+    viewer, dock = open_dock()
+    image = viewer.add_image(
+        noise(*SHAPE), name="steel", scale=(0.5, 0.5), translate=(3, 4), units=("µm", "µm")
+    )
+    dock.form.granularity.setValue(0.9)
+    run_to_end(qtbot, dock)
+    assert names(viewer) == ["steel", "steel · grains", "steel · boundary"]
+    boundary, grains = viewer.layers["steel · boundary"], viewer.layers["steel · grains"]
+    assert isinstance(boundary, Image)
+    assert isinstance(grains, Labels)
+    for layer in (boundary, grains):
+        np.testing.assert_allclose(layer.scale, (0.5, 0.5))
+        np.testing.assert_allclose(layer.translate, (3, 4))
+        assert layer.units == image.units
+    assert "16 grains, ASTM grain size number" in dock.run_bar.line.text()
+    assert viewer.layers.selection.active is image
+    assert dock.run_bar.button.text() == "Run"
+    assert dock.run_bar.button.isEnabled()
+
+
+def test_the_viewer_stays_responsive_during_a_run(open_dock: OpenDock, qtbot: Any) -> None:
+    predict = FakePredict(hold=threading.Event())
+    viewer, dock = open_dock(predict)
+    image = viewer.add_image(noise(*SHAPE), name="steel")
+    start_and_hold(qtbot, dock, predict)
+    ticks: list[int] = []
+    timer = QTimer()
+    timer.timeout.connect(lambda: ticks.append(1))
+    timer.start(5)
+    # The network is held until the ticks have come: a blocked window would never let it go.
+    qtbot.waitUntil(lambda: len(ticks) >= 20, timeout=PATIENCE)
+    image.contrast_limits = (10, 200)
+    viewer.camera.zoom *= 2
+    assert dock.controller.is_running
+    timer.stop()
+    predict.hold.set()
+    wait_for_end(qtbot, dock)
+    assert "steel · grains" in names(viewer)
+
+
+def test_progress_is_shown_while_running_and_gone_afterwards(
+    open_dock: OpenDock, qtbot: Any
+) -> None:
+    predict = FakePredict(hold=threading.Event())
+    viewer, dock = open_dock(predict)
+    viewer.add_image(noise(*SHAPE), name="steel")
+    shown: list[str] = []
+    dock.controller.progressed.connect(lambda progress: shown.append(progress.message))
+    start_and_hold(qtbot, dock, predict)
+    assert dock.run_bar.button.text() == "Cancel"
+    assert not dock.run_bar.bar.isHidden()
+    predict.hold.set()
+    wait_for_end(qtbot, dock)
+    assert shown[0] == "loading the model"
+    assert dock.run_bar.bar.isHidden()
+
+
+def test_cancel_stops_the_network_and_adds_nothing(open_dock: OpenDock, qtbot: Any) -> None:
+    predict = FakePredict(hold=threading.Event())
+    viewer, dock = open_dock(predict)
+    viewer.add_image(noise(*SHAPE), name="steel")
+    start_and_hold(qtbot, dock, predict)
+    dock.run_bar.button.click()
+    assert dock.run_bar.button.text() == "Cancelling…"
+    assert not dock.run_bar.button.isEnabled()
+    wait_for_end(qtbot, dock)
+    assert predict.stopped.is_set()
+    assert names(viewer) == ["steel"]
+    assert dock.run_bar.line.text() == "Cancelled; nothing was added."
+    assert dock.run_bar.button.text() == "Run"
+
+
+def test_after_a_cancelled_run_another_one_works(open_dock: OpenDock, qtbot: Any) -> None:
+    predict = FakePredict(hold=threading.Event())
+    viewer, dock = open_dock(predict)
+    viewer.add_image(noise(*SHAPE), name="steel")
+    start_and_hold(qtbot, dock, predict)
+    dock.toggle_run()
+    wait_for_end(qtbot, dock)
+    predict.hold.set()
+    run_to_end(qtbot, dock)
+    assert "steel · grains" in names(viewer)
+
+
+def test_starting_again_during_a_run_is_refused_with_a_sentence(
+    open_dock: OpenDock, qtbot: Any
+) -> None:
+    predict = FakePredict(hold=threading.Event())
+    viewer, dock = open_dock(predict)
+    viewer.add_image(noise(*SHAPE), name="steel")
+    start_and_hold(qtbot, dock, predict)
+    dock.run_model("fake")
+    assert dock.run_bar.line.text().startswith("A run is under way")
+    predict.hold.set()
+    wait_for_end(qtbot, dock)
+    assert len(predict.calls) == 1
+
+
+def test_running_twice_does_not_pile_up_layers(open_dock: OpenDock, qtbot: Any) -> None:
+    viewer, dock = open_dock()
+    viewer.add_image(noise(*SHAPE), name="steel")
+    run_to_end(qtbot, dock)
+    run_to_end(qtbot, dock)
+    assert names(viewer) == ["steel", "steel · grains", "steel · boundary"]
+
+
+def test_running_again_keeps_grains_that_were_corrected(open_dock: OpenDock, qtbot: Any) -> None:
+    viewer, dock = open_dock()
+    viewer.add_image(noise(*SHAPE), name="steel")
+    run_to_end(qtbot, dock)
+    grains = viewer.layers["steel · grains"]
+    grains.data_setitem((np.arange(9), np.arange(9)), 77)
+    corrected = grains.data.copy()
+    run_to_end(qtbot, dock)
+    np.testing.assert_array_equal(grains.data, corrected)
+    assert "steel · grains [1]" in names(viewer)
+
+
+def test_an_exception_in_the_worker_becomes_one_sentence(open_dock: OpenDock, qtbot: Any) -> None:
+    # A RuntimeError is what napari's generator worker would have dropped without a word.
+    predict = FakePredict(error=RuntimeError("the network broke\nat layer 3"))
+    viewer, dock = open_dock(predict)
+    viewer.add_image(noise(*SHAPE), name="steel")
+    run_to_end(qtbot, dock)
+    said = dock.run_bar.line.text()
+    assert said == (
+        "“steel” could not be segmented (RuntimeError: the network broke); "
+        "the full report is in the log."
+    )
+    assert names(viewer) == ["steel"]
+    predict.error = None
+    run_to_end(qtbot, dock)
+    assert "steel · grains" in names(viewer)
+
+
+# -- the viewer changes during a run -------------------------------------------------------------
+
+
+def test_a_result_belongs_to_the_layer_it_was_started_from(
+    open_dock: OpenDock, qtbot: Any
+) -> None:
+    predict = FakePredict(hold=threading.Event())
+    viewer, dock = open_dock(predict)
+    image = viewer.add_image(noise(*SHAPE), name="steel", scale=(0.5, 0.5), translate=(3, 4))
+    start_and_hold(qtbot, dock, predict)
+    image.name = "renamed"
+    image.scale, image.translate = (9, 9), (9, 9)
+    other = viewer.add_image(noise(8, 8), name="other", scale=(7, 7))
+    predict.hold.set()
+    wait_for_end(qtbot, dock)
+    assert names(viewer) == ["renamed", "other", "steel · grains", "steel · boundary"]
+    grains = viewer.layers["steel · grains"]
+    np.testing.assert_allclose(grains.scale, (0.5, 0.5))
+    np.testing.assert_allclose(grains.translate, (3, 4))
+    assert grains.data.shape == SHAPE
+    assert viewer.layers.selection.active is other
+
+
+def test_deleting_the_source_layer_during_a_run_is_safe(open_dock: OpenDock, qtbot: Any) -> None:
+    predict = FakePredict(hold=threading.Event())
+    viewer, dock = open_dock(predict)
+    viewer.add_image(noise(*SHAPE), name="steel")
+    start_and_hold(qtbot, dock, predict)
+    viewer.layers.remove("steel")
+    predict.hold.set()
+    wait_for_end(qtbot, dock)
+    assert names(viewer) == []
+    assert dock.run_bar.line.text() == (
+        "“steel” was removed during the run, so its result was dropped."
+    )
+
+
+def test_closing_the_viewer_during_a_run_stops_the_network(
+    open_dock: OpenDock, qtbot: Any
+) -> None:
+    predict = FakePredict(hold=threading.Event())
+    viewer, dock = open_dock(predict)
+    viewer.add_image(noise(*SHAPE), name="steel")
+    start_and_hold(qtbot, dock, predict)
+    del dock
+    viewer.close()
+    qtbot.waitUntil(predict.stopped.is_set, timeout=PATIENCE)
+
+
+def test_closing_the_dock_during_a_run_stops_the_network(open_dock: OpenDock, qtbot: Any) -> None:
+    predict = FakePredict(hold=threading.Event())
+    viewer, dock = open_dock(predict)
+    viewer.add_image(noise(*SHAPE), name="steel")
+    start_and_hold(qtbot, dock, predict)
+    viewer.window.remove_dock_widget(dock)
+    dock.deleteLater()
+    del dock
+    qtbot.waitUntil(predict.stopped.is_set, timeout=PATIENCE)
+    viewer.add_image(noise(8, 8), name="later")  # nothing of the dock listens any more
+    viewer.layers["steel"].name = "still fine"
+
+
+# -- kinds of layers -----------------------------------------------------------------------------
+
+
+def test_a_drawn_rectangle_limits_the_run(open_dock: OpenDock, qtbot: Any) -> None:
+    viewer, dock = open_dock()
+    image = viewer.add_image(noise(*SHAPE), name="steel", scale=(0.5, 0.5), translate=(3, 4))
+    dock.form.draw.click()
+    shapes = viewer.layers["steel · region"]
+    assert shapes.mode == "add_rectangle"
+    assert not dock.run_bar.button.isEnabled()
+    assert "Draw a rectangle in “steel · region”" in dock.run_bar.button.toolTip()
+    shapes.add_rectangles([[32, 16], [96, 112]])  # pixels: the layer lies as the image does
+    qtbot.waitUntil(dock.run_bar.button.isEnabled, timeout=PATIENCE)
+    assert dock.form.image.currentText() == "steel"
+    run_to_end(qtbot, dock)
+    grains = viewer.layers["steel · grains"]
+    assert grains.data.shape == (65, 97)
+    np.testing.assert_allclose(grains.data_to_world((0, 0)), image.data_to_world((32, 16)))
+
+
+def test_a_removed_rectangle_gives_back_the_whole_image(open_dock: OpenDock, qtbot: Any) -> None:
+    viewer, dock = open_dock()
+    viewer.add_image(noise(*SHAPE), name="steel")
+    dock.form.draw.click()
+    viewer.layers.remove("steel · region")
+    qtbot.waitUntil(dock.run_bar.button.isEnabled, timeout=PATIENCE)
+    assert dock.form.region.currentText() == "Whole image"
+
+
+def test_a_stack_gives_stacks(open_dock: OpenDock, qtbot: Any) -> None:
+    viewer, dock = open_dock()
+    viewer.add_image(noise(3, *SHAPE), name="stack", scale=(2, 0.5, 0.5))
+    qtbot.waitUntil(lambda: not dock.form.sections.isHidden(), timeout=PATIENCE)
+    run_to_end(qtbot, dock)
+    assert viewer.layers["stack · grains"].data.shape == (3, *SHAPE)
+    assert viewer.layers["stack · boundary"].data.shape == (3, *SHAPE)
+    np.testing.assert_allclose(viewer.layers["stack · grains"].scale, (2, 0.5, 0.5))
+    assert "in 3 sections" in dock.run_bar.line.text()
+
+
+def test_only_the_section_shown_can_be_segmented(open_dock: OpenDock, qtbot: Any) -> None:
+    predict = FakePredict()
+    viewer, dock = open_dock(predict)
+    stack = noise(5, *SHAPE)
+    viewer.add_image(stack, name="stack", scale=(2, 0.5, 0.5))
+    viewer.dims.set_point(0, 6.0)  # world units: section 3
+    dock.form.sections.setCurrentIndex(1)
+    run_to_end(qtbot, dock)
+    np.testing.assert_array_equal(predict.calls[0]["micrograph"].data, stack[3])
+
+
+def test_colour_multiscale_and_dask_layers_work(open_dock: OpenDock, qtbot: Any) -> None:
+    viewer, dock = open_dock()
+    pyramid = noise(*SHAPE)
+    viewer.add_image(noise(*SHAPE, 3), name="colour", rgb=True)
+    run_to_end(qtbot, dock)
+    viewer.add_image([pyramid, pyramid[::2, ::2]], name="pyramid", multiscale=True)
+    run_to_end(qtbot, dock)
+    viewer.add_image(da.from_array(noise(2, *SHAPE), chunks=(1, *SHAPE)), name="lazy")
+    run_to_end(qtbot, dock)
+    shapes = {layer.name: layer.data.shape for layer in viewer.layers if "grains" in layer.name}
+    assert shapes == {
+        "colour · grains": SHAPE,
+        "pyramid · grains": SHAPE,
+        "lazy · grains": (2, *SHAPE),
+    }
+
+
+def test_what_cannot_be_run_disables_the_button_and_says_why(
+    open_dock: OpenDock, qtbot: Any
+) -> None:
+    viewer, dock = open_dock()
+    assert not dock.run_bar.button.isEnabled()
+    assert dock.run_bar.button.toolTip() == "Open an image first."
+    assert not dock.form.draw.isEnabled()
+    assert not dock.new_cut.isEnabled()
+    viewer.add_image(noise(2, 2, 32, 32), name="film")
+    qtbot.waitUntil(lambda: "4-dim" in dock.run_bar.button.toolTip(), timeout=PATIENCE)
+    assert not dock.run_bar.button.isEnabled()
+    dock.toggle_run()  # the key binding does not ask the button
+    assert "is 4-dimensional" in dock.run_bar.line.text()
+    viewer.add_image(noise(*SHAPE), name="steel")
+    qtbot.waitUntil(dock.run_bar.button.isEnabled, timeout=PATIENCE)
+
+
+def test_a_model_that_is_not_ready_cannot_be_run(open_dock: OpenDock, qtbot: Any) -> None:
+    missing = FakeModel(ready=False, why_not="Its weights are missing: run “etch models fetch”.")
+    viewer, dock = open_dock(model=missing)
+    viewer.add_image(noise(*SHAPE), name="steel")
+    qtbot.waitUntil(lambda: dock.form.image.count() == 1, timeout=PATIENCE)
+    assert not dock.run_bar.button.isEnabled()
+    assert dock.run_bar.button.toolTip() == missing.why_not
+
+
+# -- granularity ---------------------------------------------------------------------------------
+
+
+def test_the_slider_cuts_the_grains_again_without_a_run(open_dock: OpenDock, qtbot: Any) -> None:
+    predict = FakePredict()
+    viewer, dock = open_dock(predict)
+    viewer.add_image(noise(*SHAPE), name="steel")
+    dock.form.granularity.setValue(0.9)
+    run_to_end(qtbot, dock)
+    grains = viewer.layers["steel · grains"]
+    assert len(np.unique(grains.data)) == 16
+    dock.form.granularity.setValue(0.3)
+    qtbot.waitUntil(lambda: len(np.unique(grains.data)) == 4, timeout=PATIENCE)
+    assert dock.run_bar.line.text() == "“steel · grains”: 4 grains at granularity 0.30."
+    assert len(predict.calls) == 1
+
+
+def test_the_slider_does_not_overwrite_corrections(open_dock: OpenDock, qtbot: Any) -> None:
+    viewer, dock = open_dock()
+    viewer.add_image(noise(*SHAPE), name="steel")
+    dock.form.granularity.setValue(0.9)
+    run_to_end(qtbot, dock)
+    grains = viewer.layers["steel · grains"]
+    grains.data_setitem((np.arange(9), np.arange(9)), 77)
+    corrected = grains.data.copy()
+    dock.form.granularity.setValue(0.3)
+    qtbot.waitUntil(lambda: "corrected by hand" in dock.run_bar.line.text(), timeout=PATIENCE)
+    np.testing.assert_array_equal(grains.data, corrected)
+    dock.new_cut.click()
+    np.testing.assert_array_equal(grains.data, corrected)
+    new = viewer.layers["steel · grains [1]"]
+    assert len(np.unique(new.data)) == 4
+    assert new.metadata[METADATA_KEY]["granularity"] == pytest.approx(0.3)
+
+
+def test_the_slider_acts_on_the_selected_grains(open_dock: OpenDock, qtbot: Any) -> None:
+    viewer, dock = open_dock()
+    viewer.add_image(noise(*SHAPE), name="first")
+    run_to_end(qtbot, dock)
+    viewer.add_image(noise(*SHAPE), name="second")
+    run_to_end(qtbot, dock)
+    viewer.layers.selection.active = viewer.layers["first · grains"]
+    assert dock.form.image.currentText() == "first"
+    assert dock.cutter.target is viewer.layers["first · grains"]
+    viewer.layers.selection.active = viewer.layers["second"]
+    assert dock.cutter.target is viewer.layers["second · grains"]
+
+
+def test_a_grains_layer_that_was_removed_is_not_cut(open_dock: OpenDock, qtbot: Any) -> None:
+    viewer, dock = open_dock()
+    viewer.add_image(noise(*SHAPE), name="steel")
+    run_to_end(qtbot, dock)
+    viewer.layers.remove("steel · grains")
+    qtbot.waitUntil(lambda: dock.cutter.target is None, timeout=PATIENCE)
+    dock.form.granularity.setValue(0.2)
+    assert not dock.new_cut.isEnabled()
+
+
+# -- the dock as a window ------------------------------------------------------------------------
+
+
+def test_every_control_has_a_tooltip(open_dock: OpenDock) -> None:
+    _, dock = open_dock()
+    controls = [
+        dock.form.image,
+        dock.form.model,
+        dock.form.region,
+        dock.form.draw,
+        dock.form.sections,
+        dock.form.grain_size,
+        dock.form.quality,
+        dock.form.device,
+        dock.form.skip_info_bar,
+        dock.form.granularity,
+        dock.new_cut,
+        dock.run_bar.button,
+        dock.run_bar.bar,
+    ]
+    assert all(isinstance(control, QWidget) and control.toolTip() for control in controls)
+
+
+def test_devices_that_are_not_there_are_greyed_out(open_dock: OpenDock, qtbot: Any) -> None:
+    _, dock = open_dock()
+    model = dock.form.device.model()
+    cuda = model.item(dock.form.device.findData("cuda"))
+    qtbot.waitUntil(lambda: not cuda.isEnabled(), timeout=PATIENCE)
+    assert cuda.toolTip() == "No GPU here."
+    assert model.item(dock.form.device.findData("cpu")).isEnabled()
+
+
+def test_options_that_a_model_does_not_have_are_greyed_out(open_dock: OpenDock) -> None:
+    _, dock = open_dock(model=FakeModel(segment_options={"grain_size": None}))
+    assert dock.form.grain_size.isEnabled()
+    assert not dock.form.quality.isEnabled()
+    assert dock.form.quality.toolTip() == "The chosen model has no such option."
+
+
+def press(viewer: Any, action: str) -> None:
+    keys = KEY_BINDINGS[action].keys.replace("-", "+")
+    bound = {str(key): function for key, function in viewer.keymap.items()}
+    bound[keys](viewer)
+
+
+def test_keys_show_hide_cut_and_run(open_dock: OpenDock, qtbot: Any) -> None:
+    viewer, dock = open_dock()
+    viewer.add_image(noise(*SHAPE), name="steel")
+    qtbot.waitUntil(dock.run_bar.button.isEnabled, timeout=PATIENCE)
+    press(viewer, "run")
+    wait_for_end(qtbot, dock)
+    press(viewer, "boundary")
+    assert not viewer.layers["steel · boundary"].visible
+    press(viewer, "boundary")
+    assert viewer.layers["steel · boundary"].visible
+    press(viewer, "grains")
+    assert not viewer.layers["steel · grains"].visible
+    before = dock.form.granularity.value()
+    press(viewer, "fewer")
+    assert dock.form.granularity.value() == pytest.approx(before - 0.05)
+    press(viewer, "more")
+    assert dock.form.granularity.value() == pytest.approx(before)
+
+
+def test_the_keys_are_in_the_tooltips(open_dock: OpenDock, qtbot: Any) -> None:
+    viewer, dock = open_dock()
+    viewer.add_image(noise(*SHAPE), name="steel")
+    qtbot.waitUntil(dock.run_bar.button.isEnabled, timeout=PATIENCE)
+    assert "Shift+R" in dock.run_bar.button.toolTip()
+    assert "Shift+Left" in dock.form.granularity.toolTip()
+
+
+def test_keys_that_the_user_has_bound_are_left_alone(
+    make_napari_viewer: Any, open_dock: OpenDock
+) -> None:
+    viewer, _dock = open_dock()
+    taken: list[str] = []
+    viewer.bind_key("Shift-R", lambda _viewer: taken.append("mine"), overwrite=True)
+    from napari_etch._widgets.keys import bind_keys
+
+    bind_keys(viewer, _dock)
+    press(viewer, "run")
+    assert taken == ["mine"]
