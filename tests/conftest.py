@@ -57,16 +57,16 @@ def refuse_or_skip(reason: str, **kwargs: bool) -> None:
     pytest.skip(f"window test: {reason}", **kwargs)
 
 
-class ModuleWithoutDisplay(pytest.Module):
-    """Stands for a module of window tests where no window can be opened: it is not imported."""
+class FolderWithoutDisplay(pytest.Dir):
+    """Stands for the folder of window tests where no window can be opened: nothing is imported."""
 
     def collect(self):
         refuse_or_skip(display_trouble(), allow_module_level=True)
 
 
-def pytest_pycollect_makemodule(module_path, parent):
-    if module_path.is_relative_to(WINDOW_TESTS) and display_trouble():
-        return ModuleWithoutDisplay.from_parent(parent, path=module_path)
+def pytest_collect_directory(path, parent):
+    if path == WINDOW_TESTS and display_trouble():
+        return FolderWithoutDisplay.from_parent(parent, path=path)
     return None
 
 

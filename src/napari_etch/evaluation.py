@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -86,7 +86,7 @@ class GrainScores:
     min_area_px: int
     pred_pieces_beyond_labels: int
 
-    def as_dict(self) -> dict[str, float | int | None]:
+    def as_dict(self) -> dict[str, Any]:
         """Return the scores by name, ready for JSON."""
         return asdict(self)
 
@@ -215,7 +215,7 @@ def _pieces(labels: np.ndarray) -> int:
 # ------------------------------------------------------------------------------ which pixels agree
 
 
-def _overlap_scores(pred: np.ndarray, truth: _Truth) -> dict[str, float | int | None]:
+def _overlap_scores(pred: np.ndarray, truth: _Truth) -> dict[str, Any]:
     from scipy.sparse import coo_array
 
     at = truth.labels > 0
@@ -233,7 +233,7 @@ def _overlap_scores(pred: np.ndarray, truth: _Truth) -> dict[str, float | int | 
     return scores | _matches(iou, int(kept.sum()), int(truth.labels.max()))
 
 
-def _information(joint: np.ndarray, pred: np.ndarray, true: np.ndarray) -> dict[str, float | None]:
+def _information(joint: np.ndarray, pred: np.ndarray, true: np.ndarray) -> dict[str, Any]:
     """Return the variation of information and its two parts, from pixel counts."""
     total = joint.sum()
     if total == 0:
@@ -249,7 +249,7 @@ def _information(joint: np.ndarray, pred: np.ndarray, true: np.ndarray) -> dict[
     return {"vi": split + merge, "vi_split": split, "vi_merge": merge}
 
 
-def _rand(joint: np.ndarray, pred: np.ndarray, true: np.ndarray) -> dict[str, float | None]:
+def _rand(joint: np.ndarray, pred: np.ndarray, true: np.ndarray) -> dict[str, Any]:
     """Return the adapted Rand error and the adjusted Rand index, over pairs of pixels."""
     total = float(joint.sum())
     if total < 2:
@@ -275,7 +275,7 @@ def _kept(pred: np.ndarray, truth: _Truth) -> np.ndarray:
     return kept
 
 
-def _matches(iou: np.ndarray, n_pred: int, n_true: int) -> dict[str, float | int | None]:
+def _matches(iou: np.ndarray, n_pred: int, n_true: int) -> dict[str, Any]:
     """Return average precision and panoptic quality from the overlaps of all pairs."""
     if n_true == 0:
         return {"ap50": None, "map": None, "pq": None, "tp50": None}
@@ -293,7 +293,7 @@ def _matches(iou: np.ndarray, n_pred: int, n_true: int) -> dict[str, float | int
 # ----------------------------------------------------------------------------------- size of grains
 
 
-def _size_scores(pred: np.ndarray, truth: _Truth) -> dict[str, float | int | None]:
+def _size_scores(pred: np.ndarray, truth: _Truth) -> dict[str, Any]:
     from scipy.stats import ks_2samp
 
     kept = _kept(pred, truth)
@@ -359,7 +359,7 @@ def _mean(values: np.ndarray) -> float | None:
 # -------------------------------------------------------------------------------------------- lines
 
 
-def _boundary_scores(pred: np.ndarray, truth: _Truth, tolerance: float) -> dict[str, float | None]:
+def _boundary_scores(pred: np.ndarray, truth: _Truth, tolerance: float) -> dict[str, Any]:
     found = _lines_between(pred)
     if truth.lines is not None:
         wanted = _thinned(truth.lines)

@@ -1,0 +1,57 @@
+"""The ``etch`` command: its subcommands, its exit codes, and no traceback."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from napari_etch.cli import demo, evaluate, models, segment, virtual
+from napari_etch.cli.console import ExitCode, fail_inside
+
+app = typer.Typer(
+    name="etch",
+    help="Grain boundaries, grains and grain size from micrographs.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command("demo")(demo.demo)
+app.command("segment")(segment.segment)
+app.command("virtual")(virtual.virtual)
+app.command("evaluate")(evaluate.evaluate)
+app.add_typer(models.app, name="models")
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from napari_etch import __version__
+
+        typer.echo(f"etch {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def etch(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Print the version.", callback=_print_version, is_eager=True
+        ),
+    ] = False,
+) -> None:
+    """Grain boundaries, grains and grain size from micrographs."""
+
+
+def main() -> None:
+    """Run the ``etch`` command and end the process.
+
+    The exit code is 0 when all was done, 2 for bad usage or input, 1 for an internal error, 130
+    after Ctrl-C. With ``ETCH_DEBUG=1`` an internal error shows its traceback.
+    """
+    try:
+        app()
+    except Exception as error:
+        fail_inside(error)
+        sys.exit(ExitCode.INTERNAL)

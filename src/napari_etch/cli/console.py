@@ -1,0 +1,82 @@
+"""What the commands say, and how they end."""
+
+from __future__ import annotations
+
+import enum
+import os
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NoReturn
+
+import typer
+
+
+class ExitCode(enum.IntEnum):
+    """How a command ends."""
+
+    DONE = 0
+    INTERNAL = 1
+    BAD_INPUT = 2
+    STOPPED = 130  # 128 + SIGINT, as shells have it
+
+
+def say(message: str) -> None:
+    """Print a line of the result."""
+    typer.echo(message)
+
+
+def note(message: str) -> None:
+    """Print a remark beside the result."""
+    typer.echo(message, err=True)
+
+
+def fail(message: str) -> None:
+    """Print what went wrong."""
+    typer.echo(f"etch: {message}", err=True)
+
+
+def refuse(message: str) -> NoReturn:
+    """Say in one sentence what is wrong with the input and end with the code for it."""
+    fail(message)
+    raise typer.Exit(ExitCode.BAD_INPUT)
+
+
+def sentence(error: Exception, subject: str = "") -> str:
+    """Return an error as one line that names its subject.
+
+    Parameters
+    ----------
+    error : Exception
+        What was raised.
+    subject : str
+        File or thing it is about; put in front unless the message names it.
+
+    Returns
+    -------
+    str
+        One line.
+    """
+    if isinstance(error, OSError) and error.strerror:
+        text = error.strerror
+        subject = str(error.filename or subject)
+    else:
+        text = " ".join(str(error).split()) or type(error).__name__
+    return text if not subject or subject in text else f"{subject}: {text}"
+
+
+def fail_inside(error: Exception, where: str = "etch") -> None:
+    """Print one line about an error that is ours, and with ``ETCH_DEBUG=1`` where it came from."""
+    if os.environ.get("ETCH_DEBUG") == "1":
+        traceback.print_exception(error)
+    said = " ".join(str(error).split())
+    fail(f"internal error in {where}: {type(error).__name__}: {said} (ETCH_DEBUG=1 shows more)")
+
+
+@contextmanager
+def bad_input(subject: str = "") -> Iterator[None]:
+    """Turn the errors of a step that only checks input into one sentence and exit code 2."""
+    try:
+        yield
+    except (ValueError, OSError) as error:
+        refuse(sentence(error, subject))

@@ -1,0 +1,102 @@
+"""The work behind the commands: one input after the other, each told how it went."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from napari_etch.cli.console import ExitCode, fail, fail_inside, note, say, sentence
+from napari_etch.cli.progress import follow
+from napari_etch.measure import SizeSummary
+from napari_etch.micrograph import Micrograph, MicrographError, read_micrograph
+from napari_etch.results import ResultExistsError, check_free, write_segmentation
+from napari_etch.segmentation import segment
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is the same for all images of a call."""
+
+    model: Any
+    device: str = "auto"
+    granularity: float = 0.5
+    options: dict[str, Any] = field(default_factory=dict)
+    pixel_size_um: float | None = None
+    stack: bool | None = None
+    keep_info_bar: bool = False
+    overwrite: bool = False
+
+
+def worst(codes: Iterable[ExitCode]) -> ExitCode:
+    """Return the exit code of many jobs: an internal error weighs more than bad input."""
+    codes = set(codes)
+    for code in (ExitCode.INTERNAL, ExitCode.BAD_INPUT):
+        if code in codes:
+            return code
+    return ExitCode.DONE
+
+
+def result_line(name: str, sizes: SizeSummary, folder: Path) -> str:
+    """Return the line that ends the work on an image."""
+    grains = "1 grain" if sizes.grain_count == 1 else f"{sizes.grain_count} grains"
+    if sizes.astm_g is not None:
+        size = f"ASTM G {sizes.astm_g:.1f}"
+    elif sizes.mean_intercept_px is not None:
+        size = f"mean intercept {sizes.mean_intercept_px:.1f} px (no pixel size, so no ASTM number)"
+    else:
+        size = "no grain size"
+    return f"{name}: {grains}, {size} -> {folder}"
+
+
+def segment_image(job: Job, image: Path, folder: Path) -> ExitCode:
+    """Segment all of one input and tell how it went, so that the others still get their turn."""
+    try:
+        if not job.overwrite:
+            check_free(folder)
+        parts = _read(job, image, folder)
+    except (ValueError, OSError) as error:
+        fail(sentence(error, str(image)))
+        return ExitCode.BAD_INPUT
+    return worst([_segment_part(job, part, target) for part, target in parts])
+
+
+def _read(job: Job, image: Path, folder: Path) -> list[tuple[Micrograph, Path]]:
+    """Return the micrographs of an input, each with the folder its result goes to."""
+
+    def read(stack: bool | None) -> Micrograph:
+        return read_micrograph(
+            image,
+            pixel_size_um=job.pixel_size_um,
+            keep_info_bar=job.keep_info_bar,
+            stack=stack,
+        )
+
+    if job.stack is not False:
+        return [(read(job.stack), folder)]
+    try:
+        return [(read(None), folder)]
+    except MicrographError:  # several images, or none: reading them as sections tells
+        sections = list(read(True).sections())
+    return [(section, folder / section.name) for section in sections]
+
+
+def _segment_part(job: Job, micrograph: Micrograph, folder: Path) -> ExitCode:
+    name = micrograph.path.name if micrograph.path and job.stack is not False else micrograph.name
+    if micrograph.info_bar_row is not None:
+        note(f"{name}: the information bar from row {micrograph.info_bar_row} down is left out")
+    events = segment(
+        job.model, micrograph, device=job.device, granularity=job.granularity, **job.options
+    )
+    try:
+        segmentation = follow(name, events)
+        sizes = write_segmentation(segmentation, folder, overwrite=job.overwrite)
+    except (MicrographError, ResultExistsError, OSError) as error:
+        fail(sentence(error, str(folder)))
+        return ExitCode.BAD_INPUT
+    except Exception as error:
+        fail_inside(error, name)
+        return ExitCode.INTERNAL
+    say(result_line(name, sizes, folder))
+    return ExitCode.DONE

@@ -1,0 +1,122 @@
+"""``etch segment``: any model on any images."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from napari_etch.cli.console import ExitCode, bad_input, fail, refuse
+
+if TYPE_CHECKING:
+    from napari_etch.models import Model
+
+
+def segment(
+    images: Annotated[
+        list[Path],
+        typer.Argument(metavar="IMAGE", help="Images, or folders of the sections of a stack."),
+    ],
+    out: Annotated[
+        Path,
+        typer.Option("--out", metavar="DIR", help="Results go to DIR/STEM."),
+    ],
+    model: Annotated[
+        str, typer.Option("--model", metavar="NAME_OR_PATH", help="See: etch models list.")
+    ] = "generalist",
+    pixel_size: Annotated[
+        float | None,
+        typer.Option(
+            "--pixel-size", metavar="UM", help="Edge of a pixel in µm, where the file is silent."
+        ),
+    ] = None,
+    device: Annotated[
+        str, typer.Option("--device", metavar="auto|cpu|cuda|mps", help="Where the network runs.")
+    ] = "auto",
+    grain_size: Annotated[
+        float | None,
+        typer.Option(
+            "--grain-size", metavar="PX", help="Mean intercept in pixels, if the image misleads."
+        ),
+    ] = None,
+    granularity: Annotated[
+        float, typer.Option(min=0, max=1, help="0: fewest grains, 1: most.")
+    ] = 0.5,
+    quality: Annotated[
+        str | None, typer.Option("--quality", metavar="fast|best", help="Fewer or more passes.")
+    ] = None,
+    stack: Annotated[
+        bool | None,
+        typer.Option("--stack/--slices", help="Pages of a file are one stack, or single images."),
+    ] = None,
+    keep_info_bar: Annotated[
+        bool, typer.Option("--keep-info-bar", help="Segment the SEM information bar too.")
+    ] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace earlier results.")
+    ] = False,
+) -> None:
+    """Find the boundaries and grains of images.
+
+    For each image DIR/STEM gets boundary.tif, grains.tif, grains.csv, summary.json and overlay.png.
+    """
+    from napari_etch.cli.jobs import Job, segment_image, worst
+
+    folders = _result_folders(images, out)
+    given = {"grain_size": grain_size, "quality": quality}
+    options = {name: value for name, value in given.items() if value is not None}
+    job = Job(
+        _ready_model(model, device, granularity, options),
+        device,
+        granularity,
+        options,
+        pixel_size,
+        stack,
+        keep_info_bar,
+        overwrite,
+    )
+    done: dict[Path, ExitCode] = {}
+    try:
+        for image, folder in zip(images, folders, strict=True):
+            done[image] = segment_image(job, image, folder)
+    except KeyboardInterrupt:
+        fail(f"stopped after {len(done)} of {len(images)} images; no result is half written")
+        raise typer.Exit(ExitCode.STOPPED) from None
+    failed = [str(image) for image, code in done.items() if code]
+    if len(images) > 1 and failed:
+        fail(f"{len(failed)} of {len(images)} images failed: {', '.join(failed)}")
+    raise typer.Exit(worst(done.values()))
+
+
+def _result_folders(images: Sequence[Path], out: Path) -> list[Path]:
+    """Return the folder of each image; two images with one name would share one."""
+    taken: dict[str, Path] = {}
+    folders = []
+    for image in images:
+        stem = image.resolve().stem if image.is_dir() or image.name in ("", "..") else image.stem
+        if stem.casefold() in taken:  # some file systems do not tell a from A
+            refuse(
+                f"{taken[stem.casefold()]} and {image} would both be written to {out / stem}: "
+                "rename one, or segment them into two output folders"
+            )
+        taken[stem.casefold()] = image
+        folders.append(out / stem)
+    if out.exists() and not out.is_dir():
+        refuse(f"{out} is a file: give --out a folder")
+    return folders
+
+
+def _ready_model(name: str, device: str, granularity: float, options: dict[str, Any]) -> Model:
+    """Return the model, after everything that would fail for all images alike was checked."""
+    from napari_etch.inference import pick_device
+    from napari_etch.models import load_model
+    from napari_etch.segmentation import check_options
+
+    with bad_input(f"--device {device}"):
+        pick_device(device)
+    with bad_input(f"--model {name}"):
+        model = load_model(name)
+        check_options(model, granularity, options)
+    return model

@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import napari_etch
+
+
+def run(*arguments):
+    code = "from napari_etch.cli import main; main()"
+    return subprocess.run(
+        [sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False
+    )
+
+
+def test_version():
+    done = run("--version")
+    assert (done.returncode, done.stdout.strip()) == (0, f"etch {napari_etch.__version__}")
+
+
+def test_help_names_every_command_without_loading_torch():
+    code = (
+        "import sys\nfrom napari_etch.cli import main\n"
+        "try: main()\n"
+        "finally: print('heavy:', {'torch', 'napari', 'pandas', 'skimage'} & set(sys.modules))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, "--help"], capture_output=True, text=True, check=True
+    )
+    assert "heavy: set()" in done.stdout
+    for command in ("segment", "demo", "models", "virtual", "evaluate"):
+        assert command in done.stdout
+
+
+def test_an_unknown_command_is_bad_usage():
+    done = run("segmnt")
+    assert done.returncode == 2
+    assert "segmnt" in done.stderr
+
+
+def test_an_unforeseen_error_is_one_line():
+    code = (
+        "import napari_etch.cli.evaluate as module\n"
+        "def broken(path): raise RuntimeError('no\\nidea')\n"
+        "module.read_map = broken\n"
+        "from napari_etch.cli import main; main()"
+    )
+    arguments = ("evaluate", "--pred", "a.tif", "--truth", "b.tif")
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert done.stderr == (
+        "etch: internal error in etch: RuntimeError: no idea (ETCH_DEBUG=1 shows more)\n"
+    )

@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import tifffile
+from skimage.io import imsave
+
+
+@pytest.fixture
+def halves():
+    truth = np.ones((40, 80), np.int32)
+    truth[:, 40:] = 2
+    return truth
+
+
+def test_scores_are_printed_and_written(etch, halves, tmp_path):
+    tifffile.imwrite("truth.tif", halves)
+    np.save("pred.npy", np.ones_like(halves))
+    done = etch("evaluate", "--pred", "pred.npy", "--truth", "truth.tif", "--out", "s.json")
+    assert done.exit_code == 0, done.output
+    scores = json.loads(done.stdout)
+    assert scores == json.loads((tmp_path / "s.json").read_text())
+    assert (scores["vi_merge"], scores["delta_g"]) == (1, -1)
+    assert scores["boundary_precision"] is None
+
+
+def test_drawn_boundaries_are_told_from_labels(etch, halves):
+    lines = np.zeros(halves.shape, np.uint8)
+    lines[:, 38:43] = 255
+    imsave("lines.png", lines)
+    tifffile.imwrite("pred.tif", halves)
+    pair = ("--pred", "pred.tif", "--truth", "lines.png")
+    assert json.loads(etch("evaluate", *pair).stdout)["ap50"] == 1
+    as_labels = json.loads(etch("evaluate", *pair, "--truth-kind", "labels").stdout)
+    assert as_labels["count_true"] == 1
+
+
+def test_tolerance_and_ignore_are_used(etch, halves):
+    tifffile.imwrite("truth.tif", halves)
+    tifffile.imwrite("pred.tif", np.roll(halves, 4, 1))
+    imsave("ignore.png", np.repeat(np.arange(80)[None] < 10, 40, 0).astype(np.uint8) * 255)
+    pair = ("--pred", "pred.tif", "--truth", "truth.tif", "--ignore", "ignore.png")
+    strict = json.loads(etch("evaluate", *pair).stdout)
+    loose = json.loads(etch("evaluate", *pair, "--tolerance", 4).stdout)
+    assert (strict["boundary_recall"], loose["boundary_recall"]) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("pred", "message"),
+    [
+        (None, "pred.tif"),
+        (np.ones((4, 4), np.int32), "one image"),
+        (np.full((40, 80), 0.5, np.float32), "fractions"),
+    ],
+)
+def test_bad_input_is_named(etch, halves, pred, message):
+    tifffile.imwrite("truth.tif", halves)
+    if pred is not None:
+        tifffile.imwrite("pred.tif", pred)
+    done = etch("evaluate", "--pred", "pred.tif", "--truth", "truth.tif")
+    assert done.exit_code == 2
+    assert message in done.stderr
+
+
+def test_a_colour_image_is_not_a_map(etch, halves):
+    tifffile.imwrite("truth.tif", halves)
+    imsave("pred.png", np.random.default_rng(0).integers(0, 255, (40, 80, 3), np.uint8))
+    done = etch("evaluate", "--pred", "pred.png", "--truth", "truth.tif")
+    assert done.exit_code == 2
+    assert "colour image" in done.stderr

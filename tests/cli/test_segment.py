@@ -1,0 +1,187 @@
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+import tifffile
+from fakes import DarkIsBoundary
+from skimage.io import imread
+
+import napari_etch
+from napari_etch.measure import mean_intercept_px
+from napari_etch.results import RESULT_FILES
+
+
+def test_an_image_becomes_a_folder_of_results(etch, micrograph_file, tmp_path):
+    image = micrograph_file()
+    done = etch("segment", image, "--out", tmp_path / "out", "--pixel-size", 0.5)
+    assert done.exit_code == 0, done.output
+    folder = tmp_path / "out" / "steel"
+    assert sorted(path.name for path in folder.iterdir()) == sorted(RESULT_FILES)
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["steel"]
+    boundary = tifffile.imread(folder / "boundary.tif")
+    grains = tifffile.imread(folder / "grains.tif")
+    assert (boundary.dtype, grains.dtype) == (np.float32, np.int32)
+    assert boundary.shape == grains.shape == (96, 96)
+    assert set(np.unique(grains)) == set(range(1, 17))
+    assert len(pd.read_csv(folder / "grains.csv")) == 16
+    assert "16 grains, ASTM G" in done.stdout
+
+
+def test_the_summary_says_what_was_made_from_what(etch, micrograph_file, tmp_path):
+    image = micrograph_file()
+    etch("segment", image, "--out", "out", "--pixel-size", 0.5, "--quality", "fast")
+    summary = json.loads((tmp_path / "out" / "steel" / "summary.json").read_text())
+    assert summary["model"] == "dark"
+    assert summary["weights_hash"] == "0123abcd"
+    assert summary["napari_etch"] == napari_etch.__version__
+    assert summary["pixel_size_um"] == 0.5
+    assert summary["pixel_size_source"] == "typed"
+    assert summary["grain_count"] == 16
+    assert summary["parameters"]["quality"] == "fast"
+    assert summary["parameters"]["granularity"] == 0.5
+    assert summary["device"] == "cpu"
+    # 4 inside + 8/2 + 1 = 9 grains on (48 µm)²
+    assert summary["astm_g"] == pytest.approx(np.log2(9 / 48**2 * 1e6 / 15.500031) + 1, abs=1e-6)
+
+
+def test_without_pixel_size_there_is_no_astm_number(etch, micrograph_file, tmp_path):
+    done = etch("segment", micrograph_file(), "--out", "out")
+    assert "no pixel size" in done.stdout
+    folder = tmp_path / "out" / "steel"
+    summary = json.loads((folder / "summary.json").read_text())
+    assert summary["astm_g"] is None
+    intercept = mean_intercept_px(tifffile.imread(folder / "grains.tif"))
+    assert summary["mean_intercept_px"] == pytest.approx(intercept)
+
+
+def test_the_overlay_is_the_image_with_thin_coloured_lines(etch, micrograph_file, tmp_path):
+    etch("segment", micrograph_file(), "--out", "out")
+    overlay = imread(tmp_path / "out" / "steel" / "overlay.png")
+    assert overlay.shape == (96, 96, 3)
+    coloured = (overlay.max(-1).astype(int) - overlay.min(-1)) > 100
+    assert coloured[:, 40].sum() == 3  # three lines are crossed, each one pixel thick
+    assert not coloured[12, 12]
+
+
+def test_results_are_not_overwritten_unless_told(etch, micrograph_file, tmp_path):
+    image = micrograph_file()
+    etch("segment", image, "--out", "out")
+    kept = tmp_path / "out" / "steel" / "grains.csv"
+    kept.write_text("corrected by hand")
+    refused = etch("segment", image, "--out", "out")
+    assert refused.exit_code == 2
+    assert "--overwrite" in refused.stderr
+    assert kept.read_text() == "corrected by hand"
+    (kept.parent / "notes.txt").write_text("mine")
+    assert etch("segment", image, "--out", "out", "--overwrite").exit_code == 0
+    assert len(pd.read_csv(kept)) == 16
+    assert (kept.parent / "notes.txt").read_text() == "mine"
+
+
+def test_two_images_of_one_name_are_refused_before_any_work(etch, micrograph_file, tmp_path):
+    one, two = micrograph_file("a/steel.tif"), micrograph_file("b/STEEL.tif")
+    done = etch("segment", one, two, "--out", "out")
+    assert done.exit_code == 2
+    assert str(one) in done.stderr
+    assert str(two) in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_one_bad_file_does_not_stop_the_others(etch, micrograph_file, tmp_path):
+    good, later = micrograph_file("good.tif"), micrograph_file("later.tif")
+    bad = tmp_path / "bad.tif"
+    bad.write_bytes(good.read_bytes()[:100])
+    done = etch("segment", good, bad, later, "--out", "out")
+    assert done.exit_code == 2
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["good", "later"]
+    assert "1 of 3 images failed" in done.stderr
+    assert str(bad) in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("nowhere.tif", "--out", "out"), "nowhere.tif"),
+        (("steel.tif", "--out", "out", "--model", "missing"), "no model missing"),
+        (("steel.tif", "--out", "out", "--device", "abacus"), "abacus"),
+        (("steel.tif", "--out", "out", "--pixel-size", "-1"), "ixel size"),
+        (("steel.tif", "--out", "steel.tif"), "is a file"),
+        (("steel.tif", "--out", "out", "--granularity", "2"), "granularity"),
+        (("steel.tif",), "--out"),
+    ],
+)
+def test_bad_input_is_one_sentence_and_exit_code_2(etch, micrograph_file, arguments, message):
+    micrograph_file()
+    done = etch("segment", *arguments)
+    assert done.exit_code == 2
+    assert message in done.stderr
+    assert "Traceback" not in done.output
+
+
+def test_an_option_that_the_model_lacks_is_refused(etch, micrograph_file, monkeypatch):
+    monkeypatch.setattr(DarkIsBoundary, "segment_options", {"quality": "best"})
+    done = etch("segment", micrograph_file(), "--out", "out", "--grain-size", 30)
+    assert done.exit_code == 2
+    assert "no option grain_size" in done.stderr
+
+
+def test_a_stack_keeps_its_sections_apart(etch, micrograph_file, tmp_path):
+    page = tifffile.imread(micrograph_file())
+    tifffile.imwrite(tmp_path / "pages.tif", np.stack([page, page[::-1]]), photometric="minisblack")
+    ambiguous = etch("segment", "pages.tif", "--out", "out")
+    assert ambiguous.exit_code == 2
+    assert "--stack" in ambiguous.stderr
+    done = etch("segment", "pages.tif", "--out", "out", "--stack", "--pixel-size", 1)
+    assert done.exit_code == 0, done.output
+    grains = tifffile.imread(tmp_path / "out" / "pages" / "grains.tif")
+    assert grains.shape == (2, 96, 96)
+    assert not set(np.unique(grains[0])) & set(np.unique(grains[1]))
+    table = pd.read_csv(tmp_path / "out" / "pages" / "grains.csv")
+    assert table.groupby("section").size().tolist() == [16, 16]
+    summary = json.loads((tmp_path / "out" / "pages" / "summary.json").read_text())
+    assert (summary["image"]["sections"], summary["grain_count"]) == (2, 32)
+
+
+def test_slices_are_images_of_their_own(etch, micrograph_file, tmp_path):
+    page = tifffile.imread(micrograph_file())
+    tifffile.imwrite(tmp_path / "pages.tif", np.stack([page, page[::-1]]), photometric="minisblack")
+    done = etch("segment", "pages.tif", "steel.tif", "--out", "out", "--slices")
+    assert done.exit_code == 0, done.output
+    written = sorted(
+        str(path.parent.relative_to(tmp_path)) for path in tmp_path.rglob("grains.tif")
+    )
+    assert written == ["out/pages/pages_0000", "out/pages/pages_0001", "out/steel"]
+
+
+def test_an_error_of_ours_is_exit_code_1_and_leaves_nothing_half_written(
+    etch, micrograph_file, monkeypatch, tmp_path
+):
+    def broken(self, fields, *, mask, granularity):
+        raise AssertionError("a bug")
+
+    monkeypatch.setattr(DarkIsBoundary, "partition", broken)
+    done = etch("segment", micrograph_file(), "--out", "out")
+    assert done.exit_code == 1
+    assert "internal error in steel.tif: AssertionError: a bug" in done.stderr
+    assert not list(tmp_path.rglob("*.csv"))
+
+
+def test_ctrl_c_stops_with_130_and_keeps_what_is_done(etch, micrograph_file, monkeypatch, tmp_path):
+    from napari_etch import results
+
+    first, second = micrograph_file("first.tif"), micrograph_file("second.tif")
+    real = results._overlay_png
+
+    def interrupted(segmentation):
+        if segmentation.micrograph.name == "second":
+            raise KeyboardInterrupt
+        return real(segmentation)
+
+    monkeypatch.setattr(results, "_overlay_png", interrupted)
+    done = etch("segment", first, second, "--out", "out")
+    assert done.exit_code == 130
+    assert "stopped after 1 of 2" in done.stderr
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["first"]

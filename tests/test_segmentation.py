@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+import pytest
+from fakes import DarkIsBoundary, grid_of_grains
+
+from napari_etch.inference import Cancelled, Prediction, TileDone
+from napari_etch.micrograph import Micrograph
+from napari_etch.segmentation import Segmentation, segment
+
+
+@pytest.fixture
+def model():
+    return DarkIsBoundary()
+
+
+def run(model, data, **options):
+    return list(segment(model, Micrograph(data, "grid"), device="cpu", **options))
+
+
+def test_the_result_comes_last_and_progress_before(model):
+    image, truth = grid_of_grains()
+    *progress, result = run(model, image)
+    assert isinstance(result, Segmentation)
+    assert not any(isinstance(event, Prediction) for event in progress)
+    tiles = [event for event in progress if isinstance(event, TileDone)]
+    assert tiles[-1].fraction == 1
+    assert result.grains.max() == truth.max()
+    assert result.boundary.dtype == np.float32
+    assert result.model == "dark"
+
+
+def test_progress_of_a_stack_runs_once_from_nothing_to_all(model):
+    image, _ = grid_of_grains()
+    *progress, result = run(model, np.stack([image] * 3))
+    fractions = [event.fraction for event in progress if isinstance(event, TileDone)]
+    assert fractions == sorted(fractions)
+    assert fractions[0] <= 1 / 3
+    assert fractions[-1] == 1
+    assert "section 3 of 3" in progress[-1].what
+    assert result.grains.shape == (3, *image.shape)
+
+
+def test_the_masked_part_is_no_grain(model):
+    image, _ = grid_of_grains()
+    micrograph = Micrograph(image, "grid", info_bar_row=80)
+    *_, result = segment(model, micrograph, device="cpu")
+    assert not result.grains[80:].any()
+    assert result.grains[:80].all()
+
+
+def test_cancel_ends_the_run(model):
+    cancel = threading.Event()
+    cancel.set()
+    with pytest.raises(Cancelled):
+        run(model, grid_of_grains()[0], cancel=cancel)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [({"granularity": 1.5}, "between 0 and 1"), ({"colour": "red"}, "no option colour")],
+)
+def test_settings_that_the_model_cannot_take(model, options, message):
+    with pytest.raises(ValueError, match=message):
+        run(model, grid_of_grains()[0], **options)
