@@ -1,4 +1,4 @@
-"""Boundary map to fragments: seeds that do not leak through a gap, and a flooding in blocks."""
+"""Boundary map to fragments: seeds that do not leak through a gap, flooded block by block."""
 
 from __future__ import annotations
 
@@ -10,48 +10,166 @@ import numpy.typing as npt
 
 __all__ = ["flood"]
 
-# A pixel is certainly open where the smoothed boundary map is below this.
-_OPEN = 0.4
+# The surface that is flooded is the boundary map minus a gentle slope that falls away from
+# boundaries: where a line has a gap, the slope still makes a pass between the two sides. These
+# were chosen on curved tessellations and real traced lines with gaps, noise and faint stretches
+# at eight line widths and grain sizes; AP50 changes by less than 0.01 for half or twice each.
+_SMOOTHING = 1.8  # of the surface, in units of the scale
+_SLOPE = 0.02  # fall per unit of scale, in boundary probability
+_REACH = 30.0  # the slope is level beyond this distance, in units of the scale
+_CLOSED = 0.25  # distances are measured from where the boundary map is above this
+
+# Four megabytes a block and array stay in the cache; one block of 4096² floods half as fast.
+_BLOCK = 1024
 _THREADS = 2
+
+Float = npt.NDArray[np.float32]
+Mask = npt.NDArray[np.bool_]
+Window = tuple[slice, slice]
 
 
 def flood(
-    boundary: npt.NDArray[np.float32], mask: npt.NDArray[np.bool_] | None, *, scale: float = 1.0
+    boundary: Float, mask: Mask | None = None, *, scale: float = 1.0
 ) -> npt.NDArray[np.int32]:
-    """Cut the field into fragments that are at most as large as grains.
+    """Cut the field into fragments no larger than grains.
+
+    Fragments end where two blocks of the flooding meet; nothing in the boundary map holds them
+    apart there, so they are the first to be merged again.
 
     Parameters
     ----------
     boundary : ndarray of float32, shape (y, x)
         Boundary map in [0, 1], finite.
     mask : ndarray of bool, shape (y, x), optional
-        True where the field is; False pixels get 0.
+        True where the field is; other pixels get 0.
     scale : float
-        Smoothing in pixels, about half the width of a boundary line.
+        Unit of length in pixels: 1 suits lines 2 to 4 px wide.
 
     Returns
     -------
     ndarray of int32, shape (y, x)
         Fragments 1 … m, all used, each one 4-connected piece.
     """
-    import cc3d
-    from bioimage_cpp import distance, filters, segmentation
-    from scipy import ndimage as ndi
+    if mask is not None:
+        boundary = np.where(mask, boundary, np.float32(1))
+    slope = _slope(boundary, scale)
+    labels = np.empty(boundary.shape, np.int32)
+    windows = list(_blocks(boundary.shape))
 
-    if min(boundary.shape) > 1:
-        smooth = filters.gaussian_smoothing(boundary, float(scale))
+    def fill(window: Window) -> int:
+        surface, minima = _surface(boundary, slope, window, scale)
+        labels[window] = _flood_block(surface, minima, None if mask is None else mask[window])
+        return int(labels[window].max())
+
+    with ThreadPoolExecutor(_THREADS) as pool:
+        counts = np.array(list(pool.map(fill, windows)))
+        before = np.cumsum(counts) - counts
+        list(pool.map(lambda w, n: _raise_ids(labels[w], n, mask is not None), windows, before))
+    return labels
+
+
+def _blocks(shape: tuple[int, ...]) -> Iterator[Window]:
+    """Yield windows of about `_BLOCK` pixels a side that tile the image."""
+    cuts = [np.linspace(0, n, max(1, round(n / _BLOCK)) + 1).astype(int).tolist() for n in shape]
+    for top, bottom in zip(cuts[0], cuts[0][1:], strict=False):
+        for left, right in zip(cuts[1], cuts[1][1:], strict=False):
+            yield slice(top, bottom), slice(left, right)
+
+
+def _slope(boundary: Float, scale: float) -> Float:
+    """Return how far the surface falls, at half resolution: float32 (ceil(y/2), ceil(x/2))."""
+    import edt
+    from bioimage_cpp import filters
+
+    odd = [(0, n % 2) for n in boundary.shape]
+    even = (
+        np.pad(boundary, odd, mode="edge")
+        if boundary.shape[0] % 2 or boundary.shape[1] % 2
+        else boundary
+    )
+    half = even[::2, ::2] + even[1::2, ::2]
+    half += even[::2, 1::2]
+    half += even[1::2, 1::2]
+    half *= 0.25
+    open_ = filters.gaussian_smoothing(half, 0.4 * scale) < _CLOSED
+    distance = edt.edt(open_, black_border=False, parallel=_THREADS)
+    return np.minimum(distance, _REACH * scale / 2) * np.float32(2 * _SLOPE / scale)
+
+
+def _surface(boundary: Float, slope: Float, window: Window, scale: float) -> tuple[Float, Mask]:
+    """Return the surface to flood and its regional minima in one block.
+
+    Both are computed with a margin, so they do not depend on where blocks begin, but for this:
+    on a side that faces another block, the lowest places along that side count as minima too.
+    Whatever would flow in from there has its own seed.
+    """
+    from bioimage_cpp import filters
+
+    margin = 2 * round(np.ceil(3 * _SMOOTHING * scale) / 2) + 2  # even, for the half-size slope
+    outer = tuple(
+        slice(max(0, 2 * (s.start // 2) - margin), min(n, s.stop + margin))
+        for s, n in zip(window, boundary.shape, strict=True)
+    )
+    coarse = slope[tuple(slice(s.start // 2, (s.stop + 1) // 2) for s in outer)]
+    fall = np.repeat(np.repeat(coarse, 2, axis=0), 2, axis=1)
+    raw = boundary[outer] - fall[: outer[0].stop - outer[0].start, : outer[1].stop - outer[1].start]
+    wide = filters.gaussian_smoothing(raw, _SMOOTHING * scale)
+    wide = np.pad(wide, 1, constant_values=np.inf)  # the frame of the image holds no lower pixel
+    top, left = (s.start - o.start + 1 for s, o in zip(window, outer, strict=True))
+    height, width = (s.stop - s.start for s in window)
+    around = wide[top - 1 : top + height + 1, left - 1 : left + width + 1]
+    surface = np.ascontiguousarray(around[1:-1, 1:-1])
+    minima = _regional_minima(around)
+    if window[0].start > 0:
+        minima[0] |= _line_minima(surface[0])
+    if window[0].stop < boundary.shape[0]:
+        minima[-1] |= _line_minima(surface[-1])
+    if window[1].start > 0:
+        minima[:, 0] |= _line_minima(surface[:, 0])
+    if window[1].stop < boundary.shape[1]:
+        minima[:, -1] |= _line_minima(surface[:, -1])
+    return surface, minima
+
+
+def _regional_minima(around: Float) -> Mask:
+    """Return which pixels of the interior have no lower 8-neighbour."""
+    centre = around[1:-1, 1:-1]
+    height, width = around.shape
+    lowest = np.ones(centre.shape, bool)
+    for dy in range(3):
+        for dx in range(3):
+            if (dy, dx) != (1, 1):
+                lowest &= centre <= around[dy : height - 2 + dy, dx : width - 2 + dx]
+    return lowest
+
+
+def _line_minima(line: Float) -> Mask:
+    """Return which pixels of a line have no lower neighbour on it."""
+    padded = np.pad(line, 1, constant_values=np.inf)
+    return (line <= padded[:-2]) & (line <= padded[2:])
+
+
+def _flood_block(surface: Float, minima: Mask, mask: Mask | None) -> npt.NDArray[np.int32]:
+    from bioimage_cpp import segmentation
+
+    if mask is not None:
+        minima = minima & mask
+    # 4-connected seeds: a flood along the axes then keeps each fragment in one piece.
+    seeds = segmentation.label(minima, connectivity=1).astype(np.int32)
+    labels = segmentation.watershed(surface, seeds, mask=mask)
+    if mask is None:
+        return labels
+    dry = mask & (labels == 0)  # pieces of the mask with no minimum in them
+    if dry.any():
+        labels[dry] = seeds.max() + segmentation.label(dry, connectivity=1)[dry].astype(np.int32)
+    return labels
+
+
+def _raise_ids(labels: npt.NDArray[np.int32], by: int, masked: bool) -> None:
+    """Add `by` to the ids of one block, in place, leaving masked pixels at 0."""
+    if by == 0:
+        return
+    if masked:
+        np.add(labels, by, out=labels, where=labels > 0)
     else:
-        smooth = boundary
-    open_ = smooth < _OPEN
-    if mask is not None:
-        open_ &= mask
-    depth = distance.distance_transform(open_, number_of_threads=_THREADS)
-    peak = (ndi.maximum_filter(depth, 3) == depth) & open_
-    seeds = segmentation.label(peak).astype(np.int32)
-    labels = segmentation.watershed(smooth, seeds, mask=mask)
-    rest = labels == 0
-    if mask is not None:
-        rest &= mask
-    if rest.any():  # islands of the mask without a seed
-        labels[rest] = labels.max() + segmentation.label(rest, connectivity=1)[rest]
-    return cc3d.connected_components(labels, connectivity=4, out_dtype=np.uint32).view(np.int32)
+        labels += np.int32(by)

@@ -20,6 +20,10 @@ ALWAYS = -1.0
 # at 80 000 fragments: 0.02 to 0.08 are equal, 0 is 20 times slower when one grain swallows all).
 _WORTHWHILE = 0.04
 
+# Probabilities are averaged as log-odds, so that a stretch of certain boundary outweighs many
+# indifferent pixels (AP50 +0.01 over the plain mean); beyond these they are as good as certain.
+_LEAST, _MOST = 0.01, 0.99
+
 # A short edge says little: when a link must choose where two groups are joined, each edge is
 # judged as if it had this many more pixels of certain boundary.
 _SHORT = 3.0
@@ -80,8 +84,8 @@ def agglomerate(
 ) -> MergeTree:
     """Merge fragments by average linkage, weakest edge first, until nothing touches.
 
-    The edge between two groups has the length-weighted mean probability of the fragment edges
-    it is made of. Such a mean is never below the smaller of its parts (the linkage is
+    The edge between two groups has the length-weighted mean log-odds of the fragment edges it
+    is made of. Such a mean is never below the smaller of its parts (the linkage is
     *reducible*): heights never decrease from a merge to the next one above it, and pairs that
     are each other's weakest neighbour may merge in one round with the result of one by one.
 
@@ -110,12 +114,25 @@ def agglomerate(
         pass
     state.merge_queued()
     chosen = np.concatenate(state.chosen) if state.chosen else np.zeros(0, np.intp)
-    heights = np.concatenate(state.heights) if state.heights else np.zeros(0)
+    heights = _probability(np.concatenate(state.heights) if state.heights else np.zeros(0))
     smaller = np.concatenate(state.smaller) if state.smaller else np.zeros(0)
     heights = np.where(smaller < min_area, ALWAYS, heights).astype(np.float32)
     order = np.argsort(heights, kind="stable")
     links = np.asarray(edges, np.int32).reshape(-1, 2)[chosen[order]]
     return MergeTree(links, heights[order], areas.size - 1)
+
+
+def _log_odds(probability: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
+    clipped = np.clip(np.asarray(probability, np.float64), _LEAST, _MOST)
+    return np.log(clipped / (1 - clipped))
+
+
+def _probability(log_odds: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Undo `_log_odds`; what was clipped becomes certain again."""
+    probability = 1 / (1 + np.exp(-log_odds))
+    probability[probability <= _LEAST * 1.0001] = 0
+    probability[probability >= _MOST * 0.9999] = 1
+    return probability
 
 
 class _Merging:
@@ -135,9 +152,10 @@ class _Merging:
         self.a = edges[:, 0].astype(np.int64)
         self.b = edges[:, 1].astype(np.int64)
         self.length = np.asarray(length, np.float64)
-        self.weight = np.asarray(probability, np.float64) * self.length
+        self.weight = _log_odds(probability) * self.length
         self.area = np.array(areas, np.float64)
-        self.by_rank = np.argsort((self.weight + _SHORT) / (self.length + _SHORT), kind="stable")
+        certain = np.asarray(probability, np.float64) * self.length + _SHORT
+        self.by_rank = np.argsort(certain / (self.length + _SHORT), kind="stable")
         self.rank = np.empty(self.a.size, np.int64)
         self.rank[self.by_rank] = np.arange(self.a.size)
         self.left = int(areas.size) - 1
@@ -261,4 +279,4 @@ class _Queue:
             heapq.heappush(self.heap, (heights[same], same))
 
 
-_DEAD = -2.0  # below any height, hence equal to none in the heap
+_DEAD = float("-inf")  # equal to no height in the heap
