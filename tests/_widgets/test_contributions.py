@@ -1,0 +1,172 @@
+"""What the manifest offers to napari: reader, sample data, menu item, dock."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tifffile
+from npe2 import PluginManager, PluginManifest
+
+import napari_etch
+from napari_etch._widgets.reader import get_reader
+from napari_etch._widgets.samples import steel, virtual
+
+ROOT = Path(__file__).resolve().parents[2]
+MANIFEST = Path(napari_etch.__file__).parent / "napari.yaml"
+
+
+def noise(*shape: int) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 255, shape, np.uint8)
+
+
+@pytest.fixture
+def calibrated(tmp_path: Path) -> Path:
+    from napari_etch.micrograph import write_tiff
+
+    path = tmp_path / "calibrated.tif"
+    write_tiff(path, noise(40, 50), pixel_size_um=0.25)
+    return path
+
+
+@pytest.fixture
+def plain(tmp_path: Path) -> Path:
+    path = tmp_path / "plain.tif"
+    tifffile.imwrite(path, noise(40, 50))
+    return path
+
+
+def test_every_command_of_the_manifest_can_be_imported() -> None:
+    manifest = PluginManifest.from_file(MANIFEST)
+    manifest.validate_imports()
+    assert manifest.contributions.commands
+
+
+def test_the_manifest_at_the_top_is_the_one_in_the_package() -> None:
+    if not (ROOT / "pyproject.toml").exists():
+        pytest.skip("not a checkout")
+    assert (ROOT / "napari.yaml").resolve() == MANIFEST.resolve()
+
+
+# -- reader --------------------------------------------------------------------------------------
+
+
+def test_a_calibrated_tiff_opens_in_micrometres(calibrated: Path) -> None:
+    reader = get_reader(str(calibrated))
+    assert reader is not None
+    [(data, keywords, kind)] = reader(str(calibrated))
+    assert kind == "image"
+    assert data.shape == (40, 50)
+    assert keywords["scale"] == pytest.approx((0.25, 0.25))
+    assert keywords["units"] == ("µm", "µm")
+    assert keywords["name"] == "calibrated"
+
+
+def test_a_tiff_without_a_pixel_size_opens_as_napari_opens_it(plain: Path) -> None:
+    reader = get_reader(str(plain))
+    assert reader is not None
+    [layer] = reader(str(plain))
+    np.testing.assert_array_equal(np.asarray(layer[0]), tifffile.imread(plain))
+    assert len(layer) == 1 or "scale" not in layer[1]
+
+
+def test_a_multi_page_tiff_opens_as_napari_opens_it(tmp_path: Path) -> None:
+    path = tmp_path / "pages.tif"
+    tifffile.imwrite(path, noise(4, 40, 50), photometric="minisblack")
+    reader = get_reader(str(path))
+    assert reader is not None
+    assert np.asarray(reader(str(path))[0][0]).shape == (4, 40, 50)
+
+
+def test_a_list_of_files_is_stacked_by_napari(plain: Path, calibrated: Path) -> None:
+    paths = [str(plain), str(calibrated)]
+    reader = get_reader(paths)
+    assert reader is not None
+    assert np.asarray(reader(paths)[0][0]).shape == (2, 40, 50)
+
+
+def test_other_kinds_of_files_are_not_claimed() -> None:
+    manifest = PluginManifest.from_file(MANIFEST)
+    [reader] = manifest.contributions.readers or []
+    assert set(reader.filename_patterns) == {"*.tif", "*.tiff"}
+    assert not reader.accepts_directories
+
+
+@pytest.mark.dev_data
+def test_a_zeiss_frame_opens_with_the_pixel_size_of_its_header(dev_data: Path) -> None:
+    path = str(dev_data / "particles-sem" / "1908248.tif")
+    reader = get_reader(path)
+    assert reader is not None
+    [(data, keywords, _kind)] = reader(path)
+    assert data.ndim == 2
+    assert keywords["units"] == ("µm", "µm")
+    assert keywords["scale"][0] > 0
+    assert "Zeiss" in keywords["metadata"]["napari_etch"]["calibration"]
+
+
+# -- sample data ---------------------------------------------------------------------------------
+
+
+def test_the_steel_sample_is_calibrated() -> None:
+    [(data, keywords, kind)] = steel()
+    assert kind == "image"
+    assert data.shape == (600, 800)
+    assert keywords["scale"] == pytest.approx((50 / 222, 50 / 222))
+    assert keywords["units"] == ("µm", "µm")
+
+
+def test_the_virtual_sample_comes_with_its_grains() -> None:
+    pytest.importorskip("torch")
+    (image, _, image_kind), (labels, keywords, labels_kind) = virtual()
+    assert (image_kind, labels_kind) == ("image", "labels")
+    assert image.shape == labels.shape
+    assert not keywords["visible"]
+
+
+# -- in napari -----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def registered(npe2pm: Any) -> Any:
+    npe2pm.register(PluginManifest.from_file(MANIFEST))
+    npe2pm.discover_called = True
+    return npe2pm
+
+
+@pytest.mark.gui
+def test_napari_opens_a_file_with_the_reader(
+    make_napari_viewer: Any, registered: PluginManager, calibrated: Path
+) -> None:
+    viewer = make_napari_viewer()
+    [layer] = viewer.open(str(calibrated), plugin="napari-etch")
+    np.testing.assert_allclose(layer.scale, (0.25, 0.25))
+    assert [str(unit) for unit in layer.units] == ["micrometer", "micrometer"]
+
+
+@pytest.mark.gui
+def test_napari_opens_the_steel_sample(
+    make_napari_viewer: Any, registered: PluginManager
+) -> None:
+    viewer = make_napari_viewer()
+    viewer.open_sample("napari-etch", "steel")
+    assert viewer.layers[0].name == "NIST steel"
+
+
+@pytest.mark.gui
+def test_the_menu_command_opens_the_dock_and_starts_the_generalist(
+    make_napari_viewer: Any, registered: PluginManager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from napari_etch._widgets import segment_dock
+    from napari_etch._widgets.commands import segment_with_generalist
+
+    started: list[str] = []
+    monkeypatch.setattr(segment_dock.SegmentDock, "run_model", lambda _, name: started.append(name))
+    monkeypatch.setattr(segment_dock.SegmentDock, "_probe", lambda *_: None)
+    viewer = make_napari_viewer()
+    viewer.add_image(noise(32, 32), name="steel")
+    segment_with_generalist(viewer)
+    segment_with_generalist(viewer)  # the dock that is open is used again
+    assert started == ["generalist", "generalist"]
+    assert len(viewer.window.dock_widgets) == 1
