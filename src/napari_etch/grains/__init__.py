@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from napari_etch.grains.grain_map import MIN_AREA, Partition, Scorer, partition
 from napari_etch.grains.lines import boundary_lines
 from napari_etch.grains.merge_tree import MergeTree, agglomerate
-from napari_etch.grains.partition import MIN_AREA, Partition, Scorer, partition
 from napari_etch.grains.region_graph import BASE_COLUMNS, RegionGraph, build_region_graph
 
 __all__ = [

@@ -116,10 +116,10 @@ def agglomerate(
     chosen = np.concatenate(state.chosen) if state.chosen else np.zeros(0, np.intp)
     heights = _probability(np.concatenate(state.heights) if state.heights else np.zeros(0))
     smaller = np.concatenate(state.smaller) if state.smaller else np.zeros(0)
-    heights = np.where(smaller < min_area, ALWAYS, heights).astype(np.float32)
-    order = np.argsort(heights, kind="stable")
+    levels = np.where(smaller < min_area, ALWAYS, heights).astype(np.float32)
+    order = np.argsort(levels, kind="stable")
     links = np.asarray(edges, np.int32).reshape(-1, 2)[chosen[order]]
-    return MergeTree(links, heights[order], areas.size - 1)
+    return MergeTree(links, levels[order], areas.size - 1)
 
 
 def _log_odds(probability: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:

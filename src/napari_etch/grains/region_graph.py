@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -44,7 +44,10 @@ _ID_BITS = 24
 _VALUE_BITS = 16
 _VALUE_MAX = (1 << _VALUE_BITS) - 1
 _MAX_FRAGMENTS = (1 << _ID_BITS) - 1
-_STRIPS = 2
+_THREADS = 2
+_STRIP_PIXELS = 1 << 18
+
+Float = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,13 +71,13 @@ class RegionGraph:
     """
 
     edges: npt.NDArray[np.int32]
-    length: npt.NDArray[np.float32]
-    strength: npt.NDArray[np.float32]
-    features: npt.NDArray[np.float32]
+    length: Float
+    strength: Float
+    features: Float
     columns: tuple[str, ...]
-    areas: npt.NDArray[np.float32]
+    areas: Float
 
-    def column(self, name: str) -> npt.NDArray[np.float32]:
+    def column(self, name: str) -> Float:
         """Return one feature column, float32 (n,), by its name.
 
         Raises
@@ -94,9 +97,9 @@ class RegionGraph:
 
 def build_region_graph(
     fragments: npt.NDArray[np.int32],
-    boundary: npt.NDArray[np.float32],
+    boundary: Float,
     *,
-    affinities: npt.NDArray[np.float32] | None = None,
+    affinities: Sequence[Float] | None = None,
     offsets: Sequence[tuple[int, int]] = (),
 ) -> RegionGraph:
     """Measure every shared edge of a fragment map.
@@ -108,7 +111,7 @@ def build_region_graph(
     boundary : ndarray of float32, shape (y, x)
         Boundary map in [0, 1]. A pixel pair across an edge counts with the larger of its two
         values, since the ridge of a thin line lies on either side of the edge.
-    affinities : ndarray of float32, shape (k, y, x), optional
+    affinities : sequence of ndarray of float32, shape (y, x), optional
         Probability that pixel p and p + offset lie in the same grain.
     offsets : sequence of (dy, dx)
         One offset in pixels for each affinity channel.
@@ -134,14 +137,14 @@ def build_region_graph(
         else np.zeros(0, np.intp)
     )
     count = np.diff(np.append(first, keys.size))
-    values = (keys & np.uint64(_VALUE_MAX)).astype(np.float32) / _VALUE_MAX
+    values = (keys & np.uint64(_VALUE_MAX)).astype(np.float32) / np.float32(_VALUE_MAX)
     edge_keys = pair[first]
     edges = np.stack(
         [edge_keys >> np.uint64(_ID_BITS), edge_keys & np.uint64(_MAX_FRAGMENTS)], axis=1
     ).astype(np.int32)
 
     table = _edge_features(values, first, count, edges, areas)
-    columns = BASE_COLUMNS
+    columns: tuple[str, ...] = BASE_COLUMNS
     if affinities is not None:
         table.update(_affinity_features(fragments, edge_keys, affinities, offsets))
         columns += tuple(name for name in table if name not in BASE_COLUMNS)
@@ -149,13 +152,24 @@ def build_region_graph(
     return RegionGraph(edges, table["length"], table["mean"], features, columns, areas)
 
 
-def _areas(fragments: npt.NDArray[np.int32], n: int) -> npt.NDArray[np.float32]:
-    rows = np.array_split(fragments, _STRIPS)
-    with ThreadPoolExecutor(_STRIPS) as pool:
-        counts = pool.map(lambda part: np.bincount(part.ravel(), minlength=n + 1), rows)
-        areas = np.asarray(sum(counts), dtype=np.float32)
-    areas[0] = 0
-    return areas
+def _areas(fragments: npt.NDArray[np.int32], n: int) -> Float:
+    """Return the pixels of each fragment; short strips, as `bincount` casts what it counts."""
+    rows = max(1, _STRIP_PIXELS // fragments.shape[1])
+    strips = [fragments[top : top + rows] for top in range(0, fragments.shape[0], rows)]
+
+    def count(strips: list[npt.NDArray[np.int32]]) -> npt.NDArray[np.intp]:
+        total = np.zeros(n + 1, np.intp)
+        for strip in strips:
+            low = strip.min()
+            part = np.bincount((strip - low).ravel())
+            total[low : low + part.size] += part
+        return total
+
+    with ThreadPoolExecutor(_THREADS) as pool:
+        areas = sum(pool.map(count, [strips[i::_THREADS] for i in range(_THREADS)]))
+    result = np.asarray(areas, np.float32)
+    result[0] = 0
+    return result
 
 
 def _pairs(axis: int) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
@@ -165,9 +179,7 @@ def _pairs(axis: int) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
     return (slice(None), slice(None, -1)), (slice(None), slice(1, None))
 
 
-def _edge_elements(
-    fragments: npt.NDArray[np.int32], boundary: npt.NDArray[np.float32]
-) -> npt.NDArray[np.uint64]:
+def _edge_elements(fragments: npt.NDArray[np.int32], boundary: Float) -> npt.NDArray[np.uint64]:
     """Return one packed key for each 4-neighbour pixel pair that two fragments share."""
     height = fragments.shape[0]
     strips = max(1, min(16, height // 64))
@@ -184,13 +196,11 @@ def _edge_elements(
             ]
         )
 
-    with ThreadPoolExecutor(_STRIPS) as pool:
+    with ThreadPoolExecutor(_THREADS) as pool:
         return np.concatenate(list(pool.map(elements, range(strips))))
 
 
-def _pack(
-    fragments: npt.NDArray[np.int32], boundary: npt.NDArray[np.float32], axis: int
-) -> npt.NDArray[np.uint64]:
+def _pack(fragments: npt.NDArray[np.int32], boundary: Float, axis: int) -> npt.NDArray[np.uint64]:
     one, two = _pairs(axis)
     a, b = fragments[one], fragments[two]
     rows, cols = np.nonzero(a != b)
@@ -206,16 +216,16 @@ def _pack(
 
 
 def _edge_features(
-    values: npt.NDArray[np.float32],
+    values: Float,
     first: npt.NDArray[np.intp],
     count: npt.NDArray[np.intp],
     edges: npt.NDArray[np.int32],
-    areas: npt.NDArray[np.float32],
-) -> dict[str, npt.NDArray[np.float32]]:
+    areas: Float,
+) -> dict[str, Float]:
     """Return the columns of `BASE_COLUMNS`; `values` are sorted within each edge."""
     if first.size == 0:
         return {name: np.zeros(0, np.float32) for name in BASE_COLUMNS}
-    table: dict[str, npt.NDArray[np.float32]] = {}
+    table: dict[str, Float] = {}
     mean = np.add.reduceat(values, first, dtype=np.float64) / count
     square = np.add.reduceat(values * values, first, dtype=np.float64) / count
     table["mean"] = mean.astype(np.float32)
@@ -236,9 +246,9 @@ def _edge_features(
 def _affinity_features(
     fragments: npt.NDArray[np.int32],
     edge_keys: npt.NDArray[np.uint64],
-    affinities: npt.NDArray[np.float32],
+    affinities: Sequence[Float],
     offsets: Sequence[tuple[int, int]],
-) -> dict[str, npt.NDArray[np.float32]]:
+) -> dict[str, Float]:
     """Return the mean of each channel over the pixel pairs that lie across an edge.
 
     Only links that straddle a shared edge with their middle are sampled: the cost then grows with
@@ -260,10 +270,10 @@ def _differs(fragments: npt.NDArray[np.int32], axis: int) -> npt.NDArray[np.bool
 def _mean_across(
     fragments: npt.NDArray[np.int32],
     edge_keys: npt.NDArray[np.uint64],
-    channel: npt.NDArray[np.float32],
+    channel: Float,
     offset: tuple[int, int],
     where: npt.NDArray[np.intp],
-) -> npt.NDArray[np.float32]:
+) -> Float:
     step = np.array(offset)[:, None]
     limit = np.array(fragments.shape)[:, None]
     start = where - (step - np.sign(step)) // 2  # the pair's first pixel is just before the edge

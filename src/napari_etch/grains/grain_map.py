@@ -35,6 +35,9 @@ _EDGE_DTYPE = np.dtype(
     ]
 )
 _THREADS = 2
+_CHUNK = (
+    1 << 16
+)  # pixels looked up in one go: `take` casts its indices, and that should stay cached
 
 
 @dataclass(frozen=True, eq=False)
@@ -245,15 +248,15 @@ def _look_up(
     if out.shape != fragments.shape or out.dtype != np.int32 or not out.flags.c_contiguous:
         raise ValueError(f"out must be a C-contiguous int32 array {fragments.shape}")
 
-    def gather(part: tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]) -> None:
-        # "clip" writes straight into the result; ids are in range by construction.
-        np.take(table, part[0], out=part[1], mode="clip")
+    source, target = fragments.ravel(), out.ravel()
 
-    parts = zip(
-        np.array_split(fragments.ravel(), _THREADS),
-        np.array_split(out.ravel(), _THREADS),
-        strict=True,
-    )
+    def gather(starts: range) -> None:
+        for start in starts:
+            part = slice(start, start + _CHUNK)
+            # "clip" writes straight into the result; ids are in range by construction.
+            np.take(table, source[part], out=target[part], mode="clip")
+
+    parts = [range(i * _CHUNK, source.size, _THREADS * _CHUNK) for i in range(_THREADS)]
     with ThreadPoolExecutor(_THREADS) as pool:
         list(pool.map(gather, parts))
     return out
