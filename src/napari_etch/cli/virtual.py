@@ -29,12 +29,12 @@ def virtual(
     if out is None and gallery is None:
         refuse("nothing to write: give --out DIR, --gallery FILE.png or both")
     if gallery is not None:
-        _draw_gallery(gallery, seed, overwrite)
+        _draw_gallery(gallery, size, seed, overwrite)
     if out is not None:
         _render(out, count, size, seed, overwrite)
 
 
-def _draw_gallery(path: Path, seed: int, overwrite: bool) -> None:
+def _draw_gallery(path: Path, size: int, seed: int, overwrite: bool) -> None:
     if path.suffix.lower() != ".png":
         refuse(f"{path} does not end in .png: the gallery is a PNG image")
     if path.exists() and not overwrite:
@@ -43,7 +43,7 @@ def _draw_gallery(path: Path, seed: int, overwrite: bool) -> None:
 
     from napari_etch.virtual import contact_sheet
 
-    sheet = contact_sheet(seed)
+    sheet = contact_sheet(seed, size)
     with bad_input(str(path)):
         path.write_bytes(bytes(imagecodecs.png_encode(sheet)))
     say(f"gallery -> {path}")

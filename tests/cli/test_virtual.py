@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import numpy as np
+import tifffile
+from skimage.io import imread
+
+
+def test_micrographs_and_their_truth_go_into_a_training_folder(etch, tmp_path):
+    done = etch("virtual", "--out", "set", "--count", 2, "--size", 64, "--seed", 3)
+    assert done.exit_code == 0, done.output
+    images = sorted((tmp_path / "set" / "images").iterdir())
+    labels = sorted((tmp_path / "set" / "labels").iterdir())
+    assert [path.name for path in images] == [path.name for path in labels]
+    for image, label in zip(images, labels, strict=True):
+        image, grains = tifffile.imread(image), tifffile.imread(label)
+        assert (image.dtype, image.shape) == (np.uint8, (64, 64))
+        assert (grains.dtype, grains.shape) == (np.int32, (64, 64))
+        assert grains.min() == 1
+
+
+def test_a_seed_gives_the_same_images(etch, tmp_path):
+    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
+        etch("virtual", "--out", name, "--count", 1, "--size", 64, "--seed", seed)
+    a, b, c = (tifffile.imread(tmp_path / n / "images" / "virtual_00000.tif") for n in "abc")
+    assert (a == b).all()
+    assert (a != c).any()
+
+
+def test_nothing_is_overwritten(etch):
+    call = ("virtual", "--out", "set", "--count", 1, "--size", 64)
+    assert etch(*call).exit_code == 0
+    refused = etch(*call)
+    assert refused.exit_code == 2
+    assert "--overwrite" in refused.stderr
+    assert etch(*call, "--overwrite").exit_code == 0
+
+
+def test_the_gallery_is_a_picture(etch, tmp_path):
+    done = etch("virtual", "--gallery", "sheet.png", "--size", 64)
+    assert done.exit_code == 0, done.output
+    assert imread(tmp_path / "sheet.png").std() > 0
+
+
+def test_it_wants_to_know_where_to_write(etch):
+    assert etch("virtual").exit_code == 2
+    wrong = etch("virtual", "--gallery", "sheet.jpg")
+    assert wrong.exit_code == 2
+    assert ".png" in wrong.stderr
