@@ -14,6 +14,8 @@ from torch import Tensor
 from napari_etch.virtual.sample import render_batch
 
 RENDERED = 8
+# Samples in the buffer before learning starts.
+LEAST = 64
 
 
 def _render_forever(pipe: multiprocessing.Queue, size: int, seed: int, threads: int) -> None:
@@ -88,13 +90,18 @@ def virtual_feed(size: int, seed: int, workers: int = 1, threads: int = 1) -> It
             process.terminate()
 
 
-def top_up(replay: Replay, pipe: multiprocessing.Queue, least: int) -> int:
-    """Move what has been rendered into the buffer, waiting only while it holds fewer than `least`."""
+def top_up(replay: Replay, pipe: multiprocessing.Queue, wanted: int) -> int:
+    """Move rendered samples into the buffer, at most `wanted`, and return how many there were.
+
+    Waits only while the buffer is nearly empty; what is not fetched holds the renderer back, so
+    that it takes no more of the machine than learning needs.
+    """
     added = 0
-    while True:
+    while added < wanted:
         try:
-            images, labels = pipe.get(block=replay.filled < least, timeout=120)
+            images, labels = pipe.get(block=replay.filled < LEAST, timeout=120)
         except queue.Empty:
-            return added
+            break
         replay.add(images, labels)
         added += len(images)
+    return added

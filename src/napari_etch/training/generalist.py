@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from napari_etch.networks.etchnet import EtchNet
-from napari_etch.training.feed import Replay, top_up, virtual_feed
+from napari_etch.training.feed import LEAST, Replay, top_up, virtual_feed
 from napari_etch.training.losses import generalist_loss, targets_of
 
 
@@ -36,6 +36,7 @@ class Settings:
     decay: float = 1e-4
     seed: int = 20261120
     replay: int = 1600
+    reuse: int = 3  # how often a rendered sample is learned from, on average
     threads: int = 1
     workers: int = 1
 
@@ -123,7 +124,7 @@ def train(settings: Settings, out: Path, device: str = "cpu") -> Path:
     start = saved = time.monotonic()
     replay = Replay(settings.replay, settings.size, settings.seed + step)
     sums: dict[str, float] = {}
-    drawn = 0
+    first, drawn = step, 0
 
     def elapsed() -> float:
         return before + time.monotonic() - start
@@ -143,7 +144,8 @@ def train(settings: Settings, out: Path, device: str = "cpu") -> Path:
 
     with virtual_feed(settings.size, settings.seed + step, settings.workers) as pipe:
         while step < settings.steps and elapsed() < 60 * settings.minutes:
-            drawn += top_up(replay, pipe, 64)
+            used = (step - first) * settings.batch
+            drawn += top_up(replay, pipe, LEAST + used // settings.reuse - drawn)
             image, labels = (item.to(device) for item in replay.draw(settings.batch))
             rate = learning_rate(settings, step, elapsed())
             for name, value in _learn(network, optimiser, image, labels, rate).items():

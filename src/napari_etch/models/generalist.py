@@ -1,0 +1,201 @@
+"""The generalist: one network for any micrograph, at any grain size, with nothing to set.
+
+Scale is chosen from the image: the network looks at a few sizes of (a middle part of) the image, and
+at each the mean intercept is read off the grains it finds. The image is then brought to the
+intercept that the network knows best, and at quality "best" the answers at several sizes and
+mirrorings are averaged.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Generator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_etch.inference.events import Pass
+from napari_etch.models.heads import MAPS, read_heads
+from napari_etch.models.resize import resize
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from napari_etch.grains import Partition
+    from napari_etch.micrograph import Micrograph
+    from napari_etch.models.weights_file import StoredModel
+
+Maps = npt.NDArray[np.float32]
+
+# The mean intercept, in px, to which an image is brought before the network sees it.
+TARGET = 40.0
+# Sizes at which the image is tried, as factors of its own size.
+TRIALS = (2.0, 1.0, 0.5, 0.25, 0.125)
+# Side of the middle part that a trial looks at, and the least side worth a trial, px.
+TRIAL_SIDE = 512
+TRIAL_LEAST = 96
+# An image is never enlarged beyond this: there is nothing to be seen between its pixels.
+MOST_ENLARGED = 4.0
+# Relative sizes and mirrorings (down, right) that are averaged.
+QUALITIES: dict[str, tuple[tuple[float, bool, bool], ...]] = {
+    "fast": ((1.0, False, False),),
+    "best": (
+        (1.0, False, False),
+        (1.0, True, True),
+        (0.8, False, True),
+        (1.25, True, False),
+    ),
+}
+
+
+class Generalist:
+    """Any micrograph to boundary probability, distance and separations.
+
+    Parameters
+    ----------
+    stored : StoredModel
+        Weights and card.
+    """
+
+    name = "generalist"
+    title = "Generalist (any micrograph)"
+    stride = 16
+
+    def __init__(self, stored: StoredModel) -> None:
+        from napari_etch.networks.etchnet import EtchNet
+
+        self.card = stored.card
+        self.weights_hash = stored.weights_hash
+        parameters = stored.card.get("parameters", {})
+        self.network = EtchNet(tuple(parameters.get("widths", (48, 96, 192, 256))))
+        _load(self.network, stored.tensors())
+        self.network.eval()
+        self.channels_out = self.network.channels_out
+        self.margin = int(parameters.get("margin", 112))
+        self.segment_options: dict[str, Any] = {"grain_size": None, "quality": "best"}
+
+    def passes(
+        self,
+        micrograph: Micrograph,
+        *,
+        grain_size: float | None = None,
+        quality: str = "best",
+    ) -> Generator[Pass, np.ndarray, dict[str, Any]]:
+        """Run the network as often as the quality asks; see `napari_etch.inference.Predictor`.
+
+        Parameters
+        ----------
+        micrograph : Micrograph, 2D
+        grain_size : float, optional
+            Mean intercept in px of the image; found from the image when not given.
+        quality : "fast" or "best"
+            One pass, or the mean of four sizes and mirrorings.
+
+        Returns
+        -------
+        dict
+            Float32 (y, x) maps named in `heads.MAPS`, and a "log" of what was chosen.
+
+        Raises
+        ------
+        ValueError
+            When the quality is unknown or the grain size is not positive.
+        """
+        if quality not in QUALITIES:
+            raise ValueError(f"quality is {quality!r}: choose {' or '.join(QUALITIES)}.")
+        if grain_size is not None and not (math.isfinite(grain_size) and grain_size > 0):
+            raise ValueError(f"grain size is {grain_size}: give the mean intercept in px, above 0.")
+        image = _prepare(micrograph)
+        search = 0.0
+        if grain_size is None:
+            search = 0.1
+            grain_size = yield from self._find_grain_size(image, search)
+        scale = _clipped_scale(TARGET / grain_size, image.shape)
+        views = QUALITIES[quality]
+        work = np.array([size**2 for size, _, _ in views])
+        shares = (1 - search) * work / work.sum()
+        total = np.zeros((len(MAPS), *image.shape), np.float32)
+        for (size, flip_y, flip_x), share in zip(views, shares, strict=True):
+            factor = _clipped_scale(scale * size, image.shape)
+            what = f"scale {factor:.2g}" + (", mirrored" if flip_y or flip_x else "")
+            seen = resize(image, factor)[:: -1 if flip_y else 1, :: -1 if flip_x else 1]
+            raw = yield Pass(np.ascontiguousarray(seen[None]), what, float(share))
+            maps = read_heads(raw)[:, :: -1 if flip_y else 1, :: -1 if flip_x else 1]
+            for channel, found in zip(total, maps, strict=True):
+                channel += resize(found, image.shape)
+        total /= len(views)
+        np.clip(total, 0, 1, out=total)
+        fields: dict[str, Any] = dict(zip(MAPS, total, strict=True))
+        fields["log"] = {"grain_size_px": round(float(grain_size), 2), "scale": round(scale, 4)}
+        return fields
+
+    def _find_grain_size(self, image: Maps, share: float) -> Generator[Pass, np.ndarray, float]:
+        """Try several sizes of the image's middle and return the mean intercept in px."""
+        from napari_etch.models.grain_size import choose_grain_size
+
+        trials = [factor for factor in TRIALS if factor * min(image.shape) >= TRIAL_LEAST]
+        found: dict[float, tuple[float, float]] = {}
+        for factor in trials or [1.0]:
+            part = _middle(image, TRIAL_SIDE / factor)
+            seen = resize(part, factor)
+            raw = yield Pass(seen[None], "finding the grain size", share / max(1, len(trials)))
+            found[factor] = self._intercept(read_heads(raw))
+        return choose_grain_size(found)
+
+    def _intercept(self, maps: Maps) -> tuple[float, float]:
+        """Return mean intercept (px) and how sure the boundaries are (0 to 1) of a trial."""
+        from napari_etch.models.grain_size import measure_trial
+
+        return measure_trial(maps)
+
+    def partition(
+        self,
+        fields: dict[str, Any],
+        *,
+        mask: npt.NDArray[np.bool_] | None = None,
+        granularity: float = 0.5,
+        min_area: float | None = None,
+    ) -> Partition:
+        """Turn the fields into grains; parameters as `napari_etch.grains.partition`."""
+        from napari_etch.models.assemble import assemble
+
+        return assemble(
+            fields, self.card.get("scorer"), mask=mask, granularity=granularity, min_area=min_area
+        )
+
+
+def _prepare(micrograph: Micrograph) -> Maps:
+    """Return the flat-field corrected, centred and scaled image the network was trained for."""
+    from napari_etch.micrograph import flatten_illumination
+
+    mask = micrograph.mask
+    flat = flatten_illumination(micrograph.grey(), mask)
+    inside = flat[mask] if mask.any() else flat
+    spread = float(inside.std()) + 1e-6
+    image = np.clip((flat - float(inside.mean())) / spread, -5, 5)
+    image[~mask] = 0
+    return np.ascontiguousarray(image, np.float32)
+
+
+def _clipped_scale(scale: float, shape: tuple[int, ...]) -> float:
+    """Return the scale within what the image allows: not beyond its detail, not below 32 px."""
+    return float(max(min(scale, MOST_ENLARGED), min(1.0, 32 / min(shape))))
+
+
+def _middle(image: Maps, side: float) -> Maps:
+    """Return the middle part of at most `side` px."""
+    cuts = []
+    for length in image.shape:
+        size = min(length, max(1, round(side)))
+        start = (length - size) // 2
+        cuts.append(slice(start, start + size))
+    return image[tuple(cuts)]
+
+
+def _load(network: nn.Module, tensors: dict[str, Tensor]) -> None:
+    """Load the weights; the batch counters of the normalisation are not stored."""
+    missing, unexpected = network.load_state_dict(tensors, strict=False)
+    missing = [name for name in missing if not name.endswith("num_batches_tracked")]
+    if missing or unexpected:
+        raise ValueError(f"{[*missing, *unexpected][0]} is missing or not expected")

@@ -1,0 +1,69 @@
+"""From a training checkpoint to a model that can be loaded and shipped.
+
+    python -m napari_etch.training.export runs/generalist/state.pt src/napari_etch/models/weights/generalist
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from napari_etch.models.weights_file import CARD, write_model
+from napari_etch.networks.etchnet import EtchNet, receptive_radius
+
+
+def export(checkpoint: Path, out: Path, notes: dict[str, Any] | None = None) -> None:
+    """Write the averaged weights of a checkpoint as a model folder.
+
+    Parameters
+    ----------
+    checkpoint : Path
+        As `training.generalist.train` writes it.
+    out : Path
+        The model's folder; an edge scorer already in its card is kept.
+    notes : dict, optional
+        More entries of the model card.
+    """
+    state = torch.load(checkpoint, map_location="cpu", weights_only=False)
+    network = EtchNet(tuple(state["settings"]["widths"]))
+    network.load_state_dict(state["average"])
+    card: dict[str, Any] = {}
+    if (out / CARD).exists():
+        card = json.loads((out / CARD).read_text("utf-8"))
+    margin = receptive_radius(network, network.stride)
+    card |= {
+        "architecture": "etchnet",
+        "parameters": {"widths": list(network.widths), "margin": margin},
+        "training": {
+            "command": "python -m napari_etch.training.generalist",
+            "settings": state["settings"],
+            "steps": state["step"],
+            "minutes": round(state["elapsed"] / 60, 1),
+        },
+    }
+    card |= notes or {}
+    tensors = {
+        name: value
+        for name, value in network.state_dict().items()
+        if not name.endswith("num_batches_tracked")
+    }
+    write_model(out, tensors, card)
+
+
+def main() -> None:
+    """Run the export from the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("checkpoint", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--notes", type=Path, help="a JSON file with more entries of the card")
+    given = parser.parse_args()
+    notes = json.loads(given.notes.read_text("utf-8")) if given.notes else None
+    export(given.checkpoint, given.out, notes)
+
+
+if __name__ == "__main__":
+    main()
