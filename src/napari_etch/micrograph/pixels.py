@@ -12,6 +12,8 @@ from napari_etch.micrograph.errors import MicrographError
 _GREY_TOLERANCE_8BIT = 2
 _LUMINANCE = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # ITU-R BT.601
 _MAX_CHANNELS = 4
+# Beyond this a float is no grey value but a mark for "no data" (-3.4e38 in some programs).
+MAX_VALUE = 1e30
 
 
 def native_dtype(data: np.ndarray, name: str) -> np.ndarray:
@@ -21,7 +23,7 @@ def native_dtype(data: np.ndarray, name: str) -> np.ndarray:
     ----------
     data : numpy.ndarray
         Any shape. Booleans become 0 and 255. Integers that fit into 16 bits unsigned become uint16,
-        others float32. Infinite values become NaN.
+        others float32. Infinities and floats beyond 1e30 become NaN.
     name : str
         The image's name, for the message.
 
@@ -46,7 +48,7 @@ def native_dtype(data: np.ndarray, name: str) -> np.ndarray:
     if kind == "f":
         with np.errstate(over="ignore", invalid="ignore"):
             values = data.astype(np.float32, copy=False)
-        finite = np.isfinite(values)
+            finite = np.abs(values) <= MAX_VALUE
         if not finite.any():
             raise MicrographError(f"{name} has no finite pixel; every value is NaN or infinite.")
         return values if finite.all() else np.where(finite, values, np.float32(np.nan))
@@ -180,7 +182,12 @@ def canonical(data: Any, name: str, *, rgb: bool | None = None) -> np.ndarray:
     MicrographError
         For empty arrays, unusable types and shapes that are neither an image nor a stack.
     """
-    array = np.asarray(data)
+    try:
+        array = np.asarray(data)
+    except ValueError as error:
+        raise MicrographError(
+            f"{name} is not a regular array; its rows must be of equal length."
+        ) from error
     if array.size == 0:
         raise MicrographError(f"{name} is empty (shape {array.shape}); there are no pixels in it.")
     if rgb is None:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import numpy as np
 
 from napari_etch.micrograph.errors import MicrographError
+from napari_etch.micrograph.pixels import MAX_VALUE
 
 _GRID = 128  # longest side of the coarse grid on which the surfaces are fitted
-_CELLS = (
-    6  # a block of that grid is the median of at most 6 × 6 cells, a cell the mean of its pixels
-)
-_DEGREE = 3
+_CELLS = 6  # a block of it is the median of at most 6 × 6 cells, a cell the mean of its pixels
+# Six micrographs under five shadings of 2.5 to 9 times: the result correlates with that of the
+# unshaded image by at least 0.976. It was 0.932 with degree three, and 0.915 with degree three and
+# Tukey's weight, which takes the brightest corner for an outlier.
+_DEGREE = 4
 _IRLS_ROUNDS = 6
-_TUKEY = 4.685
+_CAUCHY = 2.385
 _SIGMA_SHARE = 1 / 6  # default sigma over the longer side
 _MIN_GAIN_SHARE = 0.25  # the contrast surface stays above this share of its median
 _MAX_DEVIATION = np.float32(4.0)
@@ -26,7 +28,7 @@ def flatten_illumination(
 ) -> np.ndarray:
     """Remove uneven illumination and bring the contrast to unit scale.
 
-    The background is a robust cubic surface plus a wide Gaussian of what that leaves, both fitted
+    The background is a robust quartic surface plus a wide Gaussian of what that leaves, both fitted
     to block medians so that pores, inclusions and grooves do not pull it. The local contrast is a
     straight line of the background (shading multiplies the signal, detector offset adds to it), and
     the image is divided by it. The result does not depend on brightness or gain of the input.
@@ -84,10 +86,11 @@ def flatten_illumination(
 
 def _valid(grey: np.ndarray, mask: np.ndarray | None) -> tuple[np.ndarray, np.ndarray | None]:
     """float32 copy with zeros at invalid pixels, and where it is valid (None: everywhere)."""
-    values = grey.astype(np.float32)
+    with np.errstate(over="ignore", invalid="ignore"):
+        values = grey.astype(np.float32)
     valid = None if mask is None else np.asarray(mask, dtype=bool)
     if grey.dtype.kind == "f":
-        finite = np.isfinite(values)
+        finite = np.abs(values) <= MAX_VALUE  # False at NaN
         if not finite.all():
             valid = finite if valid is None else finite & valid
     if valid is not None:
@@ -169,8 +172,8 @@ def _block_medians(
 
 
 def _smooth_surface(level: np.ndarray, weight: np.ndarray, sigma: float) -> np.ndarray:
-    """Robust cubic through the block medians plus the wide Gaussian of its residual."""
-    basis = _cubic_basis(level.shape)
+    """Robust quartic through the block medians plus the wide Gaussian of its residual."""
+    basis = _quartic_basis(level.shape)
     robust = np.ones_like(level)
     trend = level
     for _ in range(_IRLS_ROUNDS):
@@ -179,18 +182,21 @@ def _smooth_surface(level: np.ndarray, weight: np.ndarray, sigma: float) -> np.n
         spread = 1.4826 * float(np.median(np.abs(residual[weight > 0])))
         if spread < 1e-9:
             return trend
-        robust = np.clip(1 - (residual / (_TUKEY * spread)) ** 2, 0, None) ** 2
+        robust = 1 / (1 + (residual / (_CAUCHY * spread)) ** 2)
     return trend + _masked_gaussian(level - trend, weight * robust, sigma)
 
 
-def _cubic_basis(shape: tuple[int, ...]) -> np.ndarray:
-    """Legendre products up to total degree three, ``(terms, h, w)``; fewer on a tiny grid."""
+def _quartic_basis(shape: tuple[int, ...]) -> np.ndarray:
+    """Legendre products up to total degree four, ``(terms, h, w)``; fewer on a tiny grid."""
     axes = []
     for n in shape:
         x = np.linspace(-1, 1, n) if n > 1 else np.zeros(1)
-        axes.append([np.ones(n), x, 1.5 * x**2 - 0.5, 2.5 * x**3 - 1.5 * x][: max(1, n // 2)])
-    pairs = [(i, j) for i in range(len(axes[0])) for j in range(len(axes[1]))]
-    return np.stack([np.outer(axes[0][i], axes[1][j]) for i, j in pairs if i + j <= _DEGREE])
+        degree = min(_DEGREE, n // 2)
+        axes.append(np.polynomial.legendre.legvander(x, degree).T)
+    pairs = [
+        (a, b) for i, a in enumerate(axes[0]) for j, b in enumerate(axes[1]) if i + j <= _DEGREE
+    ]
+    return np.stack([np.outer(a, b) for a, b in pairs])
 
 
 def _weighted_fit(basis: np.ndarray, level: np.ndarray, weight: np.ndarray) -> np.ndarray:

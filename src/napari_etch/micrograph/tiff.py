@@ -79,7 +79,7 @@ def read_tiff(path: Path, *, stack: bool, calibrate: bool) -> RawImage:
     with tifffile.TiffFile(path) as tif:
         series = _main_series(tif, path.name)
         page = series.keyframe
-        _check_complete(tif, series, path)
+        _check_complete(tif, series, path, stack)
         _check_axes(series, path.name, stack)
         data = series.asarray()
         data, axes = _sections_first(data, series.axes)
@@ -99,13 +99,13 @@ def _main_series(tif: TiffFile, name: str) -> TiffPageSeries:
     return max(usable, key=area)  # the first of equals
 
 
-def _check_complete(tif: TiffFile, series: TiffPageSeries, path: Path) -> None:
+def _check_complete(tif: TiffFile, series: TiffPageSeries, path: Path, stack: bool) -> None:
     """Refuse a truncated file: missing strips would be zeros, missing pages not be missed."""
     size = path.stat().st_size
     end = max(_data_ends(series), default=0)
     if series.dataoffset is not None:
         end = max(end, series.dataoffset + series.nbytes)
-    if end > size or _has_lost_pages(tif, size):
+    if end > size or _has_lost_pages(tif, size, stack):
         raise MicrographError(
             f"{path.name} is truncated: it ends before its pixels do; copy it again from its "
             "source."
@@ -124,13 +124,14 @@ def _data_ends(series: TiffPageSeries) -> Iterator[int]:
                 yield offset + count
 
 
-def _has_lost_pages(tif: TiffFile, size: int) -> bool:
+def _has_lost_pages(tif: TiffFile, size: int, stack: bool) -> bool:
     """Whether the last page that was found names a next one beyond the end of the file.
 
-    A lone page is believed to be alone unless its description counts more: some programs leave
-    rubbish in that place.
+    Where one image is wanted, a lone page is believed to be alone unless its description counts
+    more: rubbish in that place is no reason to refuse it.
     """
-    if len(tif.pages) == 1 and not (tif.is_imagej or tif.is_shaped or tif.is_ome):
+    counted = tif.is_imagej or tif.is_shaped or tif.is_ome
+    if len(tif.pages) == 1 and not (stack or counted):
         return False
     layout, file = tif.tiff, tif.filehandle
     start = tif.pages[len(tif.pages) - 1].offset
