@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from napari_etch.cli.console import ExitCode, bad_input, fail, refuse
-
-if TYPE_CHECKING:
-    from napari_etch.models import Model
 
 
 def segment(
@@ -108,7 +105,7 @@ def _result_folders(images: Sequence[Path], out: Path) -> list[Path]:
     return folders
 
 
-def _ready_model(name: str, device: str, granularity: float, options: dict[str, Any]) -> Model:
+def _ready_model(name: str, device: str, granularity: float, options: dict[str, Any]) -> Any:
     """Return the model, after everything that would fail for all images alike was checked."""
     from napari_etch.inference import pick_device
     from napari_etch.models import load_model
