@@ -86,8 +86,8 @@ def fused_copy(network: nn.Module, channels: int, stride: int) -> nn.Module:
 
     Notes
     -----
-    On two cores this and channels_last together took a U-Net of 80 kMAC/px from 3.0 to
-    1.5 µs/px, because batch norm in eval mode is one more trip through memory.
+    This and channels_last together took EtchNet from 2.3 to 1.6 µs of processor time a px at
+    1536², because batch norm in eval mode is one more trip through memory.
     """
     from torch import nn
 
