@@ -146,9 +146,7 @@ def test_napari_opens_a_file_with_the_reader(
 
 
 @pytest.mark.gui
-def test_napari_opens_the_steel_sample(
-    make_napari_viewer: Any, registered: PluginManager
-) -> None:
+def test_napari_opens_the_steel_sample(make_napari_viewer: Any, registered: PluginManager) -> None:
     viewer = make_napari_viewer()
     viewer.open_sample("napari-etch", "steel")
     assert viewer.layers[0].name == "NIST steel"

@@ -1,4 +1,4 @@
-"""Viewer-model tests: what layers say about themselves, and where results lie. No window is made."""
+"""Viewer-model tests, without a window: what layers say about themselves, where results lie."""
 
 from __future__ import annotations
 

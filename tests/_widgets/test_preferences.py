@@ -18,9 +18,7 @@ def test_without_preferences_the_defaults_hold(plugin_settings: Any) -> None:
     assert load_preferences() == Preferences()
 
 
-def test_the_manifest_has_the_same_defaults_as_the_code(
-    plugin_settings: Any, npe2pm: Any
-) -> None:
+def test_the_manifest_has_the_same_defaults_as_the_code(plugin_settings: Any, npe2pm: Any) -> None:
     npe2pm.register(PluginManifest.from_file(MANIFEST))
     assert load_preferences() == Preferences()
 

@@ -236,3 +236,34 @@ def test_a_rectangle_makes_a_huge_image_possible() -> None:
 def test_the_grid_is_what_the_stand_in_finds() -> None:
     _, result = run(Source(noise(4 * PITCH, 3 * PITCH), "steel"), granularity=0.9)
     assert result.partitions[0].n_grains == 12
+
+
+def test_the_real_engine_drives_a_run_from_pixels_to_grains() -> None:
+    torch = pytest.importorskip("torch")
+    from napari_etch._widgets.run import default_engine
+    from napari_etch.inference import Pass, predict
+
+    class Darkness(FakeModel):
+        """Boundary where the image is dark: a network of one fixed convolution."""
+
+        stride, margin, channels_out = 8, 8, 1
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.network = torch.nn.Conv2d(1, 1, 1)
+            torch.nn.init.constant_(self.network.weight, -1.0)
+            torch.nn.init.constant_(self.network.bias, 1.0)
+            self.network.eval()
+
+        def passes(self, micrograph: Any, **options: Any) -> Any:
+            raw = yield Pass(micrograph.grey()[None], "darkness", 1.0)
+            return {"boundary": np.clip(raw[0], 0, 1)}
+
+    image = np.full((96, 96), 200, np.uint8)
+    image[:, 47:49] = 10
+    engine = type(default_engine())(lambda _name: Darkness(), predict)
+    source = Source(image, "two grains")
+    result = drain(segment(source, Settings(device="cpu", tile=64), threading.Event(), engine))[1]
+    assert isinstance(result, Segmented)
+    assert result.partitions[0].n_grains == 2
+    assert result.provenance["device"] == "cpu"

@@ -190,9 +190,7 @@ def test_an_exception_in_the_worker_becomes_one_sentence(open_dock: OpenDock, qt
 # -- the viewer changes during a run -------------------------------------------------------------
 
 
-def test_a_result_belongs_to_the_layer_it_was_started_from(
-    open_dock: OpenDock, qtbot: Any
-) -> None:
+def test_a_result_belongs_to_the_layer_it_was_started_from(open_dock: OpenDock, qtbot: Any) -> None:
     predict = FakePredict(hold=threading.Event())
     viewer, dock = open_dock(predict)
     image = viewer.add_image(noise(*SHAPE), name="steel", scale=(0.5, 0.5), translate=(3, 4))
@@ -224,9 +222,7 @@ def test_deleting_the_source_layer_during_a_run_is_safe(open_dock: OpenDock, qtb
     )
 
 
-def test_closing_the_viewer_during_a_run_stops_the_network(
-    open_dock: OpenDock, qtbot: Any
-) -> None:
+def test_closing_the_viewer_during_a_run_stops_the_network(open_dock: OpenDock, qtbot: Any) -> None:
     predict = FakePredict(hold=threading.Event())
     viewer, dock = open_dock(predict)
     viewer.add_image(noise(*SHAPE), name="steel")

@@ -37,11 +37,25 @@ WHOLE_IMAGE = "Whole image"
 class ModelEntry(Protocol):
     """What the form needs to know about a model."""
 
-    name: str
-    title: str
-    description: str
-    ready: bool
-    why_not: str
+    @property
+    def name(self) -> str:
+        """Short name."""
+
+    @property
+    def title(self) -> str:
+        """Name as shown."""
+
+    @property
+    def description(self) -> str:
+        """One sentence."""
+
+    @property
+    def ready(self) -> bool:
+        """Whether it can run now."""
+
+    @property
+    def why_not(self) -> str:
+        """What is missing when it cannot."""
 
 
 class SettingsForm(QWidget):
@@ -175,6 +189,9 @@ def add(form: QFormLayout, text: str, field: QWidget, row: QLayout | None = None
     """Add a labelled row; the label has the tooltip of its field."""
     label = QLabel(text)
     label.setToolTip(field.toolTip())
+    if row is not None:
+        label.setAlignment(Qt.AlignmentFlag.AlignTop)
+        label.setContentsMargins(0, 4, 0, 0)
     form.addRow(label, field if row is None else row)
 
 

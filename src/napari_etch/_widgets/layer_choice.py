@@ -123,13 +123,14 @@ class LayerChoice(QObject):
         image = self.image()
         if image is None:
             return
+        place = Placement.of(image)
         shapes = Shapes(
-            ndim=image.ndim,
+            ndim=2,  # one rectangle for all sections of a stack, and seen in each
             name=f"{image.name} · region",
             edge_color="#ffd23f",
             face_color="transparent",
             edge_width=max(1.0, max(source_of(image).axes[-2:]) / 300),
-            **Placement.of(image).keywords(),
+            **(place if image.ndim == 2 else place.plane()).keywords(),
         )
         self._viewer.add_layer(shapes)
         shapes.mode = "add_rectangle"
@@ -141,14 +142,16 @@ class LayerChoice(QObject):
         images = [(layer.name, str(layer.unique_id)) for layer in self.images()]
         form.set_choices(form.image, images, image_id or form.image.currentData())
         drawn = [
-            (f"Rectangle in “{layer.name}”", str(layer.unique_id))
+            (layer.name, str(layer.unique_id))
             for layer in reversed(self._viewer.layers)
             if isinstance(layer, Shapes)
         ]
         choices = [(WHOLE_IMAGE, None), *drawn]
         form.set_choices(form.region, choices, region_id or form.region.currentData())
         image = self.image()
-        form.about_image.setText(about(image) if image is not None else "No image is open.")
+        text = about(image) if image is not None else "No image is open."
+        form.about_image.setText(text)
+        form.about_image.setToolTip(text)
         form.show_sections(image is not None and image.ndim == 3)
         form.draw.setEnabled(image is not None)
         form.draw.setToolTip(
@@ -176,5 +179,5 @@ def about(image: Image) -> str:
     if len(axes) == 3:
         words.append(f"{axes[0]} sections")
     edge = pixel_size_um(image)
-    words.append(f"{edge:.4g} µm a pixel" if edge is not None else "no pixel size")
+    words.append(f"{edge:.4g} µm/px" if edge is not None else "no pixel size")
     return " · ".join(words)

@@ -81,6 +81,22 @@ class Placement:
             "axis_labels": self.axis_labels,
         }
 
+    def plane(self) -> Placement:
+        """Return the placement of a 2D layer over the sections of a stack.
+
+        Only scale and shift carry over: a stack that is turned out of its plane has no 2D layer
+        that lies over all of its sections.
+        """
+        return Placement(
+            scale=self.scale[-2:],
+            translate=self.translate[-2:],
+            rotate=np.eye(2),
+            shear=np.zeros(1),
+            affine=np.eye(3),
+            units=self.units[-2:],
+            axis_labels=self.axis_labels[-2:],
+        )
+
     def shifted(self, offset: Sequence[float]) -> Placement:
         """Return the placement of a part of the layer that starts `offset` pixels in."""
         own = Affine(
@@ -204,7 +220,7 @@ def result_layers(result: Segmented, origin: Origin) -> tuple[Image, Labels]:
         name=layer_name(origin.name, BOUNDARY),
         metadata={METADATA_KEY: {**made, "kind": BOUNDARY}},
         **place,
-        **(BOUNDARY_LOOK_ON_BRIGHT if result.bright else BOUNDARY_LOOK),
+        **boundary_look(result.bright),
     )
     grains = Labels(
         stack_grains(result.partitions, is_stack=is_stack),
@@ -214,6 +230,11 @@ def result_layers(result: Segmented, origin: Origin) -> tuple[Image, Labels]:
         **GRAINS_LOOK,
     )
     return boundary, grains
+
+
+def boundary_look(bright: bool) -> dict[str, Any]:
+    """Return the look of a boundary layer over an image, which is bright where most of it is white."""
+    return BOUNDARY_LOOK_ON_BRIGHT if bright else BOUNDARY_LOOK
 
 
 def layer_name(image: str, kind: str) -> str:
@@ -277,7 +298,13 @@ def set_labels(layer: Labels, data: np.ndarray) -> None:
     """
     mode = layer.mode
     editable = layer.editable
-    layer.data = data
+    if isinstance(layer.data, np.ndarray) and layer.data.shape == data.shape:
+        # Assigning `data` makes napari colour all pixels one time more: 0.3 s at 4096 × 4096.
+        layer.data[...] = data
+        layer.refresh(extent=False)
+        layer.events.data(value=layer.data)
+    else:
+        layer.data = data
     layer.editable = False
     layer.editable = editable
     if editable:

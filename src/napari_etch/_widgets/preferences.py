@@ -9,8 +9,9 @@ log = logging.getLogger("napari_etch")
 
 #: Key of the configuration in napari.yaml.
 SECTION = "segment"
-#: Working memory of the network per pixel of a tile, measured on the generalist (see tile_edge).
-BYTES_PER_TILE_PIXEL = 2048
+#: The generalist's network holds 228 bytes of activations for a pixel of a tile, by the count of
+#: `inference.memory`; as much again for what the allocator keeps and convolutions scratch.
+BYTES_PER_TILE_PIXEL = 456
 TILE_STEP = 64
 SMALLEST_TILE = 128
 

@@ -384,7 +384,7 @@ def _segment(
         )
         boundary[ticker.index] = prediction.boundary
         yield from ticker.progress(NETWORK_SHARE, "finding the grains", always=True)
-        bright = bright or _is_bright(micrograph)
+        bright = bright or is_bright(micrograph)
         partitions.append(
             model.partition(
                 prediction.fields, mask=micrograph.mask, granularity=settings.granularity
@@ -411,7 +411,8 @@ def _segment(
     )
 
 
-def _is_bright(micrograph: Micrograph) -> bool:
+def is_bright(micrograph: Micrograph) -> bool:
+    """Return whether most of a micrograph is nearly white, as in bright-field light."""
     grey = micrograph.grey()[::4, ::4]
     return bool(np.median(grey) > BRIGHT)
 
