@@ -32,6 +32,13 @@ def test_the_result_comes_last_and_progress_before(model):
     assert result.model == "dark"
 
 
+def test_the_parameters_say_everything_that_was_set_or_left(model):
+    *_, result = run(model, grid_of_grains()[0], granularity=0.4, grain_size=24)
+    said = {name: result.parameters[name] for name in ("granularity", "grain_size", "quality")}
+    assert said == {"granularity": 0.4, "grain_size": 24, "quality": "best"}
+    assert result.parameters["darkness"] == 1
+
+
 def test_progress_of_a_stack_runs_once_from_nothing_to_all(model):
     image, _ = grid_of_grains()
     *progress, result = run(model, np.stack([image] * 3))

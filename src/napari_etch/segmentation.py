@@ -115,7 +115,12 @@ def segment(
         grains=grains if micrograph.is_stack else grains[0],
         model=model.name,
         weights_hash=getattr(model, "weights_hash", None),
-        parameters={"granularity": granularity, **options, **predictions[0].parameters},
+        parameters={
+            "granularity": granularity,
+            **getattr(model, "segment_options", {}),
+            **options,
+            **predictions[0].parameters,
+        },
         device=predictions[-1].device,
         seconds=time.monotonic() - started,
         notices=tuple(notices),
