@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 
 import numpy as np
 import pytest
@@ -97,16 +96,7 @@ def test_a_file_that_is_no_image(tmp_path, content):
         read_micrograph(tmp_path / "a.png")
 
 
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root reads all files")
-def test_a_file_without_permission(tmp_path):
-    path = tmp_path / "a.tif"
-    path.write_bytes(WHOLE["pages"])
-    path.chmod(0)
-    with pytest.raises(MicrographError, match="may not be read; check its permissions"):
-        read_micrograph(path)
-
-
-def test_a_file_without_permission_by_any_user(tmp_path, monkeypatch):
+def test_a_file_without_permission(tmp_path, monkeypatch):
     path = tmp_path / "a.tif"
     path.write_bytes(WHOLE["pages"])
 
@@ -116,6 +106,25 @@ def test_a_file_without_permission_by_any_user(tmp_path, monkeypatch):
     monkeypatch.setattr("pathlib.Path.open", refused)
     with pytest.raises(MicrographError, match="may not be read; check its permissions"):
         read_micrograph(path)
+
+
+def test_a_file_behind_a_folder_that_may_not_be_entered(tmp_path, monkeypatch):
+    def refused(*_args, **_kwargs):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("pathlib.Path.is_dir", refused)
+    monkeypatch.setattr("pathlib.Path.open", refused)
+    with pytest.raises(MicrographError, match="may not be read; check its permissions"):
+        read_micrograph(tmp_path / "a.tif")
+
+
+def test_images_of_different_kinds_in_one_file(tmp_path):
+    for second in (GREY.astype(np.uint16), GREY[:-8]):
+        with tifffile.TiffWriter(tmp_path / "a.tif") as tif:
+            tif.write(GREY)
+            tif.write(second)
+        with pytest.raises(MicrographError, match="images of different kinds or sizes"):
+            read_micrograph(tmp_path / "a.tif")
 
 
 def test_a_file_that_does_not_fit_into_memory(tmp_path, monkeypatch):

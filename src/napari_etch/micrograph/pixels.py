@@ -208,11 +208,10 @@ def canonical(data: Any, name: str, *, rgb: bool | None = None) -> np.ndarray:
         )
     array = native_dtype(array, name)
     if rgb:
+        coloured = array.shape[-1] >= 3
         array = drop_alpha(array)
-        if array.ndim > planes - 1 and array.shape[-1] == 3:
-            array = collapse_grey(array)
-        if array.ndim == 4:
-            array = luminance(array)
+        array = collapse_grey(array) if coloured else array
+        array = luminance(array) if array.ndim == 4 else array
     if not rgb and array.ndim == 3 and array.shape[-1] == 3:
         raise MicrographError(
             f"{name} would be a stack of sections that are 3 pixels wide (shape {shape}); if it is "

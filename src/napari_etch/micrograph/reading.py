@@ -68,7 +68,7 @@ def read_micrograph(
     """
     source = Path(path)
     typed = None if pixel_size_um is None else Calibration(pixel_size_um, "typed")
-    if source.is_dir():
+    if _is_folder(source):
         micrograph, row = _read_folder(source, typed, bool(stack))
     else:
         micrograph, row = _read_file(source, typed, bool(stack))
@@ -76,6 +76,13 @@ def read_micrograph(
         grey = luminance(micrograph.data) if micrograph.is_rgb else micrograph.data
         micrograph = replace(micrograph, data=grey[None])
     return micrograph if keep_info_bar else with_info_bar(micrograph, row=row)
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:  # a folder above it may not be entered; opening the file will say so
+        return False
 
 
 def _read_file(path: Path, typed: Calibration | None, stack: bool) -> tuple[Micrograph, int | None]:

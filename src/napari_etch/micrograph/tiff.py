@@ -24,6 +24,7 @@ _SECTION_AXES = "ZTIQ"  # Z, time, and tifffile's "sequence" and "unknown"
 # Deflate cannot do better than 1032; more than that in a large file is a damaged header.
 _MAX_COMPRESSION = 1100
 _PLAUSIBLE_BYTES = 500_000_000
+_MAX_THUMBNAIL = 0.5  # of the image's area; the first lower level of a pyramid has a quarter
 
 
 @dataclass(frozen=True)
@@ -96,7 +97,13 @@ def _main_series(tif: TiffFile, name: str) -> TiffPageSeries:
     def area(series: TiffPageSeries) -> int:
         return int(series.keyframe.imagelength) * int(series.keyframe.imagewidth)
 
-    return max(usable, key=area)  # the first of equals
+    usable.sort(key=area, reverse=True)
+    if len(usable) > 1 and area(usable[1]) > _MAX_THUMBNAIL * area(usable[0]):
+        raise MicrographError(
+            f"{name} holds images of different kinds or sizes; save the one that is wanted as a "
+            "file of its own."
+        )
+    return usable[0]
 
 
 def _check_complete(tif: TiffFile, series: TiffPageSeries, path: Path, stack: bool) -> None:
