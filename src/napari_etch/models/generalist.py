@@ -95,7 +95,8 @@ class Generalist:
         Returns
         -------
         dict
-            Float32 (y, x) maps named in `heads.MAPS`, and a "log" of what was chosen.
+            Float32 (y, x) maps named in `heads.MAPS`, the prepared "image", and a "log" of what
+            was chosen.
 
         Raises
         ------
@@ -127,6 +128,7 @@ class Generalist:
         total /= len(views)
         np.clip(total, 0, 1, out=total)
         fields: dict[str, Any] = dict(zip(MAPS, total, strict=True))
+        fields["image"] = image
         fields["log"] = {"grain_size_px": round(float(grain_size), 2), "scale": round(scale, 4)}
         return fields
 

@@ -1,6 +1,7 @@
 """Train the generalist on virtual micrographs: seeded, resumable, checkpointed.
 
     python -m napari_etch.training.generalist --out runs/generalist --minutes 90
+    torchrun --nproc-per-node 2 -m napari_etch.training.generalist --out runs/generalist
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, distributed, nn
 
 from napari_etch.networks.etchnet import EtchNet
 from napari_etch.training.feed import LEAST, Replay, top_up, virtual_feed
@@ -88,9 +89,31 @@ def _learn(
     loss, terms = generalist_loss(logits.float(), targets_of(labels))
     optimiser.zero_grad(set_to_none=True)
     loss.backward()
+    _share_gradients(network)
     nn.utils.clip_grad_norm_(network.parameters(), 5.0)
     optimiser.step()
     return terms
+
+
+def _share_gradients(network: nn.Module) -> None:
+    """Average the gradients over the processes of a distributed run; nothing to do in a plain one."""
+    if not distributed.is_initialized():
+        return
+    gradients = [item.grad for item in network.parameters() if item.grad is not None]
+    flat = torch.cat([gradient.flatten() for gradient in gradients])
+    distributed.all_reduce(flat)
+    flat /= distributed.get_world_size()
+    for gradient, part in zip(gradients, flat.split([g.numel() for g in gradients]), strict=True):
+        gradient.copy_(part.view_as(gradient))
+
+
+def _all_agree(go_on: bool) -> bool:
+    """Return whether every process of a distributed run wants another step, so that none waits alone."""
+    if not distributed.is_initialized():
+        return go_on
+    vote = torch.tensor(int(go_on))
+    distributed.all_reduce(vote, distributed.ReduceOp.MIN)
+    return bool(vote)
 
 
 def save_state(path: Path, state: dict[str, object]) -> None:
@@ -122,7 +145,9 @@ def train(settings: Settings, out: Path, device: str = "cpu") -> Path:
         optimiser.load_state_dict(state["optimiser"])
         before = float(state["elapsed"])
     start = saved = time.monotonic()
-    replay = Replay(settings.replay, settings.size, settings.seed + step)
+    rank = distributed.get_rank() if distributed.is_initialized() else 0
+    seed = settings.seed + step + 100_000 * rank  # another stream after a resume, and in each process
+    replay = Replay(settings.replay, settings.size, seed)
     sums: dict[str, float] = {}
     first, drawn = step, 0
 
@@ -130,6 +155,8 @@ def train(settings: Settings, out: Path, device: str = "cpu") -> Path:
         return before + time.monotonic() - start
 
     def checkpoint() -> None:
+        if rank:
+            return
         save_state(
             path,
             {
@@ -142,8 +169,8 @@ def train(settings: Settings, out: Path, device: str = "cpu") -> Path:
             },
         )
 
-    with virtual_feed(settings.size, settings.seed + step, settings.workers) as pipe:
-        while step < settings.steps and elapsed() < 60 * settings.minutes:
+    with virtual_feed(settings.size, seed, settings.workers) as pipe:
+        while step < settings.steps and _all_agree(elapsed() < 60 * settings.minutes):
             used = (step - first) * settings.batch
             drawn += top_up(replay, pipe, LEAST + used // settings.reuse - drawn)
             image, labels = (item.to(device) for item in replay.draw(settings.batch))
@@ -152,7 +179,7 @@ def train(settings: Settings, out: Path, device: str = "cpu") -> Path:
                 sums[name] = sums.get(name, 0.0) + value
             step += 1
             average.update(network)
-            if step % 50 == 0:
+            if step % 50 == 0 and rank == 0:
                 line = {name: round(value / 50, 4) for name, value in sums.items()}
                 line |= {"step": step, "elapsed": round(elapsed()), "rendered": drawn}
                 with (out / "log.jsonl").open("a") as log:
@@ -175,6 +202,8 @@ def main() -> None:
         parser.add_argument(f"--{name}", type=kind, default=getattr(Settings, name))
     given = vars(parser.parse_args())
     out, device = given.pop("out"), given.pop("device")
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        distributed.init_process_group("gloo")
     train(Settings(**given), out, device)
 
 

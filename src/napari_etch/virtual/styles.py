@@ -170,6 +170,38 @@ PRECIPITATES = replace(
     rings=Range(5, 40, chance=0.15),
     negative=Range(1.0, 1.0, chance=0.2),
 )
+# Field-emission SEM: bright rough lines on a dark matrix, ball-like carbides with bright rims.
+CARBIDES_DARK_FIELD = replace(
+    PRECIPITATES,
+    tone=Range(0.06, 0.25),
+    groove_depth=Range(0.12, 0.55),
+    groove_bright=Range(1.0, 1.0),
+    grain_contrast=Range(0.002, 0.02),
+    grain_slope=NONE,
+    particles=Range(0.5, 2.2),
+    particle_radius=Range(0.1, 0.4, log=True),
+    particle_tone=Range(-0.3, 0.1),
+    particle_rim=Range(0.15, 0.7),
+    particle_texture=Range(0.04, 0.25),
+    texture=Range(0.005, 0.03, chance=0.7),
+    noise=Range(0.008, 0.04, log=True),
+    negative=NONE,
+)
+# Optical: dark-rimmed grey carbides on a bright matrix, faint dark lines between them.
+CARBIDES_BRIGHT_FIELD = replace(
+    PRECIPITATES,
+    tone=Range(0.7, 0.95),
+    groove_depth=Range(0.12, 0.5),
+    groove_bright=NONE,
+    grain_contrast=Range(0.002, 0.03),
+    particles=Range(0.5, 2.2),
+    particle_radius=Range(0.1, 0.35, log=True),
+    particle_tone=Range(-0.35, 0.1),
+    particle_rim=Range(-0.7, -0.2),
+    particle_texture=Range(0.04, 0.2),
+    striation=Range(0.03, 0.12, chance=0.2),
+    negative=NONE,
+)
 # Touching cells with membranes, vesicles and organelles: any tiling, not only metal.
 MEMBRANE = replace(
     OPTICAL,
@@ -194,13 +226,15 @@ MEMBRANE = replace(
 )
 
 STYLES: dict[str, tuple[Style, float]] = {
-    "optical": (OPTICAL, 0.14),
-    "ferrite": (FERRITE, 0.14),
-    "deep": (DEEP, 0.08),
+    "optical": (OPTICAL, 0.13),
+    "ferrite": (FERRITE, 0.12),
+    "deep": (DEEP, 0.07),
     "sem": (SEM, 0.24),
-    "channelling": (CHANNELLING, 0.1),
-    "band-contrast": (BAND_CONTRAST, 0.1),
-    "precipitates": (PRECIPITATES, 0.11),
+    "channelling": (CHANNELLING, 0.09),
+    "band-contrast": (BAND_CONTRAST, 0.09),
+    "precipitates": (PRECIPITATES, 0.05),
+    "carbides-dark-field": (CARBIDES_DARK_FIELD, 0.06),
+    "carbides-bright-field": (CARBIDES_BRIGHT_FIELD, 0.06),
     "membrane": (MEMBRANE, 0.09),
 }
 
