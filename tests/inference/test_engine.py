@@ -30,6 +30,7 @@ from napari_etch.inference import (
     TileDone,
     engine,
     predict,
+    prepare,
 )
 
 IMAGE = noise(1, 120, 140)
@@ -216,6 +217,24 @@ def test_an_earlier_move_to_the_cpu_is_said_first(monkeypatch: pytest.MonkeyPatc
     assert "earlier; running on cpu" in items[0].message
     assert items[-1].device == "cpu"
     assert items[-1].notices == (items[0].message,)
+
+
+def test_a_devices_memory_is_given_back_when_the_run_leaves_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def script(x: torch.Tensor) -> None:
+        if x.is_meta:
+            raise MemoryError
+
+    released: list[str] = []
+    monkeypatch.setattr(prepare, "release_memory", lambda device: released.append(str(device)))
+    monkeypatch.setattr(engine, "pick_device", lambda name: torch.device("meta"))
+    run = predict(FakeModel(Scripted(script)), IMAGE, tile=64)
+    while not isinstance(next(run), TileDone):
+        pass
+    assert released[-1] == "meta"
+    run.close()
+    assert released[-1] == "cpu"
 
 
 def test_an_unknown_device_is_refused() -> None:

@@ -6,6 +6,7 @@ import copy
 import threading
 from typing import TYPE_CHECKING
 
+from napari_etch.inference.device import release_memory
 from napari_etch.inference.errors import Cancelled
 
 if TYPE_CHECKING:
@@ -55,8 +56,12 @@ class PreparedNetwork:
         return self._placed
 
     def release(self) -> None:
-        """Let go of the copy, and with it of its memory."""
-        self._placed = self._place = None
+        """Let go of the copy, and give its device's memory back."""
+        import torch
+
+        place, self._placed, self._place = self._place, None, None
+        if place is not None:
+            release_memory(torch.device(place[0]))
 
     def _copy(self) -> nn.Module:
         try:

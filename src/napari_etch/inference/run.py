@@ -88,14 +88,16 @@ def run_pass(
     _check_image(image, ladder.name)
     _, height, width = image.shape
     padded = pad_to_stride(image, stride)
+    own = None
     if not isinstance(network, PreparedNetwork):
-        network = PreparedNetwork(network, image.shape[0], stride, cancel)
+        network = own = PreparedNetwork(network, image.shape[0], stride, cancel)
     result = _allocate((channels_out, height, width), ladder.name)
     work = _Work(network, padded, result, ladder, stride, margin)
     try:
         yield from work.run(cancel, what)
     finally:
-        work.close()
+        if own is not None:
+            own.release()
     return result
 
 
@@ -143,12 +145,6 @@ class _Work:
                 done = total - len(todo) - len(now) + now.index(window) + 1
                 yield TileDone(done, total, fraction, what, clock.seconds_left(fraction))
 
-    def close(self) -> None:
-        """Give the device's memory back."""
-        import torch
-
-        release_memory(torch.device(self._ladder.setting.device))
-
     def _plan(self) -> tuple[TilePlan, int]:
         shape = self._padded.shape
         return self._ladder.plan(self._network.original, shape, self._stride, self._margin)
@@ -171,7 +167,9 @@ class _Work:
 
     def _step_down(self, trouble: str, plan: TilePlan, batch: int) -> str:
         """Change the setting; return the sentence that says so."""
-        self.close()
+        import torch
+
+        release_memory(torch.device(self._ladder.setting.device))
         sentence = self._ladder.leave_low_precision() if trouble == "overflow" else None
         if trouble == "overflow" and sentence is None:
             raise InferenceError(
