@@ -11,13 +11,11 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from _widgets.fakes import FakeModel, FakePredict, fake_engine
+from _widgets.fakes import PATIENCE, FakeModel, FakePredict, fake_engine
 from qtpy.QtCore import QThreadPool
 from qtpy.QtWidgets import QApplication
 
 from napari_etch._widgets.segment_dock import SegmentDock
-
-PATIENCE = 20_000  # ms that a test waits for something that must happen
 
 
 @pytest.fixture

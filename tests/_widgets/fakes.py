@@ -13,6 +13,8 @@ from napari_etch._widgets.run import Engine
 from napari_etch.grains import partition
 from napari_etch.inference import Cancelled, Notice, Prediction, TileDone
 
+#: Milliseconds that a test waits for something that must happen.
+PATIENCE = 60_000
 PITCH = 32
 #: Upright walls are sure, level ones doubtful: a low granularity merges the grains of a column.
 UPRIGHT, LEVEL = 0.9, 0.4

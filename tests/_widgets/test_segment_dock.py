@@ -9,8 +9,7 @@ from typing import Any
 import dask.array as da
 import numpy as np
 import pytest
-from _widgets.conftest import PATIENCE
-from _widgets.fakes import PITCH, FakeModel, FakePredict
+from _widgets.fakes import PATIENCE, PITCH, FakeModel, FakePredict
 from napari.layers import Image, Labels
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QWidget
@@ -395,6 +394,23 @@ def test_a_grains_layer_that_was_removed_is_not_cut(open_dock: OpenDock, qtbot: 
     qtbot.waitUntil(lambda: dock.cutter.target is None, timeout=PATIENCE)
     dock.form.granularity.setValue(0.2)
     assert not dock.new_cut.isEnabled()
+
+
+def test_the_boxes_follow_the_layers(open_dock: OpenDock, qtbot: Any) -> None:
+    viewer, dock = open_dock()
+    first = viewer.add_image(noise(*SHAPE), name="first")
+    viewer.add_image(noise(*SHAPE), name="second")
+    assert dock.form.image.currentText() == "second"
+    viewer.layers.selection.active = first
+    assert dock.form.image.currentText() == "first"
+    first.name = "renamed"
+    qtbot.waitUntil(lambda: dock.form.image.currentText() == "renamed", timeout=PATIENCE)
+    assert "no pixel size" in dock.form.about_image.toolTip()
+    first.scale, first.units = (0.5, 0.5), ("µm", "µm")
+    qtbot.waitUntil(lambda: "0.5 µm/px" in dock.form.about_image.toolTip(), timeout=PATIENCE)
+    viewer.layers.remove(first)
+    qtbot.waitUntil(lambda: dock.form.image.count() == 1, timeout=PATIENCE)
+    assert dock.form.image.currentText() == "second"
 
 
 # -- the dock as a window ------------------------------------------------------------------------

@@ -13,6 +13,8 @@ def device_troubles() -> dict[str, str]:
     dict of str to str
         Keys among ``cuda`` and ``mps``.
     """
+    # The first Labels layer imports pandas: on the main thread that would stall the window.
+    import pandas  # noqa: F401
     import torch
 
     troubles = {}

@@ -113,13 +113,15 @@ class SettingsForm(QWidget):
         add(form, "Quality", self.quality)
         add(form, "Device", self.device)
         form.addRow("", self.skip_info_bar)
-        add(form, "Granularity", self.granularity, self._granularity_row())
+        add(form, "Granularity", self.granularity)
+        form.addRow("", self._slider_ends())
         self._form = form
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.addLayout(form)
 
-    def _granularity_row(self) -> QVBoxLayout:
+    @staticmethod
+    def _slider_ends() -> QHBoxLayout:
         ends = QHBoxLayout()
         for text in ("fewer grains", "more grains"):
             end = QLabel(text)
@@ -127,11 +129,7 @@ class SettingsForm(QWidget):
             ends.addWidget(end)
         ends.insertStretch(1, 1)
         ends.addSpacing(44)  # under the number at the end of the slider
-        row = QVBoxLayout()
-        row.setSpacing(0)
-        row.addWidget(self.granularity)
-        row.addLayout(ends)
-        return row
+        return ends
 
     def _fill(self) -> None:
         for text, value in DEVICES:
@@ -189,9 +187,6 @@ def add(form: QFormLayout, text: str, field: QWidget, row: QLayout | None = None
     """Add a labelled row; the label has the tooltip of its field."""
     label = QLabel(text)
     label.setToolTip(field.toolTip())
-    if row is not None:
-        label.setAlignment(Qt.AlignmentFlag.AlignTop)
-        label.setContentsMargins(0, 4, 0, 0)
     form.addRow(label, field if row is None else row)
 
 

@@ -233,7 +233,7 @@ def result_layers(result: Segmented, origin: Origin) -> tuple[Image, Labels]:
 
 
 def boundary_look(bright: bool) -> dict[str, Any]:
-    """Return the look of a boundary layer over an image, which is bright where most of it is white."""
+    """Return the look of a boundary layer; `bright` tells whether most of the image is white."""
     return BOUNDARY_LOOK_ON_BRIGHT if bright else BOUNDARY_LOOK
 
 

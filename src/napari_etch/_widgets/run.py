@@ -253,7 +253,7 @@ def refusal(source: Source, settings: Settings) -> str:
     if len(axes) not in (2, 3):
         return (
             f"“{source.name}” is {len(axes)}-dimensional: choose an image (y, x) or a stack of "
-            "sections (z, y, x), for example with Layers ▸ Data ▸ Split Stack."
+            "sections (z, y, x); of several channels or times, open one at a time."
         )
     if np.dtype(source.data.dtype).kind == "c":
         return f"“{source.name}” holds complex numbers: choose its magnitude as the image."

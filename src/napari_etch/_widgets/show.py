@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import tifffile
 
-from napari_etch._widgets.layers import BOUNDARY, BOUNDARY_LOOK, GRAINS, GRAINS_LOOK, layer_name
+from napari_etch._widgets.layers import BOUNDARY, GRAINS, GRAINS_LOOK, boundary_look, layer_name
+from napari_etch._widgets.run import is_bright
 from napari_etch._widgets.samples import LayerData, image_layer_data
 from napari_etch.results import BOUNDARY_FILE, GRAINS_FILE
 
@@ -38,7 +39,8 @@ def result_layer_data(micrograph: Micrograph, folder: Path) -> list[LayerData]:
     """
     image, place, kind = image_layer_data(micrograph)
     shared: dict[str, Any] = {key: place[key] for key in ("scale", "units") if key in place}
-    boundary = {"name": layer_name(micrograph.name, BOUNDARY), **shared, **BOUNDARY_LOOK}
+    look = boundary_look(is_bright(micrograph))
+    boundary = {"name": layer_name(micrograph.name, BOUNDARY), **shared, **look}
     grains = {"name": layer_name(micrograph.name, GRAINS), **shared, **GRAINS_LOOK}
     return [
         (image, place, kind),
