@@ -159,8 +159,7 @@ def main() -> None:
         if given.overlays is not None:
             overlay(case.image, partition.grains, case.truth, given.overlays / f"{stem}.png")
         if given.dump is not None:
-            fields = {key: value for key, value in prediction.fields.items() if key != "log"}
-            np.savez(given.dump / f"{stem}.npz", truth=case.truth, tolerance=case.tolerance, image=case.image, grain_size=grain_size, **fields)
+            np.savez(given.dump / f"{stem}.npz", truth=case.truth, tolerance=case.tolerance, raw=case.image, **prediction.fields)
     print("\nAP50 by set: " + ", ".join(f"{name} {np.mean(values):.3f}" for name, values in groups.items()))
     if given.json is not None:
         given.json.write_text(json.dumps(table, indent=1, default=float) + "\n")

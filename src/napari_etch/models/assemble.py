@@ -54,8 +54,8 @@ def assemble(
     Parameters
     ----------
     fields : mapping
-        Maps named in `heads.MAPS`, float32 (y, x); ``image``, the prepared image; ``log`` with
-        ``grain_size_px``.
+        Maps named in `heads.MAPS`, float32 (y, x); ``image``, the prepared image;
+        ``grain_size_px``, the mean intercept in px.
     scorer : mapping or None
         As `training.edge_scorer` writes it; the mean of the boundary map when None.
     mask, granularity, min_area
@@ -63,7 +63,7 @@ def assemble(
     """
     if not 0 <= granularity <= 1:
         raise ValueError(f"granularity is {granularity}: choose a number from 0 to 1")
-    grain_size = float(fields["log"]["grain_size_px"])
+    grain_size = float(fields["grain_size_px"])
     fragments, graph = fragment(fields, mask)
     if scorer is None:
         probability = graph.strength

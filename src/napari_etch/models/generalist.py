@@ -129,6 +129,7 @@ class Generalist:
         np.clip(total, 0, 1, out=total)
         fields: dict[str, Any] = dict(zip(MAPS, total, strict=True))
         fields["image"] = image
+        fields["grain_size_px"] = np.float32(grain_size)
         fields["log"] = {"grain_size_px": round(float(grain_size), 2), "scale": round(scale, 4)}
         return fields
 

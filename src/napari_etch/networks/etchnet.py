@@ -79,27 +79,30 @@ class EtchNet(nn.Module):
         return self.unfold(self.head(deep))
 
 
-def receptive_radius(network: nn.Module, stride: int, limit: int = 512) -> int:
+def receptive_radius(network: nn.Module, stride: int, limit: int = 256) -> int:
     """Return how far, in px, an input pixel can change the output, rounded up to `stride`.
 
     Measured: one pixel is moved and the reach of the change is read off, with every weight made
     positive so that nothing cancels, for each phase of the pixel within the stride.
     """
-    probe = deepcopy(network).eval().double()
+    probe = deepcopy(network).eval()
     with torch.no_grad():
         for parameter in probe.parameters():
-            parameter.copy_(parameter.abs() + 1e-3)
+            # Small enough that sums stay finite, equal so that no path is lost to rounding.
+            parameter.fill_(1 / 64)
         for module in probe.modules():
             if isinstance(module, nn.BatchNorm2d):
                 module.running_mean.zero_()
                 module.running_var.fill_(1)
-        side = 2 * limit
-        blank = torch.zeros(1, 1, side, stride, dtype=torch.float64)
-        still = probe(blank)
-        reach = 0
-        for phase in range(stride):
-            poked = blank.clone()
-            poked[0, 0, limit + phase, 0] = 1
-            rows = torch.nonzero((probe(poked) != still).any(1).any(-1)[0])[:, 0]
-            reach = max(reach, limit + phase - int(rows.min()), int(rows.max()) - limit - phase)
+                module.weight.fill_(1)
+        probe = probe.double()
+        poked = torch.zeros(stride, 1, 2 * limit, stride, dtype=torch.float64)
+        still = probe(poked[:1])
+        phase = torch.arange(stride)
+        poked[phase, 0, limit + phase, 0] = 1
+        touched = (probe(poked) != still).any(1).any(-1)
+    reach = 0
+    for row in range(stride):
+        rows = torch.nonzero(touched[row])[:, 0]
+        reach = max(reach, limit + row - int(rows.min()), int(rows.max()) - limit - row)
     return -(-reach // stride) * stride

@@ -1,0 +1,70 @@
+"""Finding and loading models; what is wrong is said in one sentence."""
+
+import json
+import zipfile
+
+import pytest
+import torch
+
+from napari_etch.models import ModelError, list_models, load_model, read_model, write_model
+from napari_etch.networks.etchnet import EtchNet
+
+CARD = {"architecture": "etchnet", "parameters": {"widths": [4, 6, 8, 8], "margin": 112}}
+
+
+@pytest.fixture
+def folder(tmp_path):
+    torch.manual_seed(0)
+    path = tmp_path / "mine"
+    write_model(path, EtchNet((4, 6, 8, 8)).state_dict(), CARD)
+    return path
+
+
+def test_a_written_model_loads_with_its_card_and_hash(folder):
+    model = load_model(str(folder))
+    assert model.card["architecture"] == "etchnet" and len(model.weights_hash) == 12
+    assert model.network.training is False and model.channels_out == 8
+
+
+def test_an_etch_file_is_the_folder_in_one_file(folder, tmp_path):
+    packed = tmp_path / "mine.etch"
+    with zipfile.ZipFile(packed, "w") as archive:
+        for item in folder.iterdir():
+            archive.write(item, item.name)
+    assert load_model(str(packed)).weights_hash == load_model(str(folder)).weights_hash
+
+
+def test_the_generalist_is_shipped_and_small():
+    info = {item.name: item for item in list_models()}["generalist"]
+    assert info.ready and not info.why_not
+    stored = read_model(__import__("napari_etch.models.weights_file", fromlist=["x"]).SHIPPED / "generalist")
+    assert len(stored.weights) < 15e6
+    assert {"training", "data", "licence", "limits", "scorer"} <= set(stored.card)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda path: (path / "model.json").unlink(), "not a complete model"),
+        (lambda path: (path / "model.json").write_text("{"), "not a complete model"),
+        (lambda path: (path / "model.json").write_text("{}"), "does not name an architecture"),
+        (
+            lambda path: (path / "model.json").write_text(json.dumps({"architecture": "sam"})),
+            "update napari-etch",
+        ),
+        (
+            lambda path: (path / "model.json").write_text(json.dumps({"architecture": "etchnet"})),
+            "do not fit its card",
+        ),
+    ],
+)
+def test_a_spoiled_model_is_one_sentence(folder, spoil, message):
+    spoil(folder)
+    with pytest.raises(ModelError, match=message) as caught:
+        load_model(str(folder))
+    assert "\n" not in str(caught.value)
+
+
+def test_an_unknown_name_says_what_there_is():
+    with pytest.raises(ModelError, match="choose generalist, or give the path"):
+        load_model("segment-anything")
