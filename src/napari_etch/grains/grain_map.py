@@ -34,6 +34,9 @@ _EDGE_DTYPE = np.dtype(
         ("x", np.int32),
     ]
 )
+# Even a certain boundary has faint stretches, and the flooding runs a pixel beside its ridge here
+# and there: on drawn and on predicted maps the best AP50 is at a mean of 0.35 to 0.45, not 0.5.
+_EVEN = np.float32(0.4)
 _THREADS = 2
 _CHUNK = (
     1 << 16
@@ -150,7 +153,8 @@ def partition(
         In [0, 1]; a boundary stays when its probability is above ``1 - granularity``.
     scorer : callable, optional
         From the feature table of the graph (see `RegionGraph.features`) to the probability
-        that each edge is real. Default: the mean of the boundary map along the edge.
+        that each edge is real. Default: the mean of the boundary map along the edge, with a
+        mean of 0.4 counted as even odds.
     scale : float
         Width of smoothing in pixels, 1 for lines 2 to 4 px wide; larger for wide lines.
     affinities : mapping of (dy, dx) to ndarray (y, x), or ndarray (k, y, x), optional
@@ -176,7 +180,7 @@ def partition(
         min_area = MIN_AREA * scale**2
     fragments = flood(boundary, mask, scale=scale)
     graph = build_region_graph(fragments, boundary, affinities=channels, offsets=offsets)
-    probability = graph.strength if scorer is None else _scored(scorer, graph)
+    probability = _default_probability(graph) if scorer is None else _scored(scorer, graph)
     tree = agglomerate(graph.edges, probability, graph.length, graph.areas, min_area=min_area)
     grains = _look_up(tree.cut(threshold), fragments, None)
     return Partition(grains, float(granularity), fragments, graph, probability, tree)
@@ -224,6 +228,13 @@ def _checked_affinities(
         if channel.shape != shape:
             raise ValueError(f"affinities {channel.shape} and boundary map {shape} differ in shape")
     return channels, offsets
+
+
+def _default_probability(graph: RegionGraph) -> npt.NDArray[np.float32]:
+    """Return the mean boundary along each edge, with `_EVEN` moved to 0.5 (a shift of log-odds)."""
+    strength = graph.strength
+    yes, no = strength * (1 - _EVEN), (1 - strength) * _EVEN
+    return np.asarray(yes / (yes + no), np.float32)
 
 
 def _scored(scorer: Scorer, graph: RegionGraph) -> npt.NDArray[np.float32]:
