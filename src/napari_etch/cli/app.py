@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from napari_etch.cli import demo, evaluate, models, segment, virtual
-from napari_etch.cli.console import ExitCode, fail_inside
+from napari_etch.cli.console import ExitCode, fail_inside, quiet_libraries
 
 app = typer.Typer(
     name="etch",
@@ -42,6 +42,7 @@ def etch(
     ] = False,
 ) -> None:
     """Grain boundaries, grains and grain size from micrographs."""
+    quiet_libraries()
 
 
 def main() -> None:

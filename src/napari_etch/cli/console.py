@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import enum
+import logging
 import os
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import NoReturn
 
 import typer
@@ -62,7 +64,18 @@ def sentence(error: Exception, subject: str = "") -> str:
         subject = str(error.filename or subject)
     else:
         text = " ".join(str(error).split()) or type(error).__name__
-    return text if not subject or subject in text else f"{subject}: {text}"
+    if not subject or subject in text:
+        return text
+    name = Path(subject).name
+    if name and name in text:  # say which folder the file is in, but not twice
+        return text.replace(name, subject, 1)
+    return f"{subject}: {text}"
+
+
+def quiet_libraries() -> None:
+    """Keep libraries from logging to the terminal what our own sentence then says."""
+    if os.environ.get("ETCH_DEBUG") != "1":
+        logging.getLogger("tifffile").setLevel(logging.CRITICAL + 1)
 
 
 def fail_inside(error: Exception, where: str = "etch") -> None:
