@@ -11,6 +11,7 @@ from _widgets.fakes import PITCH, FakeModel, drain, fake_engine
 from napari.components import ViewerModel
 from napari.layers import Image, Labels, Shapes
 
+from napari_etch._widgets.job import Region, Settings
 from napari_etch._widgets.layers import (
     METADATA_KEY,
     earlier_result,
@@ -25,7 +26,7 @@ from napari_etch._widgets.layers import (
     result_layers,
     source_of,
 )
-from napari_etch._widgets.run import Region, Settings, segment
+from napari_etch._widgets.run import segment
 
 SHAPE = (4 * PITCH, 4 * PITCH)
 

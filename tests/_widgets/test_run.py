@@ -11,19 +11,8 @@ import numpy as np
 import pytest
 from _widgets.fakes import PITCH, FakeModel, FakePredict, drain, fake_engine
 
-from napari_etch._widgets.run import (
-    MAX_SECTION_PIXELS,
-    Failed,
-    Note,
-    Progress,
-    Region,
-    Segmented,
-    Settings,
-    Source,
-    Stopped,
-    refusal,
-    segment,
-)
+from napari_etch._widgets.job import MAX_SECTION_PIXELS, Region, Settings, Source, refusal
+from napari_etch._widgets.run import Failed, Note, Progress, Segmented, Stopped, segment
 from napari_etch.micrograph import MicrographError
 
 

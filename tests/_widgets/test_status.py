@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from napari_etch._widgets.job import Region, Settings, Source
 from napari_etch._widgets.keys import KEY_BINDINGS, tip
-from napari_etch._widgets.run import Progress, Region, Segmented, Settings, Source
+from napari_etch._widgets.run import Progress, Segmented
 from napari_etch._widgets.status import duration, step_text
 from napari_etch._widgets.words import outcome_text
 from napari_etch.grains import partition

@@ -8,17 +8,8 @@ from typing import Any
 from napari.qt.threading import create_worker
 from qtpy.QtCore import QObject, Signal
 
-from napari_etch._widgets.run import (
-    Engine,
-    Failed,
-    Note,
-    Outcome,
-    Progress,
-    Settings,
-    Source,
-    Stopped,
-    segment,
-)
+from napari_etch._widgets.job import Settings, Source
+from napari_etch._widgets.run import Engine, Failed, Note, Outcome, Progress, Stopped, segment
 
 
 class RunController(QObject):

@@ -8,6 +8,7 @@ from napari.layers import Image, Labels, Shapes
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_etch._widgets.form import WHOLE_IMAGE, SettingsForm
+from napari_etch._widgets.job import Region
 from napari_etch._widgets.layers import (
     Placement,
     can_recut,
@@ -17,7 +18,6 @@ from napari_etch._widgets.layers import (
     source_id_of,
     source_of,
 )
-from napari_etch._widgets.run import Region
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel

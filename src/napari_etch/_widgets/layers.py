@@ -10,13 +10,14 @@ from napari.layers import Image, Labels, Shapes
 from napari.utils import Colormap
 from napari.utils.transforms import Affine
 
+from napari_etch._widgets.job import Region, Source
 from napari_etch._widgets.recut import (
     count_grains,
     edited_by_hand,
     recut,
     stack_grains,
 )
-from napari_etch._widgets.run import Region, Segmented, Source
+from napari_etch._widgets.run import Segmented
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

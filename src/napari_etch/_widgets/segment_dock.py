@@ -14,6 +14,7 @@ from napari_etch._widgets.controller import RunController
 from napari_etch._widgets.cutter import GrainCutter
 from napari_etch._widgets.devices import device_troubles
 from napari_etch._widgets.form import ModelEntry, SettingsForm, item_ready
+from napari_etch._widgets.job import Settings, refusal
 from napari_etch._widgets.keys import bind_keys
 from napari_etch._widgets.layer_choice import LayerChoice
 from napari_etch._widgets.layers import (
@@ -32,10 +33,8 @@ from napari_etch._widgets.run import (
     Note,
     Outcome,
     Segmented,
-    Settings,
     Stopped,
     default_engine,
-    refusal,
 )
 from napari_etch._widgets.scroll import UprightScroll
 from napari_etch._widgets.status import RunBar
