@@ -122,7 +122,8 @@ def _surface(boundary: Float, slope: Float, window: Window, scale: float) -> tup
     top, left = (s.start - o.start + 1 for s, o in zip(window, outer, strict=True))
     height, width = (s.stop - s.start for s in window)
     around = wide[top - 1 : top + height + 1, left - 1 : left + width + 1]
-    surface = np.ceil(around[1:-1, 1:-1] * np.float32(_LEVELS)) / np.float32(_LEVELS)
+    levels = np.ceil(around[1:-1, 1:-1] * np.float32(_LEVELS)) / np.float32(_LEVELS)
+    surface = np.ascontiguousarray(levels, np.float32)
     minima = _regional_minima(around)
     if window[0].start > 0:
         minima[0] |= _line_minima(surface[0])
