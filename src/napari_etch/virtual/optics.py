@@ -103,7 +103,8 @@ def _grains(
         rough = octaves(generator, batch, size, cell, 2)
         amount = per_pixel(uniform(generator, batch, entries, low=0.3, high=1.5))
         image = image + _column(optics.texture) * amount * rough
-    return image + _relief(generator, per_pixel, batch, entries, parent, optics)
+    image = image + _relief(generator, per_pixel, batch, entries, parent, intercept, optics)
+    return _clouds(generator, image, intercept, optics)
 
 
 def _striation(generator, across, per_pixel, batch, entries, optics: Optics) -> Tensor:  # type: ignore[no-untyped-def]
@@ -120,13 +121,39 @@ def _striation(generator, across, per_pixel, batch, entries, optics: Optics) -> 
     return -_column(optics.striation) * per_pixel(amount) * lines
 
 
-def _relief(generator, per_pixel, batch, entries, parent, optics: Optics) -> Tensor:  # type: ignore[no-untyped-def]
-    """Return one-sided shading of height steps between grains, lit along a random direction."""
-    if float(optics.relief.max()) == 0:
+def _relief(generator, per_pixel, batch, entries, parent, intercept, optics: Optics) -> Tensor:  # type: ignore[no-untyped-def]
+    """Return one-sided shading of height steps between grains, lit along a random direction.
+
+    A narrow part (the step's own slope) and a wide one that glows far into the grain, as edges do
+    under an electron beam.
+    """
+    if float(torch.maximum(optics.relief, optics.glow).max()) == 0:
         return torch.zeros((), device=parent.device)
     height = per_pixel(uniform(generator, batch, entries)[:, parent.clamp(max=entries - 1)])
     soft = blur(height, uniform(generator, batch, low=0.8, high=2.5), radius=7)
-    return _column(optics.relief) * _slope(generator, soft)
+    shade = _column(optics.relief) * _slope(generator, soft)
+    if float(optics.glow.max()) > 0:
+        reach = intercept * uniform(generator, batch, low=0.06, high=0.2)
+        shade = shade + _column(optics.glow) * _slope(generator, blur(soft, reach, radius=24))
+    return shade
+
+
+def _clouds(
+    generator: torch.Generator, image: Tensor, intercept: Tensor, optics: Optics
+) -> Tensor:
+    """Add shading that has nothing to do with grains but is about as large as they are."""
+    batch, size = image.shape[0], image.shape[-1]
+    if float(optics.blotch.max()) > 0:
+        cell = float(intercept.mean()) * span(generator, 0.3, 1.2)
+        image = image + _column(optics.blotch) * octaves(generator, batch, size, max(4, cell), 2)
+    if float(optics.streak.max()) > 0:
+        cell = float(intercept.mean()) * span(generator, 0.2, 0.8)
+        band = smooth_field(generator, batch, size, max(4, cell))[:, :1]
+        upright = uniform(generator, batch, 1, 1) < 0.7
+        fade = smooth_field(generator, batch, size, 0.6 * size)
+        along = torch.where(upright, band, band.transpose(1, 2)) * (0.6 + 0.4 * fade)
+        image = image + _column(optics.streak) * along
+    return image
 
 
 def _slope(generator: torch.Generator, height: Tensor) -> Tensor:

@@ -38,6 +38,9 @@ class Style:
     two_phase: Range = Range(0.1, 0.4, chance=0.1)  # brightness step between two kinds of grain
     grain_slope: Range = Range(0.02, 0.12, chance=0.5)  # shading across a grain
     relief: Range = Range(0.1, 0.5, chance=0.2)  # steps between grains lit from one side
+    glow: Range = NONE  # as relief, but fading far into the grain (edge effect, charging)
+    blotch: Range = Range(0.01, 0.06, chance=0.25)  # cloudy shading, about as large as grains
+    streak: Range = NONE  # bands of brightness along one axis (charging)
     texture: Range = Range(0.01, 0.06, chance=0.6)
     texture_cell: Range = Range(1.5, 9, log=True)
     striation: Range = Range(0.02, 0.18, chance=0.2)  # lamellae or slip lines inside grains
@@ -111,6 +114,9 @@ SEM = Style(
     grain_contrast=Range(0.04, 0.16),
     grain_slope=Range(0.05, 0.25, chance=0.8),
     relief=Range(0.15, 0.8, chance=0.7),
+    glow=Range(0.3, 2.0, chance=0.6),
+    blotch=Range(0.01, 0.08, chance=0.6),
+    streak=Range(0.01, 0.06, chance=0.5),
     texture=Range(0.01, 0.05, chance=0.6),
     junction_pits=Range(0.02, 0.3, chance=0.5),
     stain=Range(0.02, 0.1, chance=0.4),
