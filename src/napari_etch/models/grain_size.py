@@ -28,7 +28,7 @@ def measure_trial(maps: npt.NDArray[np.float32]) -> tuple[float, float]:
     """
     from napari_etch.grains import partition
 
-    cut = partition(maps[0], granularity=0.6)
+    cut = partition(maps[0])
     grains = cut.grains
     across = grains[:, 1:] != grains[:, :-1]
     down = grains[1:] != grains[:-1]
