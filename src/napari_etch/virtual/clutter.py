@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from napari_etch.virtual.fields import blur, normal, octaves, smooth_field, span, uniform
+from napari_etch.virtual.fields import blur, nearest, normal, octaves, smooth_field, span, uniform
 from napari_etch.virtual.styles import Optics
 
 
@@ -57,9 +57,11 @@ def _nearest_disc(
     monomials = torch.stack([y * y + x * x, y, x, torch.ones_like(x)], 1)
     sy, sx = spots.unbind(-1)
     table = torch.stack([torch.ones_like(sy), -2 * sy, -2 * sx, sy * sy + sx * sx], -1)
-    signed = torch.bmm(table, monomials).clamp_(min=0).sqrt_() - radius[..., None]
-    nearest = signed.min(1)
-    return nearest.values.reshape(batch, size, size), nearest.indices.reshape(batch, size, size)
+    # Every distance is shifted by the largest radius, so that it stays positive.
+    index = nearest(table, monomials, radius.max() - radius, root=True)
+    own = torch.stack([sy, sx, radius], 1).gather(2, index[:, None].expand(-1, 3, -1))
+    signed = torch.hypot(y - own[:, 0], x - own[:, 1]) - own[:, 2]
+    return signed.reshape(batch, size, size), index.reshape(batch, size, size)
 
 
 def _spots(generator: torch.Generator, strength: Tensor, count: int, on_lines: float) -> Tensor:

@@ -125,3 +125,43 @@ def span(generator: torch.Generator, low: float, high: float, *, log: bool = Fal
     if log:
         return low * math.exp(math.log(high / low) * unit)
     return low + (high - low) * unit
+
+
+# The number of candidates whose index fits in a packed float's low bits.
+MOST_PACKED = 1024
+# Points looked at together: few enough for their distances to stay in the processor's cache.
+CHUNK = 4096
+
+
+def nearest(table: Tensor, points: Tensor, late: Tensor | None = None, *, root: bool = False) -> Tensor:
+    """Return which candidate is nearest to each point.
+
+    The index rides in the low bits of the (positive) distance's float: one vectorised minimum
+    instead of an argmin that is four times slower. It costs 2^-13 of the distance.
+
+    Parameters
+    ----------
+    table : float32 (b, n, k), n at most `MOST_PACKED`
+        Coefficients of each candidate's distance function, which must stay above -4.
+    points : float32 (b, k, p)
+        Monomials of each point.
+    late : float32 (b, n), optional
+        Added to each candidate's distance.
+    root : bool
+        Take the root of the product before adding.
+
+    Returns
+    -------
+    int64 (b, p)
+    """
+    index = torch.arange(table.shape[1], device=table.device, dtype=torch.int32)[:, None]
+    found = []
+    for part in points.split(CHUNK if table.device.type == "cpu" else points.shape[-1], -1):
+        distance = torch.bmm(table, part)
+        if root:
+            distance = distance.clamp_(min=0).sqrt_()
+        if late is not None:
+            distance = distance.add_(late[..., None])
+        packed = distance.add_(4).view(torch.int32).bitwise_and_(~(MOST_PACKED - 1))
+        found.append(packed.bitwise_or_(index).amin(1))
+    return torch.cat(found, -1).bitwise_and_(MOST_PACKED - 1).long()
