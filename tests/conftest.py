@@ -6,6 +6,7 @@ import importlib
 import os
 import subprocess
 import sys
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
@@ -48,6 +49,16 @@ def display_trouble() -> str:
         return ""
     last = (probe.stderr.strip().splitlines() or ["no message"])[-1]
     return f"Qt cannot open a window here: {last}"
+
+
+def pytest_sessionstart(session):
+    """Load triton before any window does.
+
+    torch imports triton when the first optimiser is made. Where Mesa draws OpenGL with an LLVM of
+    its own, that import ends the process with a segmentation fault unless triton was there first.
+    """
+    with suppress(ImportError):
+        importlib.import_module("triton")
 
 
 def refuse_or_skip(reason: str, **kwargs: bool) -> None:
