@@ -1,6 +1,6 @@
-"""Score a model on every development set that has grain truth and print the table of docs/accuracy.md.
+"""Score a model on every development set with grain truth; prints the table of docs/accuracy.md.
 
-    python benchmarks/accuracy.py --data DATA --scorer score.py [--model generalist] [--overlays DIR]
+    python benchmarks/accuracy.py --data DATA --scorer score.py [--overlays DIR]
 
 `DATA` is the folder of development sets (a folder a set, each with `meta.json`), `--scorer` the
 shared scorer that everyone measures with.
@@ -61,7 +61,10 @@ def cases(data: Path) -> Iterator[Case]:
         folder = data / "precipitates"
         image, truth = read(folder / f"{name}_image.png"), read(folder / f"{name}_labels.tif")
         yield Case("precipitates", name, image, truth, 5)
-    stack, lines = read(data / "stack-sstem" / "image.tif"), read(data / "stack-sstem" / "boundary.tif")
+    stack, lines = (
+        read(data / "stack-sstem" / "image.tif"),
+        read(data / "stack-sstem" / "boundary.tif"),
+    )
     for index in SLICES:
         yield Case("stack-sstem", f"slice {index}", stack[index], lines[index], 3)
 
@@ -108,7 +111,8 @@ def row(case: Case, scores: dict[str, Any], grain_size: float, seconds: float) -
 
 
 HEADER = (
-    "| image | VI (split + merge) | ARE | boundary F1 | AP50 | mAP | PQ | n pred/true | ΔG | KS | intercept px | s |\n"
+    "| image | VI (split + merge) | ARE | boundary F1 | AP50 | mAP | PQ | n pred/true "
+    "| ΔG | KS | intercept px | s |\n"
     "|---|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|"
 )
 
@@ -149,7 +153,12 @@ def main() -> None:
         prediction, partition, seconds = run(model, case.image, case.name, quality=given.quality)
         grain_size = prediction.parameters.get("grain_size_px", 0.0)
         scores = scorer.score_grains(partition.grains, case.truth, tolerance=case.tolerance)
-        groups.setdefault(f"{case.group} {case.name}" if case.group in ("nickel-ebsd", "precipitates") else case.group, []).append(scores["ap50"])
+        groups.setdefault(
+            f"{case.group} {case.name}"
+            if case.group in ("nickel-ebsd", "precipitates")
+            else case.group,
+            [],
+        ).append(scores["ap50"])
         table[f"{case.group} {case.name}"] = scores
         print(row(case, scores, grain_size, seconds), flush=True)
         stem = f"{case.group}-{case.name}".replace(" ", "-")
@@ -159,8 +168,17 @@ def main() -> None:
         if given.overlays is not None:
             overlay(case.image, partition.grains, case.truth, given.overlays / f"{stem}.png")
         if given.dump is not None:
-            np.savez(given.dump / f"{stem}.npz", truth=case.truth, tolerance=case.tolerance, raw=case.image, **prediction.fields)
-    print("\nAP50 by set: " + ", ".join(f"{name} {np.mean(values):.3f}" for name, values in groups.items()))
+            np.savez(
+                given.dump / f"{stem}.npz",
+                truth=case.truth,
+                tolerance=case.tolerance,
+                raw=case.image,
+                **prediction.fields,
+            )
+    print(
+        "\nAP50 by set: "
+        + ", ".join(f"{name} {np.mean(values):.3f}" for name, values in groups.items())
+    )
     if given.json is not None:
         given.json.write_text(json.dumps(table, indent=1, default=float) + "\n")
 

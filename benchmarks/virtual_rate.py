@@ -1,4 +1,4 @@
-"""How many virtual micrographs a second, beside a plain Voronoi rendering with scipy and scikit-image.
+"""How many virtual micrographs a second, beside a plain Voronoi rendering with scipy.
 
     python benchmarks/virtual_rate.py [--threads 2] [--device cpu] [--size 256]
 

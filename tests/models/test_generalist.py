@@ -53,7 +53,7 @@ def test_a_constant_image_is_not_an_error(tiny):
 
 def test_the_given_grain_size_sets_the_scale(tiny):
     found = last(tiny, noise(96, 96), grain_size=80.0, quality="fast")
-    assert found.parameters["grain_size_px"] == 80 and found.parameters["scale"] == 0.5
+    assert found.parameters["grain_size_px"] == 80 and found.parameters["scale"] == 0.375
 
 
 @pytest.mark.parametrize("options", [{"quality": "superb"}, {"grain_size": -1.0}])
@@ -65,7 +65,9 @@ def test_wrong_options_are_refused(tiny, options):
 def test_weights_that_lack_a_layer_are_refused():
     from safetensors.torch import save
 
-    tensors = {k: v.contiguous() for k, v in EtchNet(WIDTHS).state_dict().items() if "head" not in k}
+    tensors = {
+        k: v.contiguous() for k, v in EtchNet(WIDTHS).state_dict().items() if "head" not in k
+    }
     stored = StoredModel(save(tensors), {"parameters": {"widths": WIDTHS}})
     with pytest.raises(ValueError, match="missing or not expected"):
         Generalist(stored)

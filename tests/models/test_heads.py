@@ -1,4 +1,4 @@
-"""Reading the network's channels: probabilities, and separations that do not depend on direction."""
+"""Reading the network's channels: probabilities, and separations without a direction."""
 
 import numpy as np
 
@@ -16,7 +16,7 @@ def raw_for(labels):
 
 
 def test_channels_follow_the_offsets_the_network_is_trained_for():
-    assert AFFINITY_OFFSETS == tuple(pair for r in REACHES for pair in ((r, 0), (0, r)))
+    assert tuple(pair for r in REACHES for pair in ((r, 0), (0, r))) == AFFINITY_OFFSETS
     assert len(MAPS) == 2 + len(REACHES)
 
 

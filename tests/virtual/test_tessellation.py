@@ -7,9 +7,7 @@ import torch
 from napari_etch.virtual.fields import Range
 from napari_etch.virtual.tessellation import BANDS, KINDS, Structure, tessellate
 
-PLAIN = Structure(
-    intercept=Range(30, 30.1), twinned=Range(0, 0), bimodal=0, spread=Range(0.1, 0.2)
-)
+PLAIN = Structure(intercept=Range(30, 30.1), twinned=Range(0, 0), bimodal=0, spread=Range(0.1, 0.2))
 
 
 def seeded(seed=0):

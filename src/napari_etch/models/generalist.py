@@ -1,9 +1,8 @@
 """The generalist: one network for any micrograph, at any grain size, with nothing to set.
 
-Scale is chosen from the image: the network looks at a few sizes of (a middle part of) the image, and
-at each the mean intercept is read off the grains it finds. The image is then brought to the
-intercept that the network knows best, and at quality "best" the answers at several sizes and
-mirrorings are averaged.
+Scale is chosen from the image: the network looks at a few sizes of its middle part, and at each the
+mean intercept is read off the grains it finds. The image is then brought to the intercept that the
+network knows best, and at quality "best" the answers at several sizes and mirrorings are averaged.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
 Maps = npt.NDArray[np.float32]
 
 # The mean intercept, in px, to which an image is brought before the network sees it.
-TARGET = 40.0
+TARGET = 30.0
 # Sizes at which the image is tried, as factors of its own size.
 TRIALS = (2.0, 1.0, 0.5, 0.25, 0.125)
 # Side of the middle part that a trial looks at, and the least side worth a trial, px.
@@ -37,6 +36,12 @@ TRIAL_SIDE = 512
 TRIAL_LEAST = 96
 # An image is never enlarged beyond this: there is nothing to be seen between its pixels.
 MOST_ENLARGED = 4.0
+# The flooding's smoothing is 1 px at this mean intercept, and stays within these limits.
+SMOOTHED = 40.0
+SMOOTHING = (0.7, 4.0)
+# Least area of a grain: this part of the square of the mean intercept, and at least so many px.
+LEAST_GRAIN = 0.02
+LEAST_PX = 12.0
 # Relative sizes and mirrorings (down, right) that are averaged.
 QUALITIES: dict[str, tuple[tuple[float, bool, bool], ...]] = {
     "fast": ((1.0, False, False),),
@@ -95,8 +100,8 @@ class Generalist:
         Returns
         -------
         dict
-            Float32 (y, x) maps named in `heads.MAPS`, the prepared "image", and a "log" of what
-            was chosen.
+            Float32 (y, x) maps named in `heads.MAPS`, "grain_size_px", and a "log" of what was
+            chosen.
 
         Raises
         ------
@@ -128,7 +133,6 @@ class Generalist:
         total /= len(views)
         np.clip(total, 0, 1, out=total)
         fields: dict[str, Any] = dict(zip(MAPS, total, strict=True))
-        fields["image"] = image
         fields["grain_size_px"] = np.float32(grain_size)
         fields["log"] = {"grain_size_px": round(float(grain_size), 2), "scale": round(scale, 4)}
         return fields
@@ -160,11 +164,30 @@ class Generalist:
         granularity: float = 0.5,
         min_area: float | None = None,
     ) -> Partition:
-        """Turn the fields into grains; parameters as `napari_etch.grains.partition`."""
-        from napari_etch.models.assemble import assemble
+        """Turn the fields into grains.
 
-        return assemble(
-            fields, self.card.get("scorer"), mask=mask, granularity=granularity, min_area=min_area
+        The maps are calibrated by training on virtual micrographs: one threshold serves clean
+        optical images and noisy SEM frames alike. A scorer of edges with more features was
+        fitted on virtual micrographs and left out: real ones gained nothing from it.
+
+        Parameters
+        ----------
+        fields : dict
+            As `passes` returns them: "boundary" and "grain_size_px" are used.
+        mask, granularity, min_area
+            As in `napari_etch.grains.partition`; `min_area` follows the grain size when not given.
+        """
+        from napari_etch.grains import partition
+
+        grain_size = float(fields["grain_size_px"])
+        if min_area is None:
+            min_area = max(LEAST_PX, LEAST_GRAIN * grain_size**2)
+        return partition(
+            fields["boundary"],
+            mask=mask,
+            granularity=granularity,
+            scale=float(np.clip(grain_size / SMOOTHED, *SMOOTHING)),
+            min_area=min_area,
         )
 
 

@@ -43,7 +43,7 @@ def _sigmoid(logit: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
 
 
 def _centred(apart: npt.NDArray[np.float32], reach: int, axis: int) -> npt.NDArray[np.float32]:
-    """Move the value for (p, p + reach) to the middle between the two; the rim repeats the last valid one."""
+    """Move the value for (p, p + reach) to the middle; the rim repeats the last valid one."""
     size = apart.shape[axis]
     source = np.clip(np.arange(size) - reach // 2, 0, max(0, size - 1 - reach))
     return np.take(apart, source, axis=axis)

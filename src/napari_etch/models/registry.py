@@ -40,7 +40,7 @@ _BUILT_IN = {
         name="generalist",
         title="Generalist (any micrograph)",
         kind="boundaries",
-        description="Grain boundaries of any etched or contrast-only micrograph, at any grain size.",
+        description="Boundaries and grains of any etched or channelling-contrast micrograph.",
         licence="BSD-3-Clause",
         ready=True,
     )

@@ -1,10 +1,9 @@
-"""A model on disk: `model.safetensors` and `model.json` in a folder, or both in one `.etch` file."""
+"""A model on disk: `model.safetensors` and `model.json` in a folder or one `.etch` file."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,7 +76,7 @@ def read_model(path: Path) -> StoredModel:
 
 
 def write_model(path: Path, tensors: dict[str, Tensor], card: dict[str, Any]) -> None:
-    """Write a model's folder with float16 weights; each file under a temporary name, then renamed."""
+    """Write a model's folder with float16 weights; each file is renamed into place."""
     import torch
     from safetensors.torch import save
 
@@ -92,4 +91,4 @@ def write_model(path: Path, tensors: dict[str, Tensor], card: dict[str, Any]) ->
     for name, content in contents.items():
         partial = path / f"{name}.part"
         partial.write_bytes(content)
-        os.replace(partial, path / name)
+        partial.replace(path / name)

@@ -1,1 +1,1 @@
-
+"""Network architectures, one file each; nothing else."""

@@ -8,6 +8,7 @@ Batch normalisation and no global statistics: a tile computes what the whole ima
 
 from __future__ import annotations
 
+import itertools
 from copy import deepcopy
 
 import torch
@@ -55,7 +56,7 @@ class EtchNet(nn.Module):
             _block(first, second) for first, second in zip((4, *widths), widths, strict=False)
         )
         self.lift = nn.ModuleList(
-            nn.Conv2d(deep, shallow, 1) for shallow, deep in zip(widths, widths[1:], strict=False)
+            nn.Conv2d(deep, shallow, 1) for shallow, deep in itertools.pairwise(widths)
         )
         self.up = nn.ModuleList(_block(width, width) for width in widths[:-1])
         self.head = nn.Sequential(
@@ -92,6 +93,7 @@ def receptive_radius(network: nn.Module, stride: int, limit: int = 256) -> int:
             parameter.fill_(1 / 64)
         for module in probe.modules():
             if isinstance(module, nn.BatchNorm2d):
+                assert module.running_mean is not None and module.running_var is not None
                 module.running_mean.zero_()
                 module.running_var.fill_(1)
                 module.weight.fill_(1)

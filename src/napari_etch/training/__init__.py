@@ -1,1 +1,1 @@
-
+"""Data, losses and loops that train the models."""

@@ -1,6 +1,6 @@
 """From a training checkpoint to a model that can be loaded and shipped.
 
-    python -m napari_etch.training.export runs/generalist/state.pt src/napari_etch/models/weights/generalist
+python -m napari_etch.training.export CHECKPOINT MODEL --notes NOTES.json
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from napari_etch.models.weights_file import CARD, write_model
+from napari_etch.models.weights_file import write_model
 from napari_etch.networks.etchnet import EtchNet, receptive_radius
 
 
@@ -24,18 +24,15 @@ def export(checkpoint: Path, out: Path, notes: dict[str, Any] | None = None) -> 
     checkpoint : Path
         As `training.generalist.train` writes it.
     out : Path
-        The model's folder; an edge scorer already in its card is kept.
+        The model's folder.
     notes : dict, optional
         More entries of the model card.
     """
     state = torch.load(checkpoint, map_location="cpu", weights_only=False)
     network = EtchNet(tuple(state["settings"]["widths"]))
     network.load_state_dict(state["average"])
-    card: dict[str, Any] = {}
-    if (out / CARD).exists():
-        card = json.loads((out / CARD).read_text("utf-8"))
     margin = receptive_radius(network, network.stride)
-    card |= {
+    card: dict[str, Any] = {
         "architecture": "etchnet",
         "parameters": {"widths": list(network.widths), "margin": margin},
         "training": {

@@ -1,4 +1,4 @@
-"""A stream of virtual training samples: rendered in a process of its own, kept in a replay buffer."""
+"""A stream of virtual training samples: rendered in another process, kept in a replay buffer."""
 
 from __future__ import annotations
 
@@ -71,7 +71,9 @@ def standardise(image: np.ndarray, random: np.random.Generator) -> np.ndarray:
 
 
 @contextmanager
-def virtual_feed(size: int, seed: int, workers: int = 1, threads: int = 1) -> Iterator[multiprocessing.Queue]:
+def virtual_feed(
+    size: int, seed: int, workers: int = 1, threads: int = 1
+) -> Iterator[multiprocessing.Queue]:
     """Run rendering processes; yields the queue they fill with (uint8 images, int16 labels)."""
     context = multiprocessing.get_context("spawn")
     pipe = context.Queue(maxsize=8)

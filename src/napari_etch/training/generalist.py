@@ -1,7 +1,7 @@
 """Train the generalist on virtual micrographs: seeded, resumable, checkpointed.
 
-    python -m napari_etch.training.generalist --out runs/generalist --minutes 90
-    torchrun --nproc-per-node 2 -m napari_etch.training.generalist --out runs/generalist
+python -m napari_etch.training.generalist --out runs/generalist --minutes 90
+torchrun --nproc-per-node 2 -m napari_etch.training.generalist --out runs/generalist
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import time
 from copy import deepcopy
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, distributed, nn
@@ -64,7 +65,7 @@ class Average:
 
 
 def learning_rate(settings: Settings, step: int, elapsed: float) -> float:
-    """Return the rate: linear warm-up, then a cosine to 1 % over the steps or the minutes, whichever ends first."""
+    """Return the rate: linear warm-up, then a cosine to 1 % over the steps or minutes given."""
     if step < settings.warm_up:
         return settings.rate * (step + 1) / settings.warm_up
     done = min(1.0, max(step / settings.steps, elapsed / (60 * settings.minutes)))
@@ -74,7 +75,7 @@ def learning_rate(settings: Settings, step: int, elapsed: float) -> float:
 def _optimiser(network: nn.Module, settings: Settings) -> torch.optim.AdamW:
     decayed = [item for item in network.parameters() if item.ndim > 1]
     plain = [item for item in network.parameters() if item.ndim <= 1]
-    groups = [{"params": decayed}, {"params": plain, "weight_decay": 0.0}]
+    groups: list[dict[str, Any]] = [{"params": decayed}, {"params": plain, "weight_decay": 0.0}]
     return torch.optim.AdamW(groups, lr=settings.rate, weight_decay=settings.decay)
 
 
@@ -96,7 +97,7 @@ def _learn(
 
 
 def _share_gradients(network: nn.Module) -> None:
-    """Average the gradients over the processes of a distributed run; nothing to do in a plain one."""
+    """Average the gradients over the processes of a distributed run."""
     if not distributed.is_initialized():
         return
     gradients = [item.grad for item in network.parameters() if item.grad is not None]
@@ -108,7 +109,7 @@ def _share_gradients(network: nn.Module) -> None:
 
 
 def _all_agree(go_on: bool) -> bool:
-    """Return whether every process of a distributed run wants another step, so that none waits alone."""
+    """Return whether every process wants another step, so that none waits alone."""
     if not distributed.is_initialized():
         return go_on
     vote = torch.tensor(int(go_on))
@@ -120,7 +121,7 @@ def save_state(path: Path, state: dict[str, object]) -> None:
     """Write a checkpoint under a temporary name, then rename it."""
     partial = path.with_suffix(".part")
     torch.save(state, partial)
-    os.replace(partial, path)
+    partial.replace(path)
 
 
 def train(settings: Settings, out: Path, device: str = "cpu") -> Path:
@@ -133,7 +134,7 @@ def train(settings: Settings, out: Path, device: str = "cpu") -> Path:
     path = out / "state.pt"
     torch.set_num_threads(settings.threads)
     torch.manual_seed(settings.seed)
-    network = EtchNet(settings.widths).to(device, memory_format=torch.channels_last)
+    network = EtchNet(settings.widths).to(device).to(memory_format=torch.channels_last)
     optimiser = _optimiser(network, settings)
     average = Average(network)
     step, before = 0, 0.0
@@ -146,7 +147,9 @@ def train(settings: Settings, out: Path, device: str = "cpu") -> Path:
         before = float(state["elapsed"])
     start = saved = time.monotonic()
     rank = distributed.get_rank() if distributed.is_initialized() else 0
-    seed = settings.seed + step + 100_000 * rank  # another stream after a resume, and in each process
+    seed = (
+        settings.seed + step + 100_000 * rank
+    )  # another stream after a resume, and in each process
     replay = Replay(settings.replay, settings.size, seed)
     sums: dict[str, float] = {}
     first, drawn = step, 0
@@ -180,7 +183,8 @@ def train(settings: Settings, out: Path, device: str = "cpu") -> Path:
             step += 1
             average.update(network)
             if step % 50 == 0 and rank == 0:
-                line = {name: round(value / 50, 4) for name, value in sums.items()}
+                count = min(50, step - first)
+                line = {name: round(value / count, 4) for name, value in sums.items()}
                 line |= {"step": step, "elapsed": round(elapsed()), "rendered": drawn}
                 with (out / "log.jsonl").open("a") as log:
                     log.write(json.dumps(line) + "\n")

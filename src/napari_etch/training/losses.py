@@ -18,7 +18,7 @@ from napari_etch.virtual.maps import DISTANCE_CAP, affinities, boundary_distance
 
 @dataclass(frozen=True)
 class Targets:
-    """Truth of a batch: boundary (b, h, w), distance (b, h, w) in [0, 1], same and valid (b, k, h, w)."""
+    """Truth of a batch: boundary and distance in [0, 1] (b, h, w), same and valid (b, k, h, w)."""
 
     boundary: Tensor
     distance: Tensor
@@ -34,7 +34,7 @@ def targets_of(labels: Tensor) -> Targets:
 
 
 def dice_loss(probability: Tensor, truth: Tensor, weight: Tensor | float = 1.0) -> Tensor:
-    """Return 1 - Dice over each channel's pixels, averaged (Milletari et al. 2016, squared form)."""
+    """Return 1 - Dice of each channel, averaged (Milletari et al. 2016, squared form)."""
     axes = (0, -2, -1)
     overlap = (weight * probability * truth).sum(axes)
     total = (weight * (probability.square() + truth.square())).sum(axes)
@@ -42,7 +42,7 @@ def dice_loss(probability: Tensor, truth: Tensor, weight: Tensor | float = 1.0) 
 
 
 def boundary_loss(logit: Tensor, truth: Tensor) -> Tensor:
-    """Return cross-entropy plus 0.3 Dice: the first keeps probabilities honest, the second lines thin."""
+    """Return cross-entropy, for honest probabilities, plus 0.3 Dice, for thin lines."""
     return functional.binary_cross_entropy_with_logits(logit, truth) + 0.3 * dice_loss(
         torch.sigmoid(logit)[:, None], truth[:, None]
     )
@@ -54,7 +54,7 @@ def distance_loss(logit: Tensor, truth: Tensor) -> Tensor:
 
 
 def affinity_loss(logit: Tensor, same: Tensor, valid: Tensor) -> Tensor:
-    """Return cross-entropy plus 0.5 Dice on "not the same grain", where both ends are in the image."""
+    """Return cross-entropy plus 0.5 Dice on "not the same grain", with both ends in the image."""
     entropy = functional.binary_cross_entropy_with_logits(logit, same, weight=valid)
     return entropy + 0.5 * dice_loss(torch.sigmoid(-logit), 1 - same, valid)
 

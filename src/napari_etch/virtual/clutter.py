@@ -1,4 +1,4 @@
-"""Things in a micrograph that are not grain boundaries: pits, particles, closed rings, scratches."""
+"""What is in a micrograph but is no grain boundary: pits, particles, rings, scratches."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from torch.nn import functional
 from napari_etch.virtual.fields import blur, nearest, normal, octaves, smooth_field, span, uniform
 from napari_etch.virtual.styles import Optics
 
-
 MAX_PARTICLES = 200
 
 
@@ -19,9 +18,7 @@ def _column(values: Tensor) -> Tensor:
     return values[:, None, None]
 
 
-def add_pits(
-    generator: torch.Generator, image: Tensor, strength: Tensor, optics: Optics
-) -> Tensor:
+def add_pits(generator: torch.Generator, image: Tensor, strength: Tensor, optics: Optics) -> Tensor:
     """Add dark specks inside grains and dark holes where three grains meet."""
     batch, size = image.shape[0], image.shape[-1]
     if float(optics.pits.max()) > 0:
@@ -33,7 +30,9 @@ def add_pits(
     if float(optics.junction_pits.max()) > 0:
         # Where the two-pixel lines of three grains meet, a 5 x 5 window holds the most line.
         crowd = functional.avg_pool2d((strength > 0).float()[:, None], 5, 1, 2)[:, 0]
-        peak = (crowd > 0.58) & (uniform(generator, batch, size, size) < _column(optics.junction_pits) * 0.15)
+        peak = (crowd > 0.58) & (
+            uniform(generator, batch, size, size) < _column(optics.junction_pits) * 0.15
+        )
         sigma = uniform(generator, batch, low=0.8, high=2.5)
         holes = blur(peak.float(), sigma, radius=7) * _column(2 * math.pi * sigma**2)
         image = image - 0.5 * holes.clamp(max=1)
@@ -43,7 +42,7 @@ def add_pits(
 def _nearest_disc(
     generator: torch.Generator, spots: Tensor, radius: Tensor, size: int, wobble: float
 ) -> tuple[Tensor, Tensor]:
-    """Return the signed distance (px, negative inside) to the nearest of wobbly discs and its index.
+    """Return the signed distance (px, negative inside) to the nearest wobbly disc and its index.
 
     `spots` float32 (b, n, 2), `radius` float32 (b, n); both results are (b, size, size).
     """
@@ -79,7 +78,7 @@ def _spots(generator: torch.Generator, strength: Tensor, count: int, on_lines: f
 def add_particles(
     generator: torch.Generator, image: Tensor, strength: Tensor, intercept: Tensor, optics: Optics
 ) -> Tensor:
-    """Lay particles (precipitates, inclusions, organelles) on the surface: rim, tone, texture, shading."""
+    """Lay particles (precipitates, inclusions, organelles) on the surface."""
     grains = (0.89 * image.shape[-1] / intercept) ** 2
     rows = (optics.particles * grains).ceil().long().clamp(max=MAX_PARTICLES)
     if int(rows.max()) == 0:

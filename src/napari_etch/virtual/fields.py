@@ -1,4 +1,4 @@
-"""Random numbers and smooth random fields, seeded and batched: the raw material of every virtual micrograph."""
+"""Random numbers and smooth random fields, seeded and batched."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def normal(generator: torch.Generator, *shape: int) -> Tensor:
 
 
 def smooth_field(generator: torch.Generator, batch: int, size: int, cell: float) -> Tensor:
-    """Return float32 (batch, size, size) noise that varies over about `cell` pixels, about unit variance.
+    """Return float32 (batch, size, size) noise that varies over about `cell` px, unit variance.
 
     Random knots on a coarse grid, interpolated by cubic B-splines (two small matrix products);
     the grid starts at a random fraction of a cell, so that knots do not sit at the same places.
@@ -69,7 +69,7 @@ def _spline(size: int, cell: float, start: float, knots: int, device: torch.devi
 
 
 def octaves(generator: torch.Generator, batch: int, size: int, cell: float, count: int) -> Tensor:
-    """Return float32 (batch, size, size) noise summed over `count` octaves from `cell` px down, unit variance."""
+    """Return float32 (batch, size, size) noise of `count` octaves from `cell` px down."""
     total = torch.zeros(batch, size, size, device=generator.device)
     power = 0.0
     for octave in range(count):
@@ -133,7 +133,9 @@ MOST_PACKED = 1024
 CHUNK = 4096
 
 
-def nearest(table: Tensor, points: Tensor, late: Tensor | None = None, *, root: bool = False) -> Tensor:
+def nearest(
+    table: Tensor, points: Tensor, late: Tensor | None = None, *, root: bool = False
+) -> Tensor:
     """Return which candidate is nearest to each point.
 
     The index rides in the low bits of the (positive) distance's float: one vectorised minimum

@@ -15,8 +15,7 @@ def contact_sheet(seed: int = 0, size: int = 256, columns: int = 6) -> np.ndarra
     rows = []
     for style in STYLES:
         parts = [
-            render_batch(1, size, generator=generator, style=style).image[0]
-            for _ in range(columns)
+            render_batch(1, size, generator=generator, style=style).image[0] for _ in range(columns)
         ]
         rows.append(torch.cat(parts, 1))
     return (255 * torch.cat(rows, 0)).round().to(torch.uint8).numpy()

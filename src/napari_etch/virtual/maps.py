@@ -1,4 +1,4 @@
-"""What a label map says about each pixel: boundary, distance to it, affinities, and who borders whom."""
+"""What a label map says about each pixel: boundary, distance to it, affinities, neighbours."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ DISTANCE_CAP = 16
 
 
 def boundary_mask(labels: Tensor) -> Tensor:
-    """Return bool (b, h, w): the pixel differs from one of its four neighbours (lines two px wide)."""
+    """Return bool (b, h, w): the pixel differs from one of its four neighbours (2 px lines)."""
     mask = torch.zeros_like(labels, dtype=torch.bool)
     across = labels[:, :, 1:] != labels[:, :, :-1]
     down = labels[:, 1:] != labels[:, :-1]
@@ -41,7 +41,9 @@ def boundary_strength(labels: Tensor, table: Tensor) -> Tensor:
     for axis in (1, 2):
         length = labels.shape[axis]
         first, second = labels.narrow(axis, 0, length - 1), labels.narrow(axis, 1, length - 1)
-        pair = (torch.minimum(first, second) * 7919 + torch.maximum(first, second) * 10007) % entries
+        pair = (
+            torch.minimum(first, second) * 7919 + torch.maximum(first, second) * 10007
+        ) % entries
         value = table.gather(1, pair.flatten(1)).reshape(pair.shape) * (first != second)
         for start in (0, 1):
             part = strength.narrow(axis, start, length - 1)
@@ -70,9 +72,9 @@ def affinities(labels: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def boundary_distance(mask: Tensor, cap: int = DISTANCE_CAP) -> Tensor:
-    """Return the Euclidean distance to the nearest True pixel, at most `cap`, float32 (b, h, w), px.
+    """Return the Euclidean distance to the nearest True pixel, at most `cap` px, float32 (b, h, w).
 
-    Two exact passes: along rows by running maxima, down columns by the lower envelope within `cap`.
+    Two exact passes: running maxima along rows, the lower envelope within `cap` down columns.
     """
     width = mask.shape[-1]
     column = torch.arange(width, device=mask.device).expand(mask.shape)

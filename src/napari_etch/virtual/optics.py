@@ -108,9 +108,11 @@ def _grains(
 
 
 def _striation(generator, across, per_pixel, batch, entries, optics: Optics) -> Tensor:  # type: ignore[no-untyped-def]
-    """Return parallel lines inside some grains: lamellae, slip lines, grinding marks left by the etch."""
+    """Return parallel lines inside some grains: lamellae, slip lines, grinding marks."""
     size = across.shape[-1]
-    period = optics.striation_period[:, None] * uniform(generator, batch, entries, low=0.6, high=1.6)
+    period = optics.striation_period[:, None] * uniform(
+        generator, batch, entries, low=0.6, high=1.6
+    )
     bend = smooth_field(generator, batch, size, 30) * 0.5
     phase = 2 * math.pi * across / per_pixel(period) + bend
     sharp = 1 + 5 * uniform(generator, batch, low=0, high=1)
@@ -138,9 +140,7 @@ def _relief(generator, per_pixel, batch, entries, parent, intercept, optics: Opt
     return shade
 
 
-def _clouds(
-    generator: torch.Generator, image: Tensor, intercept: Tensor, optics: Optics
-) -> Tensor:
+def _clouds(generator: torch.Generator, image: Tensor, intercept: Tensor, optics: Optics) -> Tensor:
     """Add shading that has nothing to do with grains but is about as large as they are."""
     batch, size = image.shape[0], image.shape[-1]
     if float(optics.blotch.max()) > 0:
@@ -165,9 +165,7 @@ def _slope(generator: torch.Generator, height: Tensor) -> Tensor:
     return down * _column(torch.sin(angle)) + right * _column(torch.cos(angle))
 
 
-def _grooves(
-    generator: torch.Generator, image: Tensor, strength: Tensor, optics: Optics
-) -> Tensor:
+def _grooves(generator: torch.Generator, image: Tensor, strength: Tensor, optics: Optics) -> Tensor:
     """Cut the grooves: thin lines, places where they swell, light from one side, bright rims."""
     batch, size = image.shape[0], image.shape[-1]
     thin = _line(strength, optics.groove_width)

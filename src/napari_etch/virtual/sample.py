@@ -52,7 +52,7 @@ def render_batch(
     generator : torch.Generator
         Seed it for reproducible samples; its device does the work.
     style : str, optional
-        A key of `napari_etch.virtual.styles.STYLES`; drawn by weight for each sample when not given.
+        A key of `virtual.styles.STYLES`; drawn by weight for each sample when not given.
     structure : Structure, optional
         Ranges of the grain structure.
 
@@ -72,7 +72,7 @@ def render_batch(
 def sample_micrograph(
     seed: int = 0, size: int = 512, style: str = "optical"
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return one virtual micrograph, uint8 (size, size), and its grain map, int32 (size, size) from 1."""
+    """Return one virtual micrograph, uint8 (size, size), and its grain map, int32 from 1."""
     from skimage.measure import label
 
     generator = torch.Generator().manual_seed(seed)
@@ -81,4 +81,3 @@ def sample_micrograph(
     grains = label(batch.labels[0].numpy(), background=-1, connectivity=1)
     image = (255 * batch.image[0].numpy()).round().astype(np.uint8)
     return image, grains.astype(np.int32)
-

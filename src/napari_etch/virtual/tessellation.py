@@ -93,7 +93,9 @@ def tessellate(
     relaxed = seeds.shape[1] <= MAX_RELAXED and span(generator, 0, 1) < structure.relaxed
     if relaxed:
         coarse = functional.avg_pool2d(points, 2)
-        labels = _relax(generator, _assign(generator, kind, coarse, seeds, used, intercept, structure), size)
+        labels = _relax(
+            generator, _assign(generator, kind, coarse, seeds, used, intercept, structure), size
+        )
     else:
         labels = _assign(generator, kind, points, seeds, used, intercept, structure)
     return _twin(generator, labels, grid, seeds, intercept, structure), intercept
@@ -120,7 +122,7 @@ def _warped_grid(
 def _seeds(
     generator: torch.Generator, intercept: Tensor, size: int, structure: Structure
 ) -> tuple[Tensor, Tensor]:
-    """Scatter seeds over the field and a rim around it: float32 (b, n, 2) positions, bool (b, n) in use."""
+    """Scatter seeds over the field and a rim: float32 (b, n, 2) places, bool (b, n) in use."""
     batch = len(intercept)
     rim = 1.5 * float(intercept.max())
     side = size + 2 * rim
@@ -176,9 +178,7 @@ def _assign(
     if kind == "laguerre":
         constant = constant - 0.35 * torch.exp(sizes).clamp(max=4)
     constant = torch.where(used, constant, torch.full_like(constant, 1e6))
-    coefficients = torch.stack(
-        [a, b, c, -2 * a * sy - b * sx, -2 * c * sx - b * sy, constant], -1
-    )
+    coefficients = torch.stack([a, b, c, -2 * a * sy - b * sx, -2 * c * sx - b * sy, constant], -1)
     born = None
     if kind == "johnson-mehl":
         born = 0.45 * spread * normal(generator, batch, count).abs()
@@ -191,12 +191,12 @@ def _assign(
 
 
 def _blocks(place: Tensor, seeds: Tensor, used: Tensor, reach: float) -> Tensor | None:
-    """Return the seeds near each block of pixels, int64 (b, blocks, k), or None when all are needed.
+    """Return the seeds near each block of pixels, int64 (b, blocks, k); None when all are needed.
 
     `place` and `seeds` are in mean intercepts; a seed further than `reach` from a block's
     pixels cannot own any of them.
     """
-    batch, count = used.shape
+    _batch, count = used.shape
     height, width = place.shape[-2:]
     if count < FEW_SEEDS or height % BLOCK or width % BLOCK:
         return None
@@ -217,7 +217,7 @@ def _nearest_by_block(
     height: int,
     width: int,
 ) -> Tensor:
-    """As `fields.nearest`, but each block of pixels looks only at its own seeds; int64 (b, h, w)."""
+    """As `fields.nearest`, but each block looks only at its own seeds; int64 (b, h, w)."""
     batch, many, near = blocks.shape
     rows, columns = height // BLOCK, width // BLOCK
     flat = blocks.reshape(batch, -1)
@@ -226,7 +226,9 @@ def _nearest_by_block(
     tiles = monomials.reshape(batch, -1, rows, BLOCK, columns, BLOCK)
     tiles = tiles.permute(0, 2, 4, 1, 3, 5).reshape(batch * many, -1, BLOCK * BLOCK)
     late = None if born is None else born.gather(1, flat).reshape(batch * many, near)
-    best = blocks.reshape(batch * many, near).gather(1, nearest(table, tiles, late, root=late is not None))
+    best = blocks.reshape(batch * many, near).gather(
+        1, nearest(table, tiles, late, root=late is not None)
+    )
     best = best.reshape(batch, rows, columns, BLOCK, BLOCK)
     return best.permute(0, 1, 3, 2, 4).reshape(batch, height, width)
 
@@ -268,7 +270,7 @@ def _relax(generator: torch.Generator, labels: Tensor, size: int) -> Tensor:
 
 
 def _gaussian_matrix(rows: int, columns: int, sigma: float, device: torch.device) -> Tensor:
-    """Return float32 (rows, columns) that blurs a line of `columns` px and samples it at `rows` places.
+    """Return float32 (rows, columns) that blurs a line of `columns` px, sampled at `rows` places.
 
     A dense product is faster here than a convolution with one group a grain.
     """
