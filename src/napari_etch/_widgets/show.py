@@ -6,6 +6,7 @@ Run as ``python -m napari_etch._widgets.show FOLDER``; the process ends with its
 from __future__ import annotations
 
 import argparse
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -82,7 +83,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     viewer = napari.Viewer(title="napari-etch")
     fill_viewer(viewer, sample_steel(), folder)
-    napari.run()
+    with suppress(KeyboardInterrupt):  # Ctrl-C in the terminal closes the window
+        napari.run()
 
 
 if __name__ == "__main__":
