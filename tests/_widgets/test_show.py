@@ -9,7 +9,7 @@ import tifffile
 from napari_etch._widgets.show import fill_viewer, result_layer_data
 from napari_etch.micrograph import Calibration, Micrograph
 
-pytestmark = pytest.mark.gui
+pytestmark = [pytest.mark.gui, pytest.mark.usefixtures("calm_threads")]
 
 
 @pytest.fixture
