@@ -44,12 +44,6 @@ def test_every_command_of_the_manifest_can_be_imported() -> None:
     assert manifest.contributions.commands
 
 
-def test_the_manifest_at_the_top_is_the_one_in_the_package() -> None:
-    if not (ROOT / "pyproject.toml").exists():
-        pytest.skip("not a checkout")
-    assert (ROOT / "napari.yaml").resolve() == MANIFEST.resolve()
-
-
 # -- reader --------------------------------------------------------------------------------------
 
 

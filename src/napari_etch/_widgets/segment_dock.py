@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from napari.layers import Image, Labels
-from napari.qt.threading import create_worker
 from napari.utils.theme import get_theme
+from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
 
 from napari_etch._widgets.controller import RunController
@@ -44,6 +45,8 @@ if TYPE_CHECKING:
     import napari
 
 STEP = 0.05
+# How often the dock looks whether the devices are known, ms.
+PROBE_MS = 200
 
 
 def installed_models() -> Sequence[ModelEntry]:
@@ -131,9 +134,22 @@ class SegmentDock(QWidget):
         self.destroyed.connect(layers.disconnect_viewer)
 
     def _probe(self, probe_devices: Callable[[], dict[str, str]]) -> None:
-        worker = create_worker(probe_devices, _start_thread=False, _ignore_errors=True)
-        worker.returned.connect(self._on_devices)
-        worker.start()
+        """Ask for the devices without waiting: the first answer takes an import of torch.
+
+        A daemon thread and a timer of this widget rather than a worker: nothing of it is left to
+        end the process with an abort when napari is closed before the answer has come.
+        """
+        found: list[dict[str, str]] = []
+        threading.Thread(target=lambda: found.append(probe_devices()), daemon=True).start()
+        timer = QTimer(self)
+
+        def look() -> None:
+            if found:
+                timer.stop()
+                self._on_devices(found[0])
+
+        timer.timeout.connect(look)
+        timer.start(PROBE_MS)
 
     def _on_devices(self, troubles: dict[str, str]) -> None:
         for row in range(self.form.device.count()):

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.sparse import coo_matrix
-from scipy.sparse.csgraph import connected_components
 
 __all__ = ["ALWAYS", "MergeTree", "agglomerate"]
 
@@ -64,6 +62,9 @@ class MergeTree:
         ndarray of int32, shape (m + 1,)
             Look-up table from fragment id to grain label 1 … n; entry 0 is 0.
         """
+        from scipy.sparse import coo_matrix
+        from scipy.sparse.csgraph import connected_components
+
         table = np.zeros(self.n_fragments + 1, np.int32)
         if self.n_fragments == 0:
             return table
