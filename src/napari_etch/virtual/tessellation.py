@@ -169,7 +169,6 @@ def _assign(
     unit = intercept[:, None, None]
     place = (points.flatten(2).transpose(1, 2) / unit).transpose(1, 2)  # in mean intercepts
     y, x = place[:, 0], place[:, 1]
-    monomials = torch.stack([y * y, y * x, x * x, y, x, torch.ones_like(x)], 1)
     sy, sx = (seeds / unit).unbind(-1)
     a, b, c = metric.unbind(-1)
     constant = a * sy * sy + b * sy * sx + c * sx * sx
@@ -178,7 +177,13 @@ def _assign(
     if kind == "laguerre":
         constant = constant - 0.35 * torch.exp(sizes).clamp(max=4)
     constant = torch.where(used, constant, torch.full_like(constant, 1e6))
-    coefficients = torch.stack([a, b, c, -2 * a * sy - b * sx, -2 * c * sx - b * sy, constant], -1)
+    linear = [-2 * a * sy - b * sx, -2 * c * sx - b * sy, constant]
+    if kind in STRETCHED:
+        coefficients = torch.stack([a, b, c, *linear], -1)
+        monomials = torch.stack([y * y, y * x, x * x, y, x, torch.ones_like(x)], 1)
+    else:  # circles need one square term: a third less arithmetic
+        coefficients = torch.stack([a, *linear], -1)
+        monomials = torch.stack([y * y + x * x, y, x, torch.ones_like(x)], 1)
     born = None
     if kind == "johnson-mehl":
         born = 0.45 * spread * normal(generator, batch, count).abs()
