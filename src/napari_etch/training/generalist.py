@@ -23,6 +23,8 @@ from napari_etch.networks.etchnet import EtchNet
 from napari_etch.training.feed import LEAST, Replay, top_up, virtual_feed
 from napari_etch.training.losses import generalist_loss, targets_of
 
+SAVE_SECONDS = 240
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -124,76 +126,98 @@ def save_state(path: Path, state: dict[str, object]) -> None:
     partial.replace(path)
 
 
-def train(settings: Settings, out: Path, device: str = "cpu") -> Path:
-    """Train, or go on with the checkpoint in `out`, and return the checkpoint's path.
+class Run:
+    """A training run's state: what a checkpoint holds, and the log.
 
-    The checkpoint holds `average` (the weights to ship), `network`, `optimiser`, `step`, `elapsed`
-    and `settings`; a line of losses goes to `log.jsonl` every 50 steps.
+    Parameters
+    ----------
+    settings : Settings
+    out : Path
+        Folder of `state.pt` (`average`, the weights to ship; `network`, `optimiser`, `step`,
+        `elapsed`, `settings`) and `log.jsonl` (mean losses of every 50 steps).
+    device : str
     """
+
+    def __init__(self, settings: Settings, out: Path, device: str) -> None:
+        self.settings, self.out, self.device = settings, out, device
+        self.path = out / "state.pt"
+        self.network = EtchNet(settings.widths).to(device).to(memory_format=torch.channels_last)
+        self.optimiser = _optimiser(self.network, settings)
+        self.average = Average(self.network)
+        self.step, self.before = 0, 0.0
+        if self.path.exists():
+            self._resume()
+        self.first = self.step
+        self.start = self.saved = time.monotonic()
+        self.rank = distributed.get_rank() if distributed.is_initialized() else 0
+        self.sums: dict[str, float] = {}
+
+    def _resume(self) -> None:
+        state = torch.load(self.path, map_location=self.device, weights_only=False)
+        self.network.load_state_dict(state["network"])
+        self.average.network.load_state_dict(state["average"])
+        self.average.steps = self.step = int(state["step"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.before = float(state["elapsed"])
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds of training, those before a resume counted in."""
+        return self.before + time.monotonic() - self.start
+
+    def checkpoint(self) -> None:
+        """Write the state; the first process of a distributed run does it for all."""
+        if self.rank:
+            return
+        self.saved = time.monotonic()
+        state = {
+            "network": self.network.state_dict(),
+            "average": self.average.network.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "step": self.step,
+            "elapsed": self.elapsed,
+            "settings": asdict(self.settings),
+        }
+        save_state(self.path, state)
+
+    def learn(self, image: Tensor, labels: Tensor) -> None:
+        """Take one step, log and save when it is time."""
+        rate = learning_rate(self.settings, self.step, self.elapsed)
+        for name, value in _learn(self.network, self.optimiser, image, labels, rate).items():
+            self.sums[name] = self.sums.get(name, 0.0) + value
+        self.step += 1
+        self.average.update(self.network)
+        if self.step % 50 == 0 and self.rank == 0:
+            self._log(min(50, self.step - self.first))
+        if time.monotonic() - self.saved > SAVE_SECONDS:
+            self.checkpoint()
+
+    def _log(self, count: int) -> None:
+        line = {name: round(value / count, 4) for name, value in self.sums.items()}
+        line |= {"step": self.step, "elapsed": round(self.elapsed)}
+        with (self.out / "log.jsonl").open("a") as log:
+            log.write(json.dumps(line) + "\n")
+        self.sums = {}
+
+
+def train(settings: Settings, out: Path, device: str = "cpu") -> Path:
+    """Train, or go on with the checkpoint in `out`, and return the checkpoint's path."""
     out.mkdir(parents=True, exist_ok=True)
-    path = out / "state.pt"
     torch.set_num_threads(settings.threads)
     torch.manual_seed(settings.seed)
-    network = EtchNet(settings.widths).to(device).to(memory_format=torch.channels_last)
-    optimiser = _optimiser(network, settings)
-    average = Average(network)
-    step, before = 0, 0.0
-    if path.exists():
-        state = torch.load(path, map_location=device, weights_only=False)
-        network.load_state_dict(state["network"])
-        average.network.load_state_dict(state["average"])
-        average.steps = step = int(state["step"])
-        optimiser.load_state_dict(state["optimiser"])
-        before = float(state["elapsed"])
-    start = saved = time.monotonic()
-    rank = distributed.get_rank() if distributed.is_initialized() else 0
-    seed = (
-        settings.seed + step + 100_000 * rank
-    )  # another stream after a resume, and in each process
+    run = Run(settings, out, device)
+    # Another stream of samples after a resume, and in each process.
+    seed = settings.seed + run.step + 100_000 * run.rank
     replay = Replay(settings.replay, settings.size, seed)
-    sums: dict[str, float] = {}
-    first, drawn = step, 0
-
-    def elapsed() -> float:
-        return before + time.monotonic() - start
-
-    def checkpoint() -> None:
-        if rank:
-            return
-        save_state(
-            path,
-            {
-                "network": network.state_dict(),
-                "average": average.network.state_dict(),
-                "optimiser": optimiser.state_dict(),
-                "step": step,
-                "elapsed": elapsed(),
-                "settings": asdict(settings),
-            },
-        )
-
+    drawn = 0
     with virtual_feed(settings.size, seed, settings.workers) as pipe:
-        while step < settings.steps and _all_agree(elapsed() < 60 * settings.minutes):
-            used = (step - first) * settings.batch
+        while run.step < settings.steps and _all_agree(run.elapsed < 60 * settings.minutes):
+            used = (run.step - run.first) * settings.batch
             drawn += top_up(replay, pipe, LEAST + used // settings.reuse - drawn)
             image, labels = (item.to(device) for item in replay.draw(settings.batch))
-            rate = learning_rate(settings, step, elapsed())
-            for name, value in _learn(network, optimiser, image, labels, rate).items():
-                sums[name] = sums.get(name, 0.0) + value
-            step += 1
-            average.update(network)
-            if step % 50 == 0 and rank == 0:
-                count = min(50, step - first)
-                line = {name: round(value / count, 4) for name, value in sums.items()}
-                line |= {"step": step, "elapsed": round(elapsed()), "rendered": drawn}
-                with (out / "log.jsonl").open("a") as log:
-                    log.write(json.dumps(line) + "\n")
-                sums = {}
-            if time.monotonic() - saved > 240:
-                saved = time.monotonic()
-                checkpoint()
-    checkpoint()
-    return path
+            run.learn(image, labels)
+    run.checkpoint()
+    return run.path
 
 
 def main() -> None:
