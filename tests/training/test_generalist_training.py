@@ -5,7 +5,8 @@ import json
 import numpy as np
 import torch
 
-from napari_etch.models import load_model
+from napari_etch.models import load_model, write_model
+from napari_etch.networks.etchnet import EtchNet
 from napari_etch.training.export import export
 from napari_etch.training.feed import Replay, standardise
 from napari_etch.training.generalist import Settings, learning_rate, train
@@ -28,6 +29,16 @@ def test_training_resumes_and_exports_a_model_that_loads(tmp_path):
     assert torch.equal(stored, second["average"][weight].half().float())
     assert not list((tmp_path / "model").glob("*.part"))
     assert json.loads((tmp_path / "model" / "model.json").read_text())["parameters"]["margin"] > 0
+
+
+def test_a_new_run_starts_from_a_models_weights(tmp_path):
+    torch.manual_seed(5)
+    network = EtchNet((4, 6, 8, 8))
+    write_model(tmp_path / "model", network.state_dict(), {"architecture": "etchnet"})
+    settings = Settings(widths=(4, 6, 8, 8), size=64, steps=0)
+    path = train(settings, tmp_path / "run", weights=tmp_path / "model")
+    started = torch.load(path, weights_only=False)["average"]["head.0.weight"]
+    assert torch.equal(started, network.state_dict()["head.0.weight"].half().float())
 
 
 def test_rate_warms_up_then_falls_to_its_hundredth():

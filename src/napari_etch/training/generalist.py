@@ -19,6 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor, distributed, nn
 
+from napari_etch.models.weights_file import read_model
 from napari_etch.networks.etchnet import EtchNet
 from napari_etch.training.feed import LEAST, Replay, top_up, virtual_feed
 from napari_etch.training.losses import generalist_loss, targets_of
@@ -136,12 +137,19 @@ class Run:
         Folder of `state.pt` (`average`, the weights to ship; `network`, `optimiser`, `step`,
         `elapsed`, `settings`) and `log.jsonl` (mean losses of every 50 steps).
     device : str
+    weights : Path, optional
+        Model whose weights a new run starts from; a checkpoint in `out` goes before it.
     """
 
-    def __init__(self, settings: Settings, out: Path, device: str) -> None:
+    def __init__(
+        self, settings: Settings, out: Path, device: str, weights: Path | None = None
+    ) -> None:
         self.settings, self.out, self.device = settings, out, device
         self.path = out / "state.pt"
         self.network = EtchNet(settings.widths).to(device).to(memory_format=torch.channels_last)
+        if weights is not None:
+            stored = read_model(weights).tensors()
+            self.network.load_state_dict(stored, strict=False)  # batch counters are not stored
         self.optimiser = _optimiser(self.network, settings)
         self.average = Average(self.network)
         self.step, self.before = 0, 0.0
@@ -200,12 +208,27 @@ class Run:
         self.sums = {}
 
 
-def train(settings: Settings, out: Path, device: str = "cpu") -> Path:
-    """Train, or go on with the checkpoint in `out`, and return the checkpoint's path."""
+def train(settings: Settings, out: Path, device: str = "cpu", weights: Path | None = None) -> Path:
+    """Train, or go on with the checkpoint in `out`, and return the checkpoint's path.
+
+    Parameters
+    ----------
+    settings : Settings
+    out : Path
+        Folder of the checkpoint and the log.
+    device : str
+    weights : Path, optional
+        Model folder that a new run starts from, such as the shipped one.
+
+    Raises
+    ------
+    napari_etch.models.ModelError
+        When `weights` is no complete model.
+    """
     out.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(settings.threads)
     torch.manual_seed(settings.seed)
-    run = Run(settings, out, device)
+    run = Run(settings, out, device, weights)
     # Another stream of samples after a resume, and in each process.
     seed = settings.seed + run.step + 100_000 * run.rank
     replay = Replay(settings.replay, settings.size, seed)
@@ -225,14 +248,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--device", default="cpu")
+    parser.add_argument("--weights", type=Path, help="model folder that a new run starts from")
     for name in ("steps", "minutes", "rate", "batch", "threads", "workers", "seed", "replay"):
         kind = type(getattr(Settings, name))
         parser.add_argument(f"--{name}", type=kind, default=getattr(Settings, name))
     given = vars(parser.parse_args())
-    out, device = given.pop("out"), given.pop("device")
+    out, device, weights = given.pop("out"), given.pop("device"), given.pop("weights")
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         distributed.init_process_group("gloo")
-    train(Settings(**given), out, device)
+    train(Settings(**given), out, device, weights)
 
 
 if __name__ == "__main__":
