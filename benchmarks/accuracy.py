@@ -33,6 +33,16 @@ class Case:
     truth: np.ndarray
     tolerance: float
 
+    @property
+    def title(self) -> str:
+        """Name in the table."""
+        return f"{self.group} {self.name}"
+
+    @property
+    def averaged_as(self) -> str:
+        """Images of these sets are of one kind and averaged; the others stand for themselves."""
+        return self.group if self.group in ("sem-etched", "stack-sstem") else self.title
+
 
 def read(path: Path) -> np.ndarray:
     """Read an image or a label map."""
@@ -107,7 +117,7 @@ def row(case: Case, scores: dict[str, Any], grain_size: float, seconds: float) -
         f"{grain_size:.0f}",
         f"{seconds:.1f}",
     ]
-    return f"| {case.group} {case.name} | " + " | ".join(cells) + " |"
+    return f"| {case.title} | " + " | ".join(cells) + " |"
 
 
 HEADER = (
@@ -153,15 +163,10 @@ def main() -> None:
         prediction, partition, seconds = run(model, case.image, case.name, quality=given.quality)
         grain_size = prediction.parameters.get("grain_size_px", 0.0)
         scores = scorer.score_grains(partition.grains, case.truth, tolerance=case.tolerance)
-        groups.setdefault(
-            f"{case.group} {case.name}"
-            if case.group in ("nickel-ebsd", "precipitates")
-            else case.group,
-            [],
-        ).append(scores["ap50"])
-        table[f"{case.group} {case.name}"] = scores
+        groups.setdefault(case.averaged_as, []).append(scores["ap50"])
+        table[case.title] = scores
         print(row(case, scores, grain_size, seconds), flush=True)
-        stem = f"{case.group}-{case.name}".replace(" ", "-")
+        stem = case.title.replace(" ", "-")
         for folder in (given.overlays, given.dump):
             if folder is not None:
                 folder.mkdir(parents=True, exist_ok=True)

@@ -19,8 +19,6 @@ from napari_etch.models.heads import MAPS, read_heads
 from napari_etch.models.resize import resize
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
-
     from napari_etch.grains import Partition
     from napari_etch.micrograph import Micrograph
     from napari_etch.models.weights_file import StoredModel
@@ -74,7 +72,7 @@ class Generalist:
         self.weights_hash = stored.weights_hash
         parameters = stored.card.get("parameters", {})
         self.network = EtchNet(tuple(parameters.get("widths", (48, 96, 192, 256))))
-        _load(self.network, stored.tensors())
+        stored.load_into(self.network)
         self.network.eval()
         self.channels_out = self.network.channels_out
         self.margin = int(parameters.get("margin", 112))
@@ -139,7 +137,7 @@ class Generalist:
 
     def _find_grain_size(self, image: Maps, share: float) -> Generator[Pass, np.ndarray, float]:
         """Try several sizes of the image's middle and return the mean intercept in px."""
-        from napari_etch.models.grain_size import choose_grain_size
+        from napari_etch.models.grain_size import choose_grain_size, measure_trial
 
         trials = [factor for factor in TRIALS if factor * min(image.shape) >= TRIAL_LEAST]
         found: dict[float, tuple[float, float]] = {}
@@ -147,14 +145,8 @@ class Generalist:
             part = _middle(image, TRIAL_SIDE / factor)
             seen = resize(part, factor)
             raw = yield Pass(seen[None], "finding the grain size", share / max(1, len(trials)))
-            found[factor] = self._intercept(read_heads(raw))
+            found[factor] = measure_trial(read_heads(raw))
         return choose_grain_size(found)
-
-    def _intercept(self, maps: Maps) -> tuple[float, float]:
-        """Return mean intercept (px) and how sure the boundaries are (0 to 1) of a trial."""
-        from napari_etch.models.grain_size import measure_trial
-
-        return measure_trial(maps)
 
     def partition(
         self,
@@ -220,11 +212,3 @@ def _middle(image: Maps, side: float) -> Maps:
         start = (length - size) // 2
         cuts.append(slice(start, start + size))
     return image[tuple(cuts)]
-
-
-def _load(network: nn.Module, tensors: dict[str, Tensor]) -> None:
-    """Load the weights; the batch counters of the normalisation are not stored."""
-    missing, unexpected = network.load_state_dict(tensors, strict=False)
-    missing = [name for name in missing if not name.endswith("num_batches_tracked")]
-    if missing or unexpected:
-        raise ValueError(f"{[*missing, *unexpected][0]} is missing or not expected")

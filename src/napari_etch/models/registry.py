@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -55,9 +55,8 @@ def list_models() -> list[ModelInfo]:
 def _checked(info: ModelInfo) -> ModelInfo:
     if (SHIPPED / info.name / WEIGHTS).exists():
         return info
-    values = {**info.__dict__, "ready": False}
-    values["why_not"] = f"The weights of {info.name} are missing: install the package again."
-    return ModelInfo(**values)
+    why_not = f"The weights of {info.name} are missing: install the package again."
+    return replace(info, ready=False, why_not=why_not)
 
 
 def load_model(name_or_path: str) -> Generalist:

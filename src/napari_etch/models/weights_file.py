@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from napari_etch.models.errors import ModelError
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, nn
 
 WEIGHTS = "model.safetensors"
 CARD = "model.json"
@@ -47,6 +47,21 @@ class StoredModel:
             name: value.float() if value.is_floating_point() else value
             for name, value in load(self.weights).items()
         }
+
+    def load_into(self, network: nn.Module) -> None:
+        """Give a network these weights; the batch counters of normalisation are not stored.
+
+        Raises
+        ------
+        ValueError
+            When a weight is missing or not expected.
+        RuntimeError
+            When a weight has another shape.
+        """
+        missing, unexpected = network.load_state_dict(self.tensors(), strict=False)
+        missing = [name for name in missing if not name.endswith("num_batches_tracked")]
+        if missing or unexpected:
+            raise ValueError(f"{[*missing, *unexpected][0]} is missing or not expected")
 
 
 def read_model(path: Path) -> StoredModel:

@@ -148,8 +148,7 @@ class Run:
         self.path = out / "state.pt"
         self.network = EtchNet(settings.widths).to(device).to(memory_format=torch.channels_last)
         if weights is not None:
-            stored = read_model(weights).tensors()
-            self.network.load_state_dict(stored, strict=False)  # batch counters are not stored
+            read_model(weights).load_into(self.network)
         self.optimiser = _optimiser(self.network, settings)
         self.average = Average(self.network)
         self.step, self.before = 0, 0.0

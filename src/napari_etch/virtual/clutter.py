@@ -8,33 +8,38 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from napari_etch.virtual.fields import blur, nearest, normal, octaves, smooth_field, span, uniform
+from napari_etch.virtual.fields import (
+    blur,
+    column,
+    nearest,
+    normal,
+    octaves,
+    smooth_field,
+    span,
+    uniform,
+)
 from napari_etch.virtual.styles import Optics
 
 MAX_PARTICLES = 200
-
-
-def _column(values: Tensor) -> Tensor:
-    return values[:, None, None]
 
 
 def add_pits(generator: torch.Generator, image: Tensor, strength: Tensor, optics: Optics) -> Tensor:
     """Add dark specks inside grains and dark holes where three grains meet."""
     batch, size = image.shape[0], image.shape[-1]
     if float(optics.pits.max()) > 0:
-        dots = (uniform(generator, batch, size, size) < _column(optics.pits)).float()
+        dots = (uniform(generator, batch, size, size) < column(optics.pits)).float()
         dots = dots * uniform(generator, batch, size, size, low=0.2, high=1.0)
         sigma = uniform(generator, batch, low=0.5, high=1.8)
-        spots = blur(dots, sigma, radius=5) * _column(2 * math.pi * sigma**2)
-        image = image - _column(optics.pit_depth) * spots.clamp(max=1)
+        spots = blur(dots, sigma, radius=5) * column(2 * math.pi * sigma**2)
+        image = image - column(optics.pit_depth) * spots.clamp(max=1)
     if float(optics.junction_pits.max()) > 0:
         # Where the two-pixel lines of three grains meet, a 5 x 5 window holds the most line.
         crowd = functional.avg_pool2d((strength > 0).float()[:, None], 5, 1, 2)[:, 0]
         peak = (crowd > 0.58) & (
-            uniform(generator, batch, size, size) < _column(optics.junction_pits) * 0.15
+            uniform(generator, batch, size, size) < column(optics.junction_pits) * 0.15
         )
         sigma = uniform(generator, batch, low=0.8, high=2.5)
-        holes = blur(peak.float(), sigma, radius=7) * _column(2 * math.pi * sigma**2)
+        holes = blur(peak.float(), sigma, radius=7) * column(2 * math.pi * sigma**2)
         image = image - 0.5 * holes.clamp(max=1)
     return image
 
@@ -94,11 +99,11 @@ def add_particles(
     signed, index = _nearest_disc(generator, spots, radius, size, span(generator, 0.05, 0.3))
     width = uniform(generator, batch, low=0.7, high=2.2)
     inside = torch.sigmoid(-signed / 0.7)
-    rim = torch.exp(-0.5 * (signed / _column(width)).square())
+    rim = torch.exp(-0.5 * (signed / column(width)).square())
     patch = image[picked]
     body = _particle_body(generator, patch, signed, index, radius, optics, picked)
-    cover = _column(uniform(generator, batch, low=0.5, high=1.0)) * inside
-    patch = patch + cover * (body - patch) + _column(optics.particle_rim[picked]) * rim
+    cover = column(uniform(generator, batch, low=0.5, high=1.0)) * inside
+    patch = patch + cover * (body - patch) + column(optics.particle_rim[picked]) * rim
     result = image.clone()
     result[picked] = patch
     return result
@@ -119,11 +124,11 @@ def _particle_body(
     tone = optics.particle_tone[picked][:, None] + 0.12 * normal(generator, batch, radius.shape[1])
     body = 0.5 + tone.gather(1, flat).reshape(image.shape)
     mottle = octaves(generator, batch, size, span(generator, 2.5, 9), 2)
-    body = body + _column(optics.particle_texture[picked]) * mottle
+    body = body + column(optics.particle_texture[picked]) * mottle
     own = radius.gather(1, flat).reshape(image.shape)
     depth = (-signed / own).clamp(0, 1)  # 0 at the rim, 1 at the centre
     ball = uniform(generator, batch, low=-0.4, high=0.4)
-    return body + _column(ball) * (depth - 0.5)
+    return body + column(ball) * (depth - 0.5)
 
 
 def add_rings(generator: torch.Generator, image: Tensor, optics: Optics) -> Tensor:
@@ -142,7 +147,7 @@ def add_rings(generator: torch.Generator, image: Tensor, optics: Optics) -> Tens
     depth = uniform(generator, batch, low=0.05, high=0.35)
     depth = depth * (1 - 2 * (uniform(generator, batch) < 0.15).float())
     result = image.clone()
-    result[picked] = image[picked] - _column(depth) * rim
+    result[picked] = image[picked] - column(depth) * rim
     return result
 
 
@@ -159,17 +164,17 @@ def add_scratches(generator: torch.Generator, image: Tensor, optics: Optics) -> 
     bend = smooth_field(generator, batch, size, 0.8 * size) * 4
     for index in range(int(rows.max())):
         angle = main + 0.6 * normal(generator, batch) * (uniform(generator, batch) < 0.4)
-        cos, sin = _column(torch.cos(angle)), _column(torch.sin(angle))
-        offset = _column(uniform(generator, batch, low=-0.6, high=0.6) * size)
+        cos, sin = column(torch.cos(angle)), column(torch.sin(angle))
+        offset = column(uniform(generator, batch, low=-0.6, high=0.6) * size)
         across = line[None, :, None] * cos + line[None, None] * sin - offset + bend
         along = line[None, None] * cos - line[None, :, None] * sin
-        middle = _column(uniform(generator, batch, low=-0.5, high=0.5) * size)
-        reach = _column(uniform(generator, batch, low=0.15, high=1.2) * size)
-        width = _column(uniform(generator, batch, low=0.4, high=1.3))
+        middle = column(uniform(generator, batch, low=-0.5, high=0.5) * size)
+        reach = column(uniform(generator, batch, low=0.15, high=1.2) * size)
+        width = column(uniform(generator, batch, low=0.4, high=1.3))
         profile = torch.exp(-0.5 * (across / width).square())
         profile = profile * torch.sigmoid((reach - (along - middle).abs()) / 4)
-        used = _column((rows[picked] > index).float())
+        used = column((rows[picked] > index).float())
         total = torch.maximum(total, used * profile)
     result = image.clone()
-    result[picked] = image[picked] - _column(optics.scratch_depth[picked]) * total
+    result[picked] = image[picked] - column(optics.scratch_depth[picked]) * total
     return result

@@ -35,6 +35,11 @@ class Range:
         return torch.where(used, value, torch.full_like(value, self.off))
 
 
+def column(values: Tensor) -> Tensor:
+    """Return one value a sample, (b,), so that it multiplies pictures (b, h, w)."""
+    return values[:, None, None]
+
+
 def uniform(generator: torch.Generator, *shape: int, low: float = 0.0, high: float = 1.0) -> Tensor:
     """Return uniform float32 numbers of the given shape in [low, high)."""
     return low + (high - low) * torch.rand(shape, generator=generator, device=generator.device)

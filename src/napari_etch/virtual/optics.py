@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from napari_etch.virtual.clutter import add_particles, add_pits, add_rings, add_scratches
-from napari_etch.virtual.fields import blur, normal, octaves, smooth_field, span, uniform
+from napari_etch.virtual.fields import blur, column, normal, octaves, smooth_field, span, uniform
 from napari_etch.virtual.maps import boundary_strength
 from napari_etch.virtual.styles import Optics
 from napari_etch.virtual.tessellation import BANDS
@@ -48,10 +48,6 @@ def render(generator: torch.Generator, labels: Tensor, intercept: Tensor, optics
     return _camera(generator, image, optics)
 
 
-def _column(values: Tensor) -> Tensor:
-    return values[:, None, None]
-
-
 def _groove_strength(generator: torch.Generator, labels: Tensor, optics: Optics) -> Tensor:
     """Return the groove depth factor on boundary pixels, float32 (b, s, s), 0 elsewhere."""
     batch, size = labels.shape[0], labels.shape[-1]
@@ -63,9 +59,9 @@ def _groove_strength(generator: torch.Generator, labels: Tensor, optics: Optics)
     if bool((labels % BANDS).any()):
         outer = boundary_strength(labels // BANDS, torch.ones_like(table))
         twin = (strength > 0) & (outer == 0)
-        strength = torch.where(twin, strength * _column(optics.twin_strength), strength)
+        strength = torch.where(twin, strength * column(optics.twin_strength), strength)
     fade = smooth_field(generator, batch, size, span(generator, 10, 40))
-    visible = torch.sigmoid(4 * (fade + 2.6 - 2.4 * _column(optics.stretch_fade)))
+    visible = torch.sigmoid(4 * (fade + 2.6 - 2.4 * column(optics.stretch_fade)))
     return torch.maximum(strength * visible, 1e-3 * (strength > 0))
 
 
@@ -86,7 +82,7 @@ def _grains(
     tone = normal(generator, batch, entries)[:, parent.clamp(max=entries - 1)]
     phase = (uniform(generator, batch, entries) < 0.35).float()[:, parent.clamp(max=entries - 1)]
     level = optics.grain_contrast[:, None] * tone + optics.two_phase[:, None] * phase
-    image = _column(optics.tone) + per_pixel(level)
+    image = column(optics.tone) + per_pixel(level)
 
     line = torch.linspace(0, size - 1, size, device=labels.device)
     angle = uniform(generator, batch, entries, high=2 * math.pi)
@@ -94,15 +90,15 @@ def _grains(
     across = line[None, :, None] * cos + line[None, None, :] * sin
     if float(optics.grain_slope.max()) > 0:
         # A slope that depends on the grain; the mean over the grain's own place is irrelevant.
-        wave = torch.sin(across / (1.2 * _column(intercept)) + per_pixel(angle * 7))
-        image = image + _column(optics.grain_slope) * wave * 0.5
+        wave = torch.sin(across / (1.2 * column(intercept)) + per_pixel(angle * 7))
+        image = image + column(optics.grain_slope) * wave * 0.5
     if float(optics.striation.max()) > 0:
         image = image + _striation(generator, across, per_pixel, batch, entries, optics)
     if float(optics.texture.max()) > 0:
         cell = float(optics.texture_cell.mean())
         rough = octaves(generator, batch, size, cell, 2)
         amount = per_pixel(uniform(generator, batch, entries, low=0.3, high=1.5))
-        image = image + _column(optics.texture) * amount * rough
+        image = image + column(optics.texture) * amount * rough
     image = image + _relief(generator, per_pixel, batch, entries, parent, intercept, optics)
     return _clouds(generator, image, intercept, optics)
 
@@ -116,11 +112,11 @@ def _striation(generator, across, per_pixel, batch, entries, optics: Optics) -> 
     bend = smooth_field(generator, batch, size, 30) * 0.5
     phase = 2 * math.pi * across / per_pixel(period) + bend
     sharp = 1 + 5 * uniform(generator, batch, low=0, high=1)
-    lines = torch.exp(_column(sharp) * (torch.cos(phase) - 1)) - 0.3
+    lines = torch.exp(column(sharp) * (torch.cos(phase) - 1)) - 0.3
     lines = lines * (0.5 + 0.5 * torch.tanh(smooth_field(generator, batch, size, 12)))
     share = uniform(generator, batch, 1, low=0.2, high=1.0)
     amount = (uniform(generator, batch, entries) < share) * uniform(generator, batch, entries)
-    return -_column(optics.striation) * per_pixel(amount) * lines
+    return -column(optics.striation) * per_pixel(amount) * lines
 
 
 def _relief(generator, per_pixel, batch, entries, parent, intercept, optics: Optics) -> Tensor:  # type: ignore[no-untyped-def]
@@ -133,10 +129,10 @@ def _relief(generator, per_pixel, batch, entries, parent, intercept, optics: Opt
         return torch.zeros((), device=parent.device)
     height = per_pixel(uniform(generator, batch, entries)[:, parent.clamp(max=entries - 1)])
     soft = blur(height, uniform(generator, batch, low=0.8, high=2.5), radius=7)
-    shade = _column(optics.relief) * _slope(generator, soft)
+    shade = column(optics.relief) * _slope(generator, soft)
     if float(optics.glow.max()) > 0:
         reach = intercept * uniform(generator, batch, low=0.06, high=0.2)
-        shade = shade + _column(optics.glow) * _slope(generator, blur(soft, reach, radius=24))
+        shade = shade + column(optics.glow) * _slope(generator, blur(soft, reach, radius=24))
     return shade
 
 
@@ -145,14 +141,14 @@ def _clouds(generator: torch.Generator, image: Tensor, intercept: Tensor, optics
     batch, size = image.shape[0], image.shape[-1]
     if float(optics.blotch.max()) > 0:
         cell = float(intercept.mean()) * span(generator, 0.3, 1.2)
-        image = image + _column(optics.blotch) * octaves(generator, batch, size, max(4, cell), 2)
+        image = image + column(optics.blotch) * octaves(generator, batch, size, max(4, cell), 2)
     if float(optics.streak.max()) > 0:
         cell = float(intercept.mean()) * span(generator, 0.2, 0.8)
         band = smooth_field(generator, batch, size, max(4, cell))[:, :1]
         upright = uniform(generator, batch, 1, 1) < 0.7
         fade = smooth_field(generator, batch, size, 0.6 * size)
         along = torch.where(upright, band, band.transpose(1, 2)) * (0.6 + 0.4 * fade)
-        image = image + _column(optics.streak) * along
+        image = image + column(optics.streak) * along
     return image
 
 
@@ -162,7 +158,7 @@ def _slope(generator: torch.Generator, height: Tensor) -> Tensor:
     padded = functional.pad(height[:, None], (1, 1, 1, 1), mode="replicate")[:, 0]
     down = 0.5 * (padded[:, 2:, 1:-1] - padded[:, :-2, 1:-1])
     right = 0.5 * (padded[:, 1:-1, 2:] - padded[:, 1:-1, :-2])
-    return down * _column(torch.sin(angle)) + right * _column(torch.cos(angle))
+    return down * column(torch.sin(angle)) + right * column(torch.cos(angle))
 
 
 def _grooves(generator: torch.Generator, image: Tensor, strength: Tensor, optics: Optics) -> Tensor:
@@ -178,13 +174,13 @@ def _grooves(generator: torch.Generator, image: Tensor, strength: Tensor, optics
         groove = torch.maximum(thin, where * wide)
     polarity = 1 - 2 * (optics.groove_bright > 0).float()
     depth = optics.groove_depth * polarity
-    image = image - _column(depth) * groove.clamp(max=1.5)
+    image = image - column(depth) * groove.clamp(max=1.5)
     if float(optics.halo.max()) > 0:
         rim = (_line(strength, optics.groove_width * 2.2) - groove).clamp(min=0)
-        image = image + _column(depth * optics.halo) * rim
+        image = image + column(depth * optics.halo) * rim
     if float(optics.one_sided.abs().max()) > 0:
         amount = optics.one_sided * optics.groove_depth
-        image = image + _column(amount) * _slope(generator, groove) * 2
+        image = image + column(amount) * _slope(generator, groove) * 2
     return image
 
 
@@ -192,17 +188,17 @@ def _line(strength: Tensor, sigma: Tensor) -> Tensor:
     """Blur two-pixel lines of the given strength to Gaussian profiles of about that height."""
     # A line two px wide keeps erf(1 / (sigma sqrt 2)) of its height under a Gaussian blur.
     peak = torch.erf(1 / (sigma * math.sqrt(2))).clamp(min=0.05)
-    return blur(strength, sigma) / _column(peak)
+    return blur(strength, sigma) / column(peak)
 
 
 def _illuminate(generator: torch.Generator, image: Tensor, optics: Optics) -> Tensor:
     batch, size = image.shape[0], image.shape[-1]
     if float(optics.stain.max()) > 0:
         spots = smooth_field(generator, batch, size, span(generator, 20, 80))
-        image = image - _column(optics.stain) * torch.sigmoid(5 * (spots - 0.6))
+        image = image - column(optics.stain) * torch.sigmoid(5 * (spots - 0.6))
     if float(optics.illumination.max()) > 0:
         light = smooth_field(generator, batch, size, span(generator, 0.5, 2.0) * size)
-        image = image * (1 + _column(optics.illumination) * light)
+        image = image * (1 + column(optics.illumination) * light)
     return image
 
 
@@ -212,14 +208,14 @@ def _camera(generator: torch.Generator, image: Tensor, optics: Optics) -> Tensor
     image = blur(image, optics.blur, radius=4)
     if float(optics.correlated_noise.max()) > 0:
         grainy = smooth_field(generator, batch, size, span(generator, 1.6, 4))
-        image = image + _column(optics.correlated_noise) * grainy
+        image = image + column(optics.correlated_noise) * grainy
     # Shot noise: the standard deviation grows with the root of the brightness.
     shot = (0.3 + 0.7 * 2 * image.clamp(0, 1)).sqrt()
-    image = image + _column(optics.noise) * shot * normal(generator, batch, size, size)
-    image = image + _column(optics.line_noise) * normal(generator, batch, size, 1)
+    image = image + column(optics.noise) * shot * normal(generator, batch, size, size)
+    image = image + column(optics.line_noise) * normal(generator, batch, size, 1)
     image = _pixelate(image, optics.pixelate)
-    image = image.clamp(0, 1) ** _column(optics.gamma)
-    image = torch.where(_column(optics.negative) > 0, 1 - image, image)
+    image = image.clamp(0, 1) ** column(optics.gamma)
+    image = torch.where(column(optics.negative) > 0, 1 - image, image)
     return _jpeg(image, optics.jpeg).clamp(0, 1)
 
 
