@@ -1,4 +1,4 @@
-"""What is in a micrograph but is no grain boundary: pits, particles, rings, scratches."""
+"""What is in a micrograph but is no grain boundary: pits, particles, rings, scratches, bands."""
 
 from __future__ import annotations
 
@@ -68,15 +68,15 @@ def _nearest_disc(
     return signed.reshape(batch, size, size), index.reshape(batch, size, size)
 
 
-def _spots(generator: torch.Generator, strength: Tensor, count: int, on_lines: float) -> Tensor:
-    """Return places for particles, a share of them on boundaries, float32 (b, count, 2)."""
+def _spots(generator: torch.Generator, strength: Tensor, count: int, on_lines: Tensor) -> Tensor:
+    """Return places for particles, a share (b,) of them on boundaries, float32 (b, count, 2)."""
     batch, size = strength.shape[0], strength.shape[-1]
     anywhere = uniform(generator, batch, count, 2) * size
     weights = (strength > 0).flatten(1).float() + 1e-6
     index = torch.multinomial(weights, count, replacement=True, generator=generator)
     lines = torch.stack([index // size, index % size], -1).float()
     lines = lines + 3 * normal(generator, batch, count, 2)
-    use = uniform(generator, batch, count, 1) < on_lines
+    use = uniform(generator, batch, count, 1) < column(on_lines)
     return torch.where(use, lines, anywhere)
 
 
@@ -91,13 +91,13 @@ def add_particles(
     picked = torch.nonzero(rows > 0)[:, 0]
     count, size = int(rows.max()), image.shape[-1]
     batch = len(picked)
-    spots = _spots(generator, strength[picked], count, span(generator, 0.2, 0.9))
+    spots = _spots(generator, strength[picked], count, optics.particles_on_lines[picked])
     spread = torch.exp(0.35 * normal(generator, batch, count)).clamp(0.4, 2.0)
     radius = (optics.particle_radius * intercept)[picked].clamp(min=2)[:, None] * spread
     unused = torch.arange(count, device=image.device)[None] >= rows[picked][:, None]
     spots = torch.where(unused[..., None], torch.full_like(spots, -500.0), spots)
     signed, index = _nearest_disc(generator, spots, radius, size, span(generator, 0.05, 0.3))
-    width = uniform(generator, batch, low=0.7, high=2.2)
+    width = optics.particle_rim_width[picked]
     inside = torch.sigmoid(-signed / 0.7)
     rim = torch.exp(-0.5 * (signed / column(width)).square())
     patch = image[picked]
@@ -177,4 +177,34 @@ def add_scratches(generator: torch.Generator, image: Tensor, optics: Optics) -> 
         total = torch.maximum(total, used * profile)
     result = image.clone()
     result[picked] = image[picked] - column(optics.scratch_depth[picked]) * total
+    return result
+
+
+def add_bands(
+    generator: torch.Generator, image: Tensor, labels: Tensor, intercept: Tensor, optics: Optics
+) -> Tensor:
+    """Draw soft straight lines that end at their grain's boundary: deformation bands, reliefs."""
+    rows = optics.bands.round().long()
+    if int(rows.max()) == 0:
+        return image
+    picked = torch.nonzero(rows > 0)[:, 0]
+    batch, size = len(picked), image.shape[-1]
+    own, unit = labels[picked], intercept[picked]
+    line = torch.arange(size, device=image.device, dtype=torch.float32)
+    total = torch.zeros(batch, size, size, device=image.device)
+    for index in range(int(rows.max())):
+        spot = uniform(generator, batch, 2) * (size - 1)
+        y, x = line[None, :, None] - column(spot[:, 0]), line[None, None] - column(spot[:, 1])
+        angle = uniform(generator, batch, high=math.pi)
+        cos, sin = column(torch.cos(angle)), column(torch.sin(angle))
+        width = (unit * uniform(generator, batch, low=0.015, high=0.07)).clamp(min=1.0)
+        reach = unit * uniform(generator, batch, low=0.2, high=1.2)
+        profile = torch.exp(-0.5 * ((y * cos + x * sin) / column(width)).square())
+        profile = profile * torch.sigmoid((column(reach) - (x * cos - y * sin).abs()) / 3)
+        at = spot.round().long()
+        here = own.flatten(1).gather(1, (at[:, :1] * size + at[:, 1:]))[..., None]
+        used = column((rows[picked] > index).float())
+        total = torch.maximum(total, used * profile * (own == here))
+    result = image.clone()
+    result[picked] = image[picked] - column(optics.band_depth[picked]) * total
     return result

@@ -13,7 +13,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from napari_etch.virtual.clutter import add_particles, add_pits, add_rings, add_scratches
+from napari_etch.virtual.clutter import (
+    add_bands,
+    add_particles,
+    add_pits,
+    add_rings,
+    add_scratches,
+)
 from napari_etch.virtual.fields import blur, column, normal, octaves, smooth_field, span, uniform
 from napari_etch.virtual.maps import boundary_strength
 from napari_etch.virtual.styles import Optics
@@ -39,7 +45,8 @@ def render(generator: torch.Generator, labels: Tensor, intercept: Tensor, optics
     """
     strength = _groove_strength(generator, labels, optics)
     image = _grains(generator, labels, intercept, optics)
-    image = _grooves(generator, image, strength, optics)
+    image = add_bands(generator, image, labels, intercept, optics)
+    image = _grooves(generator, image, _stray(generator, strength, optics), optics)
     image = add_pits(generator, image, strength, optics)
     image = add_rings(generator, image, optics)
     image = add_particles(generator, image, strength, intercept, optics)
@@ -63,6 +70,37 @@ def _groove_strength(generator: torch.Generator, labels: Tensor, optics: Optics)
     fade = smooth_field(generator, batch, size, span(generator, 10, 40))
     visible = torch.sigmoid(4 * (fade + 2.6 - 2.4 * column(optics.stretch_fade)))
     return torch.maximum(strength * visible, 1e-3 * (strength > 0))
+
+
+def _stray(generator: torch.Generator, strength: Tensor, optics: Optics) -> Tensor:
+    """Let lines stray from the true boundary, bead and gather particles, as carbide films do."""
+    picked = torch.nonzero(optics.line_wander > 0)[:, 0]
+    if len(picked) == 0:
+        return strength
+    batch, size = len(picked), strength.shape[-1]
+    lines = strength[picked]
+    film = uniform(generator, batch, size, size) < column(optics.line_film[picked]) * lines
+    lines = _shifted(generator, lines, optics.line_wander[picked], span(generator, 2.5, 7))
+    bead = smooth_field(generator, batch, size, span(generator, 2, 5))
+    lines = lines * (1 + column(optics.line_beads[picked]) * bead).clamp(0.1, 1.8)
+    if bool(film.any()):
+        sigma = uniform(generator, batch, low=0.9, high=2.2)
+        grown = blur(film.float(), sigma, radius=6) * column(2 * math.pi * sigma**2)
+        lines = torch.maximum(lines, 1.2 * grown.clamp(max=1.1))
+    result = strength.clone()
+    result[picked] = lines
+    return result
+
+
+def _shifted(generator: torch.Generator, lines: Tensor, far: Tensor, cell: float) -> Tensor:
+    """Return the pictures (b, s, s), each pixel fetched from a place some `far` px away."""
+    batch, size = lines.shape[0], lines.shape[-1]
+    shift = smooth_field(generator, 2 * batch, size, cell).reshape(batch, 2, size, size)
+    shift = shift * far[:, None, None, None]
+    line = torch.arange(size, device=lines.device)
+    rows = (line[:, None] + shift[:, 0]).round().long().clamp(0, size - 1)
+    columns = (line + shift[:, 1]).round().long().clamp(0, size - 1)
+    return lines.flatten(1).gather(1, (rows * size + columns).flatten(1)).reshape(lines.shape)
 
 
 def _grains(

@@ -11,8 +11,8 @@ from torch import Tensor
 from napari_etch.virtual.fields import Range
 from napari_etch.virtual.maps import boundary_mask
 from napari_etch.virtual.optics import render
-from napari_etch.virtual.styles import draw_optics
-from napari_etch.virtual.tessellation import Structure, tessellate
+from napari_etch.virtual.styles import UNTWINNED, draw_optics
+from napari_etch.virtual.tessellation import BANDS, Structure, tessellate
 
 
 @dataclass(frozen=True)
@@ -65,6 +65,8 @@ def render_batch(
         raise ValueError(f"A virtual micrograph needs at least 32 px a side, not {size}.")
     labels, intercept = tessellate(generator, batch, size, structure)
     optics, styles = draw_optics(generator, intercept, style)
+    plain = torch.tensor([name in UNTWINNED for name in styles], device=labels.device)
+    labels = torch.where(plain[:, None, None], labels // BANDS * BANDS, labels)
     image = render(generator, labels, intercept, optics)
     return Batch(image, labels, boundary_mask(labels), intercept, styles)
 

@@ -32,6 +32,9 @@ class Style:
     twin_strength: Range = Range(0.3, 1.0)  # groove of a twin boundary relative to others
     one_sided: Range = Range(-0.5, 0.5, chance=0.3)  # light from one side of the groove
     halo: Range = Range(0.1, 0.5, chance=0.2)  # bright rim along the groove
+    line_wander: Range = Range(0.4, 1.5, chance=0.1)  # how far a line strays from the boundary, px
+    line_beads: Range = Range(0.3, 1.0, chance=0.5)  # unevenness along a straying line
+    line_film: Range = NONE  # share of the straying line's pixels that carry a small particle
     # Grains
     tone: Range = Range(0.3, 0.75)  # mean brightness
     grain_contrast: Range = Range(0.02, 0.12)
@@ -53,9 +56,13 @@ class Style:
     stain: Range = Range(0.03, 0.15, chance=0.2)
     particles: Range = Range(0.05, 0.6, chance=0.1)  # a grain
     particle_radius: Range = Range(0.06, 0.3, log=True)  # of the mean intercept
+    particles_on_lines: Range = Range(0.2, 0.9)  # share of them that sits on boundaries
     particle_tone: Range = Range(-0.5, 0.5)
     particle_rim: Range = Range(-0.7, 0.7)
     particle_texture: Range = Range(0.0, 0.25)
+    particle_rim_width: Range = Range(0.7, 2.2)  # Gaussian sigma
+    bands: Range = Range(1, 4, chance=0.08)  # soft straight lines inside grains
+    band_depth: Range = Range(-0.06, 0.12)
     rings: Range = Range(5, 60, chance=0.05)  # small closed curves inside grains
     junction_pits: Range = Range(0.1, 0.5, chance=0.2)  # share of triple points with a dark hole
     # Camera
@@ -97,6 +104,8 @@ DEEP = replace(
     striation=Range(0.05, 0.3, chance=0.75),
     grain_slope=Range(0.05, 0.2, chance=0.8),
     scratches=Range(1, 10, chance=0.5),
+    line_wander=Range(0.4, 2.0, chance=0.3),
+    bands=Range(1, 6, chance=0.3),
     texture=Range(0.02, 0.12, chance=0.9),
     pits=Range(0.0005, 0.004, chance=0.8, log=True),
     negative=NONE,
@@ -180,15 +189,20 @@ PRECIPITATES = replace(
 CARBIDES_DARK_FIELD = replace(
     PRECIPITATES,
     tone=Range(0.06, 0.25),
-    groove_depth=Range(0.12, 0.55),
+    groove_depth=Range(0.15, 0.65),
     groove_bright=Range(1.0, 1.0),
     grain_contrast=Range(0.002, 0.02),
     grain_slope=NONE,
-    particles=Range(0.5, 2.2),
-    particle_radius=Range(0.1, 0.4, log=True),
+    particles=Range(0.3, 1.8),
+    particle_radius=Range(0.12, 0.4, log=True),
+    particles_on_lines=Range(0.4, 1.0),
     particle_tone=Range(-0.3, 0.1),
     particle_rim=Range(0.15, 0.7),
     particle_texture=Range(0.04, 0.25),
+    line_wander=Range(0.5, 2.5, chance=0.8),
+    line_beads=Range(0.3, 1.2, chance=0.8),
+    line_film=Range(0.01, 0.12, chance=0.5),
+    bands=Range(1, 4, chance=0.2),
     texture=Range(0.005, 0.03, chance=0.7),
     noise=Range(0.008, 0.04, log=True),
     negative=NONE,
@@ -197,52 +211,64 @@ CARBIDES_DARK_FIELD = replace(
 CARBIDES_BRIGHT_FIELD = replace(
     PRECIPITATES,
     tone=Range(0.7, 0.95),
-    groove_depth=Range(0.12, 0.5),
+    groove_depth=Range(0.2, 0.7),
     groove_bright=NONE,
     grain_contrast=Range(0.002, 0.03),
-    particles=Range(0.5, 2.2),
-    particle_radius=Range(0.1, 0.35, log=True),
+    particles=Range(0.3, 1.8),
+    particle_radius=Range(0.12, 0.4, log=True),
+    particles_on_lines=Range(0.4, 1.0),
     particle_tone=Range(-0.35, 0.1),
     particle_rim=Range(-0.7, -0.2),
-    particle_texture=Range(0.04, 0.2),
+    particle_rim_width=Range(0.8, 3.5),
+    particle_texture=Range(0.04, 0.25),
+    faint_edges=Range(0.0, 0.15),
+    line_wander=Range(0.5, 2.2, chance=0.8),
+    line_beads=Range(0.3, 1.2, chance=0.8),
+    line_film=Range(0.01, 0.12, chance=0.6),
+    bands=Range(1, 6, chance=0.7),
+    band_depth=Range(-0.04, 0.2),
+    rings=Range(2, 12, chance=0.3),
     striation=Range(0.03, 0.12, chance=0.2),
     negative=NONE,
 )
 # Touching cells with membranes, vesicles and organelles: any tiling, not only metal.
 MEMBRANE = replace(
     OPTICAL,
-    tone=Range(0.5, 0.75),
-    groove_depth=Range(0.2, 0.55),
+    tone=Range(0.5, 0.8),
+    faint_edges=Range(0.0, 0.15),
+    groove_depth=Range(0.25, 0.6),
     groove_width=Range(0.8, 2.0, log=True),
     groove_swell=Range(1.5, 4.5, chance=0.7),
-    edge_spread=Range(0.2, 0.6),
-    stretch_fade=Range(0.1, 0.6),
+    edge_spread=Range(0.1, 0.4),
+    stretch_fade=Range(0.0, 0.5),
     grain_contrast=Range(0.02, 0.1),
     grain_slope=Range(0.02, 0.1, chance=0.6),
-    texture=Range(0.04, 0.16),
+    texture=Range(0.03, 0.1),
     texture_cell=Range(1.5, 6, log=True),
     particles=Range(0.1, 0.6, chance=0.7),
     particle_radius=Range(0.1, 0.35, log=True),
     particle_tone=Range(-0.45, 0.05),
     particle_rim=Range(-0.4, 0.0),
     particle_texture=Range(0.05, 0.25),
-    rings=Range(10, 120, chance=0.75),
-    correlated_noise=Range(0.02, 0.1),
-    noise=Range(0.02, 0.08, log=True),
+    rings=Range(5, 80, chance=0.7),
+    correlated_noise=Range(0.01, 0.05),
+    noise=Range(0.015, 0.06, log=True),
 )
 
 STYLES: dict[str, tuple[Style, float]] = {
     "optical": (OPTICAL, 0.13),
-    "ferrite": (FERRITE, 0.12),
+    "ferrite": (FERRITE, 0.11),
     "deep": (DEEP, 0.07),
-    "sem": (SEM, 0.24),
+    "sem": (SEM, 0.22),
     "channelling": (CHANNELLING, 0.09),
-    "band-contrast": (BAND_CONTRAST, 0.09),
+    "band-contrast": (BAND_CONTRAST, 0.08),
     "precipitates": (PRECIPITATES, 0.05),
-    "carbides-dark-field": (CARBIDES_DARK_FIELD, 0.06),
-    "carbides-bright-field": (CARBIDES_BRIGHT_FIELD, 0.06),
-    "membrane": (MEMBRANE, 0.09),
+    "carbides-dark-field": (CARBIDES_DARK_FIELD, 0.07),
+    "carbides-bright-field": (CARBIDES_BRIGHT_FIELD, 0.08),
+    "membrane": (MEMBRANE, 0.10),
 }
+# Annealing twins belong to face-centred cubic metals; these styles have none.
+UNTWINNED = ("ferrite", "carbides-dark-field", "carbides-bright-field", "membrane")
 
 
 @dataclass
@@ -296,6 +322,10 @@ def draw_optics(
     values["groove_width"] = torch.minimum(values["groove_width"], 0.5 + 0.04 * intercept)
     values["groove_swell"] = torch.minimum(values["groove_swell"], 0.07 * intercept)
     values["blur"] = torch.minimum(values["blur"], 0.035 * intercept + 0.2)
+    values["line_wander"] = torch.minimum(values["line_wander"], 0.04 * intercept)
+    values["particle_rim_width"] = torch.minimum(
+        values["particle_rim_width"], 0.5 + 0.03 * intercept
+    )
     # Noise that hides fine grains altogether teaches nothing.
     values["noise"] = values["noise"] * (intercept / 35).clamp(0.35, 1)
     values["texture"] = values["texture"] * (intercept / 35).clamp(0.35, 1)

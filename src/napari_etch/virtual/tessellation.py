@@ -59,6 +59,7 @@ class Structure:
     serration: Range = Range(0.5, 1.6, chance=0.25)  # px
     relaxed: float = 0.45  # share of the batches that are curvature-smoothed
     bimodal: float = 0.2
+    joined: Range = Range(0.1, 0.6, chance=0.3)  # share of the cells that join a neighbour
     twinned: Range = Range(0.1, 0.7, chance=0.3)  # share of the grains
 
 
@@ -98,6 +99,7 @@ def tessellate(
         )
     else:
         labels = _assign(generator, kind, points, seeds, used, intercept, structure)
+    labels = _join(generator, labels, seeds, used, structure)
     return _twin(generator, labels, grid, seeds, intercept, structure), intercept
 
 
@@ -236,6 +238,27 @@ def _nearest_by_block(
     )
     best = best.reshape(batch, rows, columns, BLOCK, BLOCK)
     return best.permute(0, 1, 3, 2, 4).reshape(batch, height, width)
+
+
+def _join(
+    generator: torch.Generator, labels: Tensor, seeds: Tensor, used: Tensor, structure: Structure
+) -> Tensor:
+    """Give some cells to the grain of their nearest seed: bent and branched grains.
+
+    A cell joins only a seed that itself stays, so that every grain is in one piece.
+    """
+    share = structure.joined.draw(len(seeds), generator)
+    if float(share.max()) == 0:
+        return labels
+    count = seeds.shape[1]
+    places = torch.where(used[..., None], seeds, torch.full_like(seeds, -1e4))
+    far = torch.cdist(places, places)
+    far.diagonal(dim1=1, dim2=2).fill_(float("inf"))
+    closest = far.argmin(-1)
+    joins = uniform(generator, len(seeds), count) < share[:, None]
+    joins &= ~joins.gather(1, closest)
+    table = torch.where(joins, closest, torch.arange(count, device=seeds.device))
+    return table.gather(1, labels.flatten(1)).reshape(labels.shape)
 
 
 def _metric(
