@@ -1,0 +1,7 @@
+"""What can go wrong with a journal."""
+
+from __future__ import annotations
+
+
+class JournalError(ValueError):
+    """A journal cannot be used; one sentence that names the file, the trouble and the remedy."""
