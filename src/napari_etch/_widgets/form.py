@@ -23,6 +23,7 @@ from qtpy.QtWidgets import (
 from superqt import QElidingLabel, QLabeledDoubleSlider
 
 from napari_etch._widgets.keys import tip
+from napari_etch._widgets.pixel_size import PixelSizeBox
 
 DEVICES = (
     ("Automatic", "auto"),
@@ -78,6 +79,7 @@ class SettingsForm(QWidget):
             "The image to segment. It follows the layer that is selected in the layer list."
         )
         self.about_image = QElidingLabel()
+        self.pixel_size = PixelSizeBox()
         self.model = _combo("The model that finds the boundaries.")
         self.region = _combo(
             "The part of the image to segment: all of it, or a rectangle of a Shapes layer "
@@ -106,6 +108,7 @@ class SettingsForm(QWidget):
         region.addWidget(self.draw)
         add(form, "Image", self.image)
         form.addRow("", self.about_image)
+        add(form, "Pixel size", self.pixel_size)
         add(form, "Model", self.model)
         add(form, "Region", self.region, region)
         add(form, "Sections", self.sections)

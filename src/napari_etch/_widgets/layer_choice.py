@@ -10,9 +10,12 @@ from qtpy.QtCore import QObject, QTimer, Signal
 from napari_etch._widgets.form import WHOLE_IMAGE, SettingsForm
 from napari_etch._widgets.job import Region
 from napari_etch._widgets.layers import (
+    METADATA_KEY,
+    SCALE_BAR,
     Placement,
     can_recut,
     is_micrograph,
+    kind_of,
     pixel_size_um,
     region_from_shapes,
     source_id_of,
@@ -130,6 +133,7 @@ class LayerChoice(QObject):
             edge_color="#ffd23f",
             face_color="transparent",
             edge_width=max(1.0, max(source_of(image).axes[-2:]) / 300),
+            metadata={METADATA_KEY: {"kind": "region", "source_id": str(image.unique_id)}},
             **(place if image.ndim == 2 else place.plane()).keywords(),
         )
         self._viewer.add_layer(shapes)
@@ -144,7 +148,7 @@ class LayerChoice(QObject):
         drawn = [
             (layer.name, str(layer.unique_id))
             for layer in reversed(self._viewer.layers)
-            if isinstance(layer, Shapes)
+            if isinstance(layer, Shapes) and kind_of(layer) != SCALE_BAR
         ]
         choices = [(WHOLE_IMAGE, None), *drawn]
         form.set_choices(form.region, choices, region_id or form.region.currentData())

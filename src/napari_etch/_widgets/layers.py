@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 METADATA_KEY = "napari_etch"
 BOUNDARY = "boundary"
 GRAINS = "grains"
+SCALE_BAR = "scale bar"
 
 #: Additive over a dark or grey image: nothing where there is no boundary, then red, orange, yellow.
 BOUNDARY_LOOK: dict[str, Any] = {
@@ -153,7 +154,7 @@ def is_micrograph(layer: Layer) -> bool:
 
 
 def kind_of(layer: Layer) -> str:
-    """Return ``boundary`` or ``grains`` for a layer that a run made, otherwise an empty string."""
+    """Return what a layer of ours is, such as ``boundary``; an empty string for any other."""
     made = layer.metadata.get(METADATA_KEY)
     return str(made.get("kind", "")) if isinstance(made, dict) else ""
 
@@ -173,7 +174,7 @@ def region_from_shapes(shapes: Shapes, image: Image) -> Region | None:
     if not shapes.nshapes:
         return None
     index = max(shapes.selected_data) if shapes.selected_data else shapes.nshapes - 1
-    corners = np.array([_to_image(vertex, shapes, image) for vertex in shapes.data[index]])
+    corners = np.array([drawn_in_image(vertex, shapes, image) for vertex in shapes.data[index]])
     limits = np.array(source_of(image).axes[-2:])
     # Pixel i covers i - 0.5 to i + 0.5.
     low = np.clip(np.floor(corners.min(0) + 0.5), 0, limits).astype(int)
@@ -181,7 +182,7 @@ def region_from_shapes(shapes: Shapes, image: Image) -> Region | None:
     return Region(int(low[0]), int(low[1]), int(high[0]), int(high[1]))
 
 
-def _to_image(vertex: np.ndarray, shapes: Shapes, image: Image) -> np.ndarray:
+def drawn_in_image(vertex: np.ndarray, shapes: Shapes, image: Image) -> np.ndarray:
     """Return a vertex of a shape as (y, x) in pixels of the image."""
     world = np.asarray(shapes.data_to_world(vertex), dtype=float)[-2:]
     for axis, (drawn, wanted) in enumerate(zip(shapes.units[-2:], image.units[-2:], strict=True)):

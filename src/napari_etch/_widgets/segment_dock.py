@@ -27,6 +27,7 @@ from napari_etch._widgets.layers import (
     result_layers,
     source_of,
 )
+from napari_etch._widgets.pixel_size import PixelSizeSetter
 from napari_etch._widgets.preferences import load_preferences, tile_edge
 from napari_etch._widgets.run import (
     Engine,
@@ -96,6 +97,7 @@ class SegmentDock(QWidget):
         self.form.set_models(list(self._models.values()), self._preferences.model)
         self.form.choose_device(self._preferences.device)
         self.layers = LayerChoice(napari_viewer, self.form)
+        self.pixel_size = PixelSizeSetter(napari_viewer, self.form.pixel_size, self.layers.image)
         self._connect()
         bind_keys(napari_viewer, self)
         self._refresh()
@@ -121,6 +123,7 @@ class SegmentDock(QWidget):
         self.form.draw.clicked.connect(self.layers.draw)
         self.form.granularity_moved.connect(self._on_granularity)
         self.layers.changed.connect(self._refresh)
+        self.pixel_size.said.connect(lambda text, trouble: self._say(text, trouble=trouble))
         self.run_bar.button.clicked.connect(self.toggle_run)
         self.new_cut.clicked.connect(self.cut_into_new_layer)
         self.controller.progressed.connect(self.run_bar.show_progress)
@@ -194,6 +197,9 @@ class SegmentDock(QWidget):
         entry = self._models.get(self.form.model.currentData() or "")
         options = getattr(entry, "segment_options", None)
         self.form.set_offered(None if options is None else frozenset(options))
+        # A result takes the place its image had when the run began.
+        busy = "Wait for the run to end." if self.controller.is_running else ""
+        self.pixel_size.refresh(busy)
         grains = self.layers.grains()
         self.cutter.target = grains
         if grains is None:
@@ -237,6 +243,7 @@ class SegmentDock(QWidget):
         self.run_bar.show_running()
         self._say("")
         self.controller.start(source_of(image), self.settings())
+        self._refresh()
 
     def run_model(self, name: str) -> None:
         """Choose a model and start a run; the command of the Layers ▸ Segment menu."""

@@ -1,0 +1,216 @@
+"""The pixel size of an image: shown, typed, or read off a line drawn over the scale bar."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+from napari.layers import Image, Shapes
+from qtpy.QtCore import QObject, Signal
+from qtpy.QtWidgets import QDoubleSpinBox, QHBoxLayout, QInputDialog, QPushButton, QWidget
+
+from napari_etch._widgets.layers import (
+    METADATA_KEY,
+    SCALE_BAR,
+    Placement,
+    drawn_in_image,
+    kind_of,
+    pixel_size_um,
+    source_id_of,
+    source_of,
+)
+from napari_etch.micrograph import MicrographError, calibration_from_line
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+    from napari.layers import Layer
+
+_LINE_TIP = (
+    "Draw a line over the scale bar of the image, then press this again and say how long it is."
+)
+
+
+class PixelSizeBox(QWidget):
+    """A number in µm and a button for the scale bar.
+
+    Signals
+    -------
+    typed : float
+        The user typed a pixel size, µm.
+    """
+
+    typed = Signal(float)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.number = QDoubleSpinBox()
+        self.number.setDecimals(5)
+        self.number.setRange(0.0, 100_000.0)
+        self.number.setStepType(QDoubleSpinBox.StepType.AdaptiveDecimalStepType)
+        self.number.setSpecialValueText("unknown")
+        self.number.setSuffix(" µm")
+        self.number.setKeyboardTracking(False)
+        self.setToolTip(
+            "Edge of a pixel. It comes from the file where that says it; type it otherwise. "
+            "Grain sizes are in µm only when it is known."
+        )
+        self.line = QPushButton("From a line…")
+        self.line.setToolTip(_LINE_TIP)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.addWidget(self.number, 1)
+        row.addWidget(self.line)
+        self.number.valueChanged.connect(self._on_value)
+
+    def show_size(self, size_um: float | None, trouble: str = "") -> None:
+        """Show a pixel size without a signal; with `trouble`, why none can be set."""
+        self.number.blockSignals(True)
+        self.number.setValue(size_um or 0.0)
+        self.number.blockSignals(False)
+        self.number.setEnabled(not trouble)
+        self.line.setEnabled(not trouble)
+        self.line.setToolTip(trouble or _LINE_TIP)
+
+    def _on_value(self, value: float) -> None:
+        if value > 0:
+            self.typed.emit(value)
+
+
+class PixelSizeSetter(QObject):
+    """Applies a typed or drawn pixel size to an image and to everything made from it.
+
+    Parameters
+    ----------
+    viewer : ViewerModel
+    box : PixelSizeBox
+    image : callable
+        Returns the chosen image, or None.
+    ask_length : callable, optional
+        Asks the user for the length of the line in µm; None when they cancel.
+
+    Signals
+    -------
+    said : str, bool
+        A line for the user, and whether it is trouble.
+    """
+
+    said = Signal(str, bool)
+
+    def __init__(
+        self,
+        viewer: ViewerModel,
+        box: PixelSizeBox,
+        image: Callable[[], Image | None],
+        ask_length: Callable[[QWidget], float | None] | None = None,
+    ) -> None:
+        super().__init__(box)
+        self._viewer, self._box, self._image = viewer, box, image
+        self.ask_length = ask_length or _ask_length
+        box.typed.connect(self.set_typed)
+        box.line.clicked.connect(self.use_line)
+
+    def refresh(self, trouble: str = "") -> None:
+        """Show the pixel size of the chosen image; with `trouble`, why it cannot be set now."""
+        image = self._image()
+        if image is None:
+            self._box.show_size(None, "Open an image first.")
+        else:
+            self._box.show_size(pixel_size_um(image), trouble)
+
+    def set_typed(self, size_um: float) -> None:
+        """Set the chosen image's pixel size."""
+        image = self._image()
+        if image is None:
+            return
+        before = pixel_size_um(image)
+        if before is not None and abs(size_um - before) < 1e-5 * before:
+            return
+        set_pixel_size(self._viewer, image, size_um)
+        self.said.emit(f"“{image.name}”: {size_um:.5g} µm a pixel, as typed.", False)
+
+    def use_line(self) -> None:
+        """Start drawing a line, or, when there is one, ask for its length and use it."""
+        image = self._image()
+        if image is None:
+            return
+        shapes = self._line_layer(image)
+        if shapes is None:
+            self._start_line(image)
+            return
+        if not shapes.nshapes:
+            self._viewer.layers.selection.active = shapes
+            shapes.mode = "add_line"
+            self.said.emit("Draw a line over the scale bar first.", True)
+            return
+        length = self.ask_length(self._box)
+        if length is None:
+            return
+        ends = [drawn_in_image(vertex, shapes, image).tolist() for vertex in shapes.data[-1]]
+        try:
+            found = calibration_from_line(ends[0], ends[-1], length)
+        except MicrographError as error:
+            self.said.emit(str(error), True)
+            return
+        self._viewer.layers.remove(shapes)
+        set_pixel_size(self._viewer, image, found.pixel_size_um)
+        self._viewer.layers.selection.active = image
+        self.said.emit(
+            f"“{image.name}”: {found.pixel_size_um:.5g} µm a pixel, from the line.", False
+        )
+
+    def _line_layer(self, image: Image) -> Shapes | None:
+        for layer in self._viewer.layers:
+            if kind_of(layer) == SCALE_BAR and source_id_of(layer) == str(image.unique_id):
+                assert isinstance(layer, Shapes)
+                return layer
+        return None
+
+    def _start_line(self, image: Image) -> None:
+        place = Placement.of(image)
+        shapes = Shapes(
+            ndim=2,
+            name=f"{image.name} · {SCALE_BAR}",
+            edge_color="#ffd23f",
+            edge_width=max(1.0, max(source_of(image).axes[-2:]) / 300),
+            metadata={METADATA_KEY: {"kind": SCALE_BAR, "source_id": str(image.unique_id)}},
+            **(place if image.ndim == 2 else place.plane()).keywords(),
+        )
+        self._viewer.add_layer(shapes)
+        shapes.mode = "add_line"
+        self.said.emit(_LINE_TIP, False)
+
+
+def set_pixel_size(viewer: ViewerModel, image: Image, size_um: float) -> None:
+    """Give an image, and the layers that were made from it, square pixels of this size.
+
+    Sections keep their distance; shifts keep their number of pixels.
+
+    Parameters
+    ----------
+    viewer : ViewerModel
+        Its view is fitted again: the image is larger or smaller in the world than before.
+    image : Image
+    size_um : float
+        Edge of a pixel, µm.
+    """
+    identity = str(image.unique_id)
+    for layer in viewer.layers:
+        if layer is image or source_id_of(layer) == identity:
+            _rescale(layer, size_um)
+    viewer.reset_view()
+
+
+def _rescale(layer: Layer, size_um: float) -> None:
+    scale, shift = np.array(layer.scale, float), np.array(layer.translate, float)
+    shift[-2:] *= size_um / scale[-2:]
+    scale[-2:] = size_um
+    layer.units = (*layer.units[:-2], "µm", "µm")
+    layer.scale, layer.translate = scale, shift
+
+
+def _ask_length(parent: QWidget) -> float | None:
+    length, agreed = QInputDialog.getDouble(
+        parent, "Scale bar", "Length of the line, µm", 50.0, 1e-5, 1e7, 5
+    )
+    return float(length) if agreed else None

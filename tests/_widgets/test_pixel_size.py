@@ -1,0 +1,143 @@
+"""Window tests: the pixel size of an image, typed or read off a line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from _widgets.fakes import PATIENCE, PITCH
+
+from napari_etch._widgets.layers import pixel_size_um
+
+pytestmark = pytest.mark.gui
+
+OpenDock = Callable[..., Any]
+SHAPE = (4 * PITCH, 4 * PITCH)
+
+
+def noise() -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 255, SHAPE, np.uint8)
+
+
+def refreshed(qtbot: Any, dock: Any, size: float) -> None:
+    box = dock.form.pixel_size.number
+    qtbot.waitUntil(lambda: abs(box.value() - size) < 1e-5, timeout=PATIENCE)
+
+
+def draw_line(shapes: Any, *ends: tuple[float, float]) -> None:
+    shapes.add_lines(np.array(ends, float))
+
+
+def test_unknown_pixel_size_is_shown_as_such(open_dock: OpenDock, qtbot: Any) -> None:
+    viewer, dock = open_dock()
+    viewer.add_image(noise(), name="steel")
+    refreshed(qtbot, dock, 0.0)
+    assert dock.form.pixel_size.number.text() == "unknown"
+
+
+def test_pixel_size_of_the_file_is_shown(open_dock: OpenDock, qtbot: Any) -> None:
+    viewer, dock = open_dock()
+    viewer.add_image(noise(), scale=(250, 250), units=("nm", "nm"))
+    refreshed(qtbot, dock, 0.25)
+
+
+def test_typed_pixel_size_reaches_image_and_results_together(
+    open_dock: OpenDock, qtbot: Any
+) -> None:
+    viewer, dock = open_dock()
+    image = viewer.add_image(noise(), name="steel", translate=(4, 8))
+    dock.toggle_run()
+    qtbot.waitUntil(lambda: not dock.controller.is_running, timeout=PATIENCE)
+    dock.form.pixel_size.number.setValue(0.5)
+    for layer in viewer.layers:
+        assert pixel_size_um(layer) == pytest.approx(0.5)
+        assert layer.translate == pytest.approx((2, 4))
+    assert len(viewer.layers) == 3
+    assert pixel_size_um(image) == 0.5
+    assert "0.5 µm" in dock.run_bar.line.text()
+
+
+def test_line_over_the_scale_bar_gives_the_pixel_size(open_dock: OpenDock, qtbot: Any) -> None:
+    viewer, dock = open_dock()
+    image = viewer.add_image(noise(), name="steel")
+    dock.pixel_size.ask_length = lambda _parent: 10.0
+    button = dock.form.pixel_size.line
+    button.click()
+    shapes = viewer.layers.selection.active
+    assert shapes.mode == "add_line"
+    assert shapes.name == "steel · scale bar"
+    draw_line(shapes, (5, 5), (5, 25))
+    button.click()
+    assert pixel_size_um(image) == pytest.approx(0.5)
+    assert [layer.name for layer in viewer.layers] == ["steel"]
+    refreshed(qtbot, dock, 0.5)
+
+
+def test_line_layer_is_not_offered_as_a_region(open_dock: OpenDock, qtbot: Any) -> None:
+    viewer, dock = open_dock()
+    viewer.add_image(noise(), name="steel")
+    dock.form.pixel_size.line.click()
+    qtbot.wait(50)
+    assert dock.form.region.count() == 1
+
+
+def test_without_a_line_nothing_is_asked(open_dock: OpenDock, qtbot: Any) -> None:
+    viewer, dock = open_dock()
+    image = viewer.add_image(noise(), name="steel")
+    dock.pixel_size.ask_length = lambda _parent: pytest.fail("asked too early")
+    dock.form.pixel_size.line.click()
+    dock.form.pixel_size.line.click()
+    assert "Draw a line" in dock.run_bar.line.text()
+    assert pixel_size_um(image) is None
+
+
+def test_too_short_a_line_is_refused_and_stays(open_dock: OpenDock, qtbot: Any) -> None:
+    viewer, dock = open_dock()
+    image = viewer.add_image(noise(), name="steel")
+    dock.pixel_size.ask_length = lambda _parent: 10.0
+    dock.form.pixel_size.line.click()
+    draw_line(viewer.layers.selection.active, (5, 5), (5, 5.2))
+    dock.form.pixel_size.line.click()
+    assert "0.2 px long" in dock.run_bar.line.text()
+    assert len(viewer.layers) == 2
+    assert pixel_size_um(image) is None
+
+
+def test_cancelled_question_changes_nothing(open_dock: OpenDock, qtbot: Any) -> None:
+    viewer, dock = open_dock()
+    image = viewer.add_image(noise(), name="steel")
+    dock.pixel_size.ask_length = lambda _parent: None
+    dock.form.pixel_size.line.click()
+    draw_line(viewer.layers.selection.active, (5, 5), (5, 25))
+    dock.form.pixel_size.line.click()
+    assert pixel_size_um(image) is None
+    assert len(viewer.layers) == 2
+
+
+def test_sections_keep_their_distance(open_dock: OpenDock, qtbot: Any) -> None:
+    viewer, dock = open_dock()
+    stack = viewer.add_image(np.stack([noise()] * 3), scale=(7, 1, 1), name="stack")
+    dock.form.pixel_size.number.setValue(0.25)
+    assert stack.scale == pytest.approx((7, 0.25, 0.25))
+    dock.form.pixel_size.line.click()
+    draw_line(viewer.layers.selection.active, (5, 5), (5, 25))
+    dock.pixel_size.ask_length = lambda _parent: 10.0
+    dock.form.pixel_size.line.click()
+    assert stack.scale == pytest.approx((7, 0.5, 0.5))
+
+
+def test_without_an_image_the_box_says_why(open_dock: OpenDock, qtbot: Any) -> None:
+    _, dock = open_dock()
+    assert not dock.form.pixel_size.line.isEnabled()
+    assert "Open an image" in dock.form.pixel_size.line.toolTip()
+
+
+def test_pixel_size_stays_during_a_run(open_dock: OpenDock, qtbot: Any) -> None:
+    viewer, dock = open_dock()
+    viewer.add_image(noise(), name="steel")
+    dock.toggle_run()
+    assert not dock.form.pixel_size.number.isEnabled()
+    qtbot.waitUntil(lambda: not dock.controller.is_running, timeout=PATIENCE)
+    assert dock.form.pixel_size.number.isEnabled()
