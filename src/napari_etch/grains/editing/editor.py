@@ -8,7 +8,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from napari_etch.grains.editing import merge, regions, repair, split
+from napari_etch.grains.editing import (
+    classes,
+    merge,
+    outlines,
+    recut,
+    redraw,
+    regions,
+    repair,
+    split,
+)
 from napari_etch.grains.editing.change import Change, Labels, Window, grow
 from napari_etch.grains.editing.errors import EditError
 from napari_etch.grains.editing.field import Field, checked_grains
@@ -35,6 +44,9 @@ class GrainEditor:
         The micrograph, grey, for the magic wand.
     locked : iterable of int
         Accepted grains. A gesture that would change one raises EditError.
+    tiling : bool
+        False for a class map (fracture modes): then no index is built, and only `set_class`,
+        `apply` and `revert` work.
 
     Raises
     ------
@@ -67,6 +79,7 @@ class GrainEditor:
         boundary: npt.NDArray[np.floating] | None = None,
         image: npt.NDArray[Any] | None = None,
         locked: Iterable[int] = (),
+        tiling: bool = True,
     ) -> None:
         grains = checked_grains(grains)
         for name, other in (("boundary map", boundary), ("micrograph", image)):
@@ -74,23 +87,36 @@ class GrainEditor:
                 raise EditError(
                     f"The {name} {other.shape} and the grain map {grains.shape} differ in shape."
                 )
-        self._field = Field(grains, GrainIndex(grains), boundary, image, set(locked))
+        self._tiling = tiling
+        index = GrainIndex(grains, read=tiling)
+        self._any_field = Field(grains, index, boundary, image, set(locked))
 
     # ---------------------------------------------------------------- state
 
     @property
+    def _field(self) -> Field:
+        if not self._tiling:
+            raise EditError("This is a class map: only classes can be set in it.")
+        return self._any_field
+
+    @property
     def grains(self) -> Labels:
         """The map itself."""
-        return self._field.grains
+        return self._any_field.grains
+
+    @property
+    def boundary(self) -> npt.NDArray[np.floating] | None:
+        """The boundary map, if there is one."""
+        return self._any_field.boundary
 
     @property
     def locked(self) -> set[int]:
         """Accepted grains; change the set, or replace it."""
-        return self._field.locked
+        return self._any_field.locked
 
     @locked.setter
     def locked(self, labels: Iterable[int]) -> None:
-        self._field.locked = set(labels)
+        self._any_field.locked = set(labels)
 
     @property
     def count(self) -> int:
@@ -132,13 +158,14 @@ class GrainEditor:
         self._write(change, change.after, change.before)
 
     def _write(self, change: Change, old: Labels, new: Labels) -> None:
-        grains = self._field.grains
+        grains = self.grains
         if not grains.flags.writeable:
             raise EditError("The grain map is read-only: open a copy to edit it.")
         if not np.array_equal(grains[change.window], old):
             raise EditError("The map has changed since: make the gesture again.")
         grains[change.window] = new
-        self._field.index.update(change.window, old, new)
+        if self._tiling:
+            self._field.index.update(change.window, old, new)
 
     def noted(self, window: Window) -> None:
         """Take note that someone else has changed the map inside a window.
@@ -146,7 +173,8 @@ class GrainEditor:
         Call it after every write that did not go through `apply`: a layer's `data_setitem`, a
         brush, undo and redo. Noting the same window twice does no harm.
         """
-        self._field.index.recount(grow(window, 0, self._field.grains.shape))
+        if self._tiling:
+            self._field.index.recount(grow(window, 0, self.grains.shape))
 
     def repair(self, window: Window, *, before: Labels | None = None) -> Change | None:
         """Bring back the tiling after a foreign edit, already written, inside a window.
@@ -167,7 +195,9 @@ class GrainEditor:
         Change or None
             None when the map is valid.
         """
-        window = grow(window, 0, self._field.grains.shape)
+        if not self._tiling:
+            return None
+        window = grow(window, 0, self.grains.shape)
         self._field.index.recount(window)
         return repair.repair(self._field, window, before)
 
@@ -218,16 +248,100 @@ class GrainEditor:
         """Remove the boundary nearest to a click, at most `reach` px away."""
         return merge.remove_boundary(self._field, point, reach=reach)
 
+    def redraw(self, path: npt.ArrayLike, *, snap: bool = True, reach: float = REACH) -> Change:
+        """Pull a boundary to another course; the strip between old and new changes owner.
+
+        Parameters
+        ----------
+        path : array_like, shape (n, 2)
+            The new course. It may run through one of the two grains or change sides; ends that do
+            not reach the old boundary are closed onto it.
+        snap, reach
+            As for `split_along`.
+        """
+        return redraw.redraw(self._field, path, snap=snap, reach=reach)
+
     def delete(self, labels: Iterable[int], *, absorb: bool) -> Change:
         """Delete grains: to 0, or absorbed by their neighbours along the boundary map."""
-        return regions.delete(self._field, labels, absorb=absorb)
+        return outlines.delete(self._field, labels, absorb=absorb)
+
+    def add(self, polygon: npt.ArrayLike) -> Change:
+        """Make a drawn region one grain, whatever lay there.
+
+        Parameters
+        ----------
+        polygon : array_like, shape (n, 2)
+        """
+        return regions.add(self._field, polygon)
+
+    def reassign(self, polygon: npt.ArrayLike, label: int) -> Change:
+        """Give a drawn region to a grain that it touches, or with label 0 to none.
+
+        Parameters
+        ----------
+        polygon : array_like, shape (n, 2)
+        label : int
+        """
+        return regions.reassign(self._field, polygon, label)
+
+    def wand(self, point: npt.ArrayLike, *, tolerance: float = 0.1) -> Change:
+        """Make the region like the clicked pixel one grain (needs the micrograph).
+
+        Parameters
+        ----------
+        point : array_like, shape (2,)
+        tolerance : float
+            Difference in brightness, as part of the image's range from its 1 % to its 99 %
+            quantile.
+        """
+        return regions.wand(self._field, point, tolerance=tolerance)
+
+    def fill_holes(
+        self, labels: Iterable[int] | None = None, window: Window | None = None
+    ) -> Change:
+        """Fill 0 regions that grains enclose.
+
+        Parameters
+        ----------
+        labels : iterable of int, optional
+            Fill only holes that border on these grains alone.
+        window : (slice, slice), optional
+            Where to look without labels; the whole map when not given.
+        """
+        return outlines.fill_holes(self._field, labels, window)
+
+    def smooth(self, labels: Iterable[int], *, radius: float = 2.0) -> Change:
+        """Smooth the outlines of grains.
+
+        Parameters
+        ----------
+        labels : iterable of int
+        radius : float
+            Px; details smaller than this go.
+        """
+        return outlines.smooth(self._field, labels, radius=radius)
+
+    def recut(self, polygon: npt.ArrayLike, granularity: float, *, scale: float = 1.0) -> Change:
+        """Cut a drawn region anew from the boundary map, coarser or finer.
+
+        Parameters
+        ----------
+        polygon : array_like, shape (n, 2)
+        granularity, scale : float
+            As for `napari_etch.grains.partition`.
+        """
+        return recut.recut(self._field, polygon, granularity, scale=scale)
+
+    def set_class(self, where: npt.ArrayLike, value: int) -> Change:
+        """Set the class of a clicked region or a lasso in a class map; see `classes.set_class`."""
+        return classes.set_class(self.grains, where, value)
 
     def preview(self, gesture: str, path: npt.ArrayLike, **options: Any) -> npt.NDArray[np.float64]:
         """Return the line that a gesture would cut along, for drawing while the mouse moves.
 
         Parameters
         ----------
-        gesture : "split"
+        gesture : "split" or "redraw"
         path : array_like, shape (n, 2)
         **options
             Those of the gesture.
@@ -236,7 +350,7 @@ class GrainEditor:
         -------
         ndarray of float, shape (m, 2)
         """
-        if gesture != "split":
-            raise EditError(f"There is no preview of {gesture!r}: choose split.")
-        options = {"snap": True, **options}
-        return split.cut_lines(self._field, path, **options)
+        lines = {"split": split.cut_lines, "redraw": redraw.redrawn_lines}
+        if gesture not in lines:
+            raise EditError(f"There is no preview of {gesture!r}: choose {' or '.join(lines)}.")
+        return lines[gesture](self._field, path, **{"snap": True, **options})

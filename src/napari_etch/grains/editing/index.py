@@ -33,9 +33,11 @@ class GrainIndex:
     ----------
     grains : ndarray of integers, shape (y, x)
         The map; held by reference. Reading it once costs O(pixels), every update O(window).
+    read : bool
+        False leaves the index empty.
     """
 
-    def __init__(self, grains: Labels) -> None:
+    def __init__(self, grains: Labels, *, read: bool = True) -> None:
         self._grains = grains
         self._row: dict[int, int] = {}
         self._labels = np.zeros(0, np.int64)
@@ -43,7 +45,8 @@ class GrainIndex:
         self._boxes = np.zeros((0, 4), np.int64)
         self._vacant: list[int] = []
         self._highest = 0
-        self.rebuild()
+        if read:
+            self.rebuild()
 
     def __contains__(self, label: int) -> bool:
         return label in self._row

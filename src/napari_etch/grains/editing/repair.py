@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from napari_etch.grains.editing.change import Change, Labels, Mask, Window, local
+from napari_etch.grains.editing.change import Change, Labels, Mask, Window, grow, local
 from napari_etch.grains.editing.errors import EditError
 from napari_etch.grains.editing.field import Field
 from napari_etch.grains.editing.tiling import flood_from_neighbours, settle
@@ -24,7 +24,10 @@ def repair(field: Field, window: Window, before: Labels | None) -> Change | None
     if before is not None:
         _give_back_locked(field, after, before)
     lines = _thin_lines(after, before)
-    outer, settled = settle(field, window, after, origin=former)
+    # A grain may have been cut in two by what now fills the window, and not show in it any more.
+    near = grow(window, 1, field.grains.shape)
+    suspects = field.index.touching(near) if before is None else []
+    outer, settled = settle(field, window, after, origin=former, suspects=suspects)
     if lines.any():
         everywhere = np.zeros(settled.shape, bool)
         everywhere[local(window, outer)] = lines

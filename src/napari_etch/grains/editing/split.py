@@ -14,7 +14,7 @@ from napari_etch.grains.editing.strokes import Pixels, Run, length_of, runs, sam
 from napari_etch.grains.editing.tiling import SLIVER, flood_from_neighbours
 from napari_etch.grains.editing.wire import REACH, prolonged, wire
 
-__all__ = ["cut_lines", "split_along", "split_seeds"]
+__all__ = ["cut_lines", "pieces_of", "split_along", "split_seeds"]
 
 _SPECK = 4  # px: what a stroke as drawn may cut off; a snapped one leaves no sliver
 _NUB = 6.0  # px: a stroke that starts or ends so little inside a grain only overshot its neighbour
@@ -92,7 +92,7 @@ def _cut_grain(
         for run in parts:
             pixels = _line(field, run, snapped, reach) - (box[0].start, box[1].start)
             cut[tuple(pixels.T)] = True
-        pieces = _pieces(grain, cut & grain, least)
+        pieces = pieces_of(grain, cut & grain, least)
         n = int(pieces.max())
         if n > 1:
             taken = sum(len(new) for new in made.values())
@@ -112,7 +112,7 @@ def _line(field: Field, run: Run, snap: bool, reach: float) -> Pixels:
     return stroke_pixels(points, field.frame)
 
 
-def _pieces(grain: Mask, cut: Mask, least: int) -> npt.NDArray[np.int32]:
+def pieces_of(grain: Mask, cut: Mask, least: int) -> npt.NDArray[np.int32]:
     """Return what a cut leaves of a grain: pieces 1 … n of at least `least` px that fill it."""
     from scipy import ndimage as ndi
 

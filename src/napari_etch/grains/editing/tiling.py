@@ -59,7 +59,12 @@ def first_violation(
 
 
 def settle(
-    field: Field, window: Window, after: Labels, *, origin: Labels | None = None
+    field: Field,
+    window: Window,
+    after: Labels,
+    *,
+    origin: Labels | None = None,
+    suspects: Iterable[int] = (),
 ) -> tuple[Window, Labels]:
     """Bring a map that an edit left in pieces back to a tiling.
 
@@ -76,6 +81,8 @@ def settle(
         The window as the edit leaves it.
     origin : ndarray of integers, shape (h, w), optional
         The window as it was before a foreign edit.
+    suspects : iterable of int
+        Grains that may be in pieces although the window does not show it.
 
     Returns
     -------
@@ -88,7 +95,7 @@ def settle(
     former = before if origin is None else origin
     differs = (former != after) | (before != after)
     concerned = {int(n) for n in np.unique(np.concatenate([former[differs], after[differs]]))}
-    concerned |= {int(n) for n in np.unique(before[differs])}
+    concerned |= {int(n) for n in np.unique(before[differs])} | set(suspects)
     concerned.discard(0)
     known = [field.index.box(label) for label in concerned if label in field.index]
     outer = grow(union([window, *known]), 1, field.grains.shape)

@@ -9,7 +9,7 @@ from napari_etch.grains.editing.change import Mask, Window, grow
 from napari_etch.grains.editing.field import Field, Float
 from napari_etch.grains.editing.strokes import Pixels, Points, Run, ray, stroke_pixels
 
-__all__ = ["REACH", "prolonged", "wire"]
+__all__ = ["REACH", "prolonged", "wire", "wire_along"]
 
 REACH = 6.0
 """Px: where the wire strays this far from the stroke, a step costs twice as much."""
@@ -56,11 +56,29 @@ def wire(field: Field, run: Run, *, reach: float = REACH) -> Pixels | None:
     ndarray of int, shape (n, 2), or None
         Pixels (row, column) of the map, 8-connected; None when no such path exists.
     """
+    return wire_along(field, run.label, *prolonged(field, run), reach=reach)
+
+
+def wire_along(
+    field: Field, label: int, points: Points, before: int, behind: int, *, reach: float = REACH
+) -> Pixels | None:
+    """Return the wire along points of which some were added at the start and at the end.
+
+    Parameters
+    ----------
+    field, reach
+        As for `wire`.
+    label : int
+        The grain.
+    points : ndarray of float, shape (n, 2)
+        From outline to outline of the grain, half a pixel apart.
+    before, behind : int
+        How many of these points were not drawn; there the wire has ever more freedom.
+    """
     from skimage.graph import MCP_Geometric
 
-    points, before, behind = prolonged(field, run)
-    window = _window(field, run.label, points, reach, max(before, behind) / 2)
-    grain = field.grains[window] == run.label
+    window = _window(field, label, points, reach, max(before, behind) / 2)
+    grain = field.grains[window] == label
     pixels = stroke_pixels(points, window)
     if pixels.shape[0] < 2:
         return None
