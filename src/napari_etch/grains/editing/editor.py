@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Iterable
 from typing import Any
 
@@ -87,6 +88,7 @@ class GrainEditor:
                 raise EditError(
                     f"The {name} {other.shape} and the grain map {grains.shape} differ in shape."
                 )
+        _load_libraries()
         self._tiling = tiling
         index = GrainIndex(grains, read=tiling)
         self._any_field = Field(grains, index, boundary, image, set(locked))
@@ -354,3 +356,9 @@ class GrainEditor:
         if gesture not in lines:
             raise EditError(f"There is no preview of {gesture!r}: choose {' or '.join(lines)}.")
         return lines[gesture](self._field, path, **{"snap": True, **options})
+
+
+def _load_libraries() -> None:
+    """Import now what gestures need, so that the first of them does not wait for it."""
+    for name in ("cc3d", "edt", "scipy.ndimage", "skimage.graph", "skimage.segmentation"):
+        importlib.import_module(name)
