@@ -8,7 +8,7 @@ from fakes import DarkIsBoundary, grid_of_grains
 
 from napari_etch.inference import Cancelled, Prediction, TileDone
 from napari_etch.micrograph import Micrograph
-from napari_etch.segmentation import Segmentation, segment
+from napari_etch.segmentation import SectionDone, Segmentation, segment, segment_sections
 
 
 @pytest.fixture
@@ -72,3 +72,32 @@ def test_cancel_ends_the_run(model):
 def test_settings_that_the_model_cannot_take(model, options, message):
     with pytest.raises(ValueError, match=message):
         run(model, grid_of_grains()[0], **options)
+
+
+def test_sections_are_read_one_at_a_time(model):
+    image, _ = grid_of_grains()
+    read = []
+
+    def sections():
+        for index in range(3):
+            read.append(index)
+            yield Micrograph(image, f"section {index}")
+
+    done = []
+    for event in segment_sections(model, sections(), 3, device="cpu"):
+        if isinstance(event, SectionDone):
+            done.append((event.index, event.micrograph.name, list(read)))
+    assert done == [
+        (0, "section 0", [0]),
+        (1, "section 1", [0, 1]),
+        (2, "section 2", [0, 1, 2]),
+    ]
+
+
+def test_a_run_that_ends_without_a_prediction_is_an_error(model):
+    image, _ = grid_of_grains()
+    nothing = segment_sections(
+        model, [Micrograph(image, "grid")], 1, predict=lambda *_, **__: (x for x in ())
+    )
+    with pytest.raises(RuntimeError, match="grid ended without a result"):
+        list(nothing)

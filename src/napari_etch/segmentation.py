@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +13,12 @@ import numpy as np
 if TYPE_CHECKING:
     import threading
 
+    from napari_etch.grains import Partition
     from napari_etch.inference import Notice, Prediction, TileDone
     from napari_etch.micrograph import Micrograph
+
+# Share of a section's progress that is the network's; the rest is finding the grains.
+NETWORK_SHARE = 0.9
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,15 +104,23 @@ def segment(
     grains = np.zeros(boundary.shape, np.int32)
     predictions: list[Prediction] = []
     last_label = 0
-    for index, section in enumerate(sections):
-        prediction = yield from _predict_section(
-            model, section, (index, len(sections)), started, device, cancel, options
-        )
-        partition = model.partition(prediction.fields, mask=section.mask, granularity=granularity)
-        boundary[index] = prediction.boundary
-        np.add(partition.grains, last_label, out=grains[index], where=partition.grains > 0)
+    for event in segment_sections(
+        model,
+        sections,
+        len(sections),
+        granularity=granularity,
+        device=device,
+        cancel=cancel,
+        **options,
+    ):
+        if not isinstance(event, SectionDone):
+            yield event
+            continue
+        index, found = event.index, event.partition.grains
+        boundary[index] = event.prediction.boundary
+        np.add(found, last_label, out=grains[index], where=found > 0)
         last_label = max(last_label, int(grains[index].max(initial=0)))
-        predictions.append(prediction)
+        predictions.append(event.prediction)
     notices = dict.fromkeys(text for prediction in predictions for text in prediction.notices)
     yield Segmentation(
         micrograph=micrograph,
@@ -148,35 +161,91 @@ def check_options(model: Any, granularity: float, options: dict[str, Any]) -> No
             raise ValueError(f"the model {model.name} has no option {name}: {has}")
 
 
-def _predict_section(
-    model: Any,
-    section: Micrograph,
-    place: tuple[int, int],
-    started: float,
-    device: str,
-    cancel: threading.Event | None,
-    options: dict[str, Any],
-) -> Generator[TileDone | Notice, None, Prediction]:
-    """Predict one section, telling the progress of the whole run; return the prediction."""
-    from napari_etch.inference import Notice, TileDone, predict
+@dataclass(frozen=True, eq=False)
+class SectionDone:
+    """What was found in one section: the last word on it in `segment_sections`.
 
-    index, count = place
-    for event in predict(model, section, device=device, cancel=cancel, **options):
-        if isinstance(event, TileDone):
-            yield event if count == 1 else _of_all_sections(event, index, count, started)
-        elif isinstance(event, Notice):
-            yield event
-        else:
-            return event
-    raise RuntimeError(f"the run of {model.name} on {section.name} ended without a result")
+    Attributes
+    ----------
+    index : int
+        Its place among the sections.
+    micrograph : Micrograph
+    prediction : Prediction
+    partition : Partition
+    """
+
+    index: int
+    micrograph: Micrograph
+    prediction: Prediction
+    partition: Partition
+
+
+def segment_sections(
+    model: Any,
+    sections: Iterable[Micrograph],
+    count: int,
+    *,
+    granularity: float = 0.5,
+    predict: Callable[..., Generator[Any, None, None]] | None = None,
+    **options: Any,
+) -> Iterator[TileDone | Notice | SectionDone]:
+    """Predict and cut one section after the other; each is read when its turn comes.
+
+    Parameters
+    ----------
+    model : Model
+    sections : iterable of Micrograph
+        2D; from a generator, only one is held at a time.
+    count : int
+        How many there are, for the progress.
+    granularity : float
+        From 0, fewest grains, to 1, most.
+    predict : callable, optional
+        `napari_etch.inference.predict` when not given.
+    **options
+        For `predict`: device, cancel, tile and the model's own.
+
+    Yields
+    ------
+    TileDone, Notice or SectionDone
+        `TileDone.fraction` and ``seconds_left`` are of the whole run.
+
+    Raises
+    ------
+    napari_etch.inference.Cancelled
+        When the options hold a `cancel` that was set.
+    """
+    from napari_etch.inference import Prediction, TileDone
+    from napari_etch.inference import predict as of_the_package
+
+    started = time.monotonic()
+    for index, section in enumerate(sections):
+        prediction = None
+        with closing((predict or of_the_package)(model, section, **options)) as events:
+            for event in events:
+                if isinstance(event, Prediction):
+                    prediction = event
+                elif isinstance(event, TileDone):
+                    yield _of_all_sections(event, index, count, started)
+                else:
+                    yield event
+        if prediction is None:
+            raise RuntimeError(f"the run of {model.name} on {section.name} ended without a result")
+        cutting = TileDone(1, 1, 1 / NETWORK_SHARE, "finding the grains", None)
+        yield _of_all_sections(cutting, index, count, started)
+        partition = model.partition(prediction.fields, mask=section.mask, granularity=granularity)
+        yield SectionDone(index, section, prediction, partition)
 
 
 def _of_all_sections(tile: TileDone, index: int, count: int, started: float) -> TileDone:
-    fraction = (index + tile.fraction) / count
+    """Return the progress of the whole run from that of one section."""
+    fraction = (index + min(1.0, NETWORK_SHARE * tile.fraction)) / count
+    if count == 1:
+        return replace(tile, fraction=fraction)
     spent = time.monotonic() - started
     return replace(
         tile,
         fraction=fraction,
         what=f"section {index + 1} of {count}: {tile.what}",
-        seconds_left=spent * (1 - fraction) / fraction if fraction else None,
+        seconds_left=spent * (1 - fraction) / fraction if index and fraction else None,
     )

@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Generator, Iterator
-from contextlib import closing
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -23,13 +22,12 @@ if TYPE_CHECKING:
     from napari_etch.grains import Partition
     from napari_etch.inference import Prediction
     from napari_etch.micrograph import Micrograph
+    from napari_etch.segmentation import SectionDone
 
 log = logging.getLogger("napari_etch")
 
 #: Seconds between two progress messages; 10 a second is what a progress bar can show.
 PROGRESS_INTERVAL = 0.1
-#: Share of a section's progress that is the network's; the rest is finding the grains.
-NETWORK_SHARE = 0.9
 #: Median of the stretched image above which an additive overlay would be lost in white.
 BRIGHT = 0.6
 
@@ -186,26 +184,37 @@ def sentence(error: Exception, name: str) -> str:
 
 @dataclass
 class _Ticker:
-    """Turns progress of one section into progress of the run, at most ten times a second."""
+    """Lets at most ten messages a second through; the bar cannot show more."""
 
-    total: int
-    index: int = 0
-    started: float = field(default_factory=time.monotonic)
     shown: float = -1.0
 
     def progress(
-        self, share: float, message: str, seconds_left: float | None = None, *, always: bool = False
+        self, fraction: float, message: str, left: float | None = None, *, always: bool = False
     ) -> Iterator[Progress]:
         now = time.monotonic()
-        if not always and now - self.shown < PROGRESS_INTERVAL:
-            return
-        self.shown = now
-        fraction = (self.index + share) / self.total
-        if self.total > 1:
-            message = f"section {self.index + 1} of {self.total} · {message}"
-            spent = now - self.started
-            seconds_left = spent * (1 - fraction) / fraction if self.index and fraction else None
-        yield Progress(min(fraction, 1.0), message, seconds_left)
+        if always or now - self.shown >= PROGRESS_INTERVAL:
+            self.shown = now
+            yield Progress(min(fraction, 1.0), message, left)
+
+
+@dataclass
+class _Harvest:
+    """What the finished sections gave."""
+
+    boundaries: list[np.ndarray] = field(default_factory=list)
+    partitions: list[Partition] = field(default_factory=list)
+    notices: dict[str, None] = field(default_factory=dict)  # a set that keeps the order
+    bright: bool = False
+    prediction: Prediction | None = None
+
+    def add(self, done: SectionDone) -> None:
+        self.boundaries.append(done.prediction.boundary)
+        self.partitions.append(done.partition)
+        self.prediction = done.prediction
+        self.bright = self.bright or is_bright(done.micrograph)
+        row = done.micrograph.info_bar_row
+        if row is not None:
+            self.notices[f"The information bar from row {row} down was left out."] = None
 
 
 def _segment(
@@ -215,47 +224,85 @@ def _segment(
 
     region = settings.region or source.whole
     sections = _sections(source, settings)
-    ticker = _Ticker(len(sections))
+    started, ticker, harvest = time.monotonic(), _Ticker(), _Harvest()
     yield from ticker.progress(0, "loading the model", always=True)
     model = engine.load_model(settings.model)
-    boundary = np.zeros((len(sections), *region.shape), np.float32)
-    partitions: list[Partition] = []
-    notices: dict[str, None] = {}  # a set that keeps the order
-    bright = False
-    for ticker.index, section in enumerate(sections):
-        if cancel.is_set():
-            raise Cancelled
-        micrograph = _micrograph(source, settings, section, region)
-        prediction = yield from _predict(
-            model, micrograph, settings, cancel, engine, ticker, notices
-        )
-        boundary[ticker.index] = prediction.boundary
-        yield from ticker.progress(NETWORK_SHARE, "finding the grains", always=True)
-        bright = bright or is_bright(micrograph)
-        partitions.append(
-            model.partition(
-                prediction.fields, mask=micrograph.mask, granularity=settings.granularity
-            )
-        )
-        if micrograph.info_bar_row is not None:
-            notices[
-                f"The information bar from row {micrograph.info_bar_row} down was left out."
-            ] = None
     if cancel.is_set():
         raise Cancelled
+    try:
+        yield from _run_sections(
+            model, source, settings, region, sections, cancel, engine, ticker, harvest
+        )
+        if cancel.is_set() and not source.is_stack:
+            raise Cancelled
+    except Cancelled:
+        if not harvest.partitions:
+            raise
+        # Sections that are done may have taken minutes: they are kept.
+        done = f"Cancelled after {len(harvest.partitions)} of {len(sections)} sections; these stay."
+        harvest.notices[done] = None
+    assert harvest.prediction is not None
     yield from ticker.progress(1, "adding the layers", always=True)
+    boundary = np.stack(harvest.boundaries)
     return Segmented(
         source=source,
         settings=settings,
         region=region,
-        sections=sections,
+        sections=sections[: len(boundary)],
         boundary=boundary if source.is_stack else boundary[0],
-        partitions=tuple(partitions),
-        provenance=_provenance(model, prediction, settings, time.monotonic() - ticker.started),
-        bright=bright,
-        grain_number=_grain_number(source, partitions),
-        notices=tuple(notices),
+        partitions=tuple(harvest.partitions),
+        provenance=_provenance(model, harvest.prediction, settings, time.monotonic() - started),
+        bright=harvest.bright,
+        grain_number=_grain_number(source, harvest.partitions),
+        notices=tuple(harvest.notices),
     )
+
+
+def _run_sections(
+    model: Any,
+    source: Source,
+    settings: Settings,
+    region: Region,
+    sections: tuple[int, ...],
+    cancel: threading.Event,
+    engine: Engine,
+    ticker: _Ticker,
+    harvest: _Harvest,
+) -> Generator[Progress | Note, None, None]:
+    """Fill the harvest section by section; what is in it stays there when the run is cancelled."""
+    from napari_etch.inference import Cancelled, Notice, TileDone
+    from napari_etch.segmentation import SectionDone, segment_sections
+
+    def micrographs() -> Iterator[Micrograph]:
+        for section in sections:
+            if cancel.is_set():  # reading a section of a lazy stack may take long
+                raise Cancelled
+            yield _micrograph(source, settings, section, region)
+
+    events = segment_sections(
+        model,
+        micrographs(),
+        len(sections),
+        granularity=settings.granularity,
+        predict=engine.predict,
+        device=settings.device,
+        tile=settings.tile,
+        cancel=cancel,
+        **_options(model, settings),
+    )
+    for event in events:
+        if isinstance(event, TileDone):
+            tiles = f" · tile {event.done} of {event.total}" if event.total > 1 else ""
+            yield from ticker.progress(event.fraction, event.what + tiles, event.seconds_left)
+        elif isinstance(event, Notice):
+            harvest.notices[event.message] = None
+            yield Note(event.message)
+        elif isinstance(event, SectionDone):
+            harvest.add(event)
+            if len(sections) > 1:
+                done = event.index + 1
+                message = f"section {done} of {len(sections)} is done"
+                yield from ticker.progress(done / len(sections), message, always=True)
 
 
 def is_bright(micrograph: Micrograph) -> bool:
@@ -299,38 +346,6 @@ def _micrograph(source: Source, settings: Settings, section: int, region: Region
         if row < region.shape[0]:
             micrograph = replace(micrograph, info_bar_row=max(row, 0))
     return micrograph
-
-
-def _predict(
-    model: Any,
-    micrograph: Micrograph,
-    settings: Settings,
-    cancel: threading.Event,
-    engine: Engine,
-    ticker: _Ticker,
-    notices: dict[str, None],
-) -> Generator[Progress | Note, None, Prediction]:
-    from napari_etch.inference import Notice, TileDone
-
-    events = engine.predict(
-        model,
-        micrograph,
-        device=settings.device,
-        tile=settings.tile,
-        cancel=cancel,
-        **_options(model, settings),
-    )
-    last: Any = None
-    with closing(events):
-        for last in events:
-            if isinstance(last, TileDone):
-                message = f"{last.what} · tile {last.done} of {last.total}"
-                done = NETWORK_SHARE * last.fraction
-                yield from ticker.progress(done, message, last.seconds_left)
-            elif isinstance(last, Notice):
-                notices[last.message] = None
-                yield Note(last.message)
-    return last
 
 
 def _options(model: Any, settings: Settings) -> dict[str, Any]:
