@@ -6,11 +6,13 @@ napari ignores key bindings in a plugin's manifest, so they are bound through th
 from __future__ import annotations
 
 import weakref
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
+    from napari.layers import Layer
 
 
 @dataclass(frozen=True)
@@ -24,7 +26,7 @@ class KeyBinding:
     does : str
         What it does, as a menu entry.
     method : str
-        Method of the dock that it calls.
+        Method of the dock that it calls, with an argument behind a blank.
     """
 
     keys: str
@@ -46,34 +48,78 @@ KEY_BINDINGS: dict[str, KeyBinding] = {
     "more": KeyBinding("Shift-Right", "More grains", "more_grains"),
 }
 
+#: For the Correct dock. napari 0.7 to 0.9 uses none of these for the viewer or a Labels layer; the
+#: last two act while a tool is on, in place of what napari does with them then.
+CORRECT_BINDINGS: dict[str, KeyBinding] = {
+    "split": KeyBinding("S", "Split", "choose split"),
+    "join": KeyBinding("J", "Join", "choose join"),
+    "redraw": KeyBinding("D", "Redraw", "choose redraw"),
+    "add": KeyBinding("A", "Add", "choose add"),
+    "delete": KeyBinding("Q", "Delete", "choose delete"),
+    "holes": KeyBinding("H", "Fill holes", "choose holes"),
+    "smooth": KeyBinding("O", "Smooth", "choose smooth"),
+    "wand": KeyBinding("W", "Wand", "choose wand"),
+    "reassign": KeyBinding("T", "Reassign", "choose reassign"),
+    "recut": KeyBinding("C", "Cut again", "choose recut"),
+    "classify": KeyBinding("Y", "Set class", "choose classify"),
+    "next": KeyBinding("N", "Next doubtful boundary", "walk_on"),
+    "back": KeyBinding("Shift-N", "Previous doubtful boundary", "walk_back"),
+    "good": KeyBinding("G", "This boundary is right", "keep_boundary"),
+    "remove": KeyBinding("R", "Remove this boundary", "remove_boundary"),
+    "accept": KeyBinding("K", "Accept or unlock the grain under the mouse", "toggle_accepted"),
+    "finish": KeyBinding("Enter", "Finish the clicks", "finish"),
+    "leave": KeyBinding("Escape", "Drop the gesture, or leave the tool", "leave"),
+}
+ALL_BINDINGS = {**KEY_BINDINGS, **CORRECT_BINDINGS}
+#: Keys that napari itself binds for a Labels layer: they go to the layer while a tool is on.
+TOOL_KEYS = ("finish", "leave")
+
 
 def tip(text: str, *actions: str) -> str:
     """Return a tooltip that ends with the keys of the given actions."""
     keys = ", ".join(
-        f"{KEY_BINDINGS[action].shown}: {KEY_BINDINGS[action].does.lower()}" for action in actions
+        f"{ALL_BINDINGS[action].shown}: {ALL_BINDINGS[action].does.lower()}" for action in actions
     )
     return f"{text}\n{keys}" if keys else text
 
 
-def bind_keys(viewer: ViewerModel, dock: Any) -> None:
-    """Bind the keys on the viewer to methods of the dock; keys that are taken stay as they are.
+def bind_keys(
+    viewer: ViewerModel, dock: Any, bindings: Mapping[str, KeyBinding] = KEY_BINDINGS
+) -> None:
+    """Bind keys on the viewer to methods of the dock; keys that are taken stay as they are.
 
     The dock is held weakly: once it is gone its keys do nothing, and a new dock takes them over.
     """
     taken = {str(key): action for key, action in viewer.keymap.items()}
     reference = weakref.ref(dock)
-    for binding in KEY_BINDINGS.values():
+    for name, binding in bindings.items():
+        if name in TOOL_KEYS:
+            continue
         current = taken.get(binding.keys.replace("-", "+"))
         if current is not None and not getattr(current, "of_napari_etch", False):
             continue
         viewer.bind_key(binding.keys, _action(binding, reference), overwrite=True)
 
 
+def bind_tool_keys(layer: Layer, dock: Any) -> None:
+    """Bind on a layer the keys of which a tool takes possession while it is on."""
+    for name in TOOL_KEYS:
+        binding = CORRECT_BINDINGS[name]
+        layer.bind_key(binding.keys, _action(binding, weakref.ref(dock)), overwrite=True)
+
+
+def unbind_tool_keys(layer: Layer) -> None:
+    """Give the keys back to napari."""
+    for name in TOOL_KEYS:
+        layer.bind_key(CORRECT_BINDINGS[name].keys, None, overwrite=True)
+
+
 def _action(binding: KeyBinding, reference: weakref.ref[Any]) -> Any:
-    def act(_viewer: ViewerModel) -> None:
+    def act(_viewer: Any) -> None:
         dock = reference()
         if dock is not None and not dock.is_gone:
-            getattr(dock, binding.method)()
+            method, *arguments = binding.method.split()
+            getattr(dock, method)(*arguments)
 
     act.__doc__ = binding.does  # napari lists it under this name in its help
     act.of_napari_etch = True  # type: ignore[attr-defined]

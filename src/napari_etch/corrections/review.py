@@ -80,6 +80,11 @@ class Review:
                 self._weigh(pair)
 
     @property
+    def known(self) -> dict[int, State]:
+        """States of all grains that have one."""
+        return dict(self._states)
+
+    @property
     def accepted(self) -> set[int]:
         """Grains that tools must leave alone."""
         return {label for label, state in self._states.items() if state is State.ACCEPTED}

@@ -1,0 +1,273 @@
+"""The controls of the Correct dock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtWidgets import (
+    QButtonGroup,
+    QCheckBox,
+    QComboBox,
+    QFormLayout,
+    QGridLayout,
+    QGroupBox,
+    QHBoxLayout,
+    QLabel,
+    QProgressBar,
+    QPushButton,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
+from superqt import QLabeledDoubleSlider
+
+from napari_etch._widgets.correct_tools import TOOLS, Options
+from napari_etch._widgets.form import add
+from napari_etch._widgets.keys import CORRECT_BINDINGS, tip
+
+NO_BOUNDARY = "None: cuts follow the stroke"
+COLUMNS = 3
+#: The classes of a fracture-mode map; further ones come from the map itself.
+CLASS_NAMES = ("unlabelled", "intergranular", "transgranular")
+MOST_CLASSES = 10
+
+#: Which row of options a tool shows.
+ROWS = {
+    "split": "snap",
+    "redraw": "snap",
+    "delete": "absorb",
+    "smooth": "radius",
+    "wand": "tolerance",
+    "recut": "granularity",
+    "classify": "value",
+}
+
+
+class CorrectForm(QWidget):
+    """What is corrected, the tools, their options, and undo.
+
+    Signals
+    -------
+    grains_chosen, boundary_chosen
+        The user chose another layer.
+    tool_clicked : str
+        The button of a tool was clicked.
+    granularity_moved : float
+        The slider of cutting again was moved.
+    """
+
+    grains_chosen = Signal()
+    boundary_chosen = Signal()
+    tool_clicked = Signal(str)
+    granularity_moved = Signal(float)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.grains = _combo("The grain map to correct. It follows the selected layer.")
+        self.boundary = _combo("The boundary map that cuts follow.")
+        self.copy = QPushButton("Make an editable copy")
+        self.tools = {name: _tool_button(name) for name in TOOLS}
+        self.undo = QPushButton("Undo")
+        self.undo.setToolTip("Take back the last step, of any tool or brush (Ctrl+Z).")
+        self.redo = QPushButton("Redo")
+        self.redo.setToolTip("Make the step again (Ctrl+Shift+Z).")
+        self._make_options()
+        self._lay_out()
+        self._connect()
+        self.show_options("")
+
+    def options(self) -> Options:
+        """Return what is chosen."""
+        return Options(
+            snap=self.snap.isChecked(),
+            absorb=bool(self.absorb.currentData()),
+            tolerance=float(self.tolerance.value()),
+            radius=float(self.radius.value()),
+            granularity=round(float(self.granularity.value()), 4),
+            value=int(self.value.currentData()),
+        )
+
+    def set_choices(self, combo: QComboBox, rows: Sequence[tuple[str, Any]], chosen: Any) -> None:
+        """Fill a box with (text, value) and choose a value, without signals."""
+        combo.blockSignals(True)
+        combo.clear()
+        for text, value in rows:
+            combo.addItem(text, value)
+        combo.setCurrentIndex(max(0, combo.findData(chosen)) if rows else -1)
+        combo.blockSignals(False)
+
+    def check_tool(self, name: str) -> None:
+        """Press the button of a tool; of none with an empty name."""
+        self._group.setExclusive(False)
+        for each, button in self.tools.items():
+            button.setChecked(each == name)
+        self._group.setExclusive(True)
+        self.show_options(name)
+
+    def show_options(self, tool: str) -> None:
+        """Show the row of options that belongs to a tool."""
+        for row, field in self._rows.items():
+            self._options.setRowVisible(field, ROWS.get(tool) == row)
+
+    def allow(self, why_not: Callable[[str], str]) -> None:
+        """Enable the tools for which `why_not` returns nothing; the others say why not."""
+        for name, button in self.tools.items():
+            trouble = why_not(name)
+            button.setEnabled(not trouble)
+            button.setToolTip(trouble or tip(TOOLS[name].tip, name))
+
+    def _make_options(self) -> None:
+        self.snap = QCheckBox("Follow the boundary map")
+        self.snap.setToolTip("Off, or with Shift held, the cut is exactly the stroke.")
+        self.snap.setChecked(True)
+        self.absorb = _combo("What becomes of the place of a deleted grain.")
+        self.absorb.addItem("Neighbours take its place", True)
+        self.absorb.addItem("It becomes 0, not a grain", False)
+        self.tolerance = _slider(0.01, 0.5, 0.1, "How much brighter or darker the region may get.")
+        self.radius = _slider(1, 10, 2, "Details of the outline smaller than this go, px.")
+        self.granularity = _slider(
+            0, 1, 0.5, "Fewer or more grains in the region drawn last; moves at once."
+        )
+        self.value = _combo("The class to set.")
+        for value in range(MOST_CLASSES):
+            name = CLASS_NAMES[value] if value < len(CLASS_NAMES) else "class"
+            self.value.addItem(f"{value} {name}", value)
+        self.value.setCurrentIndex(1)
+
+    def _lay_out(self) -> None:
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        form = QFormLayout()
+        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        add(form, "Grains", self.grains)
+        add(form, "Boundary", self.boundary)
+        column.addLayout(form)
+        column.addWidget(self.copy)
+        grid = QGridLayout()
+        grid.setSpacing(4)
+        self._group = QButtonGroup(self)
+        for at, button in enumerate(self.tools.values()):
+            self._group.addButton(button)
+            grid.addWidget(button, at // COLUMNS, at % COLUMNS)
+        column.addLayout(grid)
+        self._options = QFormLayout()
+        self._options.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        self._rows: dict[str, QWidget] = {
+            "snap": self.snap,
+            "absorb": self.absorb,
+            "radius": self.radius,
+            "tolerance": self.tolerance,
+            "granularity": self.granularity,
+            "value": self.value,
+        }
+        texts = ("", "Place", "Radius", "Tolerance", "Granularity", "Class")
+        for text, field in zip(texts, self._rows.values(), strict=True):
+            if text:
+                add(self._options, text, field)
+            else:
+                self._options.addRow(field)
+        column.addLayout(self._options)
+        steps = QHBoxLayout()
+        steps.addWidget(self.undo)
+        steps.addWidget(self.redo)
+        column.addLayout(steps)
+
+    def _connect(self) -> None:
+        self.grains.currentIndexChanged.connect(lambda _index: self.grains_chosen.emit())
+        self.boundary.currentIndexChanged.connect(lambda _index: self.boundary_chosen.emit())
+        self.granularity.valueChanged.connect(self.granularity_moved)
+        for name, button in self.tools.items():
+            button.clicked.connect(lambda _on=False, name=name: self.tool_clicked.emit(name))
+
+
+class ReviewBox(QGroupBox):
+    """The buttons of the walk along doubtful boundaries, and how far it is."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__("Review", parent)
+        self.back = _walk_button("‹ Back", "back", "Go back to a less sure boundary.")
+        self.next = _walk_button("Next ›", "next", "Go to the least sure boundary not judged yet.")
+        self.good = _walk_button("Right", "good", "The boundary shown is right; go on.")
+        self.remove = _walk_button("Remove", "remove", "The boundary shown is wrong; go on.")
+        self.bar = QProgressBar()
+        self.bar.setToolTip("Share of the grains' area that was accepted or edited.")
+        self.bar.setFormat("%p % reviewed")
+        self.left = QLabel()
+        self.left.setWordWrap(True)
+        self.left.setToolTip(
+            "Boundaries that nobody judged, and an estimate of how many of them are wrong: the "
+            "model's own doubt, corrected by what was found so far."
+        )
+        column = QVBoxLayout(self)
+        for row in ((self.back, self.next), (self.good, self.remove)):
+            line = QHBoxLayout()
+            for button in row:
+                line.addWidget(button)
+            column.addLayout(line)
+        column.addWidget(self.bar)
+        column.addWidget(self.left)
+        accept = CORRECT_BINDINGS["accept"]
+        column.addWidget(_small(f"{accept.shown}: {accept.does.lower()}"))
+
+    def show_progress(self, share: float, left: int | None, wrong: float) -> None:
+        """Show the share reviewed, the boundaries left, and how many of them may be wrong."""
+        self.bar.setValue(round(100 * share))
+        if left is None:
+            self.left.setText("Press Next to walk along the boundaries, the least sure first.")
+            return
+        boundaries = "1 boundary" if left == 1 else f"{left} boundaries"
+        self.left.setText(f"{boundaries} left, about {wrong:.0f} of them wrong.")
+
+    def allow(self, walk: str, judge: str) -> None:
+        """Enable the buttons, or say why they cannot be used."""
+        for button, trouble in (
+            (self.next, walk),
+            (self.back, walk),
+            (self.good, walk or judge),
+            (self.remove, walk or judge),
+        ):
+            button.setEnabled(not trouble)
+            button.setToolTip(trouble or button.property("usual_tip"))
+
+
+def _tool_button(name: str) -> QPushButton:
+    button = QPushButton()
+    button.setText(f"{TOOLS[name].title} ({CORRECT_BINDINGS[name].shown})")
+    button.setCheckable(True)
+    button.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+    button.setMinimumHeight(26)
+    return button
+
+
+def _walk_button(text: str, action: str, does: str) -> QPushButton:
+    button = QPushButton(f"{text} ({CORRECT_BINDINGS[action].shown})")
+    button.setProperty("usual_tip", tip(does, action))
+    return button
+
+
+def _small(text: str) -> QLabel:
+    label = QLabel(text)
+    label.setWordWrap(True)
+    label.setStyleSheet("font-size: 11px;")
+    label.setToolTip("Accepted grains are protected from all tools and brushes.")
+    return label
+
+
+def _combo(text: str) -> QComboBox:
+    combo = QComboBox()
+    combo.setToolTip(text)
+    combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+    combo.setMinimumContentsLength(10)
+    combo.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+    return combo
+
+
+def _slider(low: float, high: float, value: float, text: str) -> QLabeledDoubleSlider:
+    slider = QLabeledDoubleSlider(Qt.Orientation.Horizontal)
+    slider.setRange(low, high)
+    slider.setDecimals(2)
+    slider.setValue(value)
+    slider.setToolTip(text)
+    return slider

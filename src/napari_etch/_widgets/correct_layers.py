@@ -1,0 +1,118 @@
+"""Keeps the boxes of the Correct dock in step with the layers of a viewer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from napari.layers import Image, Labels
+from qtpy.QtCore import QObject, QTimer, Signal
+
+from napari_etch._widgets.correct_form import NO_BOUNDARY, CorrectForm
+from napari_etch._widgets.correct_preview import NAME
+from napari_etch._widgets.correct_target import boundary_layers, can_copy, fits
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+    from napari.layers import Layer
+
+#: What can change in the layer list that the dock shows; strokes and the mouse are not in it.
+WATCHED = frozenset({"inserted", "removed", "reordered", "name", "data", "editable", "scale"})
+
+
+class CorrectLayers(QObject):
+    """Which grains and which boundary map the dock works on.
+
+    Signals
+    -------
+    changed
+        The choice, or something about the chosen layers, changed.
+    """
+
+    changed = Signal()
+
+    def __init__(self, viewer: ViewerModel, form: CorrectForm) -> None:
+        super().__init__(form)
+        self._viewer = viewer
+        self._form = form
+        self._soon = QTimer(self)
+        self._soon.setSingleShot(True)
+        self._soon.setInterval(0)
+        self._soon.timeout.connect(self.refresh)
+        viewer.layers.events.connect(self._on_layers)
+        viewer.layers.selection.events.active.connect(self._on_active)
+        self._chosen: dict[str, Any] = {}
+        form.grains_chosen.connect(self.refresh)
+        form.boundary_chosen.connect(self._on_boundary)
+        self._on_active()
+
+    def disconnect_viewer(self) -> None:
+        """Stop listening to the viewer."""
+        self._soon.stop()
+        self._viewer.layers.events.disconnect(self._on_layers)
+        self._viewer.layers.selection.events.active.disconnect(self._on_active)
+
+    def grains(self) -> Layer | None:
+        """Return the layer to correct; one that cannot be is offered too, for a copy."""
+        return self._find(self._form.grains.currentData())
+
+    def boundary(self) -> Image | None:
+        """Return the boundary map."""
+        found = self._find(self._form.boundary.currentData())
+        return found if isinstance(found, Image) else None
+
+    def refresh(self, *, grains_id: str | None = None) -> None:
+        """Fill the boxes anew; what was chosen stays chosen where it still exists."""
+        form = self._form
+        active = self._viewer.layers.selection.active
+        offered = [layer for layer in reversed(self._viewer.layers) if isinstance(layer, Labels)]
+        if not offered and can_copy(active) and active is not None and active.name != NAME:
+            offered = [active]
+        wanted = grains_id or form.grains.currentData()
+        rows = [(layer.name, str(layer.unique_id)) for layer in offered]
+        form.set_choices(form.grains, rows, wanted)
+        self._fill_boundary()
+        self.changed.emit()
+
+    def _fill_boundary(self) -> None:
+        form, grains = self._form, self.grains()
+        if not isinstance(grains, Labels) or grains.multiscale:
+            form.set_choices(form.boundary, [(NO_BOUNDARY, None)], None)
+            return
+        likely = boundary_layers(self._viewer.layers, grains)
+        others = [
+            layer
+            for layer in reversed(self._viewer.layers)
+            if isinstance(layer, Image)
+            and layer not in likely
+            and not layer.rgb
+            and not layer.multiscale
+            and fits(layer, grains)
+        ]
+        rows: list[tuple[str, Any]] = [
+            (layer.name, str(layer.unique_id)) for layer in [*likely, *others]
+        ]
+        rows.append((NO_BOUNDARY, None))
+        usual = str(likely[0].unique_id) if likely else None
+        key = str(grains.unique_id)
+        form.set_choices(form.boundary, rows, self._chosen.get(key, usual))
+
+    def _on_boundary(self) -> None:
+        """Remember the choice for this grain map, also over a refresh."""
+        grains = self.grains()
+        if grains is not None:
+            self._chosen[str(grains.unique_id)] = self._form.boundary.currentData()
+        self.changed.emit()
+
+    def _on_layers(self, event: Any) -> None:
+        if event.type in WATCHED:
+            self._soon.start()
+
+    def _on_active(self, _event: Any = None) -> None:
+        active = self._viewer.layers.selection.active
+        wanted = str(active.unique_id) if isinstance(active, Labels) else None
+        self.refresh(grains_id=wanted)
+
+    def _find(self, layer_id: str | None) -> Layer | None:
+        return next(
+            (layer for layer in self._viewer.layers if str(layer.unique_id) == layer_id), None
+        )

@@ -1,0 +1,188 @@
+"""What a gesture would do, drawn over the map: boundaries that appear, and those that vanish."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+from napari.layers import Vectors
+
+from napari_etch._widgets.layers import Placement
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+    from napari.layers import Labels
+
+    from napari_etch.grains.editing import Change
+
+Segments = npt.NDArray[np.float32]
+"""Lines as (n, 2, 2): where each starts (row, column), and where it goes from there."""
+
+NAME = "correction preview"
+#: Seen over dark and bright micrographs and over the colours of grains alike.
+COLOURS = {
+    "stroke": "#ffffff",
+    "new": "#ffd60a",
+    "gone": "#ff375f",
+    "walk": "#00e5ff",
+}
+#: Width of the lines on the screen, px.
+WIDTH = 3.0
+NONE: Segments = np.zeros((0, 2, 2), np.float32)
+
+
+def stroke_segments(path: npt.NDArray[np.floating], *, closed: bool = False) -> Segments:
+    """Return the lines of a stroke, shape (n, 2) in pixels."""
+    if len(path) < 2:
+        return NONE
+    ends = np.roll(path, -1, axis=0) if closed else path[1:]
+    starts = path if closed else path[:-1]
+    return np.stack([starts, ends - starts], axis=1).astype(np.float32)
+
+
+def cross_segments(points: npt.NDArray[np.floating], size: float) -> Segments:
+    """Return a cross at each point, with arms of `size` pixels."""
+    crosses = []
+    for arm in ((size, size), (size, -size)):
+        step = np.broadcast_to(np.asarray(arm, float), points.shape)
+        crosses.append(np.stack([points - step, 2 * step], axis=1))
+    return np.concatenate(crosses).astype(np.float32) if len(points) else NONE
+
+
+def change_segments(grains: npt.NDArray[np.integer], change: Change) -> tuple[Segments, Segments]:
+    """Return the boundaries that a change makes and those that it removes.
+
+    Parameters
+    ----------
+    grains : ndarray of int, shape (y, x)
+        The map as it is now.
+    change : Change
+        Not applied yet.
+    """
+    rows, columns = change.window
+    top, left = max(0, rows.start - 1), max(0, columns.start - 1)
+    before = np.array(grains[top : rows.stop + 1, left : columns.stop + 1])
+    after = before.copy()
+    inner = (
+        slice(rows.start - top, rows.stop - top),
+        slice(columns.start - left, columns.stop - left),
+    )
+    after[inner] = change.after
+    old, new = _walls(before), _walls(after)
+    made = _wall_segments([n & ~o for n, o in zip(new, old, strict=True)], top, left)
+    lost = _wall_segments([o & ~n for n, o in zip(new, old, strict=True)], top, left)
+    return made, lost
+
+
+def pair_segments(
+    grains: npt.NDArray[np.integer], window: tuple[slice, slice], pair: tuple[int, int]
+) -> Segments:
+    """Return the boundary between two grains inside a window."""
+    part = grains[window]
+    a, b = part == pair[0], part == pair[1]
+    level = (a[:-1] & b[1:]) | (b[:-1] & a[1:])
+    upright = (a[:, :-1] & b[:, 1:]) | (b[:, :-1] & a[:, 1:])
+    return _wall_segments([level, upright], window[0].start, window[1].start)
+
+
+def _walls(part: npt.NDArray[np.integer]) -> list[npt.NDArray[np.bool_]]:
+    return [part[:-1] != part[1:], part[:, :-1] != part[:, 1:]]
+
+
+def _wall_segments(walls: list[npt.NDArray[np.bool_]], top: int, left: int) -> Segments:
+    """Return the sides of pixels at which there are walls, below and to the right of a pixel."""
+    found = []
+    for wall, corner, step in zip(walls, ((0.5, -0.5), (-0.5, 0.5)), ((0, 1), (1, 0)), strict=True):
+        starts = np.argwhere(wall) + np.add(corner, (top, left))
+        found.append(np.stack([starts, np.broadcast_to(step, starts.shape)], axis=1))
+    return np.concatenate(found).astype(np.float32)
+
+
+class Preview:
+    """A layer of lines on top of all others, there only while something is to be shown.
+
+    Parameters
+    ----------
+    viewer : napari.components.ViewerModel
+        Where to draw.
+    """
+
+    def __init__(self, viewer: ViewerModel) -> None:
+        self._viewer = viewer
+        self._layer: Vectors | None = None
+        self._shown: dict[str, Segments] = {}
+        self._kept: dict[str, Segments] = {}
+
+    def keep(self, grains: Labels, **lines: Segments) -> None:
+        """Draw lines that stay until others are kept, whatever else is drawn meanwhile."""
+        self._kept = {name: segments for name, segments in lines.items() if len(segments)}
+        self._draw(grains)
+
+    def show(self, grains: Labels, **lines: Segments) -> None:
+        """Draw lines over a grain map in the colours of their names, in place of what was there."""
+        self._shown = {name: segments for name, segments in lines.items() if len(segments)}
+        self._draw(grains)
+
+    def shown(self, name: str) -> Segments:
+        """Return the lines that are drawn in a colour."""
+        return self._shown.get(name, self._kept.get(name, NONE))
+
+    def clear(self) -> None:
+        """Draw nothing but what is kept."""
+        if self._shown:
+            self._shown = {}
+            self._draw(None)
+
+    def _draw(self, grains: Labels | None) -> None:
+        lines = {**self._kept, **self._shown}
+        layer = self._there(grains if lines else None)
+        if layer is None:
+            return
+        if not lines:
+            layer.data = NONE
+            return
+        if grains is not None:
+            layer.edge_width = self._width(grains)
+        layer.data = np.concatenate(list(lines.values()))
+        layer.edge_color = np.repeat(
+            [COLOURS[name] for name in lines], [len(each) for each in lines.values()]
+        )
+
+    def remove(self) -> None:
+        """Take the layer out of the viewer."""
+        self._shown, self._kept = {}, {}
+        layer, self._layer = self._layer, None
+        if layer is not None and layer in self._viewer.layers:
+            self._viewer.layers.remove(layer)
+
+    def zoom(self) -> float:
+        """Return the pixels of the screen to a unit of the world."""
+        return float(self._viewer.camera.zoom)
+
+    def _there(self, grains: Labels | None) -> Vectors | None:
+        """Return the layer; made anew over a grain map where there is none."""
+        if self._layer is not None and self._layer in self._viewer.layers:
+            return self._layer
+        self._layer = None
+        if grains is None:
+            return None
+        place = Placement.of(grains)
+        self._layer = Vectors(
+            NONE,
+            ndim=2,
+            name=NAME,
+            vector_style="line",
+            opacity=1.0,
+            blending="translucent_no_depth",
+            **(place if grains.ndim == 2 else place.plane()).keywords(),
+        )
+        active = self._viewer.layers.selection.active
+        self._viewer.layers.append(self._layer)
+        if active is not None:
+            self._viewer.layers.selection.active = active
+        return self._layer
+
+    def _width(self, grains: Labels) -> float:
+        """Return the width in pixels of the map that is `WIDTH` on the screen."""
+        return WIDTH / (self.zoom() * abs(float(grains.scale[-1])))

@@ -1,0 +1,157 @@
+"""Maps whose correction ended without a farewell: offered again, one line each."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from napari.layers import Labels
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+
+from napari_etch._widgets.correct_target import CLASSES
+from napari_etch._widgets.layers import GRAINS, GRAINS_LOOK, METADATA_KEY
+from napari_etch.corrections import (
+    JournalError,
+    Review,
+    State,
+    Summary,
+    forget_old,
+    journals_in,
+    read_journal,
+    summary_of,
+)
+from napari_etch.corrections.places import discard
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+
+def left_behind(folders: Sequence[Path]) -> list[Summary]:
+    """Return the journals with edits that nobody writes any more, newest first.
+
+    Journals without an edit are deleted: the map was looked at, not corrected.
+    """
+    found = []
+    for folder in dict.fromkeys(folders):
+        forget_old(folder)
+        for path in journals_in(folder):
+            summary = summary_of(path)
+            if summary is None:
+                continue
+            if summary.edits:
+                found.append(summary)
+            else:
+                discard(path)
+    return sorted(found, key=lambda summary: -summary.changed)
+
+
+def restored_layer(
+    summary: Summary, base: npt.NDArray[np.integer] | None = None
+) -> tuple[Labels, dict[int, State]]:
+    """Return the map of a journal as a layer in its old place, and the states of its grains.
+
+    Raises
+    ------
+    JournalError
+        When the journal cannot be read, or `base` is needed and does not fit.
+    """
+    back = read_journal(summary.path, None if summary.complete else base)
+    about = back.about
+    is_classes = about.get("kind") == "classes"
+    layer = Labels(
+        back.grains,
+        name=summary.name,
+        metadata={METADATA_KEY: {"kind": CLASSES if is_classes else GRAINS}},
+        **_place(about, back.grains.ndim),
+        **GRAINS_LOOK,
+    )
+    return layer, Review.states_from(back.notes)
+
+
+def words(summary: Summary) -> str:
+    """Return what is offered, such as ``steel · grains: 12 edits, 20 Nov 14:02``."""
+    when = time.strftime("%d %b %H:%M", time.localtime(summary.changed))
+    edits = "1 edit" if summary.edits == 1 else f"{summary.edits} edits"
+    return f"{summary.name}: {edits}, {when}"
+
+
+class RestoreBox(QWidget):
+    """Offers to restore; hidden while there is nothing to.
+
+    Signals
+    -------
+    wanted : object
+        A `Summary` to restore.
+    """
+
+    wanted = Signal(object)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.text = QLabel("Corrections of an earlier session were not taken over:")
+        self.text.setWordWrap(True)
+        self.choice = QComboBox()
+        self.choice.setToolTip("Which map to bring back, the latest first.")
+        self.choice.setSizeAdjustPolicy(
+            QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+        )
+        self.choice.setMinimumContentsLength(10)
+        self.restore = QPushButton("Restore")
+        self.restore.setToolTip("Add the map as it was last on the screen, as a new layer.")
+        self.discard = QPushButton("Discard")
+        self.discard.setToolTip("Delete these corrections for good.")
+        buttons = QHBoxLayout()
+        buttons.addWidget(self.restore)
+        buttons.addWidget(self.discard)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(self.text)
+        column.addWidget(self.choice)
+        column.addLayout(buttons)
+        self.restore.clicked.connect(self._restore)
+        self.discard.clicked.connect(self._discard)
+        self._found: list[Summary] = []
+        self.hide()
+
+    def offer(self, found: list[Summary]) -> None:
+        """Offer these journals."""
+        self._found = found
+        self.choice.clear()
+        self.choice.addItems([words(summary) for summary in found])
+        self.setVisible(bool(found))
+
+    def drop(self, summary: Summary, *, delete: bool) -> None:
+        """Offer a journal no more."""
+        if delete:
+            with suppress(OSError):
+                discard(summary.path)
+        self.offer([each for each in self._found if each.path != summary.path])
+
+    def _restore(self) -> None:
+        if self._found:
+            self.wanted.emit(self._found[self.choice.currentIndex()])
+
+    def _discard(self) -> None:
+        if self._found:
+            self.drop(self._found[self.choice.currentIndex()], delete=True)
+
+
+def _place(about: dict[str, Any], ndim: int) -> dict[str, Any]:
+    """Return where the layer lay; what does not fit its axes is left out."""
+    names = ("scale", "translate", "units", "axis_labels", "rotate", "shear", "affine")
+    place = {name: about[name] for name in names if about.get(name) is not None}
+    for name in ("scale", "translate", "units", "axis_labels"):
+        if len(place.get(name, ())) != ndim:
+            place.pop(name, None)
+    for name in ("rotate", "shear", "affine"):
+        if name in place:
+            place[name] = np.asarray(place[name], float)
+    return place
+
+
+__all__ = ["JournalError", "RestoreBox", "left_behind", "restored_layer", "words"]

@@ -1,0 +1,366 @@
+"""One grain map under correction: its editor, its history, its journal and its review."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+from qtpy.QtCore import QObject, QTimer, Signal
+
+from napari_etch._widgets.correct_history import EDIT, HistoryGuard, Pixels, Step
+from napari_etch._widgets.correct_target import GreyView, is_classes, journal_folders
+from napari_etch._widgets.layers import Placement
+from napari_etch.corrections import Journal, Review, State
+from napari_etch.grains.editing import (
+    Change,
+    EditError,
+    GrainEditor,
+    boundaries,
+    boundaries_of,
+    is_tiling,
+)
+
+if TYPE_CHECKING:
+    from napari.layers import Image, Labels
+
+Window2 = tuple[slice, slice]
+#: Milliseconds after an edit until the review looks at its boundaries: the repaint comes first.
+REVIEW_WAIT = 60
+NO_EDGES = np.zeros(
+    0,
+    [
+        ("label_a", np.int32),
+        ("label_b", np.int32),
+        ("confidence", np.float32),
+        ("length", np.float32),
+        ("y", np.int32),
+        ("x", np.int32),
+    ],
+)
+
+
+class CorrectSession(QObject):
+    """Keeps a layer, its index, its journal and its review in step, whoever edits the layer.
+
+    Parameters
+    ----------
+    layer : napari.layers.Labels
+        What is corrected; `correct_target.refusal` finds nothing against it.
+    user_folder : pathlib.Path
+        Where journals go that cannot lie beside the data.
+    boundary, image : napari.layers.Image, optional
+        What lies under it.
+
+    Signals
+    -------
+    edited : object
+        A `Step` was made, undone or redone.
+    reviewed
+        States, boundaries or the estimate changed.
+    said : str
+        Something the user should know, such as a journal that cannot be written.
+    """
+
+    edited = Signal(object)
+    reviewed = Signal()
+    said = Signal(str)
+
+    def __init__(
+        self,
+        layer: Labels,
+        user_folder: Path,
+        *,
+        boundary: Image | None = None,
+        image: Image | None = None,
+        states: dict[int, State] | None = None,
+        parent: QObject | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self.layer = layer
+        self.boundary = boundary
+        self.image = image
+        self.is_classes = is_classes(layer)
+        self.section = 0
+        self._user_folder = user_folder
+        self._editors: dict[int, GrainEditor] = {}
+        self._own: Change | None = None
+        self._is_stale = False
+        self._dirty: set[int] = set()
+        self._found_edges: list[tuple[int, npt.NDArray[np.void]]] = []
+        self._grain_pixels: int | None = None
+        self.review_section: int | None = None
+        self.review = Review(NO_EDGES, states)
+        self._refuse_pieces()
+        self.journal = self._open_journal()
+        self.guard = HistoryGuard(layer, self._mend, self._on_step)
+        layer.events.data.connect(self._on_data)
+        self._soon = QTimer(self)
+        self._soon.setSingleShot(True)
+        self._soon.setInterval(REVIEW_WAIT)
+        self._soon.timeout.connect(self.catch_up)
+
+    def close(self) -> None:
+        """Let go of the layer; a journal without edits is deleted."""
+        self._soon.stop()
+        self.guard.release()
+        self.layer.events.data.disconnect(self._on_data)
+        self.journal.close(keep=self.journal.edits > 0)
+
+    # -- the map ---------------------------------------------------------------------------------
+
+    @property
+    def is_stack(self) -> bool:
+        """Whether there are sections."""
+        return bool(self.layer.ndim == 3)
+
+    def section_map(self, section: int | None = None) -> npt.NDArray[np.integer]:
+        """Return the map of a section, a view."""
+        at = self.section if section is None else section
+        grains: npt.NDArray[np.integer] = self.layer.data[at] if self.is_stack else self.layer.data
+        return grains
+
+    def show_section(self, section: int) -> None:
+        """Work in another section from now on."""
+        self.section = section
+        self._grain_pixels = None
+
+    def editor(self, section: int | None = None) -> GrainEditor:
+        """Return the editor of a section; making it reads the section once."""
+        if self._is_stale:
+            self._start_anew()
+        at = (self.section if section is None else section) if self.is_stack else 0
+        if at not in self._editors:
+            self._editors[at] = GrainEditor(
+                self.section_map(at),
+                boundary=self._under(self.boundary, at),
+                image=self._grey(at),
+            )
+            self._editors[at].locked = self.review.accepted
+        return self._editors[at]
+
+    def set_under(self, boundary: Image | None, image: Image | None) -> None:
+        """Take other layers for the boundary map and the micrograph."""
+        if boundary is self.boundary and image is self.image:
+            return
+        is_other = boundary is not self.boundary
+        self.boundary, self.image = boundary, image
+        self._editors.clear()
+        if is_other:
+            self.review_section = None
+
+    def do(self, change: Change) -> None:
+        """Make a change, as one undo step."""
+        if self.guard.is_in_stroke:
+            raise EditError("A stroke of the brush is under way: finish it first.")
+        (rows, columns), values = change.pixels
+        indices: tuple[npt.NDArray[np.intp], ...] = (rows, columns)
+        if self.is_stack:
+            indices = (np.full(rows.shape, self.section, np.intp), rows, columns)
+        self._own = change
+        try:
+            self.guard.write(indices, values)
+        finally:
+            self._own = None
+
+    def _under(self, layer: Image | None, section: int) -> Any:
+        if layer is None:
+            return None
+        return layer.data[section] if self.is_stack else layer.data
+
+    def _grey(self, section: int) -> Any:
+        data = self._under(self.image, section)
+        return None if data is None else GreyView(data, rgb=bool(self.image and self.image.rgb))
+
+    def _refuse_pieces(self) -> None:
+        if self.is_classes:
+            return
+        for section in self.layer.data if self.is_stack else [self.layer.data]:
+            if not is_tiling(section):
+                raise EditError(
+                    f"“{self.layer.name}” has labels in several pieces: make an editable copy, "
+                    "where every piece is a grain of its own."
+                )
+
+    # -- what happens to the map -----------------------------------------------------------------
+
+    def _sections_of(self, step: Step) -> list[tuple[int, Window2, npt.NDArray[np.integer]]]:
+        """Return section, window in it, and what was there before, for each section of a step."""
+        if not self.is_stack:
+            return [(0, (step.window[0], step.window[1]), step.before)]
+        window = (step.window[1], step.window[2])
+        start = step.window[0].start
+        return [(start + at, window, part) for at, part in enumerate(step.before)]
+
+    def _mend(self, step: Step) -> Pixels | None:
+        """Return what brings the tiling back after an edit by another hand."""
+        if self._own is not None or self.is_classes:
+            return None
+        found = []
+        for section, window, before in self._sections_of(step):
+            editor = self.editor(section)
+            editor.noted(window)
+            if step.kind != EDIT and is_tiling(self.section_map(section), window):
+                continue  # what is undone may well change a grain that was accepted since
+            change = editor.repair(window, before=before if step.kind == EDIT else None)
+            if change is not None:
+                (rows, columns), values = change.pixels
+                found.append((np.full(rows.shape, section, np.intp), rows, columns, values))
+        if not found:
+            return None
+        sections, rows, columns, values = (
+            np.concatenate(each) for each in zip(*found, strict=True)
+        )
+        return ((sections, rows, columns) if self.is_stack else (rows, columns)), values
+
+    def _on_step(self, step: Step) -> None:
+        changed = step.before != step.after
+        labels = set(np.unique(step.before[changed]).tolist())
+        labels |= set(np.unique(step.after[changed]).tolist())
+        labels.discard(0)
+        what = self._own.message if self._own is not None else "Painted."
+        self.journal.record(step.window, step.before, step.after, kind=step.kind, did=what)
+        if not self.is_classes:
+            self._note_grains(step, labels)
+        self.edited.emit(step)
+
+    def _note_grains(self, step: Step, labels: set[int]) -> None:
+        for section, window, _ in self._sections_of(step):
+            if self._own is not None or step.kind == EDIT:
+                self.editor(section).noted(window)
+        there = {label for label in labels if self._exists(label, step)}
+        self.set_state(there, State.EDITED)
+        self.set_state(labels - there, State.UNREVIEWED)
+        self._dirty |= labels
+        self._soon.start()
+
+    def _exists(self, label: int, step: Step) -> bool:
+        return any(
+            self.editor(section).area(label) > 0 for section, _, _ in self._sections_of(step)
+        )
+
+    def _on_data(self, _event: Any = None) -> None:
+        # The granularity slider cuts up to fifty times a second: look again only when needed.
+        self._is_stale = True
+        self._grain_pixels = None
+        self.review_section = None
+
+    def _start_anew(self) -> None:
+        """Take the data for a new map: it was replaced, by a script or by the slider."""
+        self._is_stale = False
+        self._editors.clear()
+        self.review = Review(NO_EDGES)
+        self.journal.close(keep=self.journal.edits > 0)
+        self.journal = self._open_journal()
+
+    def _open_journal(self) -> Journal:
+        layer = self.layer
+        place = Placement.of(layer)
+        about = {
+            "scale": list(place.scale),
+            "translate": list(place.translate),
+            "rotate": place.rotate.tolist(),
+            "shear": place.shear.tolist(),
+            "affine": place.affine.tolist(),
+            "units": [str(unit) for unit in place.units],
+            "axis_labels": list(place.axis_labels),
+            "kind": "classes" if self.is_classes else "grains",
+            "source_path": str(layer.source.path or ""),
+        }
+        journal = Journal(
+            layer.data,
+            layer.name,
+            journal_folders(layer, self._user_folder),
+            about=about,
+            on_news=self._say,
+        )
+        states = self.review.known
+        if states:
+            journal.note(**self.review.notes(states))
+        return journal
+
+    def _say(self, text: str) -> None:
+        """Called from the journal's thread; the session may be gone by then."""
+        with suppress(RuntimeError):
+            self.said.emit(text)
+
+    # -- review ----------------------------------------------------------------------------------
+
+    def set_state(self, labels: Iterable[int], state: State) -> None:
+        """Give grains a state, and write it down."""
+        changed = [label for label in labels if self.review.state(label) is not state]
+        if not changed:
+            return
+        self.review.set_state(changed, state)
+        self._lock(changed)
+        self.journal.note(**self.review.notes(changed))
+        self.reviewed.emit()
+
+    def keep(self, pair: tuple[int, int]) -> list[int]:
+        """Say that a boundary is right; return the grains that are accepted with it."""
+        accepted = self.review.keep(pair)
+        if accepted:
+            self._lock(accepted)
+            self.journal.note(**self.review.notes(accepted))
+        self.reviewed.emit()
+        return accepted
+
+    def progress(self) -> tuple[float, int | None, float]:
+        """Return share of the area reviewed, boundaries left, and how many of them may be wrong.
+
+        Before the walk has begun the boundaries are not known: then that is None.
+        """
+        editor = self.editor()
+        if self._grain_pixels is None:
+            self._grain_pixels = int(np.count_nonzero(self.section_map()))
+        share = self.review.reviewed_area(editor.area) / max(1, self._grain_pixels)
+        if self.review_section is None:
+            return min(1.0, share), None, 0.0
+        return min(1.0, share), self.review.left(), self.review.errors_left()
+
+    def _lock(self, labels: Iterable[int]) -> None:
+        """Protect those of the grains that are accepted, and no others."""
+        for editor in self._editors.values():
+            for label in labels:
+                is_accepted = self.review.state(label) is State.ACCEPTED
+                (editor.locked.add if is_accepted else editor.locked.discard)(label)
+
+    def start_review(self, done: Callable[[], None]) -> None:
+        """Measure all boundaries of the section in a thread; `done` is called when that is over."""
+        section = self.section
+        self._dirty.clear()
+        data, boundary = self.section_map(section), self._under(self.boundary, section)
+
+        def measure() -> None:
+            self._found_edges.append((section, boundaries(data, boundary)))
+
+        threading.Thread(target=measure, name="etch review", daemon=True).start()
+        timer = QTimer(self)
+
+        def look() -> None:
+            if not self._found_edges:
+                return
+            timer.stop()
+            timer.deleteLater()
+            found, edges = self._found_edges.pop()
+            self.review = Review(edges, self.review.known)
+            self.review_section = found
+            self.catch_up()
+            done()
+
+        timer.timeout.connect(look)
+        timer.start(20)
+
+    def catch_up(self) -> None:
+        """Let the review see the boundaries of the grains that were edited."""
+        self._soon.stop()
+        if self.review_section is not None and self._dirty:
+            editor = self.editor(self.review_section)
+            labels, self._dirty = self._dirty, set()
+            there = [label for label in labels if editor.area(label) > 0]
+            self.review.replace_edges(labels, boundaries_of(editor, there))
+        self.reviewed.emit()

@@ -1,0 +1,217 @@
+"""Which layers can be corrected, what lies under them, and copies of those that cannot."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+from napari.layers import Image, Labels
+
+from napari_etch._widgets.layers import (
+    BOUNDARY,
+    GRAINS,
+    GRAINS_LOOK,
+    METADATA_KEY,
+    Placement,
+    kind_of,
+    layer_name,
+    source_id_of,
+)
+from napari_etch.grains.editing import EditError, GrainEditor, is_tiling
+
+if TYPE_CHECKING:
+    from napari.components import LayerList
+    from napari.layers import Layer
+
+CLASSES = "fracture"
+#: Name that marks a boundary map of another program.
+_BOUNDARY_WORDS = ("boundary", "boundaries", "membrane")
+
+
+def refusal(layer: Layer | None) -> str:
+    """Return why a layer cannot be corrected, as one sentence; empty when it can."""
+    if layer is None:
+        return "Open or segment an image first: there is no grains layer to correct."
+    name = f"“{layer.name}”"
+    if not isinstance(layer, Labels):
+        return f"{name} holds no labels: make an editable copy, or choose a Labels layer."
+    if layer.multiscale:
+        return f"{name} is multiscale, which napari cannot edit: make an editable copy."
+    data = layer.data
+    if not isinstance(data, np.ndarray):
+        return f"{name} is a {type(data).__name__}, read piece by piece: make an editable copy."
+    if data.ndim not in (2, 3):
+        return f"{name} has {data.ndim} axes: choose one image (y, x) or one stack (z, y, x)."
+    if not data.size:
+        return f"{name} is empty: choose another layer."
+    if not data.flags.writeable:
+        return f"{name} is read-only, such as a memory map: make an editable copy."
+    if not layer.editable:
+        return f"{name} is not editable: switch its editing on first, or make an editable copy."
+    return ""
+
+
+def can_copy(layer: Layer | None) -> bool:
+    """Return whether `editable_copy` may help with a layer."""
+    return isinstance(layer, Labels) or (isinstance(layer, Image) and not layer.rgb)
+
+
+def editable_copy(layer: Layer) -> Labels:
+    """Return a new layer with the same grains in memory, int32, every label in one piece.
+
+    Raises
+    ------
+    EditError
+        When the values are not whole numbers, or there are too many axes.
+    """
+    finest = layer.data[0] if layer.multiscale else layer.data
+    grains = whole_numbers(np.asarray(finest), layer.name)
+    if grains.ndim not in (2, 3):
+        raise EditError(f"“{layer.name}” has {grains.ndim} axes: cut out one image or one stack.")
+    for section in grains if grains.ndim == 3 else [grains]:
+        mend_whole(section)
+    made = dict(layer.metadata.get(METADATA_KEY, {}))
+    made.pop("partitions", None)  # the copy is the user's work, not a cut of a model's map
+    return Labels(
+        grains,
+        name=f"{layer.name} (copy)",
+        metadata={METADATA_KEY: {**made, "kind": made.get("kind") or GRAINS}},
+        **Placement.of(layer).keywords(),
+        **GRAINS_LOOK,
+    )
+
+
+def whole_numbers(values: npt.NDArray[Any], name: str) -> npt.NDArray[np.int32]:
+    """Return labels as int32, a copy.
+
+    Raises
+    ------
+    EditError
+        When they are not whole numbers from 0 to 2147483647.
+    """
+    most = np.iinfo(np.int32).max
+    if not np.issubdtype(values.dtype, np.number) or np.iscomplexobj(values):
+        raise EditError(f"“{name}” holds {values.dtype}, no labels: choose another layer.")
+    if np.issubdtype(values.dtype, np.floating):
+        whole = np.isfinite(values).all() and bool((values == np.floor(values)).all())
+        if not whole:
+            raise EditError(
+                f"“{name}” has values that are not whole numbers: it looks like an image; "
+                "segment it instead."
+            )
+    if values.size and (values.min() < 0 or values.max() > most):
+        raise EditError(f"“{name}” has labels below 0 or above {most}: number them anew first.")
+    return values.astype(np.int32)
+
+
+def mend_whole(grains: npt.NDArray[np.int32]) -> None:
+    """Give every piece of a label in several pieces a number of its own, in place."""
+    if is_tiling(grains):
+        return
+    editor = GrainEditor(grains)
+    change = editor.repair((slice(0, grains.shape[0]), slice(0, grains.shape[1])))
+    if change is not None:
+        editor.apply(change)
+
+
+def is_classes(layer: Layer | None) -> bool:
+    """Return whether a layer is a map of classes, such as fracture modes, not of grains."""
+    if layer is None:
+        return False
+    return kind_of(layer) == CLASSES or layer.name.endswith(layer_name("", CLASSES).strip())
+
+
+def boundary_layers(layers: LayerList, grains: Labels) -> list[Image]:
+    """Return the layers that can be the boundary map of a grain map, the likeliest first."""
+    found = [layer for layer in reversed(layers) if isinstance(layer, Image) and not layer.rgb]
+    fitting = [layer for layer in found if not layer.multiscale and fits(layer, grains)]
+    likely = [layer for layer in fitting if _likeness(layer, grains)]
+    likely.sort(key=lambda layer: -_likeness(layer, grains))
+    return likely
+
+
+def unfit_boundary(layers: LayerList, grains: Labels) -> str:
+    """Return why the layer that is meant to be the boundary map is not used; or nothing."""
+    for layer in reversed(layers):
+        if isinstance(layer, Image) and _likeness(layer, grains) > 1 and not fits(layer, grains):
+            sizes = [" × ".join(map(str, np.shape(each.data))) for each in (layer, grains)]
+            return (
+                f"“{layer.name}” ({sizes[0]}) and “{grains.name}” ({sizes[1]}) differ in size, so "
+                "cuts follow your stroke alone."
+            )
+    return ""
+
+
+def micrograph_of(layers: LayerList, grains: Labels) -> Image | None:
+    """Return the image that a grain map lies over, if it fits pixel by pixel."""
+    wanted = source_id_of(grains)
+    images = [layer for layer in layers if isinstance(layer, Image) and not _is_boundary(layer)]
+    images.sort(key=lambda layer: str(layer.unique_id) != wanted)
+    return next((image for image in images if not image.multiscale and fits(image, grains)), None)
+
+
+def fits(image: Image, grains: Labels) -> bool:
+    """Return whether an image and a grain map have the same pixels in the same place."""
+    shape = np.shape(image.data)[:-1] if image.rgb else np.shape(image.data)
+    if shape != np.shape(grains.data):
+        return False
+    return bool(
+        np.allclose(image.scale, grains.scale)
+        and np.allclose(image.translate, grains.translate)
+        and np.allclose(image.affine.affine_matrix, grains.affine.affine_matrix)
+    )
+
+
+def journal_folders(layer: Labels, user_folder: Path) -> list[Path]:
+    """Return where to keep the journal: beside the layer's file, otherwise with the user."""
+    path = layer.source.path
+    beside = [Path(path).parent] if path and Path(path).exists() else []
+    return [*beside, user_folder]
+
+
+def _likeness(layer: Image, grains: Labels) -> int:
+    """Return how much speaks for a layer as the boundary map of these grains; 0 is nothing."""
+    base = grains.name.removesuffix(" (copy)").removesuffix(layer_name("", GRAINS))
+    if layer.name == layer_name(base, BOUNDARY):
+        return 3
+    if kind_of(layer) == BOUNDARY and source_id_of(layer) == source_id_of(grains):
+        return 2
+    return int(_is_boundary(layer))
+
+
+def _is_boundary(layer: Image) -> bool:
+    named = any(word in layer.name.lower() for word in _BOUNDARY_WORDS)
+    return kind_of(layer) == BOUNDARY or named
+
+
+class GreyView:
+    """An image read as grey in [0, 1] window by window: nothing is converted before it is needed.
+
+    Parameters
+    ----------
+    data : array, shape (y, x) or (y, x, 3 or 4)
+        The image.
+    rgb : bool
+        Whether the last axis is colour.
+    """
+
+    def __init__(self, data: Any, *, rgb: bool) -> None:
+        self._data = data
+        self._rgb = rgb
+        self.shape = tuple(data.shape[:2])
+        self.ndim = 2
+        self.dtype = np.dtype(np.float32)
+        kind = np.dtype(data.dtype)
+        self._top = float(np.iinfo(kind).max) if np.issubdtype(kind, np.integer) else 1.0
+
+    def __getitem__(self, window: Any) -> npt.NDArray[np.float32]:
+        values = np.asarray(self._data[window], np.float32) / self._top
+        if self._rgb:
+            values = values[..., :3] @ np.array([0.2125, 0.7154, 0.0721], np.float32)
+        return np.asarray(values, np.float32)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> npt.NDArray[Any]:
+        """Return all of it."""
+        return np.asarray(self[:, :], dtype)
