@@ -204,9 +204,12 @@ class CorrectSession(QObject):
         for section, window, before in self._sections_of(step):
             editor = self.editor(section)
             editor.noted(window)
-            if step.kind != EDIT and is_tiling(self.section_map(section), window):
+            if step.kind == EDIT:
+                change = editor.repair(window, before=before)
+            elif _tiles(editor, window, before):
                 continue  # what is undone may well change a grain that was accepted since
-            change = editor.repair(window, before=before if step.kind == EDIT else None)
+            else:  # a step from before the session
+                change = editor.repair(window)
             if change is not None:
                 (rows, columns), values = change.pixels
                 found.append((np.full(rows.shape, section, np.intp), rows, columns, values))
@@ -364,3 +367,22 @@ class CorrectSession(QObject):
             there = [label for label in labels if editor.area(label) > 0]
             self.review.replace_edges(labels, boundaries_of(editor, there))
         self.reviewed.emit()
+
+
+def _tiles(editor: GrainEditor, window: Window2, before: npt.NDArray[np.integer]) -> bool:
+    """Return whether the grains that changed in a window are in one piece each."""
+    now = editor.grains[window]
+    changed = now != before
+    labels = np.union1d(now[changed], before[changed]).tolist()
+    boxes = [editor.bounding_box(label) for label in labels if editor.area(label)]
+    if not boxes:
+        return True
+    rows, columns = zip(*boxes, strict=True)
+    # A pixel more: a grain that reaches the window's side may go on outside, and is not judged.
+    whole = (
+        slice(max(0, min(axis.start for axis in rows) - 1), max(axis.stop for axis in rows) + 1),
+        slice(
+            max(0, min(axis.start for axis in columns) - 1), max(axis.stop for axis in columns) + 1
+        ),
+    )
+    return is_tiling(editor.grains, whole)
