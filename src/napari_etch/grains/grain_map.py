@@ -13,7 +13,7 @@ from napari_etch.grains.fragments import flood
 from napari_etch.grains.merge_tree import MergeTree, agglomerate
 from napari_etch.grains.region_graph import RegionGraph, build_region_graph
 
-__all__ = ["MIN_AREA", "Partition", "Scorer", "partition"]
+__all__ = ["MIN_AREA", "Partition", "Scorer", "partition", "shift_odds"]
 
 MIN_AREA = 30.0
 """Least area of a grain in pixels at scale 1; it grows with the square of the scale."""
@@ -231,9 +231,23 @@ def _checked_affinities(
 
 
 def _default_probability(graph: RegionGraph) -> npt.NDArray[np.float32]:
-    """Return the mean boundary along each edge, with `_EVEN` moved to 0.5 (a shift of log-odds)."""
-    strength = graph.strength
-    yes, no = strength * (1 - _EVEN), (1 - strength) * _EVEN
+    """Return the mean boundary along each edge, with `_EVEN` moved to 0.5."""
+    return shift_odds(graph.strength, _EVEN)
+
+
+def shift_odds(
+    strength: npt.NDArray[np.floating], even: float | np.floating
+) -> npt.NDArray[np.float32]:
+    """Return strengths as probabilities: a shift of the log-odds that moves `even` to 0.5.
+
+    Parameters
+    ----------
+    strength : ndarray of float
+        In [0, 1].
+    even : float
+        The strength that shall count as even odds, strictly between 0 and 1.
+    """
+    yes, no = strength * (1 - even), (1 - strength) * even
     return np.asarray(yes / (yes + no), np.float32)
 
 
