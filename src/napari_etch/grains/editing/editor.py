@@ -17,6 +17,7 @@ from napari_etch.grains.editing import (
     redraw,
     regions,
     repair,
+    seeds,
     split,
 )
 from napari_etch.grains.editing.change import Change, Labels, Window, grow
@@ -211,7 +212,8 @@ class GrainEditor:
         """Split grains along a stroke.
 
         The stroke may cross several grains and may overshoot; ends inside a grain are prolonged to
-        its outline. The largest piece keeps the number.
+        its outline. A snapped stroke inside a grain may also run across the missing boundary
+        instead of along it. The largest piece keeps the number.
 
         Parameters
         ----------
@@ -231,7 +233,7 @@ class GrainEditor:
         ----------
         points : array_like, shape (n, 2)
         """
-        return split.split_seeds(self._field, points)
+        return seeds.split_seeds(self._field, points)
 
     def merge(self, labels: Iterable[int]) -> Change:
         """Merge grains that lie side by side; the largest keeps its number."""

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from napari_etch.grains.editing.change import Change, Labels, local
 from napari_etch.grains.editing.errors import EditError
 from napari_etch.grains.editing.field import Field
-from napari_etch.grains.editing.split import pieces_of
+from napari_etch.grains.editing.pieces import pieces_of
 from napari_etch.grains.editing.strokes import Pixels, Points, Run, runs, sampled, stroke_pixels
 from napari_etch.grains.editing.tiling import settle
 from napari_etch.grains.editing.wire import REACH, wire_along

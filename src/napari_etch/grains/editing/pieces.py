@@ -1,0 +1,50 @@
+"""The pieces of a grain that is cut, and their numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_etch.grains.editing.change import Labels, Mask
+from napari_etch.grains.editing.tiling import SLIVER, flood_from_neighbours
+
+__all__ = ["SLIVER", "number_pieces", "pieces_of", "split_message"]
+
+
+def pieces_of(grain: Mask, cut: Mask, least: int) -> npt.NDArray[np.int32]:
+    """Return what a cut leaves of a grain: pieces 1 … n of at least `least` px that fill it."""
+    from scipy import ndimage as ndi
+
+    pieces, n = ndi.label(grain & ~cut)
+    sizes = np.bincount(pieces.ravel(), minlength=n + 1)
+    keep = sizes >= least
+    keep[0] = False
+    if not keep.any():
+        return np.asarray(grain, np.int32)
+    table = np.zeros(n + 1, np.int32)
+    table[keep] = np.arange(1, keep.sum() + 1)
+    pieces = table[pieces]
+    flood_from_neighbours(pieces, grain & (pieces == 0))
+    return pieces
+
+
+def number_pieces(
+    part: Labels, pieces: npt.NDArray[np.integer], label: int, new: Iterable[int]
+) -> None:
+    """Write the pieces of a grain into `part`: the largest keeps its number."""
+    order = np.argsort(-np.bincount(pieces.ravel())[1:], kind="stable") + 1
+    table = np.zeros(order.size + 1, part.dtype)
+    table[order[0]] = label
+    table[order[1:]] = list(new)
+    np.copyto(part, table[pieces], where=pieces > 0)
+
+
+def split_message(made: dict[int, list[int]]) -> str:
+    """Return the sentence that says which grains were split into which."""
+    if len(made) == 1:
+        ((label, new),) = made.items()
+        return f"Split grain {label} into {', '.join(map(str, [label, *new[:-1]]))} and {new[-1]}."
+    total = len(made) + sum(len(new) for new in made.values())
+    return f"Split {len(made)} grains into {total}."
