@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Change", "Labels", "Mask", "Window", "grow", "local", "union"]
+__all__ = ["Change", "Labels", "Mask", "Window", "closed", "grow", "local", "union"]
 
 Window = tuple[slice, slice]
 """Rows and columns of a part of the map; both slices have a start and a stop."""
@@ -48,6 +48,12 @@ class Change:
         rows, columns = np.nonzero(self.before != self.after)
         values = self.after[rows, columns]
         return (rows + self.window[0].start, columns + self.window[1].start), values
+
+
+def closed(window: Window, shape: tuple[int, ...]) -> Window:
+    """Return a window that a caller gave with both ends of its slices filled in."""
+    rows, columns = (slice(*s.indices(n)[:2]) for s, n in zip(window, shape, strict=True))
+    return rows, columns
 
 
 def union(windows: Iterable[Window]) -> Window:

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from napari_etch.grains.editing.change import Labels, Window, grow, union
 from napari_etch.grains.editing.errors import EditError
 from napari_etch.grains.editing.field import Float, checked_grains
+from napari_etch.grains.grain_map import shift_odds
 
 if TYPE_CHECKING:
     from napari_etch.grains.editing.editor import GrainEditor
@@ -153,20 +154,13 @@ def _table(
     result["label_a"], result["label_b"] = low[first], high[first]
     result["length"] = length
     mean = np.bincount(index, np.nan_to_num(level, nan=_EVEN), minlength=first.size) / length
-    result["confidence"] = _odds(mean)
+    result["confidence"] = shift_odds(np.clip(mean, 0, 1), _EVEN)
     centre_y = np.bincount(index, y, minlength=first.size) / length
     centre_x = np.bincount(index, x, minlength=first.size) / length
     away = (y - centre_y[index]) ** 2 + (x - centre_x[index]) ** 2
     nearest = np.lexsort((away, index))[first]
     result["y"], result["x"] = y[nearest], x[nearest]
     return result
-
-
-def _odds(mean: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Return a mean boundary as a probability, `_EVEN` moved to 0.5 by a shift of log-odds."""
-    mean = np.clip(mean, 0, 1)
-    yes, no = mean * (1 - _EVEN), (1 - mean) * _EVEN
-    return np.asarray(yes / (yes + no))
 
 
 def strength_between(
@@ -200,4 +194,4 @@ def strength_between(
         for pair, value in zip(pairs, level.tolist(), strict=True):
             found.setdefault(pair, []).append(value)
     for (piece, label), values in sorted(found.items()):
-        yield piece, label, float(_odds(np.array([np.mean(values)]))[0]), len(values)
+        yield piece, label, float(shift_odds(np.array(np.mean(values)), _EVEN)), len(values)

@@ -20,7 +20,7 @@ from napari_etch.grains.editing import (
     seeds,
     split,
 )
-from napari_etch.grains.editing.change import Change, Labels, Window, grow
+from napari_etch.grains.editing.change import Change, Labels, Window, closed
 from napari_etch.grains.editing.errors import EditError
 from napari_etch.grains.editing.field import Field, checked_grains
 from napari_etch.grains.editing.index import GrainIndex
@@ -177,7 +177,7 @@ class GrainEditor:
         brush, undo and redo. Noting the same window twice does no harm.
         """
         if self._tiling:
-            self._field.index.recount(grow(window, 0, self.grains.shape))
+            self._field.index.recount(closed(window, self.grains.shape))
 
     def repair(self, window: Window, *, before: Labels | None = None) -> Change | None:
         """Bring back the tiling after a foreign edit, already written, inside a window.
@@ -200,7 +200,7 @@ class GrainEditor:
         """
         if not self._tiling:
             return None
-        window = grow(window, 0, self.grains.shape)
+        window = closed(window, self.grains.shape)
         self._field.index.recount(window)
         return repair.repair(self._field, window, before)
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 import numpy.typing as npt
 
-from napari_etch.grains.editing.change import Change, Labels, Mask, Window, grow
+from napari_etch.grains.editing.change import Change, Labels, Mask, Window, closed
 from napari_etch.grains.editing.errors import EditError
 from napari_etch.grains.editing.field import Field
 from napari_etch.grains.editing.tiling import flood_from_neighbours, settle
@@ -45,7 +45,7 @@ def fill_holes(field: Field, labels: Iterable[int] | None, window: Window | None
     wanted = None if labels is None else _chosen(field, labels, "fill")
     if wanted is not None:
         window = field.window_of(wanted, margin=1)
-    window = field.frame if window is None else grow(window, 0, field.grains.shape)
+    window = field.frame if window is None else closed(window, field.grains.shape)
     after = np.array(field.grains[window])
     holes = _holes(after, wanted)
     if not holes.any():

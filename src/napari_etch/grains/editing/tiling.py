@@ -11,7 +11,7 @@ from collections.abc import Iterable
 import numpy as np
 import numpy.typing as npt
 
-from napari_etch.grains.editing.change import Labels, Mask, Window, grow, local, union
+from napari_etch.grains.editing.change import Labels, Mask, Window, closed, grow, local, union
 from napari_etch.grains.editing.field import Field, Float
 
 __all__ = ["SLIVER", "first_violation", "flood_from_neighbours", "is_tiling", "settle"]
@@ -44,8 +44,7 @@ def first_violation(
     grains, window
         As for `is_tiling`.
     """
-    if window is None:
-        window = slice(0, grains.shape[0]), slice(0, grains.shape[1])
+    window = closed(window or (slice(None), slice(None)), grains.shape)
     part = np.ascontiguousarray(grains[window])
     pieces, labels, sizes = _pieces(part)
     split = np.flatnonzero(np.bincount(_ranks(labels))[_ranks(labels)] > 1)
