@@ -1,4 +1,4 @@
-"""What is in a micrograph but is no grain boundary: pits, particles, rings, scratches, bands."""
+"""What is in a micrograph but is no grain boundary: pits, particles, rings, scratches."""
 
 from __future__ import annotations
 
@@ -177,34 +177,4 @@ def add_scratches(generator: torch.Generator, image: Tensor, optics: Optics) -> 
         total = torch.maximum(total, used * profile)
     result = image.clone()
     result[picked] = image[picked] - column(optics.scratch_depth[picked]) * total
-    return result
-
-
-def add_bands(
-    generator: torch.Generator, image: Tensor, labels: Tensor, intercept: Tensor, optics: Optics
-) -> Tensor:
-    """Draw soft straight lines that end at their grain's boundary: deformation bands, reliefs."""
-    rows = optics.bands.round().long()
-    if int(rows.max()) == 0:
-        return image
-    picked = torch.nonzero(rows > 0)[:, 0]
-    batch, size = len(picked), image.shape[-1]
-    own, unit = labels[picked], intercept[picked]
-    line = torch.arange(size, device=image.device, dtype=torch.float32)
-    total = torch.zeros(batch, size, size, device=image.device)
-    for index in range(int(rows.max())):
-        spot = uniform(generator, batch, 2) * (size - 1)
-        y, x = line[None, :, None] - column(spot[:, 0]), line[None, None] - column(spot[:, 1])
-        angle = uniform(generator, batch, high=math.pi)
-        cos, sin = column(torch.cos(angle)), column(torch.sin(angle))
-        width = (unit * uniform(generator, batch, low=0.015, high=0.07)).clamp(min=1.0)
-        reach = unit * uniform(generator, batch, low=0.2, high=1.2)
-        profile = torch.exp(-0.5 * ((y * cos + x * sin) / column(width)).square())
-        profile = profile * torch.sigmoid((column(reach) - (x * cos - y * sin).abs()) / 3)
-        at = spot.round().long()
-        here = own.flatten(1).gather(1, (at[:, :1] * size + at[:, 1:]))[..., None]
-        used = column((rows[picked] > index).float())
-        total = torch.maximum(total, used * profile * (own == here))
-    result = image.clone()
-    result[picked] = image[picked] - column(optics.band_depth[picked]) * total
     return result

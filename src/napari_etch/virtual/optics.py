@@ -13,13 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from napari_etch.virtual.clutter import (
-    add_bands,
-    add_particles,
-    add_pits,
-    add_rings,
-    add_scratches,
-)
+from napari_etch.virtual.clutter import add_particles, add_pits, add_rings, add_scratches
 from napari_etch.virtual.fields import blur, column, normal, octaves, smooth_field, span, uniform
 from napari_etch.virtual.maps import boundary_strength
 from napari_etch.virtual.styles import Optics
@@ -45,7 +39,6 @@ def render(generator: torch.Generator, labels: Tensor, intercept: Tensor, optics
     """
     strength = _groove_strength(generator, labels, optics)
     image = _grains(generator, labels, intercept, optics)
-    image = add_bands(generator, image, labels, intercept, optics)
     image = _grooves(generator, image, _stray(generator, strength, optics), optics)
     image = add_pits(generator, image, strength, optics)
     image = add_rings(generator, image, optics)
@@ -132,6 +125,8 @@ def _grains(
         image = image + column(optics.grain_slope) * wave * 0.5
     if float(optics.striation.max()) > 0:
         image = image + _striation(generator, across, per_pixel, batch, entries, optics)
+    if float(optics.bands.max()) > 0:
+        image = image - _bands(generator, across, per_pixel, entries, intercept, optics)
     if float(optics.texture.max()) > 0:
         cell = float(optics.texture_cell.mean())
         rough = octaves(generator, batch, size, cell, 2)
@@ -155,6 +150,20 @@ def _striation(generator, across, per_pixel, batch, entries, optics: Optics) -> 
     share = uniform(generator, batch, 1, low=0.2, high=1.0)
     amount = (uniform(generator, batch, entries) < share) * uniform(generator, batch, entries)
     return -column(optics.striation) * per_pixel(amount) * lines
+
+
+def _bands(generator, across, per_pixel, entries, intercept, optics: Optics) -> Tensor:  # type: ignore[no-untyped-def]
+    """Return one or two soft straight lines in some grains: deformation bands, steps."""
+    batch, size = across.shape[0], across.shape[-1]
+    period = intercept[:, None] * uniform(generator, batch, entries, low=0.9, high=2.5)
+    turns = across / per_pixel(period) + per_pixel(uniform(generator, batch, entries))
+    off = (turns - turns.round()) * per_pixel(period)  # px from the nearest line
+    width = (intercept * uniform(generator, batch, low=0.015, high=0.07)).clamp(min=0.9)
+    line = torch.exp(-0.5 * (off / column(width)).square())
+    fade = torch.sigmoid(3 * (smooth_field(generator, batch, size, span(generator, 15, 50)) + 0.7))
+    amount = uniform(generator, batch, entries, low=0.4, high=1.0)
+    amount = amount * (uniform(generator, batch, entries) < optics.bands[:, None])
+    return column(optics.band_depth) * per_pixel(amount) * line * fade
 
 
 def _relief(generator, per_pixel, batch, entries, parent, intercept, optics: Optics) -> Tensor:  # type: ignore[no-untyped-def]

@@ -61,7 +61,7 @@ class Style:
     particle_rim: Range = Range(-0.7, 0.7)
     particle_texture: Range = Range(0.0, 0.25)
     particle_rim_width: Range = Range(0.7, 2.2)  # Gaussian sigma
-    bands: Range = Range(1, 4, chance=0.08)  # soft straight lines inside grains
+    bands: Range = Range(0.05, 0.3, chance=0.08)  # share of grains with soft straight lines
     band_depth: Range = Range(-0.06, 0.12)
     rings: Range = Range(5, 60, chance=0.05)  # small closed curves inside grains
     junction_pits: Range = Range(0.1, 0.5, chance=0.2)  # share of triple points with a dark hole
@@ -105,7 +105,7 @@ DEEP = replace(
     grain_slope=Range(0.05, 0.2, chance=0.8),
     scratches=Range(1, 10, chance=0.5),
     line_wander=Range(0.4, 2.0, chance=0.3),
-    bands=Range(1, 6, chance=0.3),
+    bands=Range(0.05, 0.4, chance=0.3),
     texture=Range(0.02, 0.12, chance=0.9),
     pits=Range(0.0005, 0.004, chance=0.8, log=True),
     negative=NONE,
@@ -202,7 +202,7 @@ CARBIDES_DARK_FIELD = replace(
     line_wander=Range(0.5, 2.5, chance=0.8),
     line_beads=Range(0.3, 1.2, chance=0.8),
     line_film=Range(0.01, 0.12, chance=0.5),
-    bands=Range(1, 4, chance=0.2),
+    bands=Range(0.05, 0.4, chance=0.3),
     texture=Range(0.005, 0.03, chance=0.7),
     noise=Range(0.008, 0.04, log=True),
     negative=NONE,
@@ -225,8 +225,8 @@ CARBIDES_BRIGHT_FIELD = replace(
     line_wander=Range(0.5, 2.2, chance=0.8),
     line_beads=Range(0.3, 1.2, chance=0.8),
     line_film=Range(0.01, 0.12, chance=0.6),
-    bands=Range(1, 6, chance=0.7),
-    band_depth=Range(-0.04, 0.2),
+    bands=Range(0.1, 0.6, chance=0.8),
+    band_depth=Range(0.04, 0.25),
     rings=Range(2, 12, chance=0.3),
     striation=Range(0.03, 0.12, chance=0.2),
     negative=NONE,
@@ -264,8 +264,8 @@ STYLES: dict[str, tuple[Style, float]] = {
     "band-contrast": (BAND_CONTRAST, 0.08),
     "precipitates": (PRECIPITATES, 0.05),
     "carbides-dark-field": (CARBIDES_DARK_FIELD, 0.07),
-    "carbides-bright-field": (CARBIDES_BRIGHT_FIELD, 0.08),
-    "membrane": (MEMBRANE, 0.10),
+    "carbides-bright-field": (CARBIDES_BRIGHT_FIELD, 0.09),
+    "membrane": (MEMBRANE, 0.09),
 }
 # Annealing twins belong to face-centred cubic metals; these styles have none.
 UNTWINNED = ("ferrite", "carbides-dark-field", "carbides-bright-field", "membrane")
