@@ -31,6 +31,7 @@ from napari_etch.grains.editing.change import Window, local, union
 GOAL = 0.98
 LEAST_AREA = 30
 SHORTEST = 5  # px of true boundary that are worth a stroke
+NEARER = 0.1  # IoU: what a gesture must gain when it does not raise AP50
 CORNER = 12.0  # px between the corners of a hand-drawn stroke
 FIRST = 0.3  # part of the boundaries that a reviewer looks at
 # The cheapest gesture first, where several raise AP50 by the same.
@@ -71,9 +72,13 @@ def read_truth(raw: np.ndarray) -> Truth:
 
 @dataclass(frozen=True)
 class Overlap:
-    """What one found grain covers: the true grain it matches, or 0, and whether it counts."""
+    """What one found grain covers: the true grain it matches, or 0, and whether it counts.
+
+    `quality` is its best IoU with any true grain.
+    """
 
     match: int
+    quality: float
     counts: bool
     shares: dict[int, int]
     area: int
@@ -113,12 +118,11 @@ class Ledger:
         area = sum(shares.values())
         shares = {t: size for t, size in shares.items() if t}
         scored = sum(shares.values())
-        match = 0
-        for t, size in shares.items():
-            if 2 * size > scored + self.truth.areas[t] - size:
-                match = t
+        ious = {t: n / (scored + int(self.truth.areas[t]) - n) for t, n in shares.items()}
+        quality = max(ious.values(), default=0.0)
+        match = next((t for t, iou in ious.items() if iou > 0.5), 0)
         counts = 2 * left_out <= area
-        return Overlap(match if counts else 0, counts, shares, area)
+        return Overlap(match if counts else 0, quality, counts, shares, area)
 
     def after(self, change: Change) -> dict[int, Overlap]:
         """Return the overlaps of the grains that a change touches, as it would leave them."""
@@ -128,17 +132,28 @@ class Ledger:
         part[local(change.window, window)] = change.after
         return self.overlaps(part, window, {*change.touched, *change.created})
 
-    def ap50(self, change: Change | None = None) -> float:
-        """Return AP50, now or after a change."""
-        found = self.found
-        hits = sum(o.match > 0 for o in found.values())
-        n = sum(o.counts for o in found.values())
-        if change is not None:
-            gone = [found[label] for label in (*change.removed, *change.touched)]
-            new = self.after(change).values()
-            hits += sum(o.match > 0 for o in new) - sum(o.match > 0 for o in gone)
-            n += sum(o.counts for o in new) - sum(o.counts for o in gone)
-        return hits / (n + self.truth.count - hits)
+    def ap50(self) -> float:
+        """Return AP50."""
+        hits = sum(o.match > 0 for o in self.found.values())
+        return hits / (sum(o.counts for o in self.found.values()) + self.truth.count - hits)
+
+    def gain(self, change: Change) -> float:
+        """Return by how much a change raises AP50; 0 when it does not help.
+
+        A change that leaves AP50 as it is, but brings a found grain clearly nearer to a true one,
+        counts as a very small gain: some errors take two gestures.
+        """
+        gone = [self.found[label] for label in (*change.removed, *change.touched)]
+        new = list(self.after(change).values())
+        now = sum(o.match > 0 for o in self.found.values())
+        hits = now + sum(o.match > 0 for o in new) - sum(o.match > 0 for o in gone)
+        n = sum(o.counts for o in self.found.values())
+        then = n + sum(o.counts for o in new) - sum(o.counts for o in gone)
+        raised = hits / (then + self.truth.count - hits) - now / (n + self.truth.count - now)
+        nearer = sum(o.quality for o in new) - sum(o.quality for o in gone)
+        if raised < -1e-9 or (raised < 1e-9 and nearer < NEARER):
+            return 0.0
+        return max(raised, 0.0) + 1e-5 * nearer
 
     def apply(self, change: Change) -> None:
         """Apply a change and note what it did."""
@@ -258,13 +273,17 @@ def for_false(ledger: Ledger, label: int) -> Iterator[Gesture]:
 
 def best_of(ledger: Ledger, gestures: Iterator[Gesture]) -> tuple[float, Gesture] | None:
     """Return the gesture that raises AP50 most; a whole outline only when no other does."""
-    now = ledger.ap50()
-    rated = [(ledger.ap50(g.change) - now, g) for g in gestures]
-    rated = [(gain, g) for gain, g in rated if gain > 1e-9]
+    rated = [(ledger.gain(g.change), g) for g in gestures]
+    rated = [(gain, g) for gain, g in rated if gain > 0]
     short = [pair for pair in rated if pair[1].kind != "outline"]
     if not rated:
         return None
-    return max(short or rated, key=lambda pair: (round(pair[0], 9), -KINDS.index(pair[1].kind)))
+    return max(short or rated, key=_rank)
+
+
+def _rank(option: tuple[float, Gesture]) -> tuple[float, int, float]:
+    gain, gesture = option
+    return round(gain, 4), -KINDS.index(gesture.kind), gain
 
 
 Known = dict[tuple[str, int], tuple[float, Gesture] | None]
@@ -286,7 +305,7 @@ def correct(ledger: Ledger, hand: Hand, *, snap: bool) -> Counter[str]:
         options = [(option, key) for key in wanted if (option := known[key]) is not None]
         if not options:
             break
-        (_, best), key = max(options, key=lambda o: (round(o[0][0], 4), -KINDS.index(o[0][1].kind)))
+        (_, best), key = max(options, key=lambda option: _rank(option[0]))
         change = again(ledger, best)
         if change is None:
             del known[key]
@@ -303,7 +322,7 @@ def again(ledger: Ledger, gesture: Gesture) -> Change | None:
         change = gesture.make()
     except EditError:
         return None
-    return change if ledger.ap50(change) > ledger.ap50() else None
+    return change if ledger.gain(change) > 0 else None
 
 
 def still_known(known: Known, ledger: Ledger, changed: set[int]) -> Known:
