@@ -8,13 +8,18 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from _widgets.correct_map import cells, walls
 from _widgets.fakes import PATIENCE, FakeModel, FakePredict, fake_engine
+from _widgets.hands import Hands
 from qtpy.QtCore import QThreadPool
 from qtpy.QtWidgets import QApplication
 
+from napari_etch._widgets.correct_dock import CorrectDock
 from napari_etch._widgets.segment_dock import SegmentDock
 
 
@@ -49,3 +54,40 @@ def open_dock(
         return viewer, dock
 
     return open_
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "corrections"
+
+
+@pytest.fixture
+def add_correct(calm_threads: None, folder: Path) -> Iterator[Callable[[Any], CorrectDock]]:
+    """Return a function that adds a Correct dock to a viewer."""
+    docks: list[CorrectDock] = []
+
+    def add(viewer: Any) -> CorrectDock:
+        dock = CorrectDock(viewer, folder=folder)
+        viewer.window.add_dock_widget(dock, name="Correct")
+        docks.append(dock)
+        return dock
+
+    yield add
+    for dock in docks:
+        for session in dock.sessions():
+            session.close()
+
+
+@pytest.fixture
+def desk(
+    make_napari_viewer: Callable[..., Any], add_correct: Callable[[Any], CorrectDock]
+) -> tuple[Any, CorrectDock, Any, Hands]:
+    """Return a viewer with an image, its boundary map and its grains, the dock, and hands."""
+    viewer = make_napari_viewer(show=True)
+    boundary = walls()
+    viewer.add_image((255 * boundary).astype(np.uint8), name="steel")
+    viewer.add_image(boundary, name="steel · boundary")
+    layer = viewer.add_labels(cells(), name="steel · grains")
+    dock = add_correct(viewer)
+    viewer.reset_view()
+    return viewer, dock, layer, Hands(viewer, layer)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -47,6 +48,18 @@ class Hands:
         QTest.mouseRelease(self._native, LEFT, modifier, at)
         QApplication.processEvents()
 
+    def double_click(self, row: float, column: float) -> None:
+        QTest.mouseDClick(self._native, LEFT, NONE, self.place(row, column))
+        QApplication.processEvents()
+
+    def hold(self, key: Any) -> None:
+        QTest.keyPress(self._native, key)
+        QApplication.processEvents()
+
+    def let_go(self, key: Any) -> None:
+        QTest.keyRelease(self._native, key)
+        QApplication.processEvents()
+
     def press(self, row: float, column: float, modifier: Any = NONE) -> None:
         QTest.mousePress(self._native, LEFT, modifier, self.place(row, column))
         QApplication.processEvents()
@@ -70,7 +83,7 @@ class Hands:
     def drag(self, *path: tuple[float, float], modifier: Any = NONE, steps: int = 6) -> None:
         """Press, move along straight lines between the points, and release."""
         points = [path[0]]
-        for start, stop in zip(path[:-1], path[1:], strict=True):
+        for start, stop in pairwise(path):
             points += [tuple(p) for p in np.linspace(start, stop, steps + 1)[1:]]
         self.press(*points[0], modifier)
         self.pull(*points[1:], modifier=modifier)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 from napari.layers import Labels
 from napari.utils.theme import get_theme
 from qtpy.QtCore import Qt, QTimer
@@ -152,6 +153,10 @@ class CorrectDock(QWidget):
         if self._viewer.dims.ndisplay != 2:
             return "Switch to the flat (2D) view to correct grains."
         return refusal(layer) or self._trouble
+
+    def sessions(self) -> list[CorrectSession]:
+        """Return all maps under correction, whose edits are journalled."""
+        return list(self._sessions.values())
 
     def _refresh_later(self, _event: object = None) -> None:
         self._refresh()
@@ -325,15 +330,28 @@ class CorrectDock(QWidget):
         clicks = "1 click" if count == 1 else f"{count} clicks"
         self._say(f"{clicks}: click in the other parts, then press Enter.")
 
+    def gesture(self, name: str, path: Sequence[tuple[float, float]]) -> None:
+        """Make a gesture with a tool, as the mouse would, in (row, column) of the map."""
+        self._make(TOOLS[name], Gesture(np.array(path, float)))
+
     def _on_gesture(self, gesture: Gesture) -> None:
-        session, tool = self.session, self.mouse.tool
-        if session is None or tool is None:
+        if self.mouse.tool is not None:
+            self._make(self.mouse.tool, gesture)
+
+    def _make(self, tool: Tool, gesture: Gesture) -> None:
+        session = self.session
+        if session is None:
             return
         try:
+            trouble = self._why_not_tool(tool)
+            if trouble:
+                raise EditError(trouble)
             change = tool.act(session.editor(), gesture, self.form.options())
             session.do(change)
         except EditError as error:
             self._say(str(error), trouble=True)
+            if "int32" in str(error):
+                self.form.copy.show()
             return
         self.region.note(session, tool, gesture)
         self._say(change.message)

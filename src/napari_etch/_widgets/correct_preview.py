@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -158,7 +158,7 @@ class Preview:
 
     def zoom(self) -> float:
         """Return the pixels of the screen to a unit of the world."""
-        return float(self._viewer.camera.zoom)
+        return float(camera_of(self._viewer).zoom)
 
     def _there(self, grains: Labels | None) -> Vectors | None:
         """Return the layer; made anew over a grain map where there is none."""
@@ -186,3 +186,8 @@ class Preview:
     def _width(self, grains: Labels) -> float:
         """Return the width in pixels of the map that is `WIDTH` on the screen."""
         return WIDTH / (self.zoom() * abs(float(grains.scale[-1])))
+
+
+def camera_of(viewer: ViewerModel) -> Any:
+    """Return the camera, which has moved within the viewer in napari 0.9."""
+    return viewer.scene.camera if hasattr(viewer, "scene") else viewer.camera

@@ -91,7 +91,7 @@ class CorrectSession(QObject):
         self._own: Change | None = None
         self._is_stale = False
         self._dirty: set[int] = set()
-        self._found_edges: list[tuple[int, npt.NDArray[np.void]]] = []
+        self._found: list[tuple[int, Review]] = []
         self._grain_pixels: int | None = None
         self.review_section: int | None = None
         self.review = Review(NO_EDGES, states)
@@ -338,20 +338,24 @@ class CorrectSession(QObject):
         self._dirty.clear()
         data, boundary = self.section_map(section), self._under(self.boundary, section)
 
+        known = self.review.known
+
         def measure() -> None:
-            self._found_edges.append((section, boundaries(data, boundary)))
+            self._found.append((section, Review(boundaries(data, boundary), known)))
 
         threading.Thread(target=measure, name="etch review", daemon=True).start()
         timer = QTimer(self)
 
         def look() -> None:
-            if not self._found_edges:
+            if not self._found:
                 return
             timer.stop()
             timer.deleteLater()
-            found, edges = self._found_edges.pop()
-            self.review = Review(edges, self.review.known)
-            self.review_section = found
+            self.review_section, review = self._found.pop()
+            now = self.review.known
+            for label in now.keys() | known.keys():
+                review.set_state([label], now.get(label, State.UNREVIEWED))
+            self.review = review
             self.catch_up()
             done()
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from qtpy.QtCore import QObject, Signal
 
-from napari_etch._widgets.correct_preview import Preview, pair_segments
+from napari_etch._widgets.correct_preview import Preview, camera_of, pair_segments
 from napari_etch.corrections import State
 from napari_etch.grains.editing import EditError
 
@@ -129,7 +129,7 @@ class Walk(QObject):
 
     def _look_at(self, y: int, x: int, pair: Pair) -> None:
         assert self._session is not None
-        layer, camera = self._session.layer, self._viewer.camera
+        layer, camera = self._session.layer, camera_of(self._viewer)
         place = np.zeros(layer.ndim)
         place[-2:] = y, x
         if layer.ndim == 3:
@@ -137,7 +137,7 @@ class Walk(QObject):
         camera.center = (*camera.center[:-2], *np.asarray(layer.data_to_world(place))[-2:])
         editor = self._session.editor()
         sizes = [axis.stop - axis.start for label in pair for axis in editor.bounding_box(label)]
-        canvas = min(getattr(self._viewer, "_canvas_size", USUAL_CANVAS) or USUAL_CANVAS)
+        canvas = min(getattr(getattr(self._viewer, "canvas", None), "size", USUAL_CANVAS))
         wanted = FILL * canvas / (max(sizes) * abs(float(layer.scale[-1])))
         if not LEAST * wanted <= camera.zoom <= MOST * wanted:
             camera.zoom = wanted

@@ -1,0 +1,363 @@
+"""Window tests of the Correct dock: a real viewer, real mouse and key events."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from _widgets.correct_map import CELL, cells
+from _widgets.fakes import PATIENCE
+from _widgets.hands import SHIFT, Hands
+from qtpy.QtCore import Qt
+
+from napari_etch._widgets.correct_dock import CorrectDock
+from napari_etch._widgets.correct_preview import NAME
+from napari_etch._widgets.keys import ALL_BINDINGS, CORRECT_BINDINGS, KEY_BINDINGS
+from napari_etch.corrections import State, journals_in, read_journal
+from napari_etch.grains.editing import is_tiling
+
+pytestmark = pytest.mark.gui
+
+KEY = Qt.Key
+
+
+Desk = tuple[Any, CorrectDock, Any, Hands]
+AddDock = Callable[[Any], CorrectDock]
+
+
+# -- tools ---------------------------------------------------------------------------------------
+
+
+def test_a_stroke_splits_along_the_boundary_that_is_there(desk: Desk) -> None:
+    """The wall is at row 32; the stroke strays by 3 px."""
+    _viewer, dock, layer, hands = desk
+    hands.key(KEY.Key_S)
+    assert dock.form.tools["split"].isChecked()
+    hands.drag((35, 6), (30, 30), (34, 58))
+    assert dock.line.text() == "Split grain 1 into 1 and 5."
+    upper, lower = layer.data[10, 10], layer.data[50, 10]
+    assert upper != lower
+    assert (layer.data[:29, :CELL] == upper).all()
+    assert (layer.data[36:CELL, :CELL] == lower).all()
+    hands.undo()
+    np.testing.assert_array_equal(layer.data, cells())
+    hands.redo()
+    assert is_tiling(layer.data)
+    assert layer.data[50, 10] == lower
+
+
+def test_with_shift_the_stroke_is_taken_as_it_is(desk: Desk) -> None:
+    _viewer, _dock, layer, hands = desk
+    hands.key(KEY.Key_S)
+    hands.drag((20, 2), (20, 61), modifier=SHIFT)
+    assert len(np.unique(layer.data[:CELL, :CELL])) == 2
+    assert len(np.unique(layer.data[24:CELL, :CELL])) == 1
+
+
+def test_clicks_split_when_they_are_finished(desk: Desk) -> None:
+    _viewer, dock, layer, hands = desk
+    hands.key(KEY.Key_S)
+    for row, column in ((16, 16), (16, 48), (48, 30)):
+        hands.click(row, column)
+    assert dock.line.text().startswith("3 clicks")
+    np.testing.assert_array_equal(layer.data, cells())
+    hands.key(KEY.Key_Return)
+    assert len({layer.data[16, 16], layer.data[16, 48], layer.data[48, 30]}) == 3
+    hands.undo()
+    np.testing.assert_array_equal(layer.data, cells())
+
+
+def test_a_double_click_finishes_too(desk: Desk) -> None:
+    _viewer, dock, layer, hands = desk
+    hands.key(KEY.Key_S)
+    hands.click(16, 16)
+    hands.click(48, 16)
+    hands.double_click(48, 48)
+    assert layer.data[16, 16] != layer.data[48, 16]
+    assert not len(dock.mouse.seeds)
+
+
+def test_escape_drops_the_clicks_and_then_leaves_the_tool(desk: Desk) -> None:
+    _viewer, dock, layer, hands = desk
+    hands.key(KEY.Key_S)
+    hands.click(16, 16)
+    hands.key(KEY.Key_Escape)
+    assert not len(dock.mouse.seeds)
+    assert dock.mouse.tool is not None
+    hands.key(KEY.Key_Escape)
+    assert dock.mouse.tool is None
+    assert not dock.form.tools["split"].isChecked()
+    assert str(layer.mode) == "pan_zoom"
+
+
+def test_escape_drops_a_stroke_under_way(desk: Desk) -> None:
+    _viewer, _dock, layer, hands = desk
+    hands.key(KEY.Key_S)
+    hands.press(32, 5)
+    hands.pull((32, 20), (32, 40))
+    hands.key(KEY.Key_Escape)
+    hands.pull((32, 60))
+    hands.release(32, 60)
+    np.testing.assert_array_equal(layer.data, cells())
+
+
+def test_a_click_removes_a_boundary_and_a_stroke_joins_several_grains(desk: Desk) -> None:
+    _viewer, dock, layer, hands = desk
+    hands.key(KEY.Key_J)
+    hands.click(30, 64)
+    assert layer.data[30, 30] == layer.data[30, 90]
+    hands.drag((30, 90), (90, 90), (90, 30))
+    assert len(np.unique(layer.data)) == 1
+    assert "Merged" in dock.line.text()
+    hands.undo()
+    hands.undo()
+    np.testing.assert_array_equal(layer.data, cells())
+
+
+def test_a_boundary_is_pulled_to_the_drawn_course(desk: Desk) -> None:
+    _viewer, _dock, layer, hands = desk
+    hands.key(KEY.Key_D)
+    hands.drag((4, 64), (30, 80), (58, 64), modifier=SHIFT)
+    assert layer.data[30, 70] == 1
+    assert is_tiling(layer.data)
+
+
+def test_deleted_grains_are_absorbed_or_become_nothing(desk: Desk) -> None:
+    _viewer, dock, layer, hands = desk
+    hands.key(KEY.Key_Q)
+    hands.click(20, 20)
+    assert not (layer.data == 1).any()
+    assert (layer.data > 0).all()
+    hands.undo()
+    dock.form.absorb.setCurrentIndex(1)
+    hands.click(20, 20)
+    assert (layer.data[:CELL, :CELL] == 0).all()
+    hands.key(KEY.Key_A)
+    hands.drag((10, 10), (10, 50), (50, 50), (50, 10), (12, 10))
+    assert layer.data[30, 30] not in (0, 1, 2, 3, 4)
+    assert layer.data[5, 5] == 0
+
+
+def test_a_region_is_given_to_the_grain_in_which_the_stroke_begins(desk: Desk) -> None:
+    _viewer, _dock, layer, hands = desk
+    hands.key(KEY.Key_T)
+    hands.drag((20, 50), (20, 80), (40, 80), (40, 50), (22, 50))
+    assert layer.data[30, 76] == 1
+    assert is_tiling(layer.data)
+
+
+def test_the_wand_makes_a_like_region_one_grain(desk: Desk) -> None:
+    _viewer, _dock, layer, hands = desk
+    hands.key(KEY.Key_W)
+    hands.click(16, 16)
+    new = layer.data[16, 16]
+    assert new not in (1, 2, 3, 4)
+    assert (layer.data[5:26, 5:26] == new).all()
+    assert layer.data[48, 48] != new
+
+
+def test_a_region_is_cut_again_while_the_slider_moves_as_one_step(desk: Desk, qtbot: Any) -> None:
+    _viewer, dock, layer, hands = desk
+    hands.key(KEY.Key_C)
+    dock.form.granularity.setValue(0.9)
+    hands.drag((2, 2), (2, 61), (61, 61), (61, 2), (4, 2))
+    fine = len(np.unique(layer.data))
+    assert fine > 4
+    dock.form.granularity.setValue(0.0)
+    qtbot.waitUntil(lambda: len(np.unique(layer.data)) < fine, timeout=PATIENCE)
+    assert is_tiling(layer.data)
+    hands.undo()
+    np.testing.assert_array_equal(layer.data, cells())
+    assert not dock.session.guard.can_undo
+
+
+def test_smoothing_and_filling_take_a_click(desk: Desk) -> None:
+    _viewer, dock, layer, hands = desk
+    layer.data_setitem((np.array([63, 62, 62]), np.array([30, 30, 31])), 3)
+    hands.key(KEY.Key_O)
+    dock.form.radius.setValue(4)
+    hands.click(20, 20)
+    assert layer.data[62, 30] == 1
+    dock.form.absorb.setCurrentIndex(1)
+    layer.data_setitem(tuple(axis.ravel() for axis in np.indices((5, 5)) + 20), 0)
+    hands.key(KEY.Key_H)
+    hands.click(40, 40)
+    assert layer.data[22, 22] == 1
+
+
+def test_the_preview_shows_what_will_be_done(desk: Desk, qtbot: Any) -> None:
+    viewer, dock, layer, hands = desk
+    hands.key(KEY.Key_S)
+    hands.press(32, 5)
+    hands.pull((32, 20), (31, 40), (32, 58))
+    new = dock.preview.shown("new")
+    assert len(dock.preview.shown("stroke"))
+    rows = new[:, 0, 0]
+    assert len(new) >= CELL
+    assert (np.abs(rows - 32) < 4).all()
+    np.testing.assert_array_equal(layer.data, cells())
+    assert len(viewer.layers[NAME].data)
+    assert viewer.layers.selection.active is layer
+    hands.release(32, 58)
+    assert not len(viewer.layers[NAME].data)
+    hands.key(KEY.Key_J)
+    hands.move(96, 64)
+    qtbot.waitUntil(lambda: len(dock.preview.shown("gone")) > 0, timeout=PATIENCE)
+    assert (dock.preview.shown("gone")[:, 0, 1] == 63.5).all()
+
+
+# -- beside napari's own tools -------------------------------------------------------------------
+
+
+def test_napari_s_brush_puts_the_tool_away_and_its_strokes_are_mended(desk: Desk) -> None:
+    _viewer, dock, layer, hands = desk
+    hands.key(KEY.Key_S)
+    hands.key(KEY.Key_2)
+    assert str(layer.mode) == "paint"
+    assert dock.mouse.tool is None
+    layer.selected_label, layer.brush_size = 2, 5
+    hands.drag((30, 100), (30, 1))
+    assert layer.data[30, 30] == 2
+    assert is_tiling(layer.data)
+    assert layer.data[10, 30] != layer.data[50, 30]
+    hands.undo()
+    np.testing.assert_array_equal(layer.data, cells())
+
+
+def test_space_moves_the_view_while_a_tool_is_on(desk: Desk) -> None:
+    viewer, dock, layer, hands = desk
+    hands.key(KEY.Key_S)
+    centre = viewer.scene.camera.center
+    hands.hold(KEY.Key_Space)
+    assert str(layer.mode) == "pan_zoom"
+    hands.drag((30, 30), (60, 60))
+    hands.let_go(KEY.Key_Space)
+    assert viewer.scene.camera.center != centre
+    assert dock.mouse.tool is not None
+    assert str(layer.mode) == "pick"
+    np.testing.assert_array_equal(layer.data, cells())
+
+
+def test_keys_of_the_dock_are_free_in_napari() -> None:
+    from napari.utils.shortcuts import default_shortcuts
+
+    taken = {
+        str(key)
+        for action, keys in default_shortcuts.items()
+        for key in keys
+        if not any(word in action for word in ("points", "shape", "vertex", "add_", "plane"))
+        and action
+        not in {
+            "napari:auto_contrast_once",
+            "napari:select_all_in_slice",
+            "napari:activate_direct_mode",
+            "napari:activate_select_mode",
+            "napari:reset_polygon",
+            "napari:complete_polygon",
+        }
+    }
+    assert not taken & {binding.shown for binding in CORRECT_BINDINGS.values()}
+    shown = [binding.shown for binding in ALL_BINDINGS.values()]
+    assert len(shown) == len(set(shown))
+    assert set(KEY_BINDINGS).isdisjoint(CORRECT_BINDINGS)
+
+
+def test_every_key_has_its_method(desk: Desk) -> None:
+    _viewer, dock, _layer, _hands = desk
+    for binding in CORRECT_BINDINGS.values():
+        assert callable(getattr(dock, binding.method.split()[0]))
+
+
+# -- review --------------------------------------------------------------------------------------
+
+
+def test_the_walk_goes_on_with_one_key_a_boundary(desk: Desk, qtbot: Any) -> None:
+    _viewer, dock, layer, hands = desk
+    assert not dock.review_box.good.isEnabled()
+    hands.key(KEY.Key_N)
+    qtbot.waitUntil(lambda: dock.walk.pair is not None, timeout=PATIENCE)
+    first = dock.walk.pair
+    assert first in {(1, 3), (2, 4)}  # the level walls are the doubtful ones
+    assert len(dock.preview.shown("walk")) == CELL
+    assert dock.review_box.good.isEnabled()
+    hands.key(KEY.Key_R)
+    column = 30 if first == (1, 3) else 90
+    assert layer.data[30, column] == layer.data[90, column]
+    second = dock.walk.pair
+    assert second not in (first, None)
+    hands.key(KEY.Key_G)
+    assert dock.walk.pair != second
+    hands.undo()
+    np.testing.assert_array_equal(layer.data, cells())
+    hands.key(KEY.Key_N, SHIFT)
+    qtbot.waitUntil(lambda: dock.review_box.bar.value() > 0, timeout=PATIENCE)
+    assert "left, about" in dock.review_box.left.text()
+
+
+def test_an_accepted_grain_is_protected_until_it_is_unlocked(desk: Desk) -> None:
+    _viewer, dock, layer, hands = desk
+    hands.key(KEY.Key_J)
+    hands.move(30, 30)
+    hands.key(KEY.Key_K)
+    assert dock.session.review.state(1) is State.ACCEPTED
+    hands.click(30, 64)
+    assert dock.line.text() == "Grain 1 is accepted: unlock it first."
+    np.testing.assert_array_equal(layer.data, cells())
+    hands.move(30, 30)
+    hands.key(KEY.Key_K)
+    hands.click(30, 64)
+    assert layer.data[30, 30] == layer.data[30, 90]
+
+
+# -- nothing is lost -----------------------------------------------------------------------------
+
+
+def test_what_was_left_behind_is_offered_and_comes_back(
+    desk: Desk, qtbot: Any, add_correct: AddDock, folder: Path
+) -> None:
+    viewer, dock, layer, hands = desk
+    layer.scale = (0.5, 0.5)
+    dock.session.set_state([4], State.ACCEPTED)
+    hands.key(KEY.Key_S)
+    hands.drag((32, 5), (32, 58))
+    last = layer.data.copy()
+    viewer.layers.remove(layer)  # as good as a crash: the journal stays
+    qtbot.waitUntil(lambda: bool(journals_in(folder)), timeout=PATIENCE)
+    [path] = journals_in(folder)
+    again = add_correct(viewer)
+    assert again.restore_box.isVisibleTo(again)
+    assert again.restore_box.choice.currentText().startswith("steel · grains: 1 edit")
+    again.restore_box.restore.click()
+    restored = again.session.layer
+    np.testing.assert_array_equal(restored.data, last)
+    assert restored.name == "steel · grains"
+    assert again.session.review.state(4) is State.ACCEPTED
+    assert not again.restore_box.isVisibleTo(again)
+    assert not path.exists()
+    assert again.session.journal.path is not None
+    np.testing.assert_array_equal(read_journal(again.session.journal.path).grains, last)
+
+
+def test_looking_leaves_nothing_behind(desk: Desk, qtbot: Any, folder: Path) -> None:
+    viewer, dock, layer, _hands = desk
+    assert dock.session.journal.flush()
+    viewer.layers.remove(layer)
+    qtbot.waitUntil(lambda: not list(folder.iterdir()), timeout=PATIENCE)
+    assert not dock.form.tools["split"].isEnabled()
+
+
+def test_discarded_corrections_are_gone(
+    desk: Desk, qtbot: Any, add_correct: AddDock, folder: Path
+) -> None:
+    viewer, _dock, layer, hands = desk
+    hands.key(KEY.Key_J)
+    hands.click(30, 64)
+    viewer.layers.remove(layer)
+    qtbot.waitUntil(lambda: bool(journals_in(folder)), timeout=PATIENCE)
+    again = add_correct(viewer)
+    again.restore_box.discard.click()
+    assert journals_in(folder) == []
+    assert not again.restore_box.isVisibleTo(again)

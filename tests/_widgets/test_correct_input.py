@@ -1,0 +1,214 @@
+"""Layers that cannot be corrected as they are: refused in one sentence, or copied."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import dask.array as da
+import numpy as np
+import pytest
+from _widgets.correct_map import SIDE, cells, walls
+from _widgets.hands import Hands
+from napari.layers import Image, Labels
+from qtpy.QtCore import Qt
+
+from napari_etch._widgets.correct_dock import CorrectDock
+from napari_etch._widgets.correct_target import editable_copy, refusal
+from napari_etch.corrections import read_journal
+from napari_etch.grains.editing import EditError, is_tiling
+
+pytestmark = pytest.mark.gui
+
+KEY = Qt.Key
+Viewer = Callable[..., Any]
+AddDock = Callable[[Any], CorrectDock]
+
+
+def refused(dock: CorrectDock) -> str:
+    assert not dock.form.tools["split"].isEnabled()
+    assert dock.form.tools["split"].toolTip() == dock.line.text()
+    assert dock.line.text().count(".") >= 1
+    return dock.line.text()
+
+
+def copied(viewer: Any, dock: CorrectDock) -> Labels:
+    """Press the button, and check that the copy can be corrected."""
+    dock.form.copy.click()
+    copy = viewer.layers.selection.active
+    assert copy.data.dtype == np.int32
+    assert is_tiling(copy.data)
+    assert dock.session.layer is copy
+    assert dock.form.tools["join"].isEnabled()
+    return copy
+
+
+def test_without_a_map_every_tool_says_what_to_do(
+    make_napari_viewer: Viewer, add_correct: AddDock
+) -> None:
+    dock = add_correct(make_napari_viewer())
+    assert "Open or segment an image first" in refused(dock)
+    for button in dock.form.tools.values():
+        assert not button.isEnabled()
+        assert "first" in button.toolTip()
+    dock.walk_on()
+    dock.choose("split")
+    dock.toggle_accepted()
+    assert "first" in dock.line.text()
+
+
+def test_float_labels_are_copied(make_napari_viewer: Viewer, add_correct: AddDock) -> None:
+    """napari opens a float map as an image."""
+    viewer = make_napari_viewer()
+    dock = add_correct(viewer)
+    viewer.add_image(cells(np.float32), name="labels")
+    assert "holds no labels: make an editable copy" in refused(dock)
+    np.testing.assert_array_equal(copied(viewer, dock).data, cells())
+
+
+def test_a_micrograph_is_no_grain_map(make_napari_viewer: Viewer, add_correct: AddDock) -> None:
+    viewer = make_napari_viewer()
+    dock = add_correct(viewer)
+    viewer.add_image(walls(), name="steel")
+    dock.form.copy.click()
+    assert "not whole numbers" in dock.line.text()
+    assert len(viewer.layers) == 1
+
+
+def test_a_multiscale_map_is_copied(make_napari_viewer: Viewer, add_correct: AddDock) -> None:
+    viewer = make_napari_viewer()
+    dock = add_correct(viewer)
+    viewer.add_labels([cells(), cells()[::2, ::2]], name="pyramid")
+    assert "“pyramid” is multiscale" in refused(dock)
+    np.testing.assert_array_equal(copied(viewer, dock).data, cells())
+
+
+def test_a_read_only_memory_map_is_copied(
+    make_napari_viewer: Viewer, add_correct: AddDock, tmp_path: Path
+) -> None:
+    np.save(tmp_path / "grains.npy", cells(np.uint16))
+    viewer = make_napari_viewer()
+    dock = add_correct(viewer)
+    viewer.add_labels(np.load(tmp_path / "grains.npy", mmap_mode="r"), name="mapped")
+    assert "“mapped” is read-only" in refused(dock)
+    np.testing.assert_array_equal(copied(viewer, dock).data, cells())
+
+
+def test_a_map_read_piece_by_piece_is_copied(
+    make_napari_viewer: Viewer, add_correct: AddDock
+) -> None:
+    viewer = make_napari_viewer()
+    dock = add_correct(viewer)
+    viewer.add_labels(da.from_array(cells()), name="lazy")
+    assert "read piece by piece" in refused(dock)
+    copied(viewer, dock)
+
+
+def test_labels_in_pieces_are_copied_whole(
+    make_napari_viewer: Viewer, add_correct: AddDock
+) -> None:
+    viewer = make_napari_viewer()
+    dock = add_correct(viewer)
+    broken = cells()
+    broken[:, 100:] = 1
+    viewer.add_labels(broken, name="broken")
+    assert "“broken” has labels in several pieces" in refused(dock)
+    copy = copied(viewer, dock)
+    assert copy.data[20, 20] != copy.data[20, 110]
+
+
+def test_a_boundary_map_of_another_size_is_left_aside(
+    make_napari_viewer: Viewer, add_correct: AddDock
+) -> None:
+    viewer = make_napari_viewer(show=True)
+    viewer.add_image(walls()[:100], name="steel · boundary")
+    layer = viewer.add_labels(cells(), name="steel · grains")
+    dock = add_correct(viewer)
+    assert "(100 × 128)" in dock.line.text()
+    assert "cuts follow your stroke" in dock.line.text()
+    assert dock.session.boundary is None
+    assert "needs a boundary map" in dock.form.tools["recut"].toolTip()
+    hands = Hands(viewer, layer)
+    hands.key(KEY.Key_S)
+    hands.drag((20, 2), (20, 61))
+    assert is_tiling(layer.data)
+    assert layer.data[10, 10] != layer.data[40, 10]
+
+
+def test_a_full_uint16_map_is_told_to_become_int32(
+    make_napari_viewer: Viewer, add_correct: AddDock
+) -> None:
+    viewer = make_napari_viewer(show=True)
+    grains = np.arange(1, 65536, dtype=np.uint16)[: 255 * 256].reshape(255, 256)
+    every = np.concatenate([grains, grains[-1:]])  # 65280 labels
+    every[-1] = np.concatenate([np.arange(65281, 65536), [65535]]).astype(np.uint16)
+    layer = viewer.add_labels(every, name="full")
+    dock = add_correct(viewer)
+    assert dock.why_not() == ""
+    dock.gesture("add", [(10.0, 10.0), (10.0, 12.0), (12.0, 12.0), (12.0, 10.0)])
+    assert "convert the grain map to int32" in dock.line.text()
+    assert dock.form.copy.isVisibleTo(dock)
+    assert dock.form.copy.isEnabled()
+    np.testing.assert_array_equal(layer.data, every)
+
+
+def test_values_that_are_no_labels_are_refused() -> None:
+    for data, why in (
+        (np.array([[0.5, 1]]), "not whole numbers"),
+        (np.array([[np.nan, 1]]), "not whole numbers"),
+        (np.array([[-1.0, 1]]), "below 0"),
+        (np.array([[3e9, 1]]), "above 2147483647"),
+    ):
+        with pytest.raises(EditError, match=why):
+            editable_copy(Image(data, name="x"))
+    with pytest.raises(EditError, match="4 axes"):
+        editable_copy(Labels(np.ones((2, 2, 3, 3), int), name="x"))
+
+
+def test_odd_layers_are_refused_in_one_sentence() -> None:
+    assert "4 axes" in refusal(Labels(np.ones((2, 2, 3, 3), int), name="x"))
+    locked = Labels(cells(), name="x")
+    locked.editable = False
+    assert "not editable" in refusal(locked)
+
+
+def test_a_spatial_view_is_refused(desk: tuple[Any, CorrectDock, Any, Hands]) -> None:
+    viewer, dock, _layer, _hands = desk
+    viewer.dims.ndisplay = 3
+    assert "flat (2D) view" in refused(dock)
+    viewer.dims.ndisplay = 2
+    assert dock.form.tools["split"].isEnabled()
+
+
+def test_clicks_outside_the_map_change_nothing(
+    desk: tuple[Any, CorrectDock, Any, Hands],
+) -> None:
+    viewer, dock, layer, hands = desk
+    viewer.scene.camera.zoom = 2
+    for key in (KEY.Key_S, KEY.Key_J, KEY.Key_D, KEY.Key_Q, KEY.Key_W, KEY.Key_A):
+        hands.key(key)
+        hands.click(-20, -20)
+        hands.drag((-20, -20), (-20, -5), (-10, -5))
+        hands.key(KEY.Key_Escape)
+    np.testing.assert_array_equal(layer.data, cells())
+    assert not dock.session.guard.can_undo
+
+
+def test_every_tool_takes_any_wild_stroke(desk: tuple[Any, CorrectDock, Any, Hands]) -> None:
+    """Points outside, again and again the same, a click: a change or a sentence, never more."""
+    _viewer, dock, layer, _hands = desk
+    strokes = [
+        [(5.0, 5.0)],
+        [(5.0, 5.0), (5.0, 5.0)],
+        [(-50.0, -50.0), (SIDE + 50.0, SIDE + 50.0)],
+        [(5.0, 5.0), (500.0, 5.0), (5.0, 500.0)],
+        [(63.5, 0.0), (63.5, 127.0)],
+        [(float(i % 7), float(i % 5)) for i in range(60)],
+    ]
+    for name in dock.form.tools:
+        for stroke in strokes:
+            dock.gesture(name, stroke)
+            assert is_tiling(layer.data)
+    assert dock.session.journal.flush()
+    np.testing.assert_array_equal(read_journal(dock.session.journal.path).grains, layer.data)
