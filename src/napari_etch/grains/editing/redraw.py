@@ -18,6 +18,8 @@ from napari_etch.grains.editing.wire import REACH, wire_along
 __all__ = ["redraw", "redrawn_lines"]
 
 _NUB = 3.0  # px: a shorter run only brushes a grain
+# A wire that keeps less than this part of the strip as drawn found no boundary but the old one.
+_COLLAPSED = 0.3
 _SPECK = 2  # px: smaller pieces between stroke and boundary are left where they are
 
 
@@ -42,8 +44,7 @@ def redraw(field: Field, path: npt.ArrayLike, *, snap: bool, reach: float = REAC
     moved = 0
     for course in courses:
         box = local(field.index.box(course.giver), window)
-        line = _line(field, course, snap, reach) - _corner(field, course.giver)
-        strip = _strip(field, course, line)
+        strip, _ = _bent(field, course, snap, reach)
         after[box][strip] = course.taker
         moved += int(strip.sum())
     if moved == 0:
@@ -60,7 +61,7 @@ def redrawn_lines(
     field: Field, path: npt.ArrayLike, *, snap: bool, reach: float = REACH
 ) -> npt.NDArray[np.float64]:
     """Return the new course (n, 2) that a redraw would take."""
-    lines = [_line(field, course, snap, reach) for course in _courses(field, path)]
+    lines = [_bent(field, course, snap, reach)[1] for course in _courses(field, path)]
     return np.concatenate(lines).astype(float)
 
 
@@ -127,14 +128,22 @@ def _distance_to(goal: npt.NDArray[np.bool_]) -> tuple[npt.NDArray[np.float64], 
     return distance, at
 
 
-def _line(field: Field, course: _Course, snap: bool, reach: float) -> Pixels:
-    if snap and field.boundary is not None:
-        path = wire_along(
-            field, course.giver, course.points, course.before, course.behind, reach=reach
-        )
-        if path is not None:
-            return path
-    return stroke_pixels(course.points, field.frame)
+def _bent(
+    field: Field, course: _Course, snap: bool, reach: float
+) -> tuple[npt.NDArray[np.bool_], Pixels]:
+    """Return the strip that changes owner, in the giver's box, and the new course."""
+    corner = _corner(field, course.giver)
+    drawn = stroke_pixels(course.points, field.frame)
+    strip = _strip(field, course, drawn - corner)
+    if not snap or field.boundary is None:
+        return strip, drawn
+    line = wire_along(field, course.giver, course.points, course.before, course.behind, reach=reach)
+    if line is None:
+        return strip, drawn
+    snapped = _strip(field, course, line - corner)
+    if snapped.sum() < _COLLAPSED * strip.sum():
+        return strip, drawn
+    return snapped, line
 
 
 def _corner(field: Field, label: int) -> npt.NDArray[np.intp]:
