@@ -54,7 +54,7 @@ QUALITIES: dict[str, tuple[tuple[float, bool, bool], ...]] = {
 
 
 class Generalist:
-    """Any micrograph to boundary probability, distance and separations.
+    """Any micrograph to boundary probability and separation.
 
     Parameters
     ----------
@@ -159,7 +159,7 @@ class Generalist:
     ) -> Partition:
         """Turn the fields into grains.
 
-        A pixel counts as boundary as far as the boundary map and the short separation agree
+        A pixel counts as boundary as far as the boundary map and the separation agree
         (their geometric mean): a speck of boundary that parts nothing is no boundary. At
         granularity 0.5 an edge between two fragments stays when it is 0.6 times as strong as the
         boundaries of this image typically are (`models.even_odds`).
@@ -167,7 +167,7 @@ class Generalist:
         Parameters
         ----------
         fields : dict
-            As `passes` returns them: "boundary", "separation3" and "grain_size_px" are used.
+            As `passes` returns them: "boundary", "separation" and "grain_size_px" are used.
         mask, granularity, min_area
             As in `napari_etch.grains.partition`; `min_area` follows the grain size when not given.
         """
@@ -182,7 +182,7 @@ class Generalist:
         if min_area is None:
             min_area = max(LEAST_PX, LEAST_GRAIN * grain_size**2)
         return partition(
-            np.sqrt(fields["boundary"] * fields["separation3"]),
+            np.sqrt(fields["boundary"] * fields["separation"]),
             mask=mask,
             granularity=granularity,
             scorer=scorer,

@@ -17,7 +17,7 @@ def measure_trial(maps: npt.NDArray[np.float32]) -> tuple[float, float]:
 
     Parameters
     ----------
-    maps : float32 (5, y, x), as `heads.read_heads` returns them
+    maps : float32 (2, y, x), as `heads.read_heads` returns them
 
     Returns
     -------

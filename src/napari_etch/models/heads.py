@@ -5,33 +5,34 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-# Offsets in px of the affinity channels, in pairs (down, right); as the network was trained.
-REACHES = (3, 9, 24)
+# The short affinities' reach in px, and their channels (down, right); the boundary's is 0. The
+# network also learns distance and longer affinities, which shape what it sees but have no reader.
+REACH = 3
+DOWN, RIGHT = 2, 3
 # Channels of the maps that `read_heads` returns.
-MAPS = ("boundary", "distance", "separation3", "separation9", "separation24")
+MAPS = ("boundary", "separation")
 
 
 def read_heads(raw: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Turn logits into probabilities and pairs of affinities into centred separations.
+    """Turn logits into the probability of a boundary and of a separation.
 
     Parameters
     ----------
     raw : float32 (8, y, x)
-        Boundary, distance and the affinities down and right at each reach, as logits.
+        Boundary, distance and the affinities down and right at reaches of 3, 9 and 24 px, as
+        logits.
 
     Returns
     -------
-    float32 (5, y, x)
-        Boundary probability; distance (0 on the boundary, 1 far from it); for each reach r the
-        larger, over the two directions, of P(the pixels r/2 before and after lie in two grains).
-        Centred, so that mirrored and turned passes can be averaged.
+    float32 (2, y, x)
+        Boundary probability; the larger, over the two directions, of P(the pixels 1.5 px before
+        and after lie in two grains). Centred, so that mirrored passes can be averaged.
     """
     maps = np.empty((len(MAPS), *raw.shape[1:]), np.float32)
-    maps[:2] = _sigmoid(raw[:2])
-    for index, reach in enumerate(REACHES):
-        down = _centred(_sigmoid(-raw[2 + 2 * index]), reach, 0)
-        right = _centred(_sigmoid(-raw[3 + 2 * index]), reach, 1)
-        np.maximum(down, right, out=maps[2 + index])
+    maps[0] = _sigmoid(raw[0])
+    down = _centred(_sigmoid(-raw[DOWN]), REACH, 0)
+    right = _centred(_sigmoid(-raw[RIGHT]), REACH, 1)
+    np.maximum(down, right, out=maps[1])
     return maps
 
 
