@@ -74,3 +74,10 @@ def test_the_preview_shows_the_course_that_is_taken():
     inner = shown[(shown[:, 0] > 5) & (shown[:, 0] < 25)]
     assert shown.shape[1] == 2
     assert (np.abs(inner[:, 1] - 21.5) <= 1.5).all()
+
+
+def test_where_the_map_shows_no_other_boundary_the_course_is_taken_as_drawn():
+    grains = halves()
+    editor = GrainEditor(grains, boundary=line_at(30))
+    editor.apply(editor.redraw([(8, 28), (14, 22), (20, 28)]))
+    assert grains[14, 25] == 2

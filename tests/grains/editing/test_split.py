@@ -126,3 +126,32 @@ def test_clicks_in_two_grains_are_refused():
     grains[:, 5:] = 2
     with pytest.raises(EditError, match="one and the same grain"):
         GrainEditor(grains).split_seeds([(2, 2), (2, 7)])
+
+
+def ring(centre, radius, wobble=0.0):
+    turn = np.linspace(0.3, 2 * np.pi, 24)
+    radii = radius + wobble * np.cos(3 * turn)
+    return np.stack([centre[0] + radii * np.sin(turn), centre[1] + radii * np.cos(turn)], 1)
+
+
+@pytest.mark.parametrize("snap", [True, False])
+def test_a_closed_stroke_cuts_out_an_island(snap):
+    rows, columns = np.ogrid[:80, :90]
+    away = np.hypot(rows - 40, columns - 45)
+    boundary = np.exp(-0.5 * ((away - 18) / 1.2) ** 2).astype(np.float32)
+    editor = GrainEditor(np.ones((80, 90), np.int32), boundary=boundary)
+    editor.apply(editor.split_along(ring((40, 45), 19, wobble=2.5), snap=snap))
+    assert is_tiling(editor.grains)
+    assert editor.count == 2
+    drawn_off = ((editor.grains == 2) != (away < 18)).sum()
+    assert drawn_off < (150 if snap else 500)
+    assert (editor.grains[:10] == 1).all()
+
+
+def test_a_stroke_across_a_missing_boundary_finds_it(tiling):
+    truth, editor, pair = joined(tiling, seed=3)
+    middle = shared_line(truth, pair)
+    middle = middle[len(middle) // 2]
+    centres = [np.argwhere(truth == label).mean(axis=0) for label in pair]
+    editor.apply(editor.split_along([middle + 0.5 * (centre - middle) for centre in centres]))
+    assert misplaced(truth, editor.grains, pair) < 0.6 * len(shared_line(truth, pair))

@@ -213,7 +213,8 @@ class GrainEditor:
 
         The stroke may cross several grains and may overshoot; ends inside a grain are prolonged to
         its outline. A snapped stroke inside a grain may also run across the missing boundary
-        instead of along it. The largest piece keeps the number.
+        instead of along it. A stroke that comes back to its start cuts out an island. The largest
+        piece keeps the number.
 
         Parameters
         ----------

@@ -9,6 +9,7 @@ from napari_etch.grains.editing.across import cut_across
 from napari_etch.grains.editing.change import Change, local
 from napari_etch.grains.editing.errors import EditError
 from napari_etch.grains.editing.field import Field
+from napari_etch.grains.editing.loop import is_loop, loop
 from napari_etch.grains.editing.pieces import SLIVER, number_pieces, pieces_of, split_message
 from napari_etch.grains.editing.strokes import Pixels, Run, length_of, runs, sampled, stroke_pixels
 from napari_etch.grains.editing.wire import REACH, prolonged, wire
@@ -91,6 +92,7 @@ def _cut(
         pieces = pieces_of(grain, cut & grain, SLIVER if snapped else _SPECK)
         if pieces.max() > 1:
             inside = snapped and len(parts) == 1 and not (parts[0].enters or parts[0].leaves)
+            inside = inside and not is_loop(parts[0])
             across = cut_across(field, parts[0], line) if inside else None
             return across or (pieces, line)
     return None, line
@@ -98,6 +100,8 @@ def _cut(
 
 def _line(field: Field, run: Run, snapped: bool, reach: float) -> Pixels:
     """Return the pixels of the cut in one grain."""
+    if is_loop(run):
+        return loop(field, run, snap=snapped, reach=reach)
     if snapped:
         path = wire(field, run, reach=reach)
         if path is not None:

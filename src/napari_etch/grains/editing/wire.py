@@ -9,7 +9,7 @@ from napari_etch.grains.editing.change import Mask, Window, grow
 from napari_etch.grains.editing.field import Field, Float
 from napari_etch.grains.editing.strokes import Pixels, Points, Run, ray, stroke_pixels
 
-__all__ = ["REACH", "prolonged", "wire", "wire_along"]
+__all__ = ["REACH", "prolonged", "wire", "wire_along", "wire_between"]
 
 REACH = 6.0
 """Px: where the wire strays this far from the stroke, a step costs twice as much."""
@@ -75,21 +75,57 @@ def wire_along(
     before, behind : int
         How many of these points were not drawn; there the wire has ever more freedom.
     """
-    from skimage.graph import MCP_Geometric
-
     window = _window(field, label, points, reach, max(before, behind) / 2)
-    grain = field.grains[window] == label
     pixels = stroke_pixels(points, window)
     if pixels.shape[0] < 2:
         return None
-    nearest, distance = _nearest(pixels, grain.shape)
     radius = _radius(points, before, behind, reach, pixels.shape[0])
+    cost, nearest, depth = _terrain(field, label, window, pixels, radius)
+    starts, ends = _ends((cost > 0) & (depth <= 1), nearest, radius, pixels.shape[0])
+    return _cheapest(cost, starts, ends, window)
+
+
+def wire_between(
+    field: Field, label: int, window: Window, points: Points, *, reach: float = REACH
+) -> Pixels | None:
+    """Return the most probable boundary along points, from the first to the last of them.
+
+    Parameters
+    ----------
+    field, label, reach
+        As for `wire_along`.
+    window : (slice, slice)
+        Holds the points, and whatever the wire may use.
+    points : ndarray of float, shape (n, 2)
+        All in the grain.
+    """
+    pixels = stroke_pixels(points, window)
+    radius = np.full(pixels.shape[0], reach, np.float32)
+    cost, _, _ = _terrain(field, label, window, pixels, radius)
+    return _cheapest(cost, pixels[:1], pixels[-1:], window)
+
+
+def _terrain(
+    field: Field, label: int, window: Window, pixels: Pixels, radius: Float
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.intp], Float]:
+    """Return the cost of each pixel, -1 where the wire may not go, and what it was made from.
+
+    That is the number of the nearest pixel of the stroke, and the depth inside the grain.
+    """
+    grain = field.grains[window] == label
+    nearest, distance = _nearest(pixels, grain.shape)
     stray = distance / radius[nearest]
-    allowed = grain & (stray <= _TUBE)
-    inner = _depth(field, grain, window)
-    cost = _cost(field.boundary_in(window), inner) * (1 + stray**2)
-    cost[~allowed] = -1
-    starts, ends = _ends(allowed & (inner <= 1), nearest, radius, pixels.shape[0])
+    depth = _depth(field, grain, window)
+    cost = _cost(field.boundary_in(window), depth) * (1 + stray**2)
+    cost[~grain | (stray > _TUBE)] = -1
+    return cost, nearest, depth
+
+
+def _cheapest(
+    cost: npt.NDArray[np.float64], starts: Pixels, ends: Pixels, window: Window
+) -> Pixels | None:
+    from skimage.graph import MCP_Geometric
+
     if len(starts) == 0 or len(ends) == 0:
         return None
     search = MCP_Geometric(cost)
