@@ -22,6 +22,7 @@ from torch import Tensor, distributed, nn
 from napari_etch.models.weights_file import read_model
 from napari_etch.networks.etchnet import EtchNet
 from napari_etch.training.feed import LEAST, Replay, top_up, virtual_feed
+from napari_etch.training.folder import RealCrops, read_training_folder
 from napari_etch.training.losses import generalist_loss, targets_of
 
 SAVE_SECONDS = 240
@@ -44,6 +45,7 @@ class Settings:
     reuse: int = 3  # how often a rendered sample is learned from, on average
     threads: int = 1
     workers: int = 1
+    share: float = 0.25  # of samples from real micrographs, where a training folder is given
 
 
 class Average:
@@ -207,7 +209,13 @@ class Run:
         self.sums = {}
 
 
-def train(settings: Settings, out: Path, device: str = "cpu", weights: Path | None = None) -> Path:
+def train(
+    settings: Settings,
+    out: Path,
+    device: str = "cpu",
+    weights: Path | None = None,
+    data: Path | None = None,
+) -> Path:
     """Train, or go on with the checkpoint in `out`, and return the checkpoint's path.
 
     Parameters
@@ -218,12 +226,17 @@ def train(settings: Settings, out: Path, device: str = "cpu", weights: Path | No
     device : str
     weights : Path, optional
         Model folder that a new run starts from, such as the shipped one.
+    data : Path, optional
+        Training folder of real micrographs (see `training.folder`); virtual ones alone without.
 
     Raises
     ------
     napari_etch.models.ModelError
         When `weights` is no complete model.
+    napari_etch.training.folder.TrainingDataError
+        When `data` is no training folder.
     """
+    pairs = read_training_folder(data) if data is not None else []
     out.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(settings.threads)
     torch.manual_seed(settings.seed)
@@ -231,11 +244,16 @@ def train(settings: Settings, out: Path, device: str = "cpu", weights: Path | No
     # Another stream of samples after a resume, and in each process.
     seed = settings.seed + run.step + 100_000 * run.rank
     replay = Replay(settings.replay, settings.size, seed)
+    crops = RealCrops(pairs, settings.size, seed) if pairs else None
     drawn = 0
     with virtual_feed(settings.size, seed, settings.workers) as pipe:
         while run.step < settings.steps and _all_agree(run.elapsed < 60 * settings.minutes):
             used = (run.step - run.first) * settings.batch
-            drawn += top_up(replay, pipe, LEAST + used // settings.reuse - drawn)
+            fresh = top_up(replay, pipe, LEAST + used // settings.reuse - drawn)
+            drawn += fresh
+            if crops is not None and fresh:
+                # So many real ones for each virtual one that they make up their share.
+                replay.add(*crops.draw(round(fresh * settings.share / (1 - settings.share))))
             image, labels = (item.to(device) for item in replay.draw(settings.batch))
             run.learn(image, labels)
     run.checkpoint()
@@ -248,14 +266,26 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--weights", type=Path, help="model folder that a new run starts from")
-    for name in ("steps", "minutes", "rate", "batch", "threads", "workers", "seed", "replay"):
+    parser.add_argument("--data", type=Path, help="training folder of real micrographs")
+    for name in (
+        "steps",
+        "minutes",
+        "rate",
+        "batch",
+        "threads",
+        "workers",
+        "seed",
+        "replay",
+        "share",
+    ):
         kind = type(getattr(Settings, name))
         parser.add_argument(f"--{name}", type=kind, default=getattr(Settings, name))
     given = vars(parser.parse_args())
-    out, device, weights = given.pop("out"), given.pop("device"), given.pop("weights")
+    out, device = given.pop("out"), given.pop("device")
+    weights, data = given.pop("weights"), given.pop("data")
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         distributed.init_process_group("gloo")
-    train(Settings(**given), out, device, weights)
+    train(Settings(**given), out, device, weights, data)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,104 @@
+"""Training folders: read whole or refused in a sentence; crops at many grain sizes."""
+
+import numpy as np
+import pytest
+import tifffile
+import torch
+
+from napari_etch.training.folder import (
+    INTERCEPTS,
+    RealCrops,
+    TrainingDataError,
+    read_training_folder,
+)
+from napari_etch.training.generalist import Settings, train
+
+
+def checkers(size=160, pitch=40):
+    row, column = np.indices((size, size)) // pitch
+    return (row * (size // pitch) + column + 1).astype(np.int32)
+
+
+def write_folder(folder, labels=None, name="a"):
+    labels = checkers() if labels is None else labels
+    (folder / "images").mkdir(parents=True, exist_ok=True)
+    (folder / "labels").mkdir(exist_ok=True)
+    image = (255 * np.random.default_rng(0).random(labels.shape)).astype(np.uint8)
+    tifffile.imwrite(folder / "images" / f"{name}.tif", image)
+    tifffile.imwrite(folder / "labels" / f"{name}.tif", labels)
+    return folder
+
+
+def test_a_folder_is_read_and_lines_go_to_the_nearest_grain(tmp_path):
+    labels = checkers()
+    labels[39:41] = 0
+    (pair,) = read_training_folder(write_folder(tmp_path, labels))
+    assert pair.labels.min() == 1
+    assert np.array_equal(pair.labels, checkers())
+    assert pair.intercept == pytest.approx(53, abs=1)  # 159 steps, 3 crossings
+    assert pair.image.dtype == np.float32
+
+
+def test_crops_have_the_feeds_form_and_whole_numbers_from_zero(tmp_path):
+    crops = RealCrops(read_training_folder(write_folder(tmp_path)), 64, seed=1)
+    images, labels = crops.draw(12)
+    assert images.shape == labels.shape == (12, 64, 64)
+    assert images.dtype == np.uint8 and labels.dtype == np.int16
+    assert all(label.min() == 0 for label in labels)
+
+
+def test_crops_come_at_many_grain_sizes(tmp_path):
+    pairs = read_training_folder(write_folder(tmp_path, checkers(400, 40)))
+    _, labels = RealCrops(pairs, 128, seed=2).draw(30)
+    runs = []
+    for label in labels:
+        crossings = (label[:, 1:] != label[:, :-1]).sum(1).mean()
+        runs.append(128 / (crossings + 1))
+    assert min(runs) < 1.6 * INTERCEPTS[0]
+    assert max(runs) > 0.6 * INTERCEPTS[1]
+
+
+def test_same_seed_gives_the_same_crops(tmp_path):
+    pairs = read_training_folder(write_folder(tmp_path))
+    first, second = (RealCrops(pairs, 48, seed=3).draw(3) for _ in range(2))
+    assert np.array_equal(first[0], second[0]) and np.array_equal(first[1], second[1])
+
+
+def test_a_picture_smaller_than_the_crop_is_enlarged(tmp_path):
+    pairs = read_training_folder(write_folder(tmp_path, checkers(30, 10)))
+    images, _ = RealCrops(pairs, 64, seed=4).draw(2)
+    assert images.shape == (2, 64, 64)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (lambda folder: (folder / "labels" / "a.tif").unlink(), "a.tif has no grain map"),
+        (lambda folder: (folder / "images" / "a.tif").unlink(), "is empty"),
+        (
+            lambda folder: tifffile.imwrite(folder / "labels" / "a.tif", checkers(80)),
+            "needs the size of its micrograph",
+        ),
+        (
+            lambda folder: tifffile.imwrite(folder / "labels" / "a.tif", np.zeros((160, 160))),
+            "is no grain map",
+        ),
+    ],
+)
+def test_an_unusable_folder_is_refused_in_a_sentence(tmp_path, spoil, said):
+    folder = write_folder(tmp_path)
+    spoil(folder)
+    with pytest.raises(TrainingDataError, match=said):
+        read_training_folder(folder)
+
+
+def test_a_folder_without_the_two_parts_is_refused(tmp_path):
+    with pytest.raises(TrainingDataError, match="is no training folder"):
+        read_training_folder(tmp_path)
+
+
+def test_training_takes_real_crops_along(tmp_path):
+    quick = {"widths": (4, 6, 8, 8), "size": 64, "batch": 2, "replay": 80, "minutes": 5.0}
+    folder = write_folder(tmp_path / "data")
+    path = train(Settings(steps=1, share=0.5, **quick), tmp_path / "run", data=folder)
+    assert torch.load(path, weights_only=False)["step"] == 1
