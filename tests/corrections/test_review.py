@@ -30,7 +30,7 @@ def review() -> Review:
 def rank(review: Review, pair: tuple[int, int]) -> tuple[float, tuple[int, int]]:
     edge = review.edge(pair)
     assert edge is not None
-    return edge.confidence, pair
+    return edge.rank, pair
 
 
 def test_the_walk_goes_from_the_least_sure_to_the_surest(review: Review) -> None:
@@ -43,6 +43,15 @@ def test_the_walk_goes_from_the_least_sure_to_the_surest(review: Review) -> None
     assert review.next(rank(review, third)) is None
     assert review.next(rank(review, third), back=True) == (2, 3)
     assert review.next(back=True) == (3, 4)
+
+
+def test_contacts_at_a_corner_come_last() -> None:
+    rows = np.array([(1, 2, 0.1, 2, 0, 0), (2, 3, 0.8, 30, 0, 0)], KIND)
+    review = Review(rows)
+    assert review.next() == (2, 3)
+    assert review.next(rank(review, (2, 3))) == (1, 2)
+    review.replace_edges([1], rows[:0])
+    assert review.next(rank(review, (2, 3))) is None
 
 
 def test_boundaries_that_were_judged_are_passed_over(review: Review) -> None:

@@ -111,6 +111,8 @@ class Preview:
     def __init__(self, viewer: ViewerModel) -> None:
         self._viewer = viewer
         self._layer: Vectors | None = None
+        self._over: Labels | None = None
+        self._grains_scale = 1.0
         self._shown: dict[str, Segments] = {}
         self._kept: dict[str, Segments] = {}
 
@@ -142,8 +144,7 @@ class Preview:
         if not lines:
             layer.data = NONE
             return
-        if grains is not None:
-            layer.edge_width = self._width(grains)
+        layer.edge_width = self._width()
         layer.data = np.concatenate(list(lines.values()))
         layer.edge_color = np.repeat(
             [COLOURS[name] for name in lines], [len(each) for each in lines.values()]
@@ -152,6 +153,9 @@ class Preview:
     def remove(self) -> None:
         """Take the layer out of the viewer."""
         self._shown, self._kept = {}, {}
+        self._take_out()
+
+    def _take_out(self) -> None:
         layer, self._layer = self._layer, None
         if layer is not None and layer in self._viewer.layers:
             self._viewer.layers.remove(layer)
@@ -162,9 +166,12 @@ class Preview:
 
     def _there(self, grains: Labels | None) -> Vectors | None:
         """Return the layer; made anew over a grain map where there is none."""
-        if self._layer is not None and self._layer in self._viewer.layers:
+        there = self._layer is not None and self._layer in self._viewer.layers
+        if there and grains in (None, self._over):
             return self._layer
-        self._layer = None
+        if there:
+            self._take_out()  # another map may lie elsewhere, or have other pixels
+        self._layer, self._over = None, grains
         if grains is None:
             return None
         place = Placement.of(grains)
@@ -177,15 +184,23 @@ class Preview:
             blending="translucent_no_depth",
             **(place if grains.ndim == 2 else place.plane()).keywords(),
         )
+        self._grains_scale = abs(float(grains.scale[-1]))
+        camera_of(self._viewer).events.zoom.connect(self._on_zoom)
         active = self._viewer.layers.selection.active
         self._viewer.layers.append(self._layer)
         if active is not None:
             self._viewer.layers.selection.active = active
         return self._layer
 
-    def _width(self, grains: Labels) -> float:
+    def _width(self) -> float:
         """Return the width in pixels of the map that is `WIDTH` on the screen."""
-        return WIDTH / (self.zoom() * abs(float(grains.scale[-1])))
+        return WIDTH / (self.zoom() * self._grains_scale)
+
+    def _on_zoom(self, _event: Any = None) -> None:
+        if self._layer is None or self._layer not in self._viewer.layers:
+            camera_of(self._viewer).events.zoom.disconnect(self._on_zoom)
+        elif len(self._layer.data):
+            self._layer.edge_width = self._width()
 
 
 def camera_of(viewer: ViewerModel) -> Any:

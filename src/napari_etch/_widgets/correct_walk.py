@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 Pair = tuple[int, int]
 #: Share of the view that the two grains should fill, and how far from that is left alone.
-FILL, LEAST, MOST = 0.5, 0.3, 1.6
+FILL, LEAST, MOST = 0.35, 0.4, 1.8
 USUAL_CANVAS = (700.0, 900.0)
 
 
@@ -107,9 +107,9 @@ class Walk(QObject):
                 "This is the least sure boundary." if back else "Every boundary was looked at."
             )
             return
-        self.pair, self._place = pair, (edge.confidence, pair)
-        self._draw(pair)
+        self.pair, self._place = pair, (edge.rank, pair)
         self._look_at(edge.y, edge.x, pair)
+        self._draw(pair)
         self.said.emit(
             f"Boundary between grains {pair[0]} and {pair[1]}, {100 * edge.confidence:.0f} % sure, "
             f"{edge.length:.0f} px long. {session.review.left()} left."

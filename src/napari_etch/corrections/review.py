@@ -13,6 +13,8 @@ import numpy.typing as npt
 Pair = tuple[int, int]
 #: Judged boundaries that the model's own confidence counts for in `Review.errors_left`.
 PRIOR_WEIGHT = 4.0
+#: Boundaries shorter than this, pixel pairs, are contacts at a corner: they come last in the walk.
+SHORT = 4.0
 _PREFIX = "grain"
 
 
@@ -31,6 +33,11 @@ class Edge(NamedTuple):
     length: float
     y: int
     x: int
+
+    @property
+    def rank(self) -> float:
+        """Place in the walk: the confidence, behind all others for a contact at a corner."""
+        return self.confidence + (self.length < SHORT)
 
 
 class Review:
@@ -59,7 +66,7 @@ class Review:
         self._doubt: dict[Pair, float] = {}
         self._doubt_sum = 0.0
         pairs = self._store(edges)
-        self._order = sorted((self._edges[pair].confidence, pair) for pair in pairs)
+        self._order = sorted((self._edges[pair].rank, pair) for pair in pairs)
         for pair in pairs:
             self._weigh(pair)
 
@@ -113,7 +120,7 @@ class Review:
             self._forget(pair)
         pairs = self._store(edges)
         for pair in pairs:
-            insort(self._order, (self._edges[pair].confidence, pair))
+            insort(self._order, (self._edges[pair].rank, pair))
             self._weigh(pair)
         self._kept -= gone - set(pairs)
 
@@ -132,7 +139,7 @@ class Review:
 
     def _forget(self, pair: Pair) -> None:
         edge = self._edges.pop(pair)
-        at = bisect_left(self._order, (edge.confidence, pair))
+        at = bisect_left(self._order, (edge.rank, pair))
         if at < len(self._order) and self._order[at][1] == pair:
             del self._order[at]
         self._doubt_sum -= self._doubt.pop(pair, 0.0)
@@ -194,7 +201,7 @@ class Review:
         Parameters
         ----------
         after : tuple of float and pair, optional
-            Confidence and pair where the walk stands; the boundary itself may be no more.
+            Rank and pair where the walk stands; the boundary itself may be no more.
         back : bool, optional
             Walk towards the less sure ones.
         """
