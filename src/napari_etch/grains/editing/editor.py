@@ -142,6 +142,15 @@ class GrainEditor:
         """Return the grains beside a grain, and how many pixel sides each shares with it."""
         return merge.neighbours(self._field, label)
 
+    def reserve(self, highest: int) -> None:
+        """Number new grains above `highest`: other sections of a stack may use the numbers up to it.
+
+        Parameters
+        ----------
+        highest : int
+        """
+        self._field.index.reserve(highest)
+
     def label_at(self, point: npt.ArrayLike) -> int:
         """Return the label under a point."""
         return self._field.label_at(point)

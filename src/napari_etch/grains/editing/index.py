@@ -114,6 +114,10 @@ class GrainIndex:
         labels: list[int] = free.tolist()
         return labels
 
+    def reserve(self, highest: int) -> None:
+        """Number new grains above this, as long as there are numbers."""
+        self._highest = max(self._highest, int(highest))
+
     def update(self, window: Window, before: Labels, after: Labels) -> None:
         """Take note that the window, once `before`, now is `after`; the map holds that already."""
         rows, columns = np.nonzero(before != after)
