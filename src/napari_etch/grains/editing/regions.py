@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from napari_etch.grains.editing.change import Change, Mask, Window, grow, local
+from napari_etch.grains.editing.change import Change, Mask, Window, grow, local, union
 from napari_etch.grains.editing.errors import EditError
 from napari_etch.grains.editing.field import Field
 from napari_etch.grains.editing.strokes import inside_polygon
@@ -14,6 +14,9 @@ from napari_etch.grains.editing.tiling import settle
 __all__ = ["add", "reassign", "wand"]
 
 _WAND_START = 128  # px around the click that the wand looks at first
+_BARRIER = 0.5  # the wand does not cross pixels that are more likely boundary than not
+_NECK = 2.0  # px: half the width of a gap in a line through which the wand does not leak
+_RIM = 4.0  # px: half the width of what the wand may leave between its region and an outline
 _WAND_LARGEST = 2048  # px: a region that reaches further is a background, not a grain
 
 
@@ -89,6 +92,9 @@ def wand(field: Field, point: npt.ArrayLike, *, tolerance: float) -> Change:
     pixel = field.pixel_at(point)
     field.refuse_locked([int(field.grains[pixel])])
     window, mask = _alike(field, pixel, tolerance)
+    if not mask.any():
+        raise EditError("The click is on a line: click inside the grain.")
+    window, mask = _with_rims(field, window, mask)
     return _new_grain(field, window, mask, "Made the region around the click grain {}.")
 
 
@@ -106,11 +112,56 @@ def _alike(field: Field, pixel: tuple[int, int], tolerance: float) -> tuple[Wind
         at = pixel[0] - window[0].start, pixel[1] - window[1].start
         grey = ndi.gaussian_filter(_grey(field, window), 1.0)  # pixel noise would riddle the region
         mask = flood(grey, at, connectivity=1, tolerance=tolerance)
+        boundary = field.boundary_in(window)
+        if boundary is not None:
+            mask &= boundary < _BARRIER
+        mask = _without_necks(mask, at)
         if not _reaches_side(mask, window, (height, width)):
             return window, np.asarray(ndi.binary_fill_holes(mask), bool)
         half *= 2
         if half > _WAND_LARGEST // 2:
             raise EditError("The region runs over much of the image: choose a smaller tolerance.")
+
+
+def _without_necks(mask: Mask, at: tuple[int, int]) -> Mask:
+    """Return the part of a mask around a pixel, shut off where it is narrower than a neck."""
+    from scipy import ndimage as ndi
+
+    wide = ndi.distance_transform_edt(np.pad(mask, 1))[1:-1, 1:-1] > _NECK
+    if not wide[at]:  # a click beside a line: the nearest open place, if it is near
+        _, where = ndi.distance_transform_edt(~wide, return_indices=True)
+        near = int(where[0][at]), int(where[1][at])
+        if not wide[near] or np.hypot(near[0] - at[0], near[1] - at[1]) > 2 * _NECK:
+            return _largest(mask, at) if mask[at] else mask & False
+        at = near
+    core = _largest(wide, at)
+    return np.asarray(ndi.distance_transform_edt(~core) <= _NECK) & mask
+
+
+def _with_rims(field: Field, window: Window, mask: Mask) -> tuple[Window, Mask]:
+    """Return a region with the thin remains of grains between it and their outlines.
+
+    A line in the image is dark or bright to both sides: the region ends before it, and what is
+    left of the grain there is no grain.
+    """
+    import cc3d
+    import edt
+    from scipy import ndimage as ndi
+
+    over = np.unique(field.grains[window][mask])
+    over = over[over != 0]
+    if over.size == 0:
+        return window, mask
+    outer = union([window, field.window_of(over.tolist(), margin=1)])
+    region = np.zeros([s.stop - s.start for s in outer], bool)
+    region[local(window, outer)] = mask
+    part = field.grains[outer]
+    rest = np.where(np.isin(part, over) & ~region, part, 0)
+    pieces, n = cc3d.connected_components(rest, connectivity=4, return_N=True)
+    deepest = ndi.maximum(edt.edt(pieces), pieces, np.arange(1, n + 1))
+    thin = np.isin(pieces, np.flatnonzero(np.atleast_1d(deepest) <= _RIM) + 1)
+    touching = np.unique(pieces[thin & ndi.binary_dilation(region)])
+    return outer, region | (thin & np.isin(pieces, touching))
 
 
 def _grey(field: Field, window: Window) -> npt.NDArray[np.float32]:
