@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from napari.layers import Labels
 from napari.utils.theme import get_theme
-from qtpy.QtCore import Qt, QTimer
-from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
+from qtpy.QtCore import QTimer
+from qtpy.QtWidgets import QVBoxLayout, QWidget
 
-from napari_etch._widgets.correct_form import CorrectForm, ReviewBox
+from napari_etch._widgets.correct_form import CorrectForm, ReviewBox, text_line
 from napari_etch._widgets.correct_history import Step
 from napari_etch._widgets.correct_layers import CorrectLayers
 from napari_etch._widgets.correct_mouse import CorrectMouse
@@ -25,6 +25,7 @@ from napari_etch._widgets.correct_restore import (
     restored_layer,
 )
 from napari_etch._widgets.correct_session import CorrectSession
+from napari_etch._widgets.correct_stack import join_through, part_from_here, refuse_other_grains
 from napari_etch._widgets.correct_target import (
     can_copy,
     editable_copy,
@@ -32,7 +33,7 @@ from napari_etch._widgets.correct_target import (
     refusal,
     unfit_boundary,
 )
-from napari_etch._widgets.correct_tools import CLASSES, TOOLS, Gesture, Tool
+from napari_etch._widgets.correct_tools import TOOLS, Gesture, Tool, unusable
 from napari_etch._widgets.correct_walk import Walk, toggle_accepted
 from napari_etch._widgets.keys import (
     CORRECT_BINDINGS,
@@ -70,13 +71,14 @@ class CorrectDock(QWidget):
         self._trouble = ""
         self._said_trouble = ""
         self._restored_states: dict[str, dict[int, State]] = {}
+        self._last: tuple[Tool, Gesture] | None = None
         self.is_gone = False
         self.session: CorrectSession | None = None
         self.form = CorrectForm()
         self.review_box = ReviewBox()
         self.restore_box = RestoreBox()
-        self.line = _text_line("What happened last.")
-        self.hint = _text_line("How to use the tool that is on.")
+        self.line = text_line("What happened last.")
+        self.hint = text_line("How to use the tool that is on.")
         self.preview = Preview(napari_viewer)
         self.mouse = CorrectMouse(self.preview, self.form.options, self)
         self.walk = Walk(napari_viewer, self.preview, self)
@@ -117,6 +119,8 @@ class CorrectDock(QWidget):
         form.granularity_moved.connect(lambda _value: self.region.ask(form.options()))
         self.region.cut.connect(self._say)
         self.region.refused.connect(self._say_trouble)
+        form.copy_on.clicked.connect(self.copy_on)
+        form.part.clicked.connect(self.part)
         form.undo.clicked.connect(self.undo)
         form.redo.clicked.connect(self.redo)
         box.next.clicked.connect(self.walk_on)
@@ -175,7 +179,7 @@ class CorrectDock(QWidget):
             self.form.check_tool("")
         self.form.copy.setVisible(bool(trouble) and can_copy(layer))
         self.form.copy.setToolTip("Add a copy in memory, int32, every label in one piece.")
-        self.form.allow(lambda name: trouble or self._why_not_tool(TOOLS[name]))
+        self.form.allow(lambda name: trouble or unusable(TOOLS[name], self.session))
         self._allow_steps()
         self.review_box.allow(trouble or self._why_no_walk(), self._why_no_verdict())
         if not trouble and isinstance(layer, Labels):
@@ -184,19 +188,6 @@ class CorrectDock(QWidget):
             self._said_trouble = trouble
             self._say(trouble, trouble=True)
         self._count.start()
-
-    def _why_not_tool(self, tool: Tool) -> str:
-        session = self.session
-        if session is None:
-            return refusal(None)
-        if session.is_classes != (tool.on == CLASSES):
-            wanted = "a map of classes" if tool.on == CLASSES else "a grain map"
-            return f"“{tool.title}” works on {wanted}: choose one."
-        if tool.name == "recut" and session.boundary is None:
-            return "Cutting again needs a boundary map: choose one above."
-        if tool.name == "wand" and session.image is None:
-            return "The wand needs the micrograph, of the same size and in the same place."
-        return ""
 
     def _why_no_walk(self) -> str:
         if self.session is not None and self.session.is_classes:
@@ -243,7 +234,8 @@ class CorrectDock(QWidget):
             self.mouse.watch(session)
             self.walk.watch(session)
             self.region.forget()
-            self.session = session
+            self.session, self._last = session, None
+            self.form.show_sections(session is not None and session.is_stack)
             self.form.check_tool("")
             self.hint.setText("")
         self._on_section()
@@ -278,7 +270,7 @@ class CorrectDock(QWidget):
         try:
             copy = editable_copy(layer)
         except EditError as error:
-            self._say(str(error), trouble=True)
+            self._say_trouble(str(error))
             return
         layer.visible = False
         self._viewer.add_layer(copy)
@@ -289,7 +281,7 @@ class CorrectDock(QWidget):
     def choose(self, name: str) -> None:
         """Switch a tool on; off, when it is on already."""
         tool = TOOLS[name]
-        trouble = self.why_not() or self._why_not_tool(tool)
+        trouble = self.why_not() or unusable(tool, self.session)
         if trouble or self.session is None:
             self._say(trouble, trouble=True)
             self.form.check_tool(self.mouse.tool.name if self.mouse.tool else "")
@@ -343,18 +335,58 @@ class CorrectDock(QWidget):
         if session is None:
             return
         try:
-            trouble = self._why_not_tool(tool)
+            trouble = unusable(tool, self.session)
             if trouble:
                 raise EditError(trouble)
-            change = tool.act(session.editor(), gesture, self.form.options())
-            session.do(change)
+            said = self._act(session, tool, gesture)
         except EditError as error:
-            self._say(str(error), trouble=True)
+            self._say_trouble(str(error))
             if "int32" in str(error):
                 self.form.copy.show()
             return
+        self._last = (tool, gesture)
         self.region.note(session, tool, gesture)
-        self._say(change.message)
+        self._say(said)
+
+    def _act(self, session: CorrectSession, tool: Tool, gesture: Gesture) -> str:
+        options = self.form.options()
+        change = tool.act(session.editor(), gesture, options)
+        is_pair = len(change.removed) == 1 and len(change.touched) == 1
+        if session.is_stack and tool.name == "join" and options.through and is_pair:
+            return join_through(session, change.touched[0], change.removed[0])
+        session.do(change)
+        return change.message
+
+    def copy_on(self) -> None:
+        """Make the last gesture in the next section too, and go there."""
+        session = self.session
+        try:
+            if session is None or not session.is_stack:
+                raise EditError("There is no next section: this is one image.")
+            if self._last is None:
+                raise EditError("There is no gesture to repeat yet: make one first.")
+            section, (tool, gesture) = session.section + 1, self._last
+            if section >= session.layer.data.shape[0]:
+                raise EditError("This is the last section.")
+            change = tool.act(session.editor(section), gesture, self.form.options())
+            refuse_other_grains(session, change, section)
+        except EditError as error:
+            self._say_trouble(str(error))
+            return
+        axis = self._viewer.dims.ndim - session.layer.ndim
+        world = session.layer.data_to_world((section, 0, 0))
+        self._viewer.dims.set_point(axis, world[0])
+        self._make(tool, gesture)
+
+    def part(self) -> None:
+        """Give the grain under the mouse a new number from this section on."""
+        session, point = self.session, self.mouse.point
+        try:
+            if session is None or point is None:
+                raise EditError(self.why_not() or "Point at a grain with the mouse first.")
+            self._say(part_from_here(session, session.editor().label_at(point)))
+        except EditError as error:
+            self._say_trouble(str(error))
 
     def undo(self) -> None:
         """Take back the last step of the layer."""
@@ -401,7 +433,7 @@ class CorrectDock(QWidget):
                 raise EditError("Point at a grain with the mouse first.")
             self._say(toggle_accepted(session, session.editor().label_at(point)))
         except EditError as error:
-            self._say(str(error), trouble=True)
+            self._say_trouble(str(error))
 
     def _walk(self, go: Callable[[], None]) -> None:
         trouble = self.why_not() or self._why_no_walk()
@@ -410,7 +442,7 @@ class CorrectDock(QWidget):
                 raise EditError(trouble)
             go()
         except EditError as error:
-            self._say(str(error), trouble=True)
+            self._say_trouble(str(error))
 
     def _on_walk(self, text: str) -> None:
         self._say(text)
@@ -434,7 +466,7 @@ class CorrectDock(QWidget):
         try:
             layer, states = restored_layer(summary, base)
         except JournalError as error:
-            self._say(str(error), trouble=True)
+            self._say_trouble(str(error))
             return
         self._restored_states[str(layer.unique_id)] = states
         self._viewer.add_layer(layer)
@@ -453,11 +485,3 @@ class CorrectDock(QWidget):
         colour = get_theme(self._viewer.theme).warning.as_hex() if trouble else None
         self.line.setStyleSheet(f"color: {colour};" if colour else "")
         self.line.setText(text)
-
-
-def _text_line(text: str) -> QLabel:
-    line = QLabel()
-    line.setWordWrap(True)
-    line.setAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop)
-    line.setToolTip(text)
-    return line

@@ -37,6 +37,7 @@ MOST_CLASSES = 10
 ROWS = {
     "split": "snap",
     "redraw": "snap",
+    "join": "through",
     "delete": "absorb",
     "smooth": "radius",
     "wand": "tolerance",
@@ -73,9 +74,23 @@ class CorrectForm(QWidget):
         self.undo.setToolTip("Take back the last step, of any tool or brush (Ctrl+Z).")
         self.redo = QPushButton("Redo")
         self.redo.setToolTip("Make the step again (Ctrl+Shift+Z).")
+        self.copy_on = _walk_button(
+            "Repeat in the next section",
+            "copy",
+            "Make the last gesture in the next section too, if the same grains lie there.",
+        )
+        self.part = _walk_button(
+            "New number from here on",
+            "part",
+            "The grain under the mouse gets a number of its own in this and all later sections.",
+        )
+        for button in (self.copy_on, self.part):
+            button.setToolTip(button.property("usual_tip"))
+        self._is_stack = False
         self._make_options()
         self._lay_out()
         self._connect()
+        self.show_sections(False)
         self.show_options("")
 
     def options(self) -> Options:
@@ -87,6 +102,7 @@ class CorrectForm(QWidget):
             radius=float(self.radius.value()),
             granularity=round(float(self.granularity.value()), 4),
             value=int(self.value.currentData()),
+            through=self.through.isChecked(),
         )
 
     def set_choices(self, combo: QComboBox, rows: Sequence[tuple[str, Any]], chosen: Any) -> None:
@@ -109,7 +125,14 @@ class CorrectForm(QWidget):
     def show_options(self, tool: str) -> None:
         """Show the row of options that belongs to a tool."""
         for row, field in self._rows.items():
-            self._options.setRowVisible(field, ROWS.get(tool) == row)
+            wanted = ROWS.get(tool) == row and (row != "through" or self._is_stack)
+            self._options.setRowVisible(field, wanted)
+
+    def show_sections(self, is_stack: bool) -> None:
+        """Show what only a stack needs."""
+        self._is_stack = is_stack
+        self.copy_on.setVisible(is_stack)
+        self.part.setVisible(is_stack)
 
     def allow(self, why_not: Callable[[str], str]) -> None:
         """Enable the tools for which `why_not` returns nothing; the others say why not."""
@@ -122,6 +145,10 @@ class CorrectForm(QWidget):
         self.snap = QCheckBox("Follow the boundary map")
         self.snap.setToolTip("Off, or with Shift held, the cut is exactly the stroke.")
         self.snap.setChecked(True)
+        self.through = QCheckBox("In all sections")
+        self.through.setToolTip(
+            "A click joins the two 3D grains wherever they lie side by side; off, in this section."
+        )
         self.absorb = _combo("What becomes of the place of a deleted grain.")
         self.absorb.addItem("Neighbours take its place", True)
         self.absorb.addItem("It becomes 0, not a grain", False)
@@ -156,19 +183,22 @@ class CorrectForm(QWidget):
         self._options.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         self._rows: dict[str, QWidget] = {
             "snap": self.snap,
+            "through": self.through,
             "absorb": self.absorb,
             "radius": self.radius,
             "tolerance": self.tolerance,
             "granularity": self.granularity,
             "value": self.value,
         }
-        texts = ("", "Place", "Radius", "Tolerance", "Granularity", "Class")
+        texts = ("", "", "Place", "Radius", "Tolerance", "Granularity", "Class")
         for text, field in zip(texts, self._rows.values(), strict=True):
             if text:
                 add(self._options, text, field)
             else:
                 self._options.addRow(field)
         column.addLayout(self._options)
+        column.addWidget(self.copy_on)
+        column.addWidget(self.part)
         steps = QHBoxLayout()
         steps.addWidget(self.undo)
         steps.addWidget(self.redo)
@@ -271,3 +301,12 @@ def _slider(low: float, high: float, value: float, text: str) -> QLabeledDoubleS
     slider.setValue(value)
     slider.setToolTip(text)
     return slider
+
+
+def text_line(text: str) -> QLabel:
+    """Return an empty line of text that wraps; `text` is its tooltip."""
+    line = QLabel()
+    line.setWordWrap(True)
+    line.setAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop)
+    line.setToolTip(text)
+    return line

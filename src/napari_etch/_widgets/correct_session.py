@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 from qtpy.QtCore import QObject, QTimer, Signal
 
-from napari_etch._widgets.correct_history import EDIT, HistoryGuard, Pixels, Step
+from napari_etch._widgets.correct_history import EDIT, HistoryGuard, Indices, Pixels, Step
+from napari_etch._widgets.correct_stack import region_of
 from napari_etch._widgets.correct_target import GreyView, is_classes, journal_folders
 from napari_etch._widgets.layers import Placement
 from napari_etch.corrections import Journal, Review, State
@@ -88,11 +89,13 @@ class CorrectSession(QObject):
         self.section = 0
         self._user_folder = user_folder
         self._editors: dict[int, GrainEditor] = {}
-        self._own: Change | None = None
+        self._own: str | None = None
         self._is_stale = False
         self._dirty: set[int] = set()
         self._found: list[tuple[int, Review]] = []
         self._grain_pixels: int | None = None
+        self._top = int(layer.data.max(initial=0))
+        self.last_region: tuple[Window2, npt.NDArray[np.bool_]] | None = None
         self.review_section: int | None = None
         self.review = Review(NO_EDGES, states)
         self._refuse_pieces()
@@ -141,6 +144,8 @@ class CorrectSession(QObject):
                 image=self._grey(at),
             )
             self._editors[at].locked = self.review.accepted
+        if self.is_stack:  # a number that is new in this section must be new in all
+            self._editors[at].reserve(self._top)
         return self._editors[at]
 
     def set_under(self, boundary: Image | None, image: Image | None) -> None:
@@ -154,14 +159,29 @@ class CorrectSession(QObject):
             self.review_section = None
 
     def do(self, change: Change) -> None:
-        """Make a change, as one undo step."""
-        if self.guard.is_in_stroke:
-            raise EditError("A stroke of the brush is under way: finish it first.")
+        """Make a change to the section shown, as one undo step."""
+        self.last_region = region_of(self, change) if self.is_stack else None
         (rows, columns), values = change.pixels
-        indices: tuple[npt.NDArray[np.intp], ...] = (rows, columns)
+        indices: Indices = (rows, columns)
         if self.is_stack:
             indices = (np.full(rows.shape, self.section, np.intp), rows, columns)
-        self._own = change
+        self.write(indices, values, change.message)
+
+    def new_label(self) -> int:
+        """Return a number that no grain of any section has."""
+        most = int(np.iinfo(self.layer.data.dtype).max)
+        if self._top >= most:
+            raise EditError(
+                f"All {most} labels that {self.layer.data.dtype} can hold are in use: "
+                "convert the grain map to int32."
+            )
+        return self._top + 1
+
+    def write(self, indices: Indices, values: npt.NDArray[np.integer], did: str) -> None:
+        """Change pixels of the layer as one undo step; every section must tile afterwards."""
+        if self.guard.is_in_stroke:
+            raise EditError("A stroke of the brush is under way: finish it first.")
+        self._own = did
         try:
             self.guard.write(indices, values)
         finally:
@@ -225,8 +245,9 @@ class CorrectSession(QObject):
         labels = set(np.unique(step.before[changed]).tolist())
         labels |= set(np.unique(step.after[changed]).tolist())
         labels.discard(0)
-        what = self._own.message if self._own is not None else "Painted."
-        self.journal.record(step.window, step.before, step.after, kind=step.kind, did=what)
+        self._top = max(self._top, int(step.after.max(initial=0)))
+        did = self._own or "Painted."
+        self.journal.record(step.window, step.before, step.after, kind=step.kind, did=did)
         if not self.is_classes:
             self._note_grains(step, labels)
         self.edited.emit(step)
@@ -256,6 +277,7 @@ class CorrectSession(QObject):
         """Take the data for a new map: it was replaced, by a script or by the slider."""
         self._is_stale = False
         self._editors.clear()
+        self._top = int(self.layer.data.max(initial=0))
         self.review = Review(NO_EDGES)
         self.journal.close(keep=self.journal.edits > 0)
         self.journal = self._open_journal()

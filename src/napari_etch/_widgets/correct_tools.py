@@ -12,6 +12,7 @@ import numpy.typing as npt
 from napari_etch.grains.editing import Change, EditError
 
 if TYPE_CHECKING:
+    from napari_etch._widgets.correct_session import CorrectSession
     from napari_etch.grains.editing import GrainEditor
 
 Path2 = npt.NDArray[np.float64]
@@ -37,6 +38,8 @@ class Options:
         Of cutting again, from 0, fewest grains, to 1.
     value : int
         Class to set.
+    through : bool
+        Join 3D grains in all sections of a stack.
     """
 
     snap: bool = True
@@ -45,6 +48,7 @@ class Options:
     radius: float = 2.0
     granularity: float = 0.5
     value: int = 1
+    through: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -184,6 +188,20 @@ def _under(editor: GrainEditor, gesture: Gesture) -> list[int]:
     if not found:
         raise EditError("There is no grain here: click inside one.")
     return list(found)
+
+
+def unusable(tool: Tool, session: CorrectSession | None) -> str:
+    """Return why a tool cannot be used on a map, as one sentence; empty when it can."""
+    if session is None:
+        return "Open or segment an image first: there is no grains layer to correct."
+    if session.is_classes != (tool.on == CLASSES):
+        wanted = "a map of classes" if tool.on == CLASSES else "a grain map"
+        return f"“{tool.title}” works on {wanted}: choose one."
+    if tool.name == "recut" and session.boundary is None:
+        return "Cutting again needs a boundary map: choose one above."
+    if tool.name == "wand" and session.image is None:
+        return "The wand needs the micrograph, of the same size and in the same place."
+    return ""
 
 
 def along(path: Path2) -> Path2:

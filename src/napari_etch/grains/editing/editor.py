@@ -143,7 +143,7 @@ class GrainEditor:
         return merge.neighbours(self._field, label)
 
     def reserve(self, highest: int) -> None:
-        """Number new grains above `highest`: other sections of a stack may use the numbers up to it.
+        """Number new grains above `highest`: the numbers up to it are in use in other sections.
 
         Parameters
         ----------

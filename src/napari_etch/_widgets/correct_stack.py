@@ -1,0 +1,152 @@
+"""Corrections through the sections of a stack: repeated in the next one, or of a whole 3D grain."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_etch.grains.editing import Change, EditError
+
+if TYPE_CHECKING:
+    from napari_etch._widgets.correct_history import Indices
+    from napari_etch._widgets.correct_session import CorrectSession
+
+#: Least overlap (intersection over union) of the grains concerned for a gesture to be repeated.
+LEAST_OVERLAP = 0.4
+
+
+def refuse_other_grains(session: CorrectSession, change: Change, section: int) -> None:
+    """Refuse to repeat a correction where the grains of the other section are not the same.
+
+    Parameters
+    ----------
+    session : CorrectSession
+        The gesture was made in another section than `section`.
+    change : Change
+        What the gesture would do in `section`.
+    section : int
+        Where it would be repeated.
+
+    Raises
+    ------
+    EditError
+        When the grains that it would change overlap too little with those that it changed.
+    """
+    there = session.editor(section)
+    labels = [label for label in (*change.removed, *change.touched) if there.area(label)]
+    if not labels or session.last_region is None:
+        return
+    window, was = session.last_region
+    boxes = [there.bounding_box(label) for label in labels]
+    low = [min(window[a].start, *(box[a].start for box in boxes)) for a in (0, 1)]
+    high = [max(window[a].stop, *(box[a].stop for box in boxes)) for a in (0, 1)]
+    outer = (slice(low[0], high[0]), slice(low[1], high[1]))
+    now = np.isin(session.section_map(section)[outer], labels)
+    before = np.zeros(now.shape, bool)
+    before[
+        window[0].start - low[0] : window[0].stop - low[0],
+        window[1].start - low[1] : window[1].stop - low[1],
+    ] = was
+    overlap = (now & before).sum() / max(1, (now | before).sum())
+    if overlap < LEAST_OVERLAP:
+        raise EditError(
+            f"The grains in section {section} are others: they overlap with those corrected by "
+            f"{100 * overlap:.0f} % only, so correct them by hand."
+        )
+
+
+def region_of(session: CorrectSession, change: Change) -> tuple[tuple[slice, slice], npt.NDArray]:
+    """Return where the grains that a change concerns are, before it is made: window and mask."""
+    editor = session.editor()
+    labels = [label for label in (*change.removed, *change.touched) if editor.area(label)]
+    if not labels:
+        return change.window, np.ones(change.before.shape, bool)
+    boxes = [editor.bounding_box(label) for label in labels]
+    window = (
+        slice(min(box[0].start for box in boxes), max(box[0].stop for box in boxes)),
+        slice(min(box[1].start for box in boxes), max(box[1].stop for box in boxes)),
+    )
+    return window, np.isin(editor.grains[window], labels)
+
+
+def join_through(session: CorrectSession, keep: int, drop: int) -> str:
+    """Join two 3D grains in every section where they lie side by side, as one undo step.
+
+    Returns
+    -------
+    str
+        What was done.
+
+    Raises
+    ------
+    EditError
+        When there is no such section, or one of the grains is accepted.
+    """
+    _refuse_accepted(session, (keep, drop))
+    found, meetings, others = [], 0, 0
+    for section in range(session.layer.data.shape[0]):
+        editor = session.editor(section)
+        if not editor.area(drop):
+            continue
+        if editor.area(keep) and keep not in editor.neighbours(drop):
+            others += 1  # they would be one label in two pieces there
+            continue
+        meetings += editor.area(keep) > 0
+        found.append(_pixels(session, section, drop))
+    if not meetings:
+        raise EditError(f"Grains {keep} and {drop} lie side by side in no section.")
+    _write(session, found, keep, f"Joined grains {keep} and {drop} in {len(found)} sections.")
+    apart = f" In {others} sections they lie apart and stay two." if others else ""
+    return f"Joined grains {keep} and {drop} in {len(found)} sections.{apart}"
+
+
+def part_from_here(session: CorrectSession, label: int) -> str:
+    """Give a 3D grain a new number from the section shown on, as one undo step.
+
+    Raises
+    ------
+    EditError
+        When there is no such grain, it only begins here, or it is accepted.
+    """
+    if not session.is_stack:
+        raise EditError("This is one image: only in a stack does a grain go on.")
+    if label == 0:
+        raise EditError("There is no grain under the mouse: point at one.")
+    _refuse_accepted(session, (label,))
+    if not any(session.editor(section).area(label) for section in range(session.section)):
+        raise EditError(f"Grain {label} begins in this section: there is nothing to part it from.")
+    new = session.new_label()
+    sections = range(session.section, session.layer.data.shape[0])
+    found = [
+        _pixels(session, section, label)
+        for section in sections
+        if session.editor(section).area(label)
+    ]
+    did = f"Grain {label} is {new} from section {session.section} on."
+    _write(session, found, new, did)
+    return did
+
+
+def _refuse_accepted(session: CorrectSession, labels: tuple[int, ...]) -> None:
+    for label in labels:
+        if label in session.review.accepted:
+            raise EditError(f"Grain {label} is accepted: unlock it first.")
+
+
+def _pixels(session: CorrectSession, section: int, label: int) -> Indices:
+    editor = session.editor(section)
+    window = editor.bounding_box(label)
+    rows, columns = np.nonzero(editor.grains[window] == label)
+    return (
+        np.full(rows.shape, section, np.intp),
+        rows + window[0].start,
+        columns + window[1].start,
+    )
+
+
+def _write(session: CorrectSession, found: list[Indices], label: int, did: str) -> None:
+    indices = tuple(np.concatenate(axis) for axis in zip(*found, strict=True))
+    values = np.full(indices[0].shape, label, session.layer.data.dtype)
+    session.write(indices, values, did)

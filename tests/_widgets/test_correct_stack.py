@@ -1,0 +1,208 @@
+"""Correcting the sections of a stack, and maps of classes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from _widgets.correct_map import SIDE, cells, walls
+from _widgets.fakes import PATIENCE
+from _widgets.hands import SHIFT, Hands
+from qtpy.QtCore import Qt
+
+from napari_etch._widgets.correct_dock import CorrectDock
+from napari_etch._widgets.correct_target import CLASSES
+from napari_etch._widgets.layers import METADATA_KEY
+from napari_etch.corrections import State, read_journal
+from napari_etch.grains.editing import is_tiling
+
+pytestmark = pytest.mark.gui
+
+KEY = Qt.Key
+DEPTH = 4
+Desk = tuple[Any, CorrectDock, Any, Hands]
+
+
+@pytest.fixture
+def stack_desk(
+    make_napari_viewer: Callable[..., Any], add_correct: Callable[[Any], CorrectDock]
+) -> Desk:
+    """Return a stack of four equal sections, tracked: each grain has one number in all."""
+    viewer = make_napari_viewer(show=True)
+    boundary = np.stack([walls()] * DEPTH)
+    viewer.add_image(boundary, name="steel · boundary", scale=(2, 1, 1))
+    grains = np.stack([cells()] * DEPTH)
+    layer = viewer.add_labels(grains, name="steel · grains", scale=(2, 1, 1))
+    dock = add_correct(viewer)
+    viewer.dims.set_point(0, 0)
+    viewer.reset_view()
+    return viewer, dock, layer, Hands(viewer, layer)
+
+
+def test_a_gesture_changes_the_section_that_is_shown(stack_desk: Desk) -> None:
+    viewer, dock, layer, hands = stack_desk
+    viewer.dims.set_point(0, 4)
+    assert dock.session.section == 2
+    hands.key(KEY.Key_S)
+    hands.drag((32, 4), (32, 60))
+    assert len(np.unique(layer.data[2])) == 5
+    for section in (0, 1, 3):
+        np.testing.assert_array_equal(layer.data[section], cells())
+    hands.undo()
+    np.testing.assert_array_equal(layer.data[2], cells())
+    hands.redo()
+    assert dock.session.journal.flush()
+    np.testing.assert_array_equal(read_journal(dock.session.journal.path).grains, layer.data)
+
+
+def test_new_grains_have_numbers_that_no_other_section_uses(stack_desk: Desk) -> None:
+    viewer, _dock, layer, hands = stack_desk
+    hands.key(KEY.Key_S)
+    hands.drag((32, 4), (32, 60))
+    viewer.dims.set_point(0, 2)
+    hands.drag((32, 4), (32, 60))
+    first, second = (set(np.unique(layer.data[at])) - {1, 2, 3, 4} for at in (0, 1))
+    assert len(first) == len(second) == 1
+    assert first.isdisjoint(second)
+
+
+def test_a_gesture_is_repeated_in_the_next_section(stack_desk: Desk) -> None:
+    viewer, dock, layer, hands = stack_desk
+    hands.key(KEY.Key_S)
+    hands.drag((32, 4), (32, 60))
+    hands.key(KEY.Key_I)
+    assert dock.session.section == 1
+    assert viewer.dims.current_step[0] == 1
+    assert len(np.unique(layer.data[1])) == 5
+    hands.key(KEY.Key_I)
+    hands.key(KEY.Key_I)
+    hands.key(KEY.Key_I)
+    assert dock.line.text() == "This is the last section."
+    assert all(len(np.unique(section)) == 5 for section in layer.data)
+    for _ in range(DEPTH):
+        hands.undo()
+    np.testing.assert_array_equal(layer.data, np.stack([cells()] * DEPTH))
+
+
+def test_it_is_not_repeated_where_other_grains_lie(stack_desk: Desk) -> None:
+    _viewer, dock, layer, hands = stack_desk
+    row, column = (axis.ravel() for axis in np.indices((40, SIDE)))
+    layer.data_setitem((np.ones_like(row), row + 12, column), 2)
+    assert is_tiling(layer.data[1])
+    before = layer.data.copy()
+    hands.key(KEY.Key_S)
+    hands.drag((32, 4), (32, 30), (40, 60), modifier=SHIFT)
+    after = layer.data.copy()
+    hands.key(KEY.Key_I)
+    assert "are others" in dock.line.text()
+    np.testing.assert_array_equal(layer.data, after)
+    assert not np.array_equal(before[0], after[0])
+
+
+def test_two_3d_grains_are_joined_wherever_they_touch_as_one_step(stack_desk: Desk) -> None:
+    _viewer, dock, layer, hands = stack_desk
+    before = layer.data.copy()
+    hands.key(KEY.Key_J)
+    assert dock.form.through.isVisibleTo(dock)
+    dock.form.through.setChecked(True)
+    hands.click(30, 64)
+    assert (layer.data[:, 30, 30] == layer.data[:, 30, 90]).all()
+    assert "in 4 sections" in dock.line.text()
+    hands.undo()
+    np.testing.assert_array_equal(layer.data, before)
+
+
+def test_a_3d_grain_is_parted_at_the_section_shown(stack_desk: Desk) -> None:
+    viewer, dock, layer, hands = stack_desk
+    before = layer.data.copy()
+    viewer.dims.set_point(0, 4)
+    hands.move(30, 30)
+    hands.key(KEY.Key_U)
+    assert (layer.data[:2, 30, 30] == 1).all()
+    assert (layer.data[2:, 30, 30] == 5).all()
+    assert dock.line.text() == "Grain 1 is 5 from section 2 on."
+    hands.undo()
+    np.testing.assert_array_equal(layer.data, before)
+    dock.session.set_state([1], State.ACCEPTED)
+    hands.key(KEY.Key_U)
+    assert "is accepted" in dock.line.text()
+    viewer.dims.set_point(0, 0)
+    dock.session.set_state([1], State.UNREVIEWED)
+    hands.move(31, 31)
+    hands.key(KEY.Key_U)
+    assert "begins in this section" in dock.line.text()
+    np.testing.assert_array_equal(layer.data, before)
+
+
+def test_a_brush_that_cuts_through_sections_leaves_each_tiling(stack_desk: Desk) -> None:
+    _viewer, dock, layer, _hands = stack_desk
+    before = layer.data.copy()
+    layer.n_edit_dimensions, layer.brush_size, layer.mode = 3, 5, "paint"
+    with layer.block_history():
+        for column in range(0, SIDE, 2):
+            layer.paint((1, 30, column), 3)
+    assert (layer.data[2] != before[2]).any()
+    assert all(is_tiling(section) for section in layer.data)
+    layer.undo()
+    np.testing.assert_array_equal(layer.data, before)
+    assert dock.session.journal.flush()
+
+
+def test_the_walk_stays_in_the_section(stack_desk: Desk, qtbot: Any) -> None:
+    viewer, dock, layer, hands = stack_desk
+    viewer.dims.set_point(0, 6)
+    hands.key(KEY.Key_N)
+    qtbot.waitUntil(lambda: dock.walk.pair is not None, timeout=PATIENCE)
+    hands.key(KEY.Key_R)
+    assert len(np.unique(layer.data[3])) == 3
+    np.testing.assert_array_equal(layer.data[0], cells())
+
+
+# -- maps of classes -----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def class_desk(
+    make_napari_viewer: Callable[..., Any], add_correct: Callable[[Any], CorrectDock]
+) -> Desk:
+    viewer = make_napari_viewer(show=True)
+    modes = np.where(np.indices((SIDE, SIDE)).sum(0) // 40 % 2, 1, 2).astype(np.uint8)
+    layer = viewer.add_labels(
+        modes, name="weld · fracture", metadata={METADATA_KEY: {"kind": CLASSES}}
+    )
+    dock = add_correct(viewer)
+    viewer.reset_view()
+    return viewer, dock, layer, Hands(viewer, layer)
+
+
+def test_a_click_or_a_lasso_sets_a_class(class_desk: Desk) -> None:
+    _viewer, dock, layer, hands = class_desk
+    before = layer.data.copy()
+    hands.key(KEY.Key_S)
+    assert "works on a grain map" in dock.line.text()
+    hands.key(KEY.Key_Y)
+    assert before[5, 5] == 2
+    hands.click(5, 5)
+    assert layer.data[5, 5] == 1
+    assert layer.data[100, 100] == before[100, 100]
+    dock.form.value.setCurrentIndex(0)
+    hands.drag((80, 80), (80, 120), (120, 120), (120, 80), (84, 80))
+    assert (layer.data[84:116, 84:116] == 0).all()
+    hands.undo()
+    hands.undo()
+    np.testing.assert_array_equal(layer.data, before)
+
+
+def test_classes_may_lie_in_pieces_and_are_journalled(class_desk: Desk) -> None:
+    _viewer, dock, layer, hands = class_desk
+    assert dock.why_not() == ""
+    hands.key(KEY.Key_2)
+    layer.selected_label, layer.brush_size = 1, 7
+    hands.drag((100, 10), (100, 100))
+    assert (layer.data[100, 10:100] == 1).all()
+    assert dock.session.journal.flush()
+    back = read_journal(dock.session.journal.path)
+    np.testing.assert_array_equal(back.grains, layer.data)
+    assert back.about["kind"] == "classes"
