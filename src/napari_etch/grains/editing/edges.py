@@ -127,8 +127,10 @@ def _pairs(grains: Labels, boundary: npt.NDArray[np.floating] | None, window: Wi
         (below, np.s_[:-1, :], np.s_[1:, :]),
         (here, np.s_[:, :-1], np.s_[:, 1:]),
     ):
-        y, x = np.nonzero((part[one] != part[two]) & (part[one] != 0) & (part[two] != 0))
+        y, x = np.nonzero(part[one] != part[two])
         a, b = part[one][y, x].astype(np.int64), part[two][y, x].astype(np.int64)
+        grains_both = (a != 0) & (b != 0)  # far fewer pixels are left to ask than there are
+        a, b, y, x = a[grains_both], b[grains_both], y[grains_both], x[grains_both]
         level = np.full(y.size, np.nan, np.float32)
         if values is not None:
             level = np.maximum(values[one][y, x], values[two][y, x]).astype(np.float32)
@@ -144,10 +146,10 @@ def _table(
     y: npt.NDArray[np.intp],
     x: npt.NDArray[np.intp],
 ) -> npt.NDArray[np.void]:
-    order = np.lexsort((high, low))
+    order = _by_pair(low, high)
     low, high, level, y, x = low[order], high[order], level[order], y[order], x[order]
     new = np.ones(low.size, bool)
-    new[1:] = (np.diff(low) != 0) | (np.diff(high) != 0)
+    new[1:] = (low[1:] != low[:-1]) | (high[1:] != high[:-1])
     first, index = np.flatnonzero(new), np.cumsum(new) - 1
     length = np.bincount(index, minlength=first.size)
     result = np.zeros(first.size, BOUNDARY_DTYPE)
@@ -158,9 +160,33 @@ def _table(
     centre_y = np.bincount(index, y, minlength=first.size) / length
     centre_x = np.bincount(index, x, minlength=first.size) / length
     away = (y - centre_y[index]) ** 2 + (x - centre_x[index]) ** 2
-    nearest = np.lexsort((away, index))[first]
+    nearest = _first_least(away, order, index, first)
     result["y"], result["x"] = y[nearest], x[nearest]
     return result
+
+
+def _by_pair(low: npt.NDArray[np.int64], high: npt.NDArray[np.int64]) -> npt.NDArray[np.intp]:
+    """Return an order that puts equal pairs side by side, sorted; one sort is twice as fast."""
+    if high.max(initial=0) < 1 << 31:
+        return np.argsort(low << 31 | high)
+    return np.lexsort((high, low))
+
+
+def _first_least(
+    values: npt.NDArray[np.float64],
+    order: npt.NDArray[np.intp],
+    index: npt.NDArray[np.intp],
+    first: npt.NDArray[np.intp],
+) -> npt.NDArray[np.intp]:
+    """Return where in each group the least value is; of equal ones, the first in `order`."""
+    if first.size == 0:
+        return first
+    least = np.minimum.reduceat(values, first)
+    at = np.flatnonzero(values == least[index])
+    groups = index[at]
+    start = np.flatnonzero(np.diff(groups, prepend=-1))
+    winner = np.minimum.reduceat(order[at], start)
+    return at[order[at] == winner[groups]]
 
 
 def strength_between(
