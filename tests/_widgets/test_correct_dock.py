@@ -361,3 +361,39 @@ def test_discarded_corrections_are_gone(
     again.restore_box.discard.click()
     assert journals_in(folder) == []
     assert not again.restore_box.isVisibleTo(again)
+
+
+def test_corrections_of_a_file_are_kept_beside_it_and_offered_there(
+    make_napari_viewer: Callable[..., Any], add_correct: AddDock, tmp_path: Path, qtbot: Any
+) -> None:
+    import tifffile
+
+    tifffile.imwrite(tmp_path / "map.tif", cells())
+    viewer = make_napari_viewer(show=True)
+    dock = add_correct(viewer)
+    [layer] = viewer.open(tmp_path / "map.tif", plugin="napari", layer_type="labels")
+    dock.gesture("join", [(30.0, 30.0), (30.0, 100.0)])
+    assert dock.session.journal.flush()
+    assert dock.session.journal.path.parent == tmp_path
+    last = layer.data.copy()
+    viewer.layers.remove(layer)
+    qtbot.waitUntil(lambda: bool(journals_in(tmp_path)), timeout=PATIENCE)
+    again = add_correct(viewer)
+    assert not again.restore_box.isVisibleTo(again)
+    viewer.open(tmp_path / "map.tif", plugin="napari", layer_type="labels")
+    qtbot.waitUntil(lambda: again.restore_box.isVisibleTo(again), timeout=PATIENCE)
+    again.restore_box.restore.click()
+    np.testing.assert_array_equal(again.session.layer.data, last)
+
+
+def test_a_journal_that_cannot_be_written_is_reported_and_editing_goes_on(
+    make_napari_viewer: Callable[..., Any], add_correct: AddDock, folder: Path, qtbot: Any
+) -> None:
+    folder.write_text("a file where the folder of journals should be")
+    viewer = make_napari_viewer()
+    layer = viewer.add_labels(cells(), name="grains")
+    dock = add_correct(viewer)
+    qtbot.waitUntil(lambda: "cannot be saved" in dock.line.text(), timeout=PATIENCE)
+    assert "editing goes on" in dock.line.text()
+    dock.gesture("join", [(30.0, 30.0), (30.0, 100.0)])
+    assert layer.data[30, 30] == layer.data[30, 100]

@@ -29,6 +29,7 @@ from napari_etch._widgets.correct_stack import join_through, part_from_here, ref
 from napari_etch._widgets.correct_target import (
     can_copy,
     editable_copy,
+    journal_folders,
     micrograph_of,
     refusal,
     unfit_boundary,
@@ -83,6 +84,7 @@ class CorrectDock(QWidget):
         self.mouse = CorrectMouse(self.preview, self.form.options, self)
         self.walk = Walk(napari_viewer, self.preview, self)
         self.region = RegionCutter(self)
+        self._looked: set[Path] = set()
         self._count = QTimer(self)
         self._count.setSingleShot(True)
         self._count.setInterval(COUNT_WAIT)
@@ -90,7 +92,6 @@ class CorrectDock(QWidget):
         self.layers = CorrectLayers(napari_viewer, self.form)
         self._connect()
         bind_keys(napari_viewer, self, CORRECT_BINDINGS)
-        self.restore_box.offer(left_behind([self._folder]))
         self._refresh()
 
     # -- building --------------------------------------------------------------------------------
@@ -173,6 +174,7 @@ class CorrectDock(QWidget):
         if isinstance(layer, Labels) and not refusal(layer):
             session = self._session_of(layer)
         self._take(session)
+        self._look_for_journals()
         trouble = self.why_not()
         if trouble:
             self.mouse.take(None)
@@ -458,6 +460,15 @@ class CorrectDock(QWidget):
         self.review_box.show_progress(share, left, wrong)
 
     # -- journal ---------------------------------------------------------------------------------
+
+    def _look_for_journals(self) -> None:
+        """Offer what was left behind, in folders of maps that were opened since, too."""
+        maps = [layer for layer in self._viewer.layers if isinstance(layer, Labels)]
+        folders = {self._folder}.union(*(journal_folders(each, self._folder) for each in maps))
+        new = folders - self._looked
+        self._looked |= new
+        if new:
+            self.restore_box.offer(left_behind(sorted(new)), more=True)
 
     def restore(self, summary: Summary) -> None:
         """Add the map of a journal that was left behind."""

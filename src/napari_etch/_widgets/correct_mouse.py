@@ -34,6 +34,8 @@ CLICK_TARGET, LEAST_REACH = 8.0, 3.0
 STEP = 2.0
 #: Milliseconds that the mouse rests before a tool shows what a click would do.
 REST = 40
+#: Milliseconds that showing what a click would do may take; a slower tool shows it no more.
+PATIENCE = 150
 #: Share of the time that drawing previews may take of the stroke.
 SHARE = 0.4
 LITERAL = "Shift"
@@ -68,6 +70,7 @@ class CorrectMouse(QObject):
         self._tool: Tool | None = None
         self._seeds: list[npt.NDArray[np.float64]] = []
         self._is_drawing = False
+        self._is_slow = False
         self._hover: tuple[npt.NDArray[np.float64], bool] | None = None
         self._outcome: tuple[Segments, Segments] = (NONE, NONE)
         self._rest = QTimer(self)
@@ -110,6 +113,7 @@ class CorrectMouse(QObject):
         """Switch a tool on, or all of them off."""
         self.drop()
         was_on, self._tool = self._tool is not None, tool
+        self._is_slow = False
         if self._session is None:
             return
         layer = self._session.layer
@@ -251,9 +255,11 @@ class CorrectMouse(QObject):
         if tool is None or self._hover is None or self._seeds or self._is_drawing:
             return
         point, literal = self._hover
-        if not tool.clicks and self._is_on():
-            gesture = self._gesture([point], literal)
+        if not tool.clicks and not self._is_slow and self._is_on():
+            gesture, started = self._gesture([point], literal), time.perf_counter()
             self._outcome = self._try(tool, gesture)
+            if 1000 * (time.perf_counter() - started) > PATIENCE:
+                self._is_slow = True  # such as the wand in an image without boundaries
             self._show(tool, gesture)
 
     def _show_seeds(self) -> None:

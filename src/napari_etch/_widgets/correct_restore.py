@@ -118,11 +118,12 @@ class RestoreBox(QWidget):
         self._found: list[Summary] = []
         self.hide()
 
-    def offer(self, found: list[Summary]) -> None:
-        """Offer these journals."""
-        self._found = found
+    def offer(self, found: list[Summary], *, more: bool = False) -> None:
+        """Offer these journals, besides those offered already if there are only `more`."""
+        found = [*self._found, *found] if more else found
+        self._found = sorted(found, key=lambda summary: -summary.changed)
         self.choice.clear()
-        self.choice.addItems([words(summary) for summary in found])
+        self.choice.addItems([words(summary) for summary in self._found])
         self.setVisible(bool(found))
 
     def drop(self, summary: Summary, *, delete: bool) -> None:
