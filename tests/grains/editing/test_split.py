@@ -155,3 +155,12 @@ def test_a_stroke_across_a_missing_boundary_finds_it(tiling):
     centres = [np.argwhere(truth == label).mean(axis=0) for label in pair]
     editor.apply(editor.split_along([middle + 0.5 * (centre - middle) for centre in centres]))
     assert misplaced(truth, editor.grains, pair) < 0.6 * len(shared_line(truth, pair))
+
+
+def test_a_snapped_stroke_along_an_existing_boundary_leaves_no_slivers(tiling):
+    truth, boundary = tiling((160, 160), diameter=40, seed=3)
+    editor = GrainEditor(truth.copy(), boundary=boundary)
+    line = shared_line(truth, joined(tiling, seed=3)[2])
+    wobble = np.where(np.arange(len(line)) % 16 < 8, -1.6, 1.6)[:, None]
+    with pytest.raises(EditError, match="part"):
+        editor.split_along((line + wobble)[2:-2:4])

@@ -13,13 +13,26 @@ from napari_etch.grains.editing.tiling import SLIVER, flood_from_neighbours
 __all__ = ["SLIVER", "number_pieces", "pieces_of", "split_message"]
 
 
-def pieces_of(grain: Mask, cut: Mask, least: int) -> npt.NDArray[np.int32]:
-    """Return what a cut leaves of a grain: pieces 1 … n of at least `least` px that fill it."""
+def pieces_of(grain: Mask, cut: Mask, *, least: int, depth: float = 0.0) -> npt.NDArray[np.int32]:
+    """Return what a cut leaves of a grain: pieces 1 … n that fill it.
+
+    Parameters
+    ----------
+    grain, cut : ndarray of bool, shape (h, w)
+    least : int
+        A piece with fewer pixels goes to another one.
+    depth : float
+        So does one that is nowhere deeper than this, px.
+    """
+    import edt
     from scipy import ndimage as ndi
 
     pieces, n = ndi.label(grain & ~cut)
-    sizes = np.bincount(pieces.ravel(), minlength=n + 1)
-    keep = sizes >= least
+    keep = np.bincount(pieces.ravel(), minlength=n + 1) >= least
+    if depth > 0 and n > 1:
+        inside = edt.edt(pieces.astype(np.uint32), black_border=True)
+        deepest = ndi.maximum(inside, pieces, np.arange(n + 1))
+        keep &= np.asarray(deepest) > depth
     keep[0] = False
     if not keep.any():
         return np.asarray(grain, np.int32)

@@ -163,7 +163,7 @@ def _strip(field: Field, course: _Course, line: Pixels) -> npt.NDArray[np.bool_]
     cut = np.zeros(part.shape, bool)
     keep = ((line >= 0) & (line < part.shape)).all(axis=1)
     cut[tuple(line[keep].T)] = True
-    pieces = pieces_of(grain, cut & grain, _SPECK)
+    pieces = pieces_of(grain, cut & grain, least=_SPECK)
     n = int(pieces.max())
     strip = np.zeros(part.shape, bool)
     if n < 2:

@@ -16,7 +16,10 @@ from napari_etch.grains.editing.wire import REACH, prolonged, wire
 
 __all__ = ["cut_lines", "split_along"]
 
-_SPECK = 4  # px: what a stroke as drawn may cut off; a snapped one leaves no sliver
+_SPECK = 4  # px: what a stroke as drawn may cut off at least
+# A hand that follows an existing boundary cuts slivers off beside it; with snapping, pieces that
+# are nowhere deeper than this many px are no grains.
+_SLIVER_DEPTH = 2.3
 _NUB = 6.0  # px: a stroke that starts or ends so little inside a grain only overshot its neighbour
 _NUB_SHARE = 0.25  # … or so little in proportion to its longest run
 
@@ -89,7 +92,8 @@ def _cut(
         line = np.concatenate([_line(field, run, snapped, reach) for run in parts])
         cut = np.zeros(grain.shape, bool)
         cut[tuple((line - corner).T)] = True
-        pieces = pieces_of(grain, cut & grain, SLIVER if snapped else _SPECK)
+        least, depth = (SLIVER, _SLIVER_DEPTH) if mapped else (_SPECK, 0.0)
+        pieces = pieces_of(grain, cut & grain, least=least, depth=depth)
         if pieces.max() > 1:
             inside = snapped and len(parts) == 1 and not (parts[0].enters or parts[0].leaves)
             inside = inside and not is_loop(parts[0])
