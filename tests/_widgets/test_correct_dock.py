@@ -209,6 +209,22 @@ def test_the_preview_shows_what_will_be_done(desk: Desk, qtbot: Any) -> None:
     assert (dock.preview.shown("gone")[:, 0, 1] == 63.5).all()
 
 
+def test_outlines_tell_neighbours_of_like_colour_apart(desk: Desk) -> None:
+    _viewer, dock, layer, hands = desk
+    hands.key(KEY.Key_C, SHIFT)
+    assert layer.contour == 1
+    assert dock.form.outlines.isChecked()
+    hands.key(KEY.Key_J)
+    hands.click(30, 64)
+    np.testing.assert_array_equal(
+        layer._slice.image.view, layer._raw_to_displayed(layer.data)
+    )  # what is repainted is what a whole repaint would show
+    hands.undo()
+    np.testing.assert_array_equal(layer._slice.image.view, layer._raw_to_displayed(layer.data))
+    dock.form.outlines.click()
+    assert layer.contour == 0
+
+
 # -- beside napari's own tools -------------------------------------------------------------------
 
 

@@ -25,7 +25,7 @@ from napari_etch._widgets.correct_restore import (
     restored_layer,
 )
 from napari_etch._widgets.correct_session import CorrectSession
-from napari_etch._widgets.correct_stack import join_through, part_from_here, refuse_other_grains
+from napari_etch._widgets.correct_stack import join_through, next_section, part_from_here
 from napari_etch._widgets.correct_target import (
     can_copy,
     editable_copy,
@@ -122,6 +122,7 @@ class CorrectDock(QWidget):
         self.region.refused.connect(self._say_trouble)
         form.copy_on.clicked.connect(self.copy_on)
         form.part.clicked.connect(self.part)
+        form.outlines.clicked.connect(self.toggle_outlines)
         form.undo.clicked.connect(self.undo)
         form.redo.clicked.connect(self.redo)
         box.next.clicked.connect(self.walk_on)
@@ -233,10 +234,12 @@ class CorrectDock(QWidget):
         if session is not self.session:
             if self.session is not None:
                 unbind_tool_keys(self.session.layer)
+            self.preview.remove()
             self.mouse.watch(session)
             self.walk.watch(session)
             self.region.forget()
             self.session, self._last = session, None
+            self.form.outlines.setChecked(session is not None and session.layer.contour > 0)
             self.form.show_sections(session is not None and session.is_stack)
             self.form.check_tool("")
             self.hint.setText("")
@@ -359,26 +362,26 @@ class CorrectDock(QWidget):
         session.do(change)
         return change.message
 
+    def toggle_outlines(self) -> None:
+        """Show the outlines of the grains, or their areas."""
+        if self.session is not None:
+            layer = self.session.layer
+            layer.contour = 0 if layer.contour else 1
+            self.form.outlines.setChecked(bool(layer.contour))
+
     def copy_on(self) -> None:
         """Make the last gesture in the next section too, and go there."""
-        session = self.session
+        session, last = self.session, self._last
         try:
-            if session is None or not session.is_stack:
-                raise EditError("There is no next section: this is one image.")
-            if self._last is None:
+            if session is None or last is None:
                 raise EditError("There is no gesture to repeat yet: make one first.")
-            section, (tool, gesture) = session.section + 1, self._last
-            if section >= session.layer.data.shape[0]:
-                raise EditError("This is the last section.")
-            change = tool.act(session.editor(section), gesture, self.form.options())
-            refuse_other_grains(session, change, section)
+            section = next_section(session, *last, self.form.options())
         except EditError as error:
             self._say_trouble(str(error))
             return
         axis = self._viewer.dims.ndim - session.layer.ndim
-        world = session.layer.data_to_world((section, 0, 0))
-        self._viewer.dims.set_point(axis, world[0])
-        self._make(tool, gesture)
+        self._viewer.dims.set_point(axis, session.layer.data_to_world((section, 0, 0))[0])
+        self._make(*last)
 
     def part(self) -> None:
         """Give the grain under the mouse a new number from this section on."""

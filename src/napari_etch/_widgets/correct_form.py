@@ -27,7 +27,7 @@ from napari_etch._widgets.correct_tools import TOOLS, Options
 from napari_etch._widgets.form import add
 from napari_etch._widgets.keys import CORRECT_BINDINGS, tip
 
-NO_BOUNDARY = "None: cuts follow the stroke"
+NO_BOUNDARY = "None"
 COLUMNS = 3
 #: The classes of a fracture-mode map; further ones come from the map itself.
 CLASS_NAMES = ("unlabelled", "intergranular", "transgranular")
@@ -67,7 +67,9 @@ class CorrectForm(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.grains = _combo("The grain map to correct. It follows the selected layer.")
-        self.boundary = _combo("The boundary map that cuts follow.")
+        self.boundary = _combo(
+            "The boundary map that cuts follow; without one they follow the stroke."
+        )
         self.copy = QPushButton("Make an editable copy")
         self.tools = {name: _tool_button(name) for name in TOOLS}
         self.undo = QPushButton("Undo")
@@ -87,6 +89,13 @@ class CorrectForm(QWidget):
         for button in (self.copy_on, self.part):
             button.setToolTip(button.property("usual_tip"))
         self._is_stack = False
+        self.outlines = _walk_button(
+            "Outlines",
+            "outlines",
+            "Show the outlines of grains instead of their areas: neighbours may have like colours.",
+        )
+        self.outlines.setCheckable(True)
+        self.outlines.setToolTip(self.outlines.property("usual_tip"))
         self._make_options()
         self._lay_out()
         self._connect()
@@ -202,6 +211,7 @@ class CorrectForm(QWidget):
         steps = QHBoxLayout()
         steps.addWidget(self.undo)
         steps.addWidget(self.redo)
+        steps.addWidget(self.outlines)
         column.addLayout(steps)
 
     def _connect(self) -> None:

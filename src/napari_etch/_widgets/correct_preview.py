@@ -24,8 +24,8 @@ NAME = "correction preview"
 COLOURS = {
     "stroke": "#ffffff",
     "new": "#ffd60a",
-    "gone": "#ff375f",
-    "walk": "#00e5ff",
+    "gone": "#ff2d2d",
+    "walk": "#ff00e6",
 }
 #: Width of the lines on the screen, px.
 WIDTH = 3.0

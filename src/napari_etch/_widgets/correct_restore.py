@@ -93,7 +93,7 @@ class RestoreBox(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.text = QLabel("Corrections of an earlier session were not taken over:")
+        self.text = QLabel("Corrections of an earlier session can be restored:")
         self.text.setWordWrap(True)
         self.choice = QComboBox()
         self.choice.setToolTip("Which map to bring back, the latest first.")

@@ -12,12 +12,31 @@ from napari_etch.grains.editing import Change, EditError
 if TYPE_CHECKING:
     from napari_etch._widgets.correct_history import Indices
     from napari_etch._widgets.correct_session import CorrectSession
+    from napari_etch._widgets.correct_tools import Gesture, Options, Tool
 
 #: Least overlap (intersection over union) of the grains concerned for a gesture to be repeated.
 LEAST_OVERLAP = 0.4
 
 
-def refuse_other_grains(session: CorrectSession, change: Change, section: int) -> None:
+def next_section(session: CorrectSession, tool: Tool, gesture: Gesture, options: Options) -> int:
+    """Return the section in which a gesture can be repeated.
+
+    Raises
+    ------
+    EditError
+        When there is no further section, or the gesture cannot be made in it.
+    """
+    if not session.is_stack:
+        raise EditError("There is no next section: this is one image.")
+    section = session.section + 1
+    if section >= session.layer.data.shape[0]:
+        raise EditError("This is the last section.")
+    change = tool.act(session.editor(section), gesture, options)
+    _refuse_other_grains(session, change, section)
+    return section
+
+
+def _refuse_other_grains(session: CorrectSession, change: Change, section: int) -> None:
     """Refuse to repeat a correction where the grains of the other section are not the same.
 
     Parameters

@@ -15,10 +15,12 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
 
     from napari_etch._widgets.correct_session import CorrectSession
+    from napari_etch.corrections.review import Edge
 
 Pair = tuple[int, int]
-#: Share of the view that the two grains should fill, and how far from that is left alone.
-FILL, LEAST, MOST = 0.35, 0.4, 1.8
+#: Share of the view that the boundary should take, and how far from that is left alone; a boundary
+#: shorter than SHORTEST px is shown as if it were as long, for the sake of what is around it.
+FILL, LEAST, MOST, SHORTEST = 0.25, 0.5, 1.6, 24.0
 USUAL_CANVAS = (700.0, 900.0)
 
 
@@ -108,7 +110,7 @@ class Walk(QObject):
             )
             return
         self.pair, self._place = pair, (edge.rank, pair)
-        self._look_at(edge.y, edge.x, pair)
+        self._look_at(edge)
         self._draw(pair)
         self.said.emit(
             f"Boundary between grains {pair[0]} and {pair[1]}, {100 * edge.confidence:.0f} % sure, "
@@ -127,18 +129,16 @@ class Walk(QObject):
         lines = pair_segments(editor.grains, window, pair)
         self._preview.keep(self._session.layer, walk=lines)
 
-    def _look_at(self, y: int, x: int, pair: Pair) -> None:
+    def _look_at(self, edge: Edge) -> None:
         assert self._session is not None
         layer, camera = self._session.layer, camera_of(self._viewer)
         place = np.zeros(layer.ndim)
-        place[-2:] = y, x
+        place[-2:] = edge.y, edge.x
         if layer.ndim == 3:
             place[0] = self._session.section
         camera.center = (*camera.center[:-2], *np.asarray(layer.data_to_world(place))[-2:])
-        editor = self._session.editor()
-        sizes = [axis.stop - axis.start for label in pair for axis in editor.bounding_box(label)]
         canvas = min(getattr(getattr(self._viewer, "canvas", None), "size", USUAL_CANVAS))
-        wanted = FILL * canvas / (max(sizes) * abs(float(layer.scale[-1])))
+        wanted = FILL * canvas / (max(edge.length, SHORTEST) * abs(float(layer.scale[-1])))
         if not LEAST * wanted <= camera.zoom <= MOST * wanted:
             camera.zoom = wanted
 

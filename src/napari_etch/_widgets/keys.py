@@ -67,6 +67,7 @@ CORRECT_BINDINGS: dict[str, KeyBinding] = {
     "good": KeyBinding("G", "This boundary is right", "keep_boundary"),
     "remove": KeyBinding("R", "Remove this boundary", "remove_boundary"),
     "accept": KeyBinding("K", "Accept or unlock the grain under the mouse", "toggle_accepted"),
+    "outlines": KeyBinding("Shift-C", "Outlines or areas", "toggle_outlines"),
     "copy": KeyBinding("I", "Repeat the last gesture in the next section", "copy_on"),
     "part": KeyBinding("U", "Give the grain under the mouse a new number from here on", "part"),
     "finish": KeyBinding("Enter", "Finish the clicks", "finish"),

@@ -1,0 +1,81 @@
+"""How long the Correct dock takes from a gesture to the request for a repaint, in a real window.
+
+    python benchmarks/correct_latency.py [--size 8192] [--gestures 60]
+
+Needs a display, such as `xvfb-run`. Undo is compared with napari's own, which repaints the layer.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import napari
+import numpy as np
+from napari.layers import Labels
+from qtpy.QtWidgets import QApplication
+
+from napari_etch._widgets.correct_dock import CorrectDock
+
+PITCH = 41
+
+
+def squares(size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return grains of 41 px and a boundary map with walls every 20 px."""
+    cell = np.arange(size) // PITCH
+    grains = (cell[:, None] * (cell[-1] + 1) + cell[None] + 1).astype(np.int32)
+    wall = (np.arange(size) % 20 < 2).astype(np.float32)
+    return grains, np.maximum(wall[:, None], wall[None])
+
+
+def timed(do: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    do()
+    spent = 1000 * (time.perf_counter() - started)
+    QApplication.processEvents()
+    return spent
+
+
+def report(name: str, times: list[float]) -> None:
+    median, late = np.percentile(times, (50, 95))
+    print(f"{name:24s} median {median:7.1f} ms   95 % {late:7.1f} ms   n {len(times)}", flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--size", type=int, default=8192)
+    parser.add_argument("--gestures", type=int, default=60)
+    chosen = parser.parse_args()
+    grains, boundary = squares(chosen.size)
+    viewer = napari.Viewer()
+    viewer.add_image(boundary, name="grid · boundary", visible=False)
+    layer = viewer.add_labels(grains, name="grid · grains")
+    dock = CorrectDock(viewer, folder=Path(tempfile.mkdtemp()))
+    viewer.window.add_dock_widget(dock, name="Correct")
+    print(f"{chosen.size}², {int(grains[-1, -1])} grains")
+    names = ("split", "join", "redraw", "undo", "napari's own undo")
+    times: dict[str, list[float]] = {name: [] for name in names}
+    random = np.random.default_rng(0)
+    for row, column in random.integers(0, chosen.size // PITCH - 2, (chosen.gestures, 2)) * PITCH:
+        strokes = {
+            "split": [(19, 2), (21, 20), (20, 39)],
+            "join": [(20, 20), (20, 60)],
+            "redraw": [(4, 41), (20, 50), (38, 41)],
+        }
+        for name, stroke in strokes.items():
+            path = [(float(row + y), float(column + x)) for y, x in stroke]
+            times[name].append(timed(lambda name=name, path=path: dock.gesture(name, path)))
+            times["undo"].append(timed(layer.undo))
+    for _ in range(5):
+        dock.gesture("split", [(float(row + 19), float(column + 2)), (row + 20.0, column + 39.0)])
+        times["napari's own undo"].append(timed(lambda: Labels.undo(layer)))
+    for name, spent in times.items():
+        report(name, spent)
+    viewer.close()
+
+
+if __name__ == "__main__":
+    main()
