@@ -136,16 +136,16 @@ class CorrectDock(QWidget):
         self.restore_box.wanted.connect(self.restore)
         self._count.timeout.connect(self._show_progress)
         self._viewer.dims.events.current_step.connect(self._on_section)
-        self._viewer.dims.events.ndisplay.connect(self._refresh_later)
+        self._viewer.dims.events.ndisplay.connect(self._refresh)
         # `self` is half gone when Qt says destroyed: only what was captured here may be used.
         layers, gone, sessions = self.layers, self.__dict__, self._sessions
-        dims, on_section, later = self._viewer.dims, self._on_section, self._refresh_later
+        dims, on_section, refresh = self._viewer.dims, self._on_section, self._refresh
 
         def end() -> None:
             gone.update(is_gone=True)
             layers.disconnect_viewer()
             dims.events.current_step.disconnect(on_section)
-            dims.events.ndisplay.disconnect(later)
+            dims.events.ndisplay.disconnect(refresh)
             for session in sessions.values():
                 session.close()
 
@@ -164,10 +164,7 @@ class CorrectDock(QWidget):
         """Return all maps under correction, whose edits are journalled."""
         return list(self._sessions.values())
 
-    def _refresh_later(self, _event: object = None) -> None:
-        self._refresh()
-
-    def _refresh(self) -> None:
+    def _refresh(self, _event: object = None) -> None:
         self._trouble = ""
         self._close_gone()
         layer = self.layers.grains()
