@@ -25,6 +25,7 @@ from napari_etch.grains.editing import (
     boundaries_of,
     is_tiling,
 )
+from napari_etch.grains.editing.edges import BOUNDARY_DTYPE
 
 if TYPE_CHECKING:
     from napari.layers import Image, Labels
@@ -32,17 +33,7 @@ if TYPE_CHECKING:
 Window2 = tuple[slice, slice]
 #: Milliseconds after an edit until the review looks at its boundaries: the repaint comes first.
 REVIEW_WAIT = 60
-NO_EDGES = np.zeros(
-    0,
-    [
-        ("label_a", np.int32),
-        ("label_b", np.int32),
-        ("confidence", np.float32),
-        ("length", np.float32),
-        ("y", np.int32),
-        ("x", np.int32),
-    ],
-)
+NO_EDGES = np.zeros(0, BOUNDARY_DTYPE)
 
 
 class CorrectSession(QObject):
