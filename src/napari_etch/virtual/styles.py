@@ -256,15 +256,15 @@ MEMBRANE = replace(
 )
 
 STYLES: dict[str, tuple[Style, float]] = {
-    "optical": (OPTICAL, 0.13),
+    "optical": (OPTICAL, 0.12),
     "ferrite": (FERRITE, 0.11),
-    "deep": (DEEP, 0.07),
+    "deep": (DEEP, 0.06),
     "sem": (SEM, 0.22),
     "channelling": (CHANNELLING, 0.09),
-    "band-contrast": (BAND_CONTRAST, 0.08),
+    "band-contrast": (BAND_CONTRAST, 0.13),
     "precipitates": (PRECIPITATES, 0.05),
-    "carbides-dark-field": (CARBIDES_DARK_FIELD, 0.07),
-    "carbides-bright-field": (CARBIDES_BRIGHT_FIELD, 0.09),
+    "carbides-dark-field": (CARBIDES_DARK_FIELD, 0.06),
+    "carbides-bright-field": (CARBIDES_BRIGHT_FIELD, 0.07),
     "membrane": (MEMBRANE, 0.09),
 }
 # Annealing twins belong to face-centred cubic metals; these styles have none.

@@ -59,7 +59,7 @@ class Structure:
     serration: Range = Range(0.5, 1.6, chance=0.25)  # px
     relaxed: float = 0.45  # share of the batches that are curvature-smoothed
     bimodal: float = 0.2
-    joined: Range = Range(0.1, 0.6, chance=0.3)  # share of cells that would join a neighbour
+    joined: Range = Range(0.1, 0.6, chance=0.2)  # share of cells that would join a neighbour
     twinned: Range = Range(0.1, 0.7, chance=0.3)  # share of the grains
 
 
