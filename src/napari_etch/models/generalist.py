@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 Maps = npt.NDArray[np.float32]
 
 # The mean intercept, in px, to which an image is brought before the network sees it.
-TARGET = 30.0
+TARGET = 28.0
 # Sizes at which the image is tried, as factors of its own size.
 TRIALS = (2.0, 1.0, 0.5, 0.25, 0.125)
 # Side of the middle part that a trial looks at, and the least side worth a trial, px.
