@@ -7,7 +7,7 @@ import torch
 from napari_etch.inference import Prediction, TileDone, predict
 from napari_etch.micrograph import micrograph_from_array
 from napari_etch.models import StoredModel, load_model, write_model
-from napari_etch.models.generalist import Generalist
+from napari_etch.models.generalist import TARGET, Generalist
 from napari_etch.models.heads import MAPS
 from napari_etch.models.resize import resize
 from napari_etch.networks.etchnet import EtchNet
@@ -53,7 +53,7 @@ def test_a_constant_image_is_not_an_error(tiny):
 
 def test_the_given_grain_size_sets_the_scale(tiny):
     found = last(tiny, noise(96, 96), grain_size=80.0, quality="fast")
-    assert found.parameters["grain_size_px"] == 80 and found.parameters["scale"] == 0.375
+    assert found.parameters["grain_size_px"] == 80 and found.parameters["scale"] == TARGET / 80
 
 
 @pytest.mark.parametrize("options", [{"quality": "superb"}, {"grain_size": -1.0}])

@@ -224,6 +224,8 @@ class CorrectDock(QWidget):
         session.edited.connect(self._on_edited)
         session.reviewed.connect(self._count.start)
         session.said.connect(self._on_journal)
+        if session.last_said:  # it spoke before it could be heard; after the refresh under way
+            QTimer.singleShot(0, session.say_again)
         self._sessions[key] = session
         return session
 

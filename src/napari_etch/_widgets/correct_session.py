@@ -90,6 +90,7 @@ class CorrectSession(QObject):
         self.review_section: int | None = None
         self.review = Review(NO_EDGES, states)
         self._refuse_pieces()
+        self.last_said = ""
         self.journal = self._open_journal()
         self.guard = HistoryGuard(layer, self._mend, self._on_step)
         layer.events.data.connect(self._on_data)
@@ -300,9 +301,17 @@ class CorrectSession(QObject):
         return journal
 
     def _say(self, text: str) -> None:
-        """Called from the journal's thread; the session may be gone by then."""
+        """Called from the journal's thread; the session may be gone by then.
+
+        The journal may speak before anyone listens: `last_said` keeps the sentence for them.
+        """
+        self.last_said = text
         with suppress(RuntimeError):
             self.said.emit(text)
+
+    def say_again(self) -> None:
+        """Say the journal's last sentence once more."""
+        self.said.emit(self.last_said)
 
     # -- review ----------------------------------------------------------------------------------
 
