@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from napari_etch.measure.intercepts import count_crossings
 from napari_etch.models.resize import resize
 
 # Mean intercepts, px, to which crops are brought; log-uniform.
@@ -86,7 +87,8 @@ def _read_pair(path: Path, folder: Path) -> Pair:
             f"{found.name} is {labels.shape} and {path.name} is {image.shape}: a grain map needs "
             "the size of its micrograph."
         )
-    return Pair(image, labels, _mean_intercept(labels))
+    length, crossings = count_crossings(labels)
+    return Pair(image, labels, length / max(1, crossings))  # one grain: as wide as all its lines
 
 
 def _read_labels(path: Path) -> npt.NDArray[np.int32]:
@@ -108,12 +110,6 @@ def _read_labels(path: Path) -> npt.NDArray[np.int32]:
         )
     filled: npt.NDArray[np.int32] = expand_labels(labels, max(labels.shape)).astype(np.int32)
     return filled
-
-
-def _mean_intercept(labels: npt.NDArray[np.int32]) -> float:
-    across, down = labels[:, 1:] != labels[:, :-1], labels[1:] != labels[:-1]
-    crossings = int(across.sum()) + int(down.sum())
-    return (across.size + down.size) / max(1, crossings)
 
 
 class RealCrops:
