@@ -87,6 +87,14 @@ def pytest_runtest_setup(item):
         refuse_or_skip(display_trouble())
 
 
+@pytest.fixture(autouse=True)
+def model_library(tmp_path_factory, monkeypatch) -> Path:
+    """Give every test an empty model library of its own: the user's is not for tests."""
+    folder = tmp_path_factory.mktemp("library") / "models"
+    monkeypatch.setenv("ETCH_MODELS", str(folder))
+    return folder
+
+
 @pytest.fixture(scope="session")
 def dev_data() -> Path:
     """Return the folder of development data; the test skips where there is none."""

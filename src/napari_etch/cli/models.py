@@ -1,15 +1,18 @@
-"""``etch models``: what there is to choose from."""
+"""``etch models``: what there is to choose from, and the user's own models."""
 
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from napari_etch.cli.console import bad_input, say
+from napari_etch.cli.console import bad_input, refuse, say
 
 app = typer.Typer(help="The models.", no_args_is_help=True)
+
+OwnName = Annotated[str, typer.Argument(metavar="NAME", help="Name of a model of your library.")]
 
 
 @app.command("list")
@@ -22,7 +25,8 @@ def list_all() -> None:
 
     table = Table("name", "kind", "what it is", "usable", box=None, pad_edge=False)
     for info in list_models():
-        table.add_row(info.name, info.kind, info.title, "yes" if info.ready else info.why_not)
+        about = getattr(info, "description", "") if info.kind == "own" else info.title
+        table.add_row(info.name, info.kind, about, "yes" if info.ready else info.why_not)
     Console().print(table)
 
 
@@ -44,3 +48,71 @@ def info(
         "card": model.card,
     }
     say(json.dumps(plain(card), indent=1, ensure_ascii=False))
+
+
+@app.command()
+def export(
+    name: OwnName,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The .etch file to write.")],
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace a file that is there.")
+    ] = False,
+) -> None:
+    """Write a model of your library as one .etch file."""
+    from napari_etch.models.library import SUFFIX, export_model
+
+    written = file if file.suffix == SUFFIX else file.with_name(file.name + SUFFIX)
+    if written.exists() and not overwrite:
+        refuse(f"{written} exists: choose another name, or add --overwrite")
+    with bad_input(f"the model {name}"):
+        written = export_model(name, file, overwrite=overwrite)
+    say(f"{name} -> {written}")
+
+
+@app.command("import")
+def import_(
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="An .etch file, or a model's folder.")
+    ],
+    name: Annotated[
+        str | None, typer.Option("--name", metavar="NAME", help="Another name than its own.")
+    ] = None,
+) -> None:
+    """Check a model and copy it into your library; no code of the file runs."""
+    from napari_etch.models.importing import import_model
+
+    with bad_input(str(file)):
+        model = import_model(file, name)
+    say(f"{file} is now {model.name} in your library")
+
+
+@app.command()
+def rename(
+    name: OwnName,
+    new: Annotated[str, typer.Argument(metavar="NEW", help="The new name.")],
+) -> None:
+    """Rename a model of your library."""
+    from napari_etch.models.library import rename_model
+
+    with bad_input(f"the model {name}"):
+        model = rename_model(name, new)
+    say(f"{name} is now {model.name}")
+
+
+@app.command()
+def delete(
+    name: OwnName,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Delete a model of your library for good."""
+    from napari_etch.models.library import delete_model, find_model
+
+    model = find_model(name)
+    if model is None:
+        refuse(f"there is no model {name!r} in your library: see etch models list")
+    if not yes and not typer.confirm(f"Delete {model.title} for good?"):
+        say("nothing was deleted")
+        return
+    with bad_input(f"the model {name}"):
+        delete_model(name)
+    say(f"{name} was deleted")

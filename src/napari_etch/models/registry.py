@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_etch.models.errors import ModelError
+from napari_etch.models.library import LibraryModel, find_model, list_library
 from napari_etch.models.weights_file import SHIPPED, WEIGHTS, StoredModel, read_model
 
 if TYPE_CHECKING:
@@ -48,8 +49,24 @@ _BUILT_IN = {
 
 
 def list_models() -> list[ModelInfo]:
-    """Return the models that come with the package, in the order of a menu."""
-    return [_checked(info) for info in _BUILT_IN.values()]
+    """Return the models of the package, then those of the user, in the order of a menu."""
+    built_in = [_checked(info) for info in _BUILT_IN.values()]
+    return built_in + [_own(model) for model in list_library()]
+
+
+def _own(model: LibraryModel) -> ModelInfo:
+    notes = model.notes
+    learnt = f"Learnt from {', '.join(notes.sources)}" if notes.sources else "From your library"
+    made = f", {notes.made[:10]}" if notes.made else ""
+    return ModelInfo(
+        name=model.name,
+        title=notes.title,
+        kind="own",
+        description=f"{learnt}{made}.",
+        licence="yours",
+        ready=not model.trouble,
+        why_not=model.trouble,
+    )
 
 
 def _checked(info: ModelInfo) -> ModelInfo:
@@ -65,7 +82,7 @@ def load_model(name_or_path: str) -> Generalist:
     Parameters
     ----------
     name_or_path : str
-        A name that `list_models` gives, or a path.
+        A name that `list_models` gives, or a path; a name goes first.
 
     Returns
     -------
@@ -80,13 +97,20 @@ def load_model(name_or_path: str) -> Generalist:
     """
     if name_or_path in _BUILT_IN:
         return _build(read_model(SHIPPED / name_or_path), name_or_path)
-    path = Path(name_or_path)
-    if not path.exists():
-        known = ", ".join(_BUILT_IN)
+    own = find_model(name_or_path)
+    if own is not None:
+        return _build(read_model(own.path), own.name)
+    if not Path(name_or_path).exists():
+        known = ", ".join([*_BUILT_IN, *(model.name for model in list_library())])
         raise ModelError(
             f"There is no model {name_or_path!r}: choose {known}, or give the path of a model."
         )
-    return _build(read_model(path), name_or_path)
+    return load_path(Path(name_or_path))
+
+
+def load_path(path: Path) -> Generalist:
+    """Load a model from its folder or `.etch` file; see `load_model`."""
+    return _build(read_model(path), path.resolve().stem if path.is_file() else path.resolve().name)
 
 
 def _build(stored: StoredModel, name: str) -> Generalist:
@@ -104,4 +128,7 @@ def _build(stored: StoredModel, name: str) -> Generalist:
     except (RuntimeError, ValueError) as error:
         reason = str(error).splitlines()[0]
         raise ModelError(f"The weights of {name} do not fit its card: {reason}") from error
+    # Results tell by the name which model made them: two fits of one architecture are two models.
+    model.name = name
+    model.title = str(stored.card.get("title", name))
     return model

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,12 @@ if TYPE_CHECKING:
 
 WEIGHTS = "model.safetensors"
 CARD = "model.json"
+#: Optional third file: what the model makes of the image it was fitted to.
+THUMBNAIL = "thumbnail.png"
+#: Version of what the files hold; a card without the entry is of version 1.
+FORMAT = 1
+#: What a packed file may unpack to, bytes: a model is small, an archive that is not is no model.
+MOST_BYTES = {WEIGHTS: 2**32, CARD: 2**24, THUMBNAIL: 2**24}
 SHIPPED = Path(__file__).parent / "weights"
 
 
@@ -40,12 +47,23 @@ class StoredModel:
         return hashlib.sha256(self.weights).hexdigest()[:12]
 
     def tensors(self) -> dict[str, Tensor]:
-        """Return the weights as float32 (whole numbers as stored)."""
+        """Return the weights as float32 (whole numbers as stored).
+
+        Raises
+        ------
+        ValueError
+            When the file is not a whole safetensors file.
+        """
+        from safetensors import SafetensorError
         from safetensors.torch import load
 
+        try:
+            stored = load(self.weights)
+        except SafetensorError as error:
+            raise ValueError(f"{WEIGHTS} is damaged ({error})") from error
         return {
             name: value.float() if value.is_floating_point() else value
-            for name, value in load(self.weights).items()
+            for name, value in stored.items()
         }
 
     def load_into(self, network: nn.Module) -> None:
@@ -54,7 +72,7 @@ class StoredModel:
         Raises
         ------
         ValueError
-            When a weight is missing or not expected.
+            When a weight is missing or not expected, or the file is damaged.
         RuntimeError
             When a weight has another shape.
         """
@@ -70,24 +88,55 @@ def read_model(path: Path) -> StoredModel:
     Raises
     ------
     ModelError
-        When the path is missing, incomplete or unreadable.
+        When the path is missing, incomplete or unreadable, or the model was written by a version
+        that is newer than this one.
     """
+    return StoredModel(_content(path, WEIGHTS), read_card(path))
+
+
+def read_card(path: Path) -> dict[str, Any]:
+    """Read only the card of a model's folder or `.etch` file.
+
+    Raises
+    ------
+    ModelError
+        As `read_model` does.
+    """
+    text = _content(path, CARD)
+    try:
+        card = json.loads(text.decode("utf-8"))
+    except ValueError as error:
+        raise ModelError(_incomplete(path, error)) from error
+    if not isinstance(card, dict) or "architecture" not in card:
+        raise ModelError(f"{path / CARD} does not name an architecture: export the model again.")
+    version = card.get("format", FORMAT)
+    if not isinstance(version, int) or version > FORMAT:
+        raise ModelError(
+            f"{path} has the model format {version!r}, and this version reads up to {FORMAT}: "
+            "update napari-etch."
+        )
+    return card
+
+
+def _content(path: Path, name: str) -> bytes:
+    """Return one file of a model; only the names of this module are ever read."""
     if not path.exists():
         raise ModelError(f"There is no model at {path}: check the path.")
     try:
         if path.is_dir():
-            weights, text = (path / WEIGHTS).read_bytes(), (path / CARD).read_text("utf-8")
-        else:
-            with zipfile.ZipFile(path) as archive:
-                weights, text = archive.read(WEIGHTS), archive.read(CARD).decode("utf-8")
-        card = json.loads(text)
-    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
-        raise ModelError(
-            f"{path} is not a complete model ({error}): it must hold {WEIGHTS} and {CARD}."
-        ) from error
-    if not isinstance(card, dict) or "architecture" not in card:
-        raise ModelError(f"{path / CARD} does not name an architecture: export the model again.")
-    return StoredModel(weights, card)
+            return (path / name).read_bytes()
+        with zipfile.ZipFile(path) as archive:
+            size = archive.getinfo(name).file_size
+            if size > MOST_BYTES[name]:
+                raise ValueError(f"{name} would take {size} bytes")
+            return archive.read(name)
+    # an archive that is encrypted is a RuntimeError, one packed in an unknown way the next
+    except (OSError, KeyError, ValueError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
+        raise ModelError(_incomplete(path, error)) from error
+
+
+def _incomplete(path: Path, error: Exception) -> str:
+    return f"{path} is not a complete model ({error}): it must hold {WEIGHTS} and {CARD}."
 
 
 def write_model(path: Path, tensors: dict[str, Tensor], card: dict[str, Any]) -> None:
@@ -100,7 +149,7 @@ def write_model(path: Path, tensors: dict[str, Tensor], card: dict[str, Any]) ->
         for name, value in tensors.items()
     }
     path.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(card, indent=1, ensure_ascii=False) + "\n"
+    text = json.dumps({"format": FORMAT, **card}, indent=1, ensure_ascii=False) + "\n"
     contents = {WEIGHTS: save({name: item.contiguous() for name, item in half.items()})}
     contents[CARD] = text.encode("utf-8")
     for name, content in contents.items():

@@ -1,0 +1,81 @@
+"""``etch models``: the commands on the user's own models."""
+
+import pytest
+import torch
+from typer.testing import CliRunner
+
+from napari_etch.cli.app import app
+from napari_etch.models import write_model
+from napari_etch.models.library import Notes, add_model, list_library
+from napari_etch.networks.etchnet import EtchNet
+
+CARD = {"architecture": "etchnet", "parameters": {"widths": [4, 6, 8, 8], "margin": 112}}
+
+
+@pytest.fixture
+def etch(monkeypatch, tmp_path):
+    """Return a function that runs ``etch`` with a library that holds the model duplex."""
+    torch.manual_seed(0)
+    write_model(tmp_path / "made", EtchNet((4, 6, 8, 8)).state_dict(), CARD)
+    add_model(tmp_path / "made", Notes("duplex", ("d.tif",), "2026-11-20T12:00:00+01:00"))
+    monkeypatch.setenv("COLUMNS", "300")
+    monkeypatch.chdir(tmp_path)
+    return lambda *arguments, **options: CliRunner().invoke(app, [*map(str, arguments)], **options)
+
+
+def names():
+    return [model.name for model in list_library()]
+
+
+def test_own_models_are_listed_after_those_of_the_package(etch):
+    rows = [line.split() for line in etch("models", "list").stdout.splitlines()]
+    assert [row[0] for row in rows][1:] == ["generalist", "duplex"]
+    assert "Learnt from d.tif, 2026-11-20." in " ".join(rows[2])
+
+
+def test_the_card_of_an_own_model_is_printed(etch):
+    done = etch("models", "info", "duplex")
+    assert done.exit_code == 0 and '"architecture": "etchnet"' in done.stdout
+
+
+def test_export_and_import_are_a_round_trip(etch, tmp_path):
+    done = etch("models", "export", "duplex", "file")
+    assert done.exit_code == 0 and (tmp_path / "file.etch").is_file(), done.output
+    done = etch("models", "import", "file.etch", "--name", "Other steel")
+    assert done.exit_code == 0 and "Other-steel" in done.stdout
+    assert set(names()) == {"duplex", "Other-steel"}
+
+
+def test_an_export_does_not_replace_a_file_unless_told(etch, tmp_path):
+    (tmp_path / "file.etch").write_text("mine")
+    done = etch("models", "export", "duplex", "file")
+    assert done.exit_code == 2 and "--overwrite" in done.stderr
+    assert (tmp_path / "file.etch").read_text() == "mine"
+    assert etch("models", "export", "duplex", "file", "--overwrite").exit_code == 0
+
+
+def test_a_file_that_is_no_model_is_refused(etch, tmp_path):
+    (tmp_path / "photo.etch").write_bytes(b"\x89PNG")
+    done = etch("models", "import", "photo.etch")
+    assert done.exit_code == 2
+    assert done.stderr.count("\n") == 1 and "photo.etch is not a complete model" in done.stderr
+
+
+def test_renaming(etch):
+    assert etch("models", "rename", "duplex", "Duplex 2205").exit_code == 0
+    assert names() == ["Duplex-2205"]
+    assert etch("models", "rename", "duplex", "x").exit_code == 2
+    assert etch("models", "rename", "Duplex-2205", "generalist").exit_code == 2
+
+
+def test_deleting_asks_first(etch):
+    assert "nothing was deleted" in etch("models", "delete", "duplex", input="n\n").stdout
+    assert names() == ["duplex"]
+    assert etch("models", "delete", "duplex", "--yes").exit_code == 0
+    assert names() == []
+    gone = etch("models", "delete", "duplex", "--yes")
+    assert gone.exit_code == 2 and "duplex" in gone.stderr
+
+
+def test_a_model_of_the_package_cannot_be_deleted(etch):
+    assert etch("models", "delete", "generalist", "--yes").exit_code == 2
