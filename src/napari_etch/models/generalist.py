@@ -17,6 +17,7 @@ import numpy.typing as npt
 from napari_etch.inference.events import Pass
 from napari_etch.models.even_odds import even_odds
 from napari_etch.models.heads import MAPS, read_heads
+from napari_etch.models.prepare import prepare
 from napari_etch.models.resize import resize
 
 if TYPE_CHECKING:
@@ -63,21 +64,34 @@ class Generalist:
     """
 
     name = "generalist"
-    title = "Generalist (any micrograph)"
+    title: str = "Generalist (any micrograph)"
     stride = 16
 
     def __init__(self, stored: StoredModel) -> None:
         from napari_etch.networks.etchnet import EtchNet
 
-        self.card = stored.card
-        self.weights_hash = stored.weights_hash
+        self._describe(stored)
         parameters = stored.card.get("parameters", {})
         self.network = EtchNet(tuple(parameters.get("widths", (48, 96, 192, 256))))
         stored.load_into(self.network)
         self.network.eval()
         self.channels_out = self.network.channels_out
         self.margin = int(parameters.get("margin", 112))
+
+    def _describe(self, stored: StoredModel) -> None:
+        """Take over what the card says."""
+        self.card = stored.card
+        self.weights_hash = stored.weights_hash
+        self.title = str(stored.card.get("title", type(self).title))
         self.segment_options: dict[str, Any] = {"grain_size": None, "quality": "best"}
+
+    def read(self, raw: Maps) -> Maps:
+        """Return float32 (2, y, x) maps, named in `heads.MAPS`, of the network's raw output."""
+        return read_heads(raw)
+
+    def known_grain_size(self, micrograph: Micrograph) -> float | None:
+        """Return the mean intercept in px where it need not be looked for; None for any image."""
+        return None
 
     def passes(
         self,
@@ -111,8 +125,10 @@ class Generalist:
             raise ValueError(f"quality is {quality!r}: choose {' or '.join(QUALITIES)}.")
         if grain_size is not None and not (math.isfinite(grain_size) and grain_size > 0):
             raise ValueError(f"grain size is {grain_size}: give the mean intercept in px, above 0.")
-        image = _prepare(micrograph)
+        image = prepare(micrograph)
         search = 0.0
+        if grain_size is None:
+            grain_size = self.known_grain_size(micrograph)
         if grain_size is None:
             search = 0.1
             grain_size = yield from self._find_grain_size(image, search)
@@ -126,7 +142,7 @@ class Generalist:
             what = f"scale {factor:.2g}" + (", mirrored" if flip_y or flip_x else "")
             seen = resize(image, factor)[:: -1 if flip_y else 1, :: -1 if flip_x else 1]
             raw = yield Pass(np.ascontiguousarray(seen[None]), what, float(share))
-            maps = read_heads(raw)[:, :: -1 if flip_y else 1, :: -1 if flip_x else 1]
+            maps = self.read(raw)[:, :: -1 if flip_y else 1, :: -1 if flip_x else 1]
             for channel, found in zip(total, maps, strict=True):
                 channel += resize(found, image.shape)
         total /= len(views)
@@ -146,7 +162,7 @@ class Generalist:
             part = _middle(image, TRIAL_SIDE / factor)
             seen = resize(part, factor)
             raw = yield Pass(seen[None], "finding the grain size", share / max(1, len(trials)))
-            found[factor] = measure_trial(read_heads(raw))
+            found[factor] = measure_trial(self.read(raw))
         return choose_grain_size(found)
 
     def partition(
@@ -189,19 +205,6 @@ class Generalist:
             scale=float(np.clip(grain_size / SMOOTHED, *SMOOTHING)),
             min_area=min_area,
         )
-
-
-def _prepare(micrograph: Micrograph) -> Maps:
-    """Return the flat-field corrected, centred and scaled image the network was trained for."""
-    from napari_etch.micrograph import flatten_illumination
-
-    mask = micrograph.mask
-    flat = flatten_illumination(micrograph.grey(), mask)
-    inside = flat[mask] if mask.any() else flat
-    spread = float(inside.std()) + 1e-6
-    image = np.clip((flat - float(inside.mean())) / spread, -5, 5)
-    image[~mask] = 0
-    return np.ascontiguousarray(image, np.float32)
 
 
 def _clipped_scale(scale: float, shape: tuple[int, ...]) -> float:

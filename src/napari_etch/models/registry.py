@@ -115,8 +115,9 @@ def load_path(path: Path) -> Generalist:
 
 def _build(stored: StoredModel, name: str) -> Generalist:
     from napari_etch.models.generalist import Generalist
+    from napari_etch.models.r2v import R2V
 
-    builders: dict[str, Any] = {"etchnet": Generalist}
+    builders: dict[str, Any] = {"etchnet": Generalist, "r2v": R2V}
     architecture = stored.card["architecture"]
     if architecture not in builders:
         raise ModelError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,8 +12,11 @@ from torch import Tensor
 from napari_etch.virtual.fields import Range
 from napari_etch.virtual.maps import boundary_mask
 from napari_etch.virtual.optics import render
-from napari_etch.virtual.styles import UNTWINNED, draw_optics
+from napari_etch.virtual.styles import UNTWINNED, Optics, draw_optics
 from napari_etch.virtual.tessellation import BANDS, Structure, tessellate
+
+# From a generator and the samples' mean intercepts to their optics and the names of their styles.
+Look = Callable[[torch.Generator, Tensor], tuple[Optics, list[str]]]
 
 
 @dataclass(frozen=True)
@@ -26,6 +30,7 @@ class Batch:
     boundary : bool (b, s, s), lines two px wide
     intercept : float32 (b,), nominal mean intercept in px
     styles : the style of each sample
+    optics : the drawn parameters of each sample
     """
 
     image: Tensor
@@ -33,6 +38,7 @@ class Batch:
     boundary: Tensor
     intercept: Tensor
     styles: list[str]
+    optics: Optics
 
 
 def render_batch(
@@ -42,6 +48,7 @@ def render_batch(
     generator: torch.Generator,
     style: str | None = None,
     structure: Structure | None = None,
+    look: Look | None = None,
 ) -> Batch:
     """Render a batch of virtual micrographs on the generator's device.
 
@@ -55,6 +62,8 @@ def render_batch(
         A key of `virtual.styles.STYLES`; drawn by weight for each sample when not given.
     structure : Structure, optional
         Ranges of the grain structure.
+    look : Look, optional
+        Draws the optics in place of a style; see `virtual.match`.
 
     Raises
     ------
@@ -64,11 +73,13 @@ def render_batch(
     if size < 32:
         raise ValueError(f"A virtual micrograph needs at least 32 px a side, not {size}.")
     labels, intercept = tessellate(generator, batch, size, structure)
-    optics, styles = draw_optics(generator, intercept, style)
+    optics, styles = (
+        draw_optics(generator, intercept, style) if look is None else look(generator, intercept)
+    )
     plain = torch.tensor([name in UNTWINNED for name in styles], device=labels.device)
     labels = torch.where(plain[:, None, None], labels // BANDS * BANDS, labels)
     image = render(generator, labels, intercept, optics)
-    return Batch(image, labels, boundary_mask(labels), intercept, styles)
+    return Batch(image, labels, boundary_mask(labels), intercept, styles, optics)
 
 
 def sample_micrograph(

@@ -1,0 +1,27 @@
+"""What every network sees: even illumination, mean 0, spread 1."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from napari_etch.micrograph import Micrograph
+
+
+def prepare(micrograph: Micrograph) -> npt.NDArray[np.float32]:
+    """Return a 2D micrograph as float32 (y, x): flat-field corrected, centred, scaled, cut at ±5.
+
+    Pixels outside the field (information bar, NaN) are 0 and do not count for mean and spread.
+    """
+    from napari_etch.micrograph import flatten_illumination
+
+    mask = micrograph.mask
+    flat = flatten_illumination(micrograph.grey(), mask)
+    inside = flat[mask] if mask.any() else flat
+    spread = float(inside.std()) + 1e-6
+    image = np.clip((flat - float(inside.mean())) / spread, -5, 5)
+    image[~mask] = 0
+    return np.ascontiguousarray(image, np.float32)
