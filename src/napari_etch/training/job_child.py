@@ -1,0 +1,151 @@
+"""The process that fits: reads a request, reports events, takes orders; see `jobs`."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from napari_etch.training.fit_request import FitRequest, Window, window_from_json, window_to_json
+from napari_etch.training.fitted import save_fitted
+from napari_etch.training.jobs import MODEL, sentence
+from napari_etch.training.labelfree.events import FitNotice, FitPreview, FitStep, Fitted
+
+#: The viewer goes first where the processor has too much to do.
+NICENESS = 5
+
+Fit = Callable[..., Iterator[Any]]
+
+
+def main(fit: Fit | None = None) -> None:
+    """Run the request in the folder that the command line names; tests give another `fit`."""
+    folder = Path(sys.argv[1])
+    # Ctrl-C in the terminal of napari reaches this process as well; its fate is the pipe's.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if hasattr(os, "nice"):
+        os.nice(NICENESS)
+    report = Report()
+    orders = Orders(folder)
+    threading.Thread(target=orders.read, daemon=True).start()
+    try:
+        _run(FitRequest.read(folder), folder, report, orders, fit or _label_free_fit())
+    except Exception as error:
+        foreseen = type(error).__module__.partition(".")[0] == "napari_etch"
+        traceback.print_exception(error)
+        report.send("failed", message=sentence(error), keep_log=not foreseen)
+
+
+def _label_free_fit() -> Fit:
+    from napari_etch.training.labelfree import fit
+
+    return fit
+
+
+class Report:
+    """Writes events to what was the standard output; what else is printed goes to the log."""
+
+    def __init__(self) -> None:
+        self._out = os.fdopen(os.dup(1), "w", encoding="utf-8")
+        os.dup2(2, 1)
+
+    def send(self, event: str, **content: Any) -> None:
+        """Write one event."""
+        print(json.dumps({"event": event, **content}), file=self._out, flush=True)
+
+
+class Orders:
+    """What the parent last ordered."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._look: tuple[int, Window] | None = None
+        self._stop = threading.Event()
+
+    def stop(self) -> bool:
+        """Return whether the fit is to end with the best so far."""
+        return self._stop.is_set()
+
+    def preview(self) -> tuple[int, Window] | None:
+        """Return the window to show."""
+        return self._look
+
+    def read(self) -> None:
+        """Read orders until the parent is gone, then end this process."""
+        rest = b""
+        # Not sys.stdin: a thread that waits in it holds a lock that the end of Python wants.
+        while said := os.read(0, 65536):
+            *lines, rest = (rest + said).split(b"\n")
+            for line in lines:
+                self._obey(json.loads(line))
+        shutil.rmtree(self._folder, ignore_errors=True)
+        os._exit(1)
+
+    def _obey(self, order: dict[str, Any]) -> None:
+        if order.get("stop"):
+            self._stop.set()
+        if "look" in order:
+            look = order["look"]
+            self._look = (look["index"], window_from_json(look["window"])) if look else None
+
+
+def _run(request: FitRequest, folder: Path, report: Report, orders: Orders, fit: Fit) -> None:
+    losses: dict[str, float] = {}
+    previews = 0
+    events = fit(request.micrographs, **request.options, stop=orders.stop, preview=orders.preview)
+    for event in events:
+        if isinstance(event, FitStep):
+            losses = event.losses
+            report.send("step", **_numbers(event))
+        elif isinstance(event, FitPreview):
+            previews += 1
+            _send_preview(event, folder, report, previews)
+        elif isinstance(event, FitNotice):
+            report.send("notice", message=event.message)
+        elif isinstance(event, Fitted):
+            _finish(event, request, folder, report, losses)
+            return
+    raise RuntimeError("the fit ended without a result")
+
+
+def _finish(
+    fitted: Fitted, request: FitRequest, folder: Path, report: Report, losses: dict[str, float]
+) -> None:
+    save_fitted(
+        fitted,
+        folder / MODEL,
+        request.micrographs,
+        start=request.start,
+        regions=request.regions,
+        losses=losses,
+        device=request.device,
+    )
+    report.send("done", step=int(fitted.step), why=fitted.why)
+
+
+def _numbers(step: FitStep) -> dict[str, Any]:
+    return {
+        "step": int(step.step),
+        "steps": int(step.steps),
+        "elapsed": float(step.elapsed),
+        "left": float(step.left),
+        "losses": {name: float(value) for name, value in step.losses.items()},
+        "quality": None if step.quality is None else float(step.quality),
+    }
+
+
+def _send_preview(event: FitPreview, folder: Path, report: Report, number: int) -> None:
+    name = f"preview-{number}.npy"
+    with suppress(FileNotFoundError):  # the folder is gone: so is the parent
+        np.save(folder / f"part-{name}", event.boundary, allow_pickle=False)
+        (folder / f"part-{name}").replace(folder / name)
+    report.send("preview", index=event.index, window=window_to_json(event.window), file=name)
