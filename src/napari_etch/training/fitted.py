@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import shutil
 from collections.abc import Sequence
 from dataclasses import replace
@@ -74,6 +75,11 @@ def save_fitted(
         unfinished.rename(folder)
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
+
+
+def total_loss(losses: dict[str, float]) -> float:
+    """Return the terms of a step as one number: the one named ``total``, otherwise the sum."""
+    return losses["total"] if "total" in losses else math.fsum(losses.values())
 
 
 def _source(micrograph: Micrograph) -> str:

@@ -1,0 +1,334 @@
+"""``etch fit``: learn the boundaries of a material from its own micrographs, without labels."""
+
+from __future__ import annotations
+
+import math
+import shutil
+import signal
+import tempfile
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from napari_etch.cli.console import (
+    ExitCode,
+    bad_input,
+    fail,
+    fail_inside,
+    note,
+    refuse,
+    say,
+    sentence,
+)
+from napari_etch.cli.progress import time_left
+
+if TYPE_CHECKING:
+    from napari_etch.micrograph import Micrograph
+    from napari_etch.training.fit_request import FitRequest, Window
+    from napari_etch.training.labelfree import Fitted
+
+Start = Literal["scratch", "generalist"]
+
+
+def fit(
+    images: Annotated[
+        list[Path],
+        typer.Argument(metavar="IMAGE", help="Micrographs of one specimen."),
+    ],
+    out: Annotated[
+        str,
+        typer.Option("--out", metavar="MODEL", help="A folder, NAME.etch, or with --library NAME."),
+    ],
+    library: Annotated[
+        bool, typer.Option("--library", help="Put it into your library under the name MODEL.")
+    ] = False,
+    start: Annotated[
+        str,
+        typer.Option(
+            "--from",
+            metavar="scratch|generalist",
+            help="Learn from the images alone, or adapt the generalist to them.",
+        ),
+    ] = "scratch",
+    region: Annotated[
+        str | None,
+        typer.Option(
+            "--region", metavar="Y0:Y1,X0:X1", help="Only these rows and columns of every image."
+        ),
+    ] = None,
+    minutes: Annotated[
+        float | None,
+        typer.Option("--minutes", metavar="M", help="Keep the best after so long at the latest."),
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Another seed, another fit.")] = 0,
+    device: Annotated[
+        str, typer.Option("--device", metavar="auto|cpu|cuda|mps", help="Where it is learnt.")
+    ] = "auto",
+    keep_info_bar: Annotated[
+        bool, typer.Option("--keep-info-bar", help="Learn from the SEM information bar too.")
+    ] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace a model that is there.")
+    ] = False,
+) -> None:
+    """Learn grain boundaries from micrographs themselves; no labels are needed.
+
+    Ctrl-C ends the fit and keeps the best so far; a second one drops it.
+    """
+    target = Target(out, library, overwrite)
+    target.check()
+    if start not in ("scratch", "generalist"):
+        refuse(f"--from {start}: choose scratch or generalist")
+    if minutes is not None and not (math.isfinite(minutes) and minutes > 0):
+        refuse(f"--minutes {minutes}: give a time above 0")
+    request = _request(images, start, region, minutes, seed, device, keep_info_bar)
+    raise typer.Exit(_run(request, target))
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where the model goes."""
+
+    out: str
+    library: bool
+    overwrite: bool
+
+    def check(self) -> None:
+        """Refuse what cannot be written, before any work."""
+        from napari_etch.models.library import SUFFIX, is_free, plain_name
+
+        if self.library:
+            if not self.overwrite and not is_free(plain_name(self.out)):
+                refuse(
+                    f"your library has a model {plain_name(self.out)!r}: choose another name, "
+                    "or add --overwrite"
+                )
+            return
+        path = Path(self.out)
+        if path.suffix == SUFFIX and path.is_dir():
+            refuse(f"{path} is a folder: choose another name for the file")
+        if path.exists() and not self.overwrite:
+            refuse(f"{path} exists: choose another name, or add --overwrite")
+        if path.exists() and path.suffix != SUFFIX and not _is_model(path):
+            refuse(f"{path} is no model, and only a model is replaced: choose another name")
+
+    def write(self, folder: Path) -> str:
+        """Put a finished model there and return where it is, in words."""
+        from napari_etch.models.library import SUFFIX, pack_model
+
+        if self.library:
+            return self._into_library(folder)
+        path = Path(self.out)
+        if path.suffix == SUFFIX:
+            return str(pack_model(folder, path, overwrite=self.overwrite))
+        _replace(folder, path)
+        return str(path)
+
+    def _into_library(self, folder: Path) -> str:
+        from napari_etch.models.library import (
+            Notes,
+            add_model,
+            delete_model,
+            find_model,
+            plain_name,
+        )
+        from napari_etch.models.weights_file import read_card
+
+        name = plain_name(self.out)
+        if self.overwrite and find_model(name) is not None:
+            delete_model(name)
+        notes = replace(Notes.of_card(read_card(folder), name), title=self.out)
+        return f"{add_model(folder, notes).name} in your library"
+
+
+def _is_model(path: Path) -> bool:
+    from napari_etch.models.weights_file import CARD
+
+    return path.is_dir() and ((path / CARD).is_file() or not any(path.iterdir()))
+
+
+def _replace(folder: Path, path: Path) -> None:
+    """Move a folder to where another one may be, which is gone only when the new one is there."""
+    beside = path.with_name(f".{path.name}.part")
+    before = path.with_name(f".{path.name}.old")
+    for stale in (beside, before):
+        shutil.rmtree(stale, ignore_errors=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copytree(folder, beside)
+    if path.exists():
+        path.rename(before)
+    beside.rename(path)
+    shutil.rmtree(before, ignore_errors=True)
+
+
+# -- what is fitted ------------------------------------------------------------------------------
+
+
+def _request(
+    images: Sequence[Path],
+    start: str,
+    region: str | None,
+    minutes: float | None,
+    seed: int,
+    device: str,
+    keep_info_bar: bool,
+) -> FitRequest:
+    from napari_etch.inference import pick_device
+    from napari_etch.training.fit_request import FitRequest
+
+    micrographs = [_read(image, keep_info_bar) for image in images]
+    regions = None
+    if region is not None:
+        regions = [_window(region, micrograph) for micrograph in micrographs]
+    with bad_input(f"--device {device}"):
+        pick_device(device)
+    return FitRequest(
+        micrographs, regions=regions, start=start, seed=seed, minutes=minutes, device=device
+    )
+
+
+def _read(image: Path, keep_info_bar: bool) -> Micrograph:
+    from napari_etch.micrograph import read_micrograph
+
+    with bad_input(str(image)):
+        micrograph = read_micrograph(image, keep_info_bar=keep_info_bar)
+    if micrograph.is_stack:
+        refuse(f"{image} is a stack: give single sections")
+    if micrograph.info_bar_row is not None:
+        row = micrograph.info_bar_row
+        note(f"{image.name}: the information bar from row {row} down is left out")
+    return micrograph
+
+
+def _window(text: str, micrograph: Micrograph) -> Window:
+    """Return ``Y0:Y1,X0:X1`` as rows and columns of a micrograph; an end may be left out."""
+    try:
+        rows, columns = (part.split(":") for part in text.split(","))
+        window = _span(rows, micrograph.height), _span(columns, micrograph.width)
+    except ValueError:
+        refuse(f"--region {text}: give rows and columns as Y0:Y1,X0:X1, such as 0:512,100:900")
+    if any(span.stop <= span.start for span in window):
+        size = f"{micrograph.height} rows and {micrograph.width} columns"
+        refuse(f"--region {text}: there is nothing of {micrograph.name} in it, which has {size}")
+    return window
+
+
+def _span(ends: list[str], size: int) -> slice:
+    first, last = ends
+    start, stop = int(first or 0), int(last or size)
+    if start < 0 or stop < 0:
+        raise ValueError
+    return slice(min(start, size), min(stop, size))
+
+
+# -- the run -------------------------------------------------------------------------------------
+
+
+def _run(request: FitRequest, target: Target) -> ExitCode:
+    from napari_etch.training.labelfree import FitError
+
+    name = request.micrographs[0].name
+    if len(request.micrographs) > 1:
+        name += f" and {len(request.micrographs) - 1} more"
+    with _first_interrupt() as stopped:
+        try:
+            fitted, losses, seconds = _follow(name, request, stopped)
+            where = _keep(fitted, losses, request, target)
+        except KeyboardInterrupt:
+            fail("stopped; no model was written")
+            return ExitCode.STOPPED
+        except (FitError, OSError, ValueError) as error:
+            if stopped.is_set():
+                fail(f"stopped; no model was written: {sentence(error)}")
+                return ExitCode.STOPPED
+            fail(sentence(error, name))
+            return ExitCode.BAD_INPUT
+        except Exception as error:
+            fail_inside(error, name)
+            return ExitCode.INTERNAL
+    if stopped.is_set():
+        fail(f"stopped; the best so far, of step {fitted.step}, was kept")
+    say(f"{name}: {fitted.why.rstrip('.')}, step {fitted.step}, {seconds:.0f} s -> {where}")
+    return ExitCode.STOPPED if stopped.is_set() else ExitCode.DONE
+
+
+@contextmanager
+def _first_interrupt() -> Iterator[threading.Event]:
+    """Turn the first Ctrl-C into an event; the second interrupts."""
+    stopped = threading.Event()
+
+    def interrupted(_number: int, _frame: Any) -> None:
+        if stopped.is_set():
+            raise KeyboardInterrupt
+        stopped.set()
+        note("stopping with the best so far; Ctrl-C again drops it")
+
+    if threading.current_thread() is not threading.main_thread():
+        yield stopped
+        return
+    before = signal.signal(signal.SIGINT, interrupted)
+    try:
+        yield stopped
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _follow(
+    name: str, request: FitRequest, stopped: threading.Event
+) -> tuple[Fitted, dict[str, float], float]:
+    """Run a fit to its end with a line on the terminal that shows loss and time left."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn
+
+    from napari_etch.training import labelfree
+    from napari_etch.training.fitted import total_loss
+    from napari_etch.training.labelfree import FitNotice, FitStep, Fitted
+
+    console = Console(stderr=True)
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("step {task.completed:.0f}  loss {task.fields[loss]}  {task.fields[left]}"),
+    )
+    losses: dict[str, float] = {}
+    elapsed = 0.0
+    hidden = not console.is_terminal
+    with Progress(*columns, console=console, transient=True, disable=hidden) as bar:
+        task = bar.add_task(name, total=None, loss="-", left="")
+        for event in labelfree.fit(request.micrographs, **request.options, stop=stopped.is_set):
+            if isinstance(event, FitStep):
+                losses, elapsed = event.losses, event.elapsed
+                bar.update(
+                    task,
+                    completed=event.step,
+                    total=event.steps,
+                    loss=f"{total_loss(losses):.3f}",
+                    left=time_left(event.left),
+                )
+            elif isinstance(event, FitNotice):
+                note(f"{name}: {event.message}")
+            elif isinstance(event, Fitted):
+                return event, losses, elapsed
+    raise RuntimeError(f"the fit of {name} ended without a result")
+
+
+def _keep(fitted: Fitted, losses: dict[str, float], request: FitRequest, target: Target) -> str:
+    from napari_etch.training.fitted import save_fitted
+
+    with tempfile.TemporaryDirectory(prefix="etch-fit-") as temporary:
+        folder = Path(temporary) / "model"
+        save_fitted(
+            fitted,
+            folder,
+            request.micrographs,
+            start=request.start,
+            regions=request.regions,
+            losses=losses,
+            device=request.device,
+        )
+        return target.write(folder)
