@@ -10,14 +10,13 @@ from qtpy.QtCore import QObject, QTimer, Signal
 from napari_etch._widgets.form import WHOLE_IMAGE, SettingsForm
 from napari_etch._widgets.job import Region
 from napari_etch._widgets.layers import (
-    METADATA_KEY,
     SCALE_BAR,
-    Placement,
     can_recut,
     is_micrograph,
     kind_of,
     pixel_size_um,
     region_from_shapes,
+    region_layer,
     source_id_of,
     source_of,
 )
@@ -126,16 +125,7 @@ class LayerChoice(QObject):
         image = self.image()
         if image is None:
             return
-        place = Placement.of(image)
-        shapes = Shapes(
-            ndim=2,  # one rectangle for all sections of a stack, and seen in each
-            name=f"{image.name} · region",
-            edge_color="#ffd23f",
-            face_color="transparent",
-            edge_width=max(1.0, max(source_of(image).axes[-2:]) / 300),
-            metadata={METADATA_KEY: {"kind": "region", "source_id": str(image.unique_id)}},
-            **(place if image.ndim == 2 else place.plane()).keywords(),
-        )
+        shapes = region_layer(image)
         self._viewer.add_layer(shapes)
         shapes.mode = "add_rectangle"
         self.refresh(image_id=str(image.unique_id), region_id=str(shapes.unique_id))

@@ -29,6 +29,8 @@ METADATA_KEY = "napari_etch"
 BOUNDARY = "boundary"
 GRAINS = "grains"
 SCALE_BAR = "scale bar"
+REGION = "region"
+FIT_PREVIEW = "fit preview"
 
 #: Additive over a dark or grey image: nothing where there is no boundary, then red, orange, yellow.
 BOUNDARY_LOOK: dict[str, Any] = {
@@ -150,7 +152,7 @@ def pixel_size_um(layer: Layer) -> float | None:
 
 def is_micrograph(layer: Layer) -> bool:
     """Return whether a layer can be the source of a run: an image that is not a result of one."""
-    return isinstance(layer, Image) and kind_of(layer) != BOUNDARY
+    return isinstance(layer, Image) and kind_of(layer) not in (BOUNDARY, FIT_PREVIEW)
 
 
 def kind_of(layer: Layer) -> str:
@@ -180,6 +182,20 @@ def region_from_shapes(shapes: Shapes, image: Image) -> Region | None:
     low = np.clip(np.floor(corners.min(0) + 0.5), 0, limits).astype(int)
     high = np.clip(np.ceil(corners.max(0) + 0.5), 0, limits).astype(int)
     return Region(int(low[0]), int(low[1]), int(high[0]), int(high[1]))
+
+
+def region_layer(image: Image) -> Shapes:
+    """Return a Shapes layer that lies over an image, for drawing the part that is worked on."""
+    place = Placement.of(image)
+    return Shapes(
+        ndim=2,  # one rectangle for all sections of a stack, and seen in each
+        name=layer_name(image.name, REGION),
+        edge_color="#ffd23f",
+        face_color="transparent",
+        edge_width=max(1.0, max(source_of(image).axes[-2:]) / 300),
+        metadata={METADATA_KEY: {"kind": REGION, "source_id": str(image.unique_id)}},
+        **(place if image.ndim == 2 else place.plane()).keywords(),
+    )
 
 
 def drawn_in_image(vertex: np.ndarray, shapes: Shapes, image: Image) -> np.ndarray:

@@ -277,7 +277,7 @@ def _run_sections(
         for section in sections:
             if cancel.is_set():  # reading a section of a lazy stack may take long
                 raise Cancelled
-            yield _micrograph(source, settings, section, region)
+            yield micrograph_of(source, settings, section, region)
 
     events = segment_sections(
         model,
@@ -329,7 +329,8 @@ def _sections(source: Source, settings: Settings) -> tuple[int, ...]:
     return tuple(range(source.axes[0]))
 
 
-def _micrograph(source: Source, settings: Settings, section: int, region: Region) -> Micrograph:
+def micrograph_of(source: Source, settings: Settings, section: int, region: Region) -> Micrograph:
+    """Return a region of a section as a micrograph, without the information bar if so chosen."""
     from napari_etch.micrograph import micrograph_from_array
 
     # The bar spans the bottom of a whole frame: in a rectangle there is nothing to recognise it by.
