@@ -52,6 +52,11 @@ class MatchedStyle:
     intercept: Tensor
     distance: Tensor
 
+    @property
+    def middle(self) -> float:
+        """Median of the survivors' mean intercepts, px."""
+        return float(self.intercept.median())
+
     def look(self, generator: torch.Generator, intercept: Tensor) -> tuple[Optics, list[str]]:
         """Draw optics near the survivors, one a sample; a `virtual.sample.Look`."""
         device = generator.device
@@ -74,7 +79,7 @@ class MatchedStyle:
         shown = ("groove_width", "groove_depth", "grain_contrast", "noise", "blur", "illumination")
         said = {name: float(self.values[name].median()) for name in shown}
         said["bright_grooves"] = float((self.values["groove_bright"] > 0).float().mean())
-        said["intercept"] = float(self.intercept.median())
+        said["intercept"] = self.middle
         return {name: round(value, 4) for name, value in said.items()}
 
 

@@ -1,8 +1,8 @@
 """The terms of the label-free loss: one function a term.
 
 Notation: `b` is the boundary probability of real pixels, `v` the boundary mask of virtual
-microstructures, both (n, h, w). Terms on responses take the network's logits (n, k, h, w), the first
-class being the boundary.
+microstructures, both (n, h, w). A logit is the boundary's, (n, h, w); responses are those of all
+classes, (n, k, h, w), the first one being the boundary.
 """
 
 from __future__ import annotations
@@ -11,17 +11,16 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from napari_etch.networks.r2v import boundary_logit
 from napari_etch.training.losses import boundary_loss
 
 
-def synthetic(responses: Tensor, truth: Tensor) -> Tensor:
+def synthetic(logit: Tensor, truth: Tensor) -> Tensor:
     """Return the loss on rendered virtual micrographs, whose boundaries are known.
 
     Cross-entropy plus 0.3 Dice of `v` (n, h, w). This is R2V's translation run backwards, virtual
     to real: the network learns on pictures in the micrograph's own style.
     """
-    return boundary_loss(boundary_logit(responses), truth.float())
+    return boundary_loss(logit, truth.float())
 
 
 def similarity(responses: Tensor) -> Tensor:
@@ -54,10 +53,8 @@ def balance(probability: Tensor, density: float) -> Tensor:
     intercept of l px.
     """
     share = probability.mean().clamp(1e-4, 1 - 1e-4)
-    wanted = torch.tensor(density).clamp(1e-4, 1 - 1e-4)
-    return wanted * torch.log(wanted / share) + (1 - wanted) * torch.log(
-        (1 - wanted) / (1 - share)
-    )
+    wanted = share.new_tensor(density).clamp(1e-4, 1 - 1e-4)
+    return wanted * torch.log(wanted / share) + (1 - wanted) * torch.log((1 - wanted) / (1 - share))
 
 
 def patches(
@@ -82,11 +79,14 @@ def patches(
         if min(*first.shape[-2:], *second.shape[-2:]) < side:
             break
         unit = torch.randn(directions, 1, side, side, generator=generator)
-        unit = unit / unit.flatten(1).norm(dim=1)[:, None, None, None]
-        one, two = (functional.conv2d(item, unit).transpose(0, 1).flatten(1) for item in (first, second))
+        unit = (unit / unit.flatten(1).norm(dim=1)[:, None, None, None]).to(first.device)
+        one, two = (
+            functional.conv2d(item, unit).transpose(0, 1).flatten(1) for item in (first, second)
+        )
         size = min(count, one.shape[1], two.shape[1])
         one, two = (
-            item[:, torch.randperm(item.shape[1], generator=generator)[:size]] for item in (one, two)
+            item[:, torch.randperm(item.shape[1], generator=generator)[:size]]
+            for item in (one, two)
         )
         total = total + (one.sort(1).values - two.sort(1).values).square().mean()
     return total
@@ -149,14 +149,12 @@ def _soft_skeleton(maps: Tensor, rounds: int) -> Tensor:
     return skeleton[:, 0]
 
 
-def marked(responses: Tensor, target: Tensor, weight: Tensor) -> Tensor:
+def marked(logit: Tensor, target: Tensor, weight: Tensor) -> Tensor:
     """Return cross-entropy on the pixels that count: anchors, or closed self-labels.
 
     `target` and `weight` are (n, h, w) in [0, 1]; where the weight is 0 nothing is asked. Anchors are
     the strongest and the weakest ridge responses of the micrograph itself; closed self-labels are
     the grain map that the network's own answer gives once it is cut into closed grains.
     """
-    entropy = functional.binary_cross_entropy_with_logits(
-        boundary_logit(responses), target, reduction="none"
-    )
+    entropy = functional.binary_cross_entropy_with_logits(logit, target, reduction="none")
     return (weight * entropy).sum() / (weight.sum() + 1)

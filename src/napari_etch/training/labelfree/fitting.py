@@ -1,0 +1,265 @@
+"""The one call that fits: from micrographs to events, the last of which is the model."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from napari_etch.models.resize import resize
+from napari_etch.training.labelfree.checks import Verdict, judge
+from napari_etch.training.labelfree.events import (
+    FitError,
+    FitNotice,
+    FitPreview,
+    FitStep,
+    Fitted,
+)
+from napari_etch.training.labelfree.learners import Adapted, Learner, Scratch
+from napari_etch.training.labelfree.loop import ADAPT, ANCHORED, SCRATCH, Fit, Plan
+from napari_etch.training.labelfree.specimen import (
+    Specimen,
+    Window,
+    cut_out,
+    find_scale,
+    prepare_specimen,
+)
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from napari_etch.micrograph import Micrograph
+
+Event = FitStep | FitPreview | FitNotice | Fitted
+PREVIEW_SECONDS = 1.0
+# An early end needs this many checks without a better one.
+PATIENCE = 4
+# A later check is as good as the best one within this factor: it has learned for longer.
+AS_GOOD = 1.1
+
+
+def fit(
+    micrographs: Sequence[Micrograph],
+    *,
+    start: str = "scratch",
+    regions: Sequence[Window | None] | None = None,
+    seed: int = 0,
+    minutes: float | None = None,
+    network: str = "best",
+    device: str = "auto",
+    stop: Callable[[], bool] = lambda: False,
+    preview: Callable[[], tuple[int, Window] | None] = lambda: None,
+    plan: Plan | None = None,
+) -> Iterator[Event]:
+    """Learn the grain boundaries of a specimen from its micrographs, without labels.
+
+    Real to virtual: the micrographs' style is measured by virtual micrographs that look like them
+    (`virtual.match`), the network learns on these, whose boundaries are known, and on the real
+    pixels by the terms of `losses`. Seeded; on a CPU the same call gives the same model.
+
+    Parameters
+    ----------
+    micrographs : sequence of Micrograph, 2D
+        Of one specimen, at one magnification.
+    start : "scratch" or "generalist"
+        R2V's own network from random weights, or the generalist taken further.
+    regions : sequence of (slice, slice) or None, optional
+        The part of each micrograph to learn from, px.
+    seed : int
+    minutes : float, optional
+        The longest time; without it the steps are fixed, so that the result is too.
+    network : "best" or "published"
+        Form of R2V's network; only from scratch.
+    device : str
+        As in `inference.pick_device`.
+    stop : callable
+        Asked at every step; True ends the fit with the best so far.
+    preview : callable
+        Asked about every second for the micrograph and window to show; None for none.
+    plan : Plan, optional
+        Steps, sizes and weights of the terms in place of the start's own.
+
+    Yields
+    ------
+    FitStep, FitPreview, FitNotice
+        While it learns.
+    Fitted
+        Last: the model.
+
+    Raises
+    ------
+    FitError
+        When the micrographs show no grains, or `start` or `network` is unknown.
+    """
+    if start not in ("scratch", "generalist"):
+        raise FitError(f"A fit starts from scratch or from generalist, not from {start!r}.")
+    if network not in ("best", "published"):
+        raise FitError(f"The network's form is best or published, not {network!r}.")
+    generator = torch.Generator().manual_seed(seed)
+    images, windows = cut_out(micrographs, regions)
+    learner: Learner = Scratch(network, seed) if start == "scratch" else Adapted()
+    intercept = (
+        find_scale(images, generator)
+        if start == "scratch"
+        else _generalist_scale(learner, images, device)
+    )
+    specimen = prepare_specimen(images, windows, intercept, generator)
+    plan = plan or (SCRATCH if start == "scratch" else ADAPT)
+    run = _Run(learner, specimen, plan, seed, minutes, device)
+    yield from run.learn(stop, preview)
+    if run.verdict.collapsed and start == "scratch" and not run.stopped:
+        yield FitNotice(
+            f"{run.verdict.message} It is fitted again, held to the image's own ridges."
+        )
+        learner = Scratch(network, seed)
+        run = _Run(learner, specimen, replace(plan, terms=ANCHORED), seed, minutes, device)
+        yield from run.learn(stop, preview)
+    if run.verdict.message:
+        raise FitError(run.verdict.message)
+    yield run.fitted(micrographs, start)
+
+
+def _generalist_scale(learner: Learner, images: list[np.ndarray], device: str) -> float:
+    """Return the mean intercept in px that the generalist finds in the first image."""
+    from napari_etch.inference import Prediction, predict
+    from napari_etch.micrograph import micrograph_from_array
+
+    assert isinstance(learner, Adapted)
+    micrograph = micrograph_from_array(images[0], "fit")
+    for event in predict(learner.model, micrograph, device=device, quality="fast"):
+        if isinstance(event, Prediction):
+            return float(event.fields["grain_size_px"])
+    raise FitError("The generalist gave no answer: try the fit from scratch.")
+
+
+@dataclass
+class _Best:
+    quality: float
+    step: int
+    tensors: dict[str, Tensor]
+
+
+class _Run:
+    """One fit and what has to be known about it at its end."""
+
+    def __init__(
+        self,
+        learner: Learner,
+        specimen: Specimen,
+        plan: Plan,
+        seed: int,
+        minutes: float | None,
+        device: str,
+    ) -> None:
+        from napari_etch.inference import pick_device
+
+        self.begun = time.monotonic()
+        self.limit = 60 * minutes if minutes else float("inf")
+        self.fit = Fit(learner, specimen, plan, seed, pick_device(device))
+        self.best: _Best | None = None
+        self.since_best = 0
+        self.verdict = Verdict()
+        self.stopped = False
+        self.why = f"All {plan.steps} steps were taken."
+        self.shown = 0.0
+
+    @property
+    def elapsed(self) -> float:
+        return time.monotonic() - self.begun
+
+    def learn(
+        self, stop: Callable[[], bool], preview: Callable[[], tuple[int, Window] | None]
+    ) -> Iterator[Event]:
+        """Take the steps, check now and then, keep the best."""
+        fit, steps = self.fit, self.fit.plan.steps
+        every = max(1, steps // fit.plan.checks)
+        started = time.monotonic()
+        while fit.step < steps:
+            found = fit.learn()
+            check = fit.step % every == 0 or fit.step == steps
+            quality = self._check() if check else None
+            a_step = (time.monotonic() - started) / fit.step
+            left = min(a_step * (steps - fit.step), self.limit - self.elapsed)
+            yield FitStep(fit.step, steps, self.elapsed, max(0.0, left), found, quality)
+            if time.monotonic() - self.shown > PREVIEW_SECONDS and (asked := preview()):
+                yield self._preview(*asked)
+                self.shown = time.monotonic()
+            if self._ends(stop):
+                break
+        if self.best is None:
+            self._check()
+
+    def _ends(self, stop: Callable[[], bool]) -> bool:
+        if stop():
+            self.stopped, self.why = True, f"Stopped by hand after {self.fit.step} steps."
+        elif self.elapsed > self.limit:
+            self.stopped, self.why = True, f"The time was over after {self.fit.step} steps."
+        elif self.since_best >= PATIENCE:
+            self.why = f"Nothing got better any more after {self.fit.step} steps."
+        else:
+            return False
+        return True
+
+    def _check(self) -> float:
+        maps = self.fit.answers()
+        quality = self.fit.quality(maps)
+        verdict = judge(maps, self.fit.maps, self.fit.twins.density)
+        better = self.best is None or quality <= AS_GOOD * self.best.quality
+        if better or (self.verdict.message and not verdict.message):
+            lowest = quality if self.best is None else min(quality, self.best.quality)
+            self.best = _Best(lowest, self.fit.step, self.fit.weights())
+            self.verdict, self.since_best = verdict, 0
+        else:
+            self.since_best += 1
+        self.fit.close(maps)
+        return quality
+
+    def _preview(self, index: int, window: Window) -> FitPreview:
+        """Return the boundary map of a window as it is now."""
+        specimen = self.fit.specimen
+        asked, used = window, specimen.windows[index]
+        cut = [
+            slice(max(a.start, u.start), max(a.start, u.start, min(a.stop, u.stop)))
+            for a, u in zip(asked, used, strict=True)
+        ]
+        shape = tuple(item.stop - item.start for item in cut)
+        if 0 in shape:
+            return FitPreview(index, (cut[0], cut[1]), np.zeros(shape, np.float32))
+        inner = tuple(
+            slice(
+                int((item.start - u.start) * specimen.factor),
+                max(1, round((item.stop - u.start) * specimen.factor)),
+            )
+            for item, u in zip(cut, used, strict=True)
+        )
+        found = self.fit.answer_in(index, (inner[0], inner[1]))
+        return FitPreview(index, (cut[0], cut[1]), resize(found, shape))
+
+    def fitted(self, micrographs: Sequence[Micrograph], start: str) -> Fitted:
+        """Return the model of the best check."""
+        assert self.best is not None
+        specimen, plan = self.fit.specimen, self.fit.plan
+        names = [micrograph.name for micrograph in micrographs]
+        card: dict[str, Any] = {
+            **self.fit.learner.card(),
+            "title": f"Fitted to {names[0]}" + (f" and {len(names) - 1} more" * (len(names) > 1)),
+            "specimen": {
+                "images": names,
+                "intercept_px": round(specimen.intercept_px, 3),
+                "pixel_size_um": micrographs[0].pixel_size_um,
+                "style": specimen.style.summary(),
+            },
+            "training": {
+                "method": f"label-free (R2V), from {start}",
+                "seed": self.fit.seed,
+                "steps": self.best.step,
+                "seconds": round(self.elapsed, 1),
+                "quality": round(self.best.quality, 4),
+                "terms": {k: v for k, v in vars(plan.terms).items() if v},
+            },
+        }
+        return Fitted(self.best.tensors, card, self.best.step, self.why)

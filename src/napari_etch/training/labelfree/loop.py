@@ -1,0 +1,192 @@
+"""Learning without labels: virtual micrographs in the specimen's style, and its real pixels."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from napari_etch.training.generalist import Average
+from napari_etch.training.labelfree import losses
+from napari_etch.training.labelfree.anchors import anchors
+from napari_etch.training.labelfree.answers import answer, closed_labels
+from napari_etch.training.labelfree.learners import Learner
+from napari_etch.training.labelfree.specimen import RealCrops, Specimen, VirtualTwins, Window
+from napari_etch.virtual.maps import boundary_mask
+
+Image = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Terms:
+    """Weight of each term of the loss; each is a function of `losses`."""
+
+    synthetic: float = 1.0
+    patches: float = 0.0
+    two_point: float = 0.0
+    balance: float = 0.0
+    continuity: float = 0.0
+    similarity: float = 0.0
+    free_ends: float = 0.0
+    anchors: float = 0.0
+    closed: float = 0.0
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How long and how fast a fit learns."""
+
+    steps: int = 400
+    virtual: int = 4  # crops a step
+    real: int = 2
+    size: int = 192  # side of a crop, px
+    rate: float = 4e-3
+    twins: int = 128  # virtual micrographs that are rendered
+    checks: int = 8
+    closing: float = 0.4  # part of the steps after which the network's own closed grains count
+    terms: Terms = Terms()
+
+
+SCRATCH = Plan()
+ADAPT = Plan(steps=96, rate=5e-4)
+# After a collapse: what the micrograph's own ridges say counts as much as virtual micrographs.
+ANCHORED = Terms(synthetic=1.0, anchors=1.0)
+
+
+class Fit:
+    """A fit under way.
+
+    Parameters
+    ----------
+    learner : Learner
+    specimen : Specimen
+    plan : Plan
+    seed : int
+    device : torch.device, optional
+        Where the network learns; drawing and rendering stay on the CPU, so that a seed means the
+        same everywhere.
+    """
+
+    def __init__(
+        self,
+        learner: Learner,
+        specimen: Specimen,
+        plan: Plan,
+        seed: int,
+        device: torch.device | None = None,
+    ) -> None:
+        self.learner, self.specimen, self.plan, self.seed = learner, specimen, plan, seed
+        self.device = device or torch.device("cpu")
+        self.random = np.random.default_rng(seed)
+        self.generator = torch.Generator().manual_seed(seed)
+        self.twins = VirtualTwins(specimen.style, plan.twins, plan.size, self.generator)
+        self.crops = RealCrops(specimen.images, plan.size)
+        self.network = learner.network.train().to(self.device)
+        self.average = Average(self.network)
+        self.optimiser = torch.optim.AdamW(self.network.parameters(), plan.rate, weight_decay=1e-4)
+        self.step = 0
+        # Anchors' target and weight, then those of the closed self-labels, for each image.
+        self.maps = [
+            np.concatenate([anchors(image), np.zeros((2, *image.shape), np.float32)])
+            for image in specimen.images
+        ]
+
+    def rate(self) -> float:
+        """Return the learning rate: a short warm-up, then a cosine to 2 %."""
+        warm = min(1.0, (self.step + 1) / 20)
+        done = self.step / self.plan.steps
+        return self.plan.rate * warm * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * done)))
+
+    def learn(self) -> dict[str, float]:
+        """Take one step; return the terms' values."""
+        plan = self.plan
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.rate()
+        inputs, labels = self.twins.draw(plan.virtual, self.random)
+        real, maps = self.crops.draw(plan.real, self.random, self.maps)
+        inputs, labels, real, maps = (item.to(self.device) for item in (inputs, labels, real, maps))
+        raw, raw_real = self._both(inputs, real)
+        found = self.terms(raw, labels, raw_real, real[:, 0], maps)
+        total = sum(getattr(plan.terms, name) * value for name, value in found.items())
+        self.optimiser.zero_grad(set_to_none=True)
+        total.backward()
+        torch.nn.utils.clip_grad_norm_(self.network.parameters(), 5.0)
+        self.optimiser.step()
+        self.average.update(self.network)
+        self.step += 1
+        return {name: float(value.detach()) for name, value in found.items()}
+
+    def _both(self, inputs: Tensor, real: Tensor) -> tuple[Tensor, Tensor]:
+        """Answer virtual and real crops; in one go where they are of one size."""
+        if inputs.shape[-2:] == real.shape[-2:]:
+            raw = self.network(torch.cat([inputs, real]))
+            return raw[: len(inputs)], raw[len(inputs) :]
+        side = real.shape[-1] // self.learner.stride * self.learner.stride
+        return self.network(inputs), self.network(real[..., :side, :side])
+
+    def terms(
+        self, raw: Tensor, labels: Tensor, raw_real: Tensor, image: Tensor, maps: Tensor
+    ) -> dict[str, Tensor]:
+        """Return the terms of the loss that have a weight."""
+        side = raw_real.shape[-1]
+        image, maps = image[..., :side, :side], maps[..., :side, :side]
+        weight, logit = self.plan.terms, self.learner.logit(raw_real)
+        b = torch.sigmoid(logit)
+        found = {"synthetic": self.learner.taught(raw, labels)}
+        if weight.patches:
+            found["patches"] = losses.patches(b, boundary_mask(labels), self.generator)
+        if weight.two_point:
+            found["two_point"] = losses.two_point(b, boundary_mask(labels))
+        if weight.balance:
+            found["balance"] = losses.balance(b, self.twins.density)
+        if weight.continuity:
+            found["continuity"] = losses.continuity(b, image)
+        if weight.similarity:
+            found["similarity"] = losses.similarity(self.learner.responses(raw_real))
+        if weight.free_ends:
+            found["free_ends"] = losses.free_ends(b)
+        if weight.anchors:
+            fade = max(0.2, 1 - self.step / self.plan.steps)
+            found["anchors"] = fade * losses.marked(logit, maps[:, 0], maps[:, 1])
+        if weight.closed and self.step >= self.plan.closing * self.plan.steps:
+            found["closed"] = losses.marked(logit, maps[:, 2], maps[:, 3])
+        return found
+
+    def weights(self) -> dict[str, Tensor]:
+        """Return a copy of the averaged network's weights."""
+        state = self.average.network.state_dict().items()
+        return {
+            name: value.detach().cpu().clone()
+            for name, value in state
+            if not name.endswith("num_batches_tracked")
+        }
+
+    def answer_in(self, index: int, window: Window) -> Image:
+        """Return the boundary map in a window (working px) of one image."""
+        network, learner = self.average.network, self.learner
+        return answer(network, learner.stride, learner.logit, self.specimen.images[index][window])
+
+    def answers(self, views: int = 1) -> list[Image]:
+        """Return the averaged network's boundary maps of all images."""
+        network, stride, read = self.average.network, self.learner.stride, self.learner.logit
+        return [answer(network, stride, read, image, views) for image in self.specimen.images]
+
+    def close(self, maps: list[Image]) -> None:
+        """Make the closed grains of these answers the self-labels."""
+        for held, found in zip(self.maps, maps, strict=True):
+            held[2:], _ = closed_labels(found)
+
+    def quality(self, maps: list[Image]) -> float:
+        """Return how unlike a polycrystal's boundaries these answers are; lower is better."""
+        virtual = boundary_mask(torch.from_numpy(self.twins.labels[:24].astype(np.int64)))
+        generator = torch.Generator().manual_seed(0)
+        figures = []
+        for item in maps:
+            b = torch.from_numpy(item)[None]
+            figure = losses.patches(b, virtual, generator) + losses.balance(b, self.twins.density)
+            figures.append(float(figure + losses.free_ends(b)))
+        return float(np.mean(figures))

@@ -1,0 +1,200 @@
+"""The micrographs of a fit at the size at which it works, and their virtual twins."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from napari_etch.models.prepare import prepare
+from napari_etch.models.resize import resize
+from napari_etch.training.feed import standardise
+from napari_etch.training.labelfree.events import FitError
+from napari_etch.virtual.fields import Range
+from napari_etch.virtual.match import MatchedStyle, match_style
+from napari_etch.virtual.sample import render_batch
+
+if TYPE_CHECKING:
+    from napari_etch.micrograph import Micrograph
+
+Image = npt.NDArray[np.float32]
+Window = tuple[slice, slice]
+
+# The mean intercept, px, at which the fit works; where `models.r2v` looks at an image, too.
+WORKING = 28.0
+# Least side of a micrograph, px, and least spread of its grey values (of 1) to be looked at.
+LEAST_SIDE = 64
+LEAST_SPREAD = 0.004
+# Mean intercepts, px, that the first look at a micrograph tells from another.
+SEEN = Range(10.0, 90.0, log=True)
+RENDERED = 8
+
+
+@dataclass(frozen=True, eq=False)
+class Specimen:
+    """Micrographs of one specimen, prepared.
+
+    Attributes
+    ----------
+    images : list of float32 (y, x)
+        Even illumination, mean 0, spread 1, at a mean intercept of `WORKING` px.
+    windows : list of (slice, slice)
+        The part of each micrograph that is used, in its own px.
+    shapes : list of (int, int)
+        Sizes of those parts in their own px.
+    factor : float
+        Working px for one px of the micrographs.
+    style : MatchedStyle
+        Virtual optics that look like them, at the working size.
+    """
+
+    images: list[Image]
+    windows: list[Window]
+    factor: float
+    style: MatchedStyle
+
+    @property
+    def intercept_px(self) -> float:
+        """Mean intercept in the micrographs' own px."""
+        return WORKING / self.factor
+
+
+def cut_out(
+    micrographs: Sequence[Micrograph], regions: Sequence[Window | None] | None
+) -> tuple[list[Image], list[Window]]:
+    """Return the prepared micrographs, each cut to its region, and the windows.
+
+    Raises
+    ------
+    FitError
+        When there is none, or one is blank or too small.
+    """
+    if not micrographs:
+        raise FitError("There is no micrograph to learn from: give at least one.")
+    regions = regions or [None] * len(micrographs)
+    images, windows = [], []
+    for micrograph, region in zip(micrographs, regions, strict=True):
+        window = region or (slice(0, micrograph.height), slice(0, micrograph.width))
+        grey = micrograph.grey()[window]
+        name = micrograph.name
+        if min(grey.shape) < LEAST_SIDE:
+            raise FitError(
+                f"{name} is {grey.shape[0]} × {grey.shape[1]} px: a fit needs at least "
+                f"{LEAST_SIDE} px a side; choose a larger image or region."
+            )
+        if not float(np.nanstd(grey)) > LEAST_SPREAD:
+            raise FitError(f"{name} is blank, so there are no grains to learn: choose another.")
+        images.append(np.ascontiguousarray(prepare(micrograph)[window]))
+        windows.append(window)
+    return images, windows
+
+
+def find_scale(images: list[Image], generator: torch.Generator) -> float:
+    """Return the mean intercept in px, from virtual micrographs that look alike.
+
+    Where the grains may be larger than the patches that are compared, the images are halved and
+    compared again.
+    """
+    halved = 1.0
+    while True:
+        small = [resize(image, 1 / halved) for image in images]
+        found = float(match_style(small, generator=generator, intercept=SEEN, rounds=1).middle)
+        if found < 0.65 * SEEN.high or min(min(item.shape) for item in small) < 4 * LEAST_SIDE:
+            return found * halved
+        halved *= 2
+
+
+def prepare_specimen(
+    images: list[Image], windows: list[Window], intercept: float, generator: torch.Generator
+) -> Specimen:
+    """Bring micrographs to the working size and measure their style there."""
+    factor = float(np.clip(WORKING / intercept, LEAST_SIDE / min(map(min, _shapes(images))), 4.0))
+    sized = [resize(image, factor) for image in images]
+    around = Range(0.65 * WORKING, 1.5 * WORKING, log=True)
+    style = match_style(sized, generator=generator, intercept=around)
+    return Specimen(sized, windows, factor, style)
+
+
+def _shapes(images: list[Image]) -> list[tuple[int, ...]]:
+    return [image.shape for image in images]
+
+
+class VirtualTwins:
+    """Virtual micrographs in the specimen's style, rendered once, drawn many times.
+
+    Parameters
+    ----------
+    style : MatchedStyle
+    count, size : int
+        How many, and their side in px.
+    generator : torch.Generator
+    """
+
+    def __init__(
+        self, style: MatchedStyle, count: int, size: int, generator: torch.Generator
+    ) -> None:
+        structure = style.structure()
+        batches = [
+            render_batch(RENDERED, size, generator=generator, structure=structure, look=style.look)
+            for _ in range(-(-count // RENDERED))
+        ]
+        self.images = np.concatenate([batch.image.numpy() for batch in batches])
+        self.labels = np.concatenate([batch.labels.numpy() for batch in batches]).astype(np.int32)
+        boundary = torch.cat([batch.boundary for batch in batches])
+        self.density = float(boundary.float().mean())
+
+    def draw(self, count: int, random: np.random.Generator) -> tuple[Tensor, Tensor]:
+        """Return network inputs float32 (count, 1, s, s) and labels int64 (count, s, s)."""
+        images, labels = [], []
+        for index in random.integers(len(self.images), size=count):
+            turned = orient([self.images[index], self.labels[index]], random)
+            images.append(standardise(turned[0], random))
+            labels.append(turned[1].astype(np.int64))
+        return torch.from_numpy(np.stack(images))[:, None], torch.from_numpy(np.stack(labels))
+
+
+class RealCrops:
+    """Random crops of the specimen's images and of maps that lie on them.
+
+    Parameters
+    ----------
+    images : list of float32 (y, x)
+    size : int
+        Side of a crop, px; smaller where an image is.
+    """
+
+    def __init__(self, images: list[Image], size: int) -> None:
+        self.images = images
+        self.size = min(size, *(min(image.shape) for image in images))
+        area = np.array([image.size for image in images], float)
+        self.chance = area / area.sum()
+
+    def draw(
+        self, count: int, random: np.random.Generator, maps: list[Image]
+    ) -> tuple[Tensor, Tensor]:
+        """Return inputs float32 (count, 1, s, s) and the maps, float32 (count, k, s, s).
+
+        `maps` holds one float32 (k, y, x) array an image.
+        """
+        inputs, cut = [], []
+        for index in random.choice(len(self.images), size=count, p=self.chance):
+            image = self.images[index]
+            top, left = (int(random.integers(side - self.size + 1)) for side in image.shape)
+            window = slice(top, top + self.size), slice(left, left + self.size)
+            turned = orient([image[window], *maps[index][(slice(None), *window)]], random)
+            brightness = random.uniform(0.85, 1.18) * turned[0] + random.uniform(-0.15, 0.15)
+            inputs.append(brightness.astype(np.float32))
+            cut.append(np.stack(turned[1:]))
+        return torch.from_numpy(np.stack(inputs))[:, None], torch.from_numpy(np.stack(cut))
+
+
+def orient(arrays: list[np.ndarray], random: np.random.Generator) -> list[np.ndarray]:
+    """Return arrays (y, x) turned and mirrored alike, at random."""
+    turns, mirrored = int(random.integers(4)), random.random() < 0.5
+    turned = [np.rot90(item, turns) for item in arrays]
+    return [np.ascontiguousarray(item[:, ::-1] if mirrored else item) for item in turned]
