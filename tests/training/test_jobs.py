@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from processes import alive
 
 from napari_etch.micrograph import Calibration, Micrograph
 from napari_etch.models import load_model, write_model
@@ -65,15 +66,6 @@ def begin(ready):
     yield begin_
     for job in jobs:
         job.close()
-
-
-def alive(process_id):
-    try:
-        os.kill(process_id, 0)
-    except ProcessLookupError:
-        return False
-    # a child that nobody has waited for yet is a zombie: it does no work
-    return "Z" not in Path(f"/proc/{process_id}/stat").read_text().rpartition(")")[2].split()[0]
 
 
 def until(job, kind):

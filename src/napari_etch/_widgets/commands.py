@@ -1,4 +1,4 @@
-"""Commands of the Layers ▸ Segment menu."""
+"""Commands of the Layers ▸ Segment menu, and what the docks ask of each other."""
 
 from __future__ import annotations
 
@@ -10,5 +10,10 @@ SEGMENT_DOCK = "Segment"
 
 def segment_with_generalist(viewer: Viewer) -> None:
     """Open the Segment dock and run the generalist on the selected image."""
+    segment_with(viewer, "generalist")
+
+
+def segment_with(viewer: Viewer, model: str) -> None:
+    """Open the Segment dock and run a model, given by name, on the selected image."""
     _dock, widget = viewer.window.add_plugin_dock_widget(PLUGIN, SEGMENT_DOCK)
-    widget.run_model("generalist")
+    widget.run_model(model)

@@ -27,6 +27,7 @@ from napari_etch._widgets.layers import (
     result_layers,
     source_of,
 )
+from napari_etch._widgets.library_watch import LibraryWatch
 from napari_etch._widgets.pixel_size import PixelSizeSetter
 from napari_etch._widgets.preferences import load_preferences, tile_edge
 from napari_etch._widgets.run import (
@@ -83,7 +84,8 @@ class SegmentDock(QWidget):
         super().__init__()
         self._viewer = napari_viewer
         self._preferences = load_preferences()
-        self._models = {entry.name: entry for entry in models()}
+        self._list_models = models
+        self._models: dict[str, ModelEntry] = {}
         self._origin: Origin | None = None
         self.is_gone = False
         self.form = SettingsForm()
@@ -94,7 +96,8 @@ class SegmentDock(QWidget):
         self._lay_out()
         self.controller = RunController(engine or default_engine(), self)
         self.cutter = GrainCutter(self)
-        self.form.set_models(list(self._models.values()), self._preferences.model)
+        self.library = LibraryWatch(self)
+        self._read_models(self._preferences.model)
         self.form.choose_device(self._preferences.device)
         self.layers = LayerChoice(napari_viewer, self.form)
         self.pixel_size = PixelSizeSetter(napari_viewer, self.form.pixel_size, self.layers.image)
@@ -123,6 +126,7 @@ class SegmentDock(QWidget):
         self.form.draw.clicked.connect(self.layers.draw)
         self.form.granularity_moved.connect(self._on_granularity)
         self.layers.changed.connect(self._refresh)
+        self.library.changed.connect(self._on_library)
         self.pixel_size.said.connect(lambda text, trouble: self._say(text, trouble=trouble))
         self.run_bar.button.clicked.connect(self.toggle_run)
         self.new_cut.clicked.connect(self.cut_into_new_layer)
@@ -135,6 +139,15 @@ class SegmentDock(QWidget):
         layers, gone = self.layers, self.__dict__
         self.destroyed.connect(lambda: gone.update(is_gone=True))
         self.destroyed.connect(layers.disconnect_viewer)
+
+    def _read_models(self, chosen: str) -> None:
+        self._models = {entry.name: entry for entry in self._list_models()}
+        self.form.set_models(list(self._models.values()), chosen)
+
+    def _on_library(self) -> None:
+        """Offer what the library holds now; the chosen model stays chosen while it is there."""
+        self._read_models(self.form.model.currentData() or self._preferences.model)
+        self._refresh()
 
     def _probe(self, probe_devices: Callable[[], dict[str, str]]) -> None:
         """Ask for the devices without waiting: the first answer takes an import of torch.

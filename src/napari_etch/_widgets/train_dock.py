@@ -1,0 +1,261 @@
+"""The Train dock: learn the boundaries of a material from its own image, without labels."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from napari.utils.theme import get_theme
+from qtpy.QtCore import QTimer
+from qtpy.QtWidgets import QVBoxLayout, QWidget
+
+from napari_etch._widgets.commands import segment_with
+from napari_etch._widgets.devices import device_troubles
+from napari_etch._widgets.form import item_ready
+from napari_etch._widgets.library_watch import tell_library_changed
+from napari_etch._widgets.scroll import UprightScroll
+from napari_etch._widgets.status import duration
+from napari_etch._widgets.train_bar import FitBar
+from napari_etch._widgets.train_choice import TrainChoice
+from napari_etch._widgets.train_form import TrainForm
+from napari_etch._widgets.train_job import FitSettings, default_title, fit_refusal, request_maker
+from napari_etch._widgets.train_library import LibraryBox
+from napari_etch._widgets.train_plot import LossPlot
+from napari_etch._widgets.train_preview import PreviewLayer
+from napari_etch._widgets.train_run import BeginJob, FitRunner
+from napari_etch.models import ModelError, list_models
+from napari_etch.models.library import Notes, add_model
+from napari_etch.models.weights_file import read_card
+from napari_etch.training.jobs import FitJob, JobCancelled, JobDone, JobEnd, JobFailed
+
+if TYPE_CHECKING:
+    import napari
+
+    from napari_etch.training.labelfree.events import FitPreview, FitStep
+
+#: How often the dock looks whether the devices are known, ms.
+PROBE_MS = 200
+
+
+class TrainDock(QWidget):
+    """Choose images, press Fit, and get a model of your own.
+
+    Parameters
+    ----------
+    napari_viewer : napari.viewer.Viewer
+        The viewer whose images are offered.
+    begin_job : callable, optional
+        Starts the process that fits.
+    probe_devices : callable, optional
+        Returns the devices that cannot be used with the reason; runs in a thread.
+    """
+
+    def __init__(
+        self,
+        napari_viewer: napari.viewer.Viewer,
+        *,
+        begin_job: BeginJob = FitJob,
+        probe_devices: Callable[[], dict[str, str]] = device_troubles,
+    ) -> None:
+        super().__init__()
+        self._viewer = napari_viewer
+        self._settings: FitSettings | None = None
+        self._seconds = 0.0
+        self._notices: list[str] = []
+        self.form = TrainForm()
+        self.fit_bar = FitBar()
+        self.plot = LossPlot(napari_viewer.theme)
+        self.library = LibraryBox()
+        self._lay_out()
+        self.runner = FitRunner(begin_job, self)
+        self.choice = TrainChoice(napari_viewer, self.form)
+        self.preview = PreviewLayer(napari_viewer)
+        self._look = QTimer(self)
+        self._look.setInterval(250)
+        self._connect()
+        self._offer_starts()
+        self._refresh()
+        self._probe(probe_devices)
+
+    # -- building --------------------------------------------------------------------------------
+
+    def _lay_out(self) -> None:
+        inner = QWidget()
+        column = QVBoxLayout(inner)
+        for widget in (self.form, self.fit_bar, self.plot, self.library):
+            column.addWidget(widget)
+        column.addStretch(1)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.addWidget(UprightScroll(inner))
+
+    def _connect(self) -> None:
+        self.form.changed.connect(self._refresh)
+        self.form.draw.clicked.connect(self.choice.draw)
+        self.choice.changed.connect(self._refresh)
+        self.fit_bar.button.clicked.connect(self.toggle_fit)
+        self.fit_bar.cancel.clicked.connect(self.runner.cancel)
+        self.runner.stepped.connect(self._on_steps)
+        self.runner.previewed.connect(self._on_preview)
+        self.runner.noted.connect(self._on_note)
+        self.runner.ended.connect(self._on_ended)
+        self._look.timeout.connect(self._look_around)
+        self.library.said.connect(lambda text, trouble: self._say(text, trouble=trouble))
+        self.library.wanted.connect(self.segment_with)
+        self.library.watch.changed.connect(self._refresh)
+        viewer, choice, plot = self._viewer, self.choice, self.plot
+        on_theme = viewer.events.theme.connect(lambda event: plot.set_theme(event.value))
+
+        def let_go() -> None:
+            # `self` is half gone when Qt says destroyed: only what was captured may be used.
+            choice.disconnect_viewer()
+            viewer.events.theme.disconnect(on_theme)
+
+        self.destroyed.connect(let_go)
+
+    def _offer_starts(self) -> None:
+        generalist = next(entry for entry in list_models() if entry.name == "generalist")
+        row = self.form.start.findData("generalist")
+        item_ready(self.form.start, row, generalist.ready, generalist.why_not)
+
+    def _probe(self, probe_devices: Callable[[], dict[str, str]]) -> None:
+        """Ask for the devices without waiting: the first answer takes an import of torch."""
+        found: list[dict[str, str]] = []
+        threading.Thread(target=lambda: found.append(probe_devices()), daemon=True).start()
+        timer = QTimer(self)
+
+        def look() -> None:
+            if not found:
+                return
+            timer.stop()
+            for row in range(self.form.device.count()):
+                trouble = found[0].get(self.form.device.itemData(row), "")
+                item_ready(self.form.device, row, not trouble, trouble)
+
+        timer.timeout.connect(look)
+        timer.start(PROBE_MS)
+
+    # -- what can be done now --------------------------------------------------------------------
+
+    def settings(self) -> FitSettings:
+        """Return what is chosen in the form."""
+        form = self.form
+        return FitSettings(
+            parts=self.choice.parts(),
+            start=form.start.currentData(),
+            title=form.name.text().strip(),
+            minutes=form.minutes.value() or None,
+            device=form.device.currentData(),
+            skip_info_bar=form.skip_info_bar.isChecked(),
+        )
+
+    def why_not(self) -> str:
+        """Return why no fit can be started now, as one sentence; empty when it can."""
+        if not self.choice.all_images():
+            return "Open an image first."
+        if not self.choice.images():
+            return "Tick the image to learn from first."
+        settings = self.settings()
+        shapes = self.choice.shapes()
+        if shapes is not None and any(part.region is None for part in settings.parts):
+            return f"Draw a rectangle in “{shapes.name}” first, or choose the whole image."
+        return fit_refusal(settings)
+
+    def _refresh(self) -> None:
+        running = self.runner.is_running
+        images = self.choice.images()
+        draw = "Wait for the fit to end, or stop it." if running else ""
+        draw = draw or ("" if images else "Open an image first.")
+        self.form.draw.setEnabled(not draw)
+        self.form.draw.setToolTip(draw or "Draw a rectangle over the part to learn from.")
+        if not running:
+            self.form.name.setPlaceholderText(default_title([image.name for image in images]))
+            self.fit_bar.show_ready(self.why_not())
+
+    # -- the fit ---------------------------------------------------------------------------------
+
+    def toggle_fit(self) -> None:
+        """Start a fit, or stop the one that is under way and keep the best so far."""
+        if self.runner.is_running:
+            self.runner.stop()
+            self.fit_bar.show_stopping()
+            return
+        self.start()
+
+    def start(self) -> None:
+        """Start a fit, or say why that cannot be done."""
+        trouble = "A fit is under way." if self.runner.is_running else self.why_not()
+        if trouble:
+            self._say(trouble, trouble=True)
+            return
+        settings = self.settings()
+        title = settings.title or default_title([part.source.name for part in settings.parts])
+        self._settings = replace(settings, title=title)
+        self._seconds, self._notices = 0.0, []
+        self._say("")
+        self.plot.begin()
+        self.fit_bar.show_running()
+        self.form.set_busy(True)
+        self.choice.is_held = True
+        self.preview.begin(settings.parts)
+        self.runner.start(request_maker(settings))
+        self._look.start()
+        self._refresh()
+
+    def _look_around(self) -> None:
+        self.runner.look_at(*self.preview.wanted())
+
+    def _on_steps(self, steps: list[FitStep]) -> None:
+        self.plot.add(steps)
+        self._seconds = steps[-1].elapsed
+        if not self.runner.is_stopping:
+            self.fit_bar.show_step(steps[-1])
+
+    def _on_preview(self, preview: FitPreview) -> None:
+        self.preview.show(preview)
+
+    def _on_note(self, message: str) -> None:
+        self._notices.append(message)
+        self._say(message)
+
+    def _on_ended(self, end: JobEnd) -> None:
+        settings, self._settings = self._settings, None
+        self._look.stop()
+        self.preview.end()
+        self.form.set_busy(False)
+        self.choice.is_held = False
+        if isinstance(end, JobDone) and settings is not None:
+            self._keep(end, settings)
+        elif isinstance(end, JobFailed):
+            self._say(end.message, trouble=True)
+        elif isinstance(end, JobCancelled):
+            self._say("Cancelled; no model was kept.")
+        self.choice.refresh()
+
+    def _keep(self, done: JobDone, settings: FitSettings) -> None:
+        try:
+            notes = Notes.of_card(read_card(done.model), settings.title)
+            model = add_model(done.model, replace(notes, title=settings.title))
+        except (ModelError, OSError) as error:
+            self._say(f"The model could not be kept: {error}", trouble=True)
+            return
+        self.form.name.clear()
+        tell_library_changed()
+        self.library.choose(model.name)
+        said = [f"“{model.title}” was learnt in {duration(self._seconds)}.", *self._notices]
+        self._say(" ".join([*said, done.why, "Press “Segment with it” to use it."]))
+
+    # -- afterwards ------------------------------------------------------------------------------
+
+    def segment_with(self, name: str) -> None:
+        """Run a model on the image that is ticked, in the Segment dock."""
+        images = self.choice.images()
+        if images:
+            self._viewer.layers.selection.active = images[0]
+        segment_with(self._viewer, name)
+
+    def _say(self, text: str, *, trouble: bool = False) -> None:
+        colour = get_theme(self._viewer.theme).warning.as_hex() if trouble else None
+        self.fit_bar.say(text, trouble_colour=colour)

@@ -1,0 +1,192 @@
+"""The controls of the Train dock."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QDoubleSpinBox,
+    QFormLayout,
+    QHBoxLayout,
+    QLineEdit,
+    QListWidget,
+    QListWidgetItem,
+    QPushButton,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
+from superqt import QElidingLabel
+
+from napari_etch._widgets.form import DEVICES, WHOLE_IMAGE, add
+
+STARTS = (("This image alone", "scratch"), ("Adapt the generalist", "generalist"))
+ROWS_SHOWN = 3
+MOST_MINUTES = 120.0
+
+
+class TrainForm(QWidget):
+    """Images, region, start, name, time and device.
+
+    Signals
+    -------
+    changed
+        The user changed something.
+    """
+
+    changed = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.images = _image_list()
+        #: Whether the user ticked images; until then the selected layer is ticked.
+        self.ticked_by_hand = False
+        self.about_images = QElidingLabel()
+        self.region = _combo(
+            "The part to learn from: all of it, or a rectangle of a Shapes layer. A typical part "
+            "without scratches and stains is enough, and faster."
+        )
+        self.draw = QPushButton("Draw…")
+        self.start = _combo(
+            "From this image alone: learns in minutes what boundaries look like here.\n"
+            "Adapt the generalist: starts from the model that knows many materials."
+        )
+        self.name = QLineEdit()
+        self.name.setToolTip("Name of the model in your library.")
+        self.minutes = _minutes_box()
+        self.device = _combo("Where the network learns.")
+        self.skip_info_bar = QCheckBox("Leave out the SEM information bar")
+        self.skip_info_bar.setToolTip("Nothing is learnt from the bar with scale and date.")
+        self.skip_info_bar.setChecked(True)
+        self._lay_out()
+        self._fill()
+        self._connect()
+
+    def _lay_out(self) -> None:
+        form = QFormLayout()
+        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        form.setLabelAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+        region = QHBoxLayout()
+        region.addWidget(self.region, 1)
+        region.addWidget(self.draw)
+        add(form, "Images", self.images)
+        form.addRow("", self.about_images)
+        add(form, "Region", self.region, region)
+        add(form, "Learn from", self.start)
+        add(form, "Name", self.name)
+        add(form, "Time limit", self.minutes)
+        add(form, "Device", self.device)
+        form.addRow("", self.skip_info_bar)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addLayout(form)
+
+    def _fill(self) -> None:
+        self.region.addItem(WHOLE_IMAGE, None)
+        for text, value in STARTS:
+            self.start.addItem(text, value)
+        for text, value in DEVICES:
+            self.device.addItem(text, value)
+
+    def _connect(self) -> None:
+        self.images.itemChanged.connect(self._on_ticked)
+        self.region.currentIndexChanged.connect(lambda _index: self.changed.emit())
+        self.start.currentIndexChanged.connect(lambda _index: self.changed.emit())
+        self.name.textChanged.connect(lambda _text: self.changed.emit())
+
+    def _on_ticked(self, _item: QListWidgetItem) -> None:
+        self.ticked_by_hand = bool(self.ticked())
+        self.changed.emit()
+
+    def set_images(self, images: Sequence[tuple[str, str]], ticked: Sequence[str]) -> None:
+        """Fill in (name, identity) of the images and tick some, without signals."""
+        self.images.blockSignals(True)
+        self.images.clear()
+        for name, identity in images:
+            item = QListWidgetItem(name)
+            item.setData(Qt.ItemDataRole.UserRole, identity)
+            item.setFlags(Qt.ItemFlag.ItemIsUserCheckable | Qt.ItemFlag.ItemIsEnabled)
+            on = Qt.CheckState.Checked if identity in ticked else Qt.CheckState.Unchecked
+            item.setCheckState(on)
+            item.setToolTip(name)
+            self.images.addItem(item)
+        self.images.blockSignals(False)
+
+    def ticked(self) -> list[str]:
+        """Return the identities of the ticked images."""
+        items = (self.images.item(row) for row in range(self.images.count()))
+        return [
+            item.data(Qt.ItemDataRole.UserRole)
+            for item in items
+            if item is not None and item.checkState() == Qt.CheckState.Checked
+        ]
+
+    def set_regions(self, regions: Sequence[tuple[str, str]], chosen: Any) -> None:
+        """Fill in (name, identity) of the Shapes layers, without signals."""
+        self.region.blockSignals(True)
+        self.region.clear()
+        self.region.addItem(WHOLE_IMAGE, None)
+        for name, identity in regions:
+            self.region.addItem(name, identity)
+        self.region.setCurrentIndex(max(0, self.region.findData(chosen)))
+        self.region.blockSignals(False)
+
+    def set_busy(self, busy: bool) -> None:
+        """Lock the form while a fit runs; every control then says why."""
+        for widget in self._controls():
+            if widget.property("usual_tip") is None:
+                widget.setProperty("usual_tip", widget.toolTip())
+            widget.setEnabled(not busy)
+            usual = widget.property("usual_tip")
+            widget.setToolTip("Wait for the fit to end, or stop it." if busy else usual)
+
+    def _controls(self) -> tuple[QWidget, ...]:
+        return (
+            self.images,
+            self.region,
+            self.start,
+            self.name,
+            self.minutes,
+            self.device,
+            self.skip_info_bar,
+        )
+
+
+def _combo(text: str) -> QComboBox:
+    combo = QComboBox()
+    combo.setToolTip(text)
+    # Long layer names must not make the dock wide.
+    combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+    combo.setMinimumContentsLength(10)
+    combo.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+    return combo
+
+
+def _image_list() -> QListWidget:
+    images = QListWidget()
+    images.setToolTip(
+        "The images to learn from: one, or several of the same specimen.\n"
+        "The selected layer is ticked until you tick others."
+    )
+    images.setSelectionMode(QListWidget.SelectionMode.NoSelection)
+    images.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    images.setFixedHeight(ROWS_SHOWN * (images.fontMetrics().height() + 8))
+    images.setMinimumWidth(120)
+    images.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+    return images
+
+
+def _minutes_box() -> QDoubleSpinBox:
+    box = QDoubleSpinBox()
+    box.setRange(0.0, MOST_MINUTES)
+    box.setDecimals(1)
+    box.setSuffix(" min")
+    box.setSpecialValueText("Automatic")
+    box.setToolTip(
+        "After so long the best so far is kept. Automatic ends when nothing gets better any more."
+    )
+    return box

@@ -1,0 +1,107 @@
+"""The loss over the steps, live."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from napari.utils.theme import get_theme
+from qtpy.QtWidgets import QVBoxLayout, QWidget
+
+from napari_etch.training.fitted import total_loss
+
+if TYPE_CHECKING:
+    from napari_etch.training.labelfree.events import FitStep
+
+HEIGHT = 150
+#: Weight of a new value in the thick line.
+SMOOTHING = 0.1
+
+
+class LossPlot(QWidget):
+    """A thin line of all losses, a thick one of their running mean.
+
+    pyqtgraph is loaded with the first fit, not with the dock.
+    """
+
+    def __init__(self, theme: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._theme = theme
+        self._plot: Any = None
+        self._raw: Any = None
+        self._mean: Any = None
+        self.steps: list[int] = []
+        self.losses: list[float] = []
+        self.means: list[float] = []
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        self.setFixedHeight(HEIGHT)
+        self.setToolTip(
+            "How far the network still is from what is asked of it: it falls steeply, then "
+            "levels out."
+        )
+        self.hide()
+
+    def begin(self) -> None:
+        """Empty the plot and show it."""
+        if self._plot is None:
+            self._build()
+        self.steps.clear()
+        self.losses.clear()
+        self.means.clear()
+        self._draw()
+        self.show()
+
+    def add(self, steps: list[FitStep]) -> None:
+        """Add steps."""
+        for step in steps:
+            loss = total_loss(step.losses)
+            if not math.isfinite(loss):
+                continue
+            mean = self.means[-1] if self.means else loss
+            self.steps.append(step.step)
+            self.losses.append(loss)
+            self.means.append(mean + SMOOTHING * (loss - mean))
+        self._draw()
+
+    def set_theme(self, theme: str) -> None:
+        """Take the colours of another theme of napari's."""
+        self._theme = theme
+        if self._plot is not None:
+            self._colour()
+
+    def _build(self) -> None:
+        import pyqtgraph
+
+        # Its clean-up at exit walks over objects of Qt's that are gone by then.
+        pyqtgraph.setConfigOption("exitCleanup", False)
+        self._plot = pyqtgraph.PlotWidget()
+        self._plot.setMenuEnabled(False)
+        self._plot.hideButtons()
+        self._plot.setMouseEnabled(x=False, y=False)
+        self._raw = self._plot.plot()
+        self._mean = self._plot.plot()
+        self._colour()
+        layout = self.layout()
+        assert layout is not None
+        layout.addWidget(self._plot)
+
+    def _colour(self) -> None:
+        import pyqtgraph
+
+        theme = get_theme(self._theme)
+        text = theme.text.as_hex()
+        self._plot.setBackground(theme.background.as_hex())
+        for name, label in (("left", "loss"), ("bottom", "step")):
+            axis = self._plot.getAxis(name)
+            axis.setPen(theme.secondary.as_hex())
+            axis.setTextPen(text)
+            axis.setLabel(label, color=text)
+            axis.enableAutoSIPrefix(False)
+        self._raw.setPen(pyqtgraph.mkPen(theme.secondary.as_hex(), width=1))
+        self._mean.setPen(pyqtgraph.mkPen("#ff9f40", width=2))
+
+    def _draw(self) -> None:
+        if self._plot is not None:
+            self._raw.setData(self.steps, self.losses)
+            self._mean.setData(self.steps, self.means)
