@@ -20,6 +20,7 @@ from napari_etch._widgets import train_library
 from napari_etch._widgets.layers import is_micrograph
 from napari_etch._widgets.segment_dock import SegmentDock, installed_models
 from napari_etch._widgets.train_dock import TrainDock
+from napari_etch._widgets.train_preview import visible_region
 from napari_etch.models import write_model
 from napari_etch.models.library import Notes, add_model, delete_model, list_library
 from napari_etch.networks.etchnet import EtchNet
@@ -238,17 +239,16 @@ def test_the_preview_lies_over_what_is_visible_and_goes_with_the_fit(
     qtbot.waitUntil(lambda: "steel · fit preview" in names(viewer), timeout=PATIENCE)
     layer = viewer.layers["steel · fit preview"]
     assert viewer.layers.selection.active is image
-    print(layer.data.shape, image.corner_pixels, viewer.camera)
-    qtbot.wait(500)
-    print(layer.data.shape, image.corner_pixels, viewer.camera)
-    qtbot.waitUntil(lambda: layer.data.shape == SHAPE, timeout=3000)
-    np.testing.assert_allclose(layer.translate, (3, 4))
-    viewer.camera.center = (3 + 12, 4 + 16)
-    viewer.camera.zoom *= 4
-    qtbot.waitUntil(lambda: layer.data.shape[0] < SHAPE[0], timeout=PATIENCE)
-    corner = image.world_to_data(layer.translate)
-    assert (corner >= 0).all()
-    assert (corner + layer.data.shape <= SHAPE).all()
+    whole = layer.data.shape
+    assert whole[0] <= SHAPE[0] and whole[1] <= SHAPE[1] and layer.data.dtype == np.float32
+    np.testing.assert_allclose(layer.scale, image.scale)
+    image.scale = (2, 2)  # so less of it is in view
+    qtbot.waitUntil(lambda: layer.data.shape < whole, timeout=PATIENCE)
+    np.testing.assert_allclose(layer.scale, image.scale)
+    corner = np.round(image.world_to_data(layer.translate)).astype(int)
+    assert (corner >= 0).all() and (corner + layer.data.shape <= SHAPE).all()
+    seen = visible_region(image)
+    assert layer.data.shape == seen.shape and tuple(corner) == (seen.top, seen.left)
     assert not is_micrograph(layer)
     dock.fit_bar.button.click()
     wait_for_end(qtbot, dock)

@@ -61,8 +61,8 @@ class FitBar(QWidget):
         self.button.setText("Stop and keep")
         self.button.setEnabled(True)
         self.button.setToolTip("End the fit now and keep the best so far.")
-        self.bar.setValue(0)
-        self.step.setText("Getting ready")
+        self.bar.setRange(0, 0)  # it moves, but does not say how far: that is not known yet
+        self.step.setText("Looking at the image…")
         for widget in (self.cancel, self.bar, self.step):
             widget.show()
 
@@ -77,6 +77,7 @@ class FitBar(QWidget):
         together = step.elapsed + step.left
         # By time where that is known: steps late in a fit may take longer than early ones.
         share = step.elapsed / together if together > 0 else step.step / max(1, step.steps)
+        self.bar.setRange(0, STEPS)
         self.bar.setValue(round(STEPS * min(1.0, share)))
         left = f" · {duration(step.left)} left" if step.left > 0 else ""
         self.step.setText(f"Step {step.step} · loss {total_loss(step.losses):.3g}{left}")

@@ -24,7 +24,7 @@ from superqt import QElidingLabel
 
 from napari_etch._widgets.form import DEVICES, WHOLE_IMAGE, add
 
-STARTS = (("This image alone", "scratch"), ("Adapt the generalist", "generalist"))
+STARTS = (("From this image alone", "scratch"), ("Adapt the generalist", "generalist"))
 ROWS_SHOWN = 3
 MOST_MINUTES = 120.0
 
@@ -76,7 +76,7 @@ class TrainForm(QWidget):
         add(form, "Images", self.images)
         form.addRow("", self.about_images)
         add(form, "Region", self.region, region)
-        add(form, "Learn from", self.start)
+        add(form, "Start", self.start)
         add(form, "Name", self.name)
         add(form, "Time limit", self.minutes)
         add(form, "Device", self.device)
@@ -174,7 +174,8 @@ def _image_list() -> QListWidget:
     )
     images.setSelectionMode(QListWidget.SelectionMode.NoSelection)
     images.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-    images.setFixedHeight(ROWS_SHOWN * (images.fontMetrics().height() + 8))
+    images.setSpacing(1)
+    images.setFixedHeight(ROWS_SHOWN * (images.fontMetrics().height() + 10))
     images.setMinimumWidth(120)
     images.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
     return images

@@ -13,6 +13,7 @@ from qtpy.QtWidgets import (
     QGroupBox,
     QHBoxLayout,
     QInputDialog,
+    QLabel,
     QListWidget,
     QListWidgetItem,
     QMessageBox,
@@ -61,6 +62,7 @@ class LibraryBox(QGroupBox):
         self.list.setMinimumWidth(160)
         self.list.setWordWrap(True)
         self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.none = QLabel("No model yet: fit or import one.")
         self.segment = QPushButton("Segment with it")
         self.rename = QPushButton("Rename…")
         self.export = QPushButton("Export…")
@@ -82,6 +84,7 @@ class LibraryBox(QGroupBox):
         for button in (self.delete, self.import_):
             second.addWidget(button)
         column = QVBoxLayout(self)
+        column.addWidget(self.none)
         column.addWidget(self.list)
         column.addWidget(self.segment)
         column.addLayout(first)
@@ -129,6 +132,8 @@ class LibraryBox(QGroupBox):
         none = "There is no model yet: fit or import one." if not self._models else ""
         none = none or ("" if model else "Choose a model in the list.")
         broken = none or (model.trouble if model is not None else "")
+        self.none.setVisible(not self._models)
+        self.list.setVisible(bool(self._models))
         self._can(self.segment, broken, "Run this model on the image, in the Segment dock.")
         self._can(self.rename, broken, "Give the model another name.")
         self._can(self.export, broken, f"Write the model as one {SUFFIX} file, to pass on.")

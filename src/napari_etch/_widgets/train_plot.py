@@ -13,8 +13,8 @@ from napari_etch.training.fitted import total_loss
 if TYPE_CHECKING:
     from napari_etch.training.labelfree.events import FitStep
 
-HEIGHT = 150
-#: Weight of a new value in the thick line.
+HEIGHT = 170
+#: Weight of a new value in the thick line; the first few weigh more, so that it starts among them.
 SMOOTHING = 0.1
 
 
@@ -46,22 +46,26 @@ class LossPlot(QWidget):
         """Empty the plot and show it."""
         if self._plot is None:
             self._build()
-        self.steps.clear()
-        self.losses.clear()
-        self.means.clear()
+        self._empty()
         self._draw()
         self.show()
 
+    def _empty(self) -> None:
+        for values in (self.steps, self.losses, self.means):
+            values.clear()
+
     def add(self, steps: list[FitStep]) -> None:
-        """Add steps."""
+        """Add steps; a fit that begins anew begins a new line."""
         for step in steps:
+            if self.steps and step.step <= self.steps[-1]:
+                self._empty()
             loss = total_loss(step.losses)
             if not math.isfinite(loss):
                 continue
             mean = self.means[-1] if self.means else loss
             self.steps.append(step.step)
             self.losses.append(loss)
-            self.means.append(mean + SMOOTHING * (loss - mean))
+            self.means.append(mean + max(SMOOTHING, 1 / len(self.losses)) * (loss - mean))
         self._draw()
 
     def set_theme(self, theme: str) -> None:
@@ -98,7 +102,7 @@ class LossPlot(QWidget):
             axis.setTextPen(text)
             axis.setLabel(label, color=text)
             axis.enableAutoSIPrefix(False)
-        self._raw.setPen(pyqtgraph.mkPen(theme.secondary.as_hex(), width=1))
+        self._raw.setPen(pyqtgraph.mkPen(f"{theme.text.as_hex()[:7]}60", width=1))
         self._mean.setPen(pyqtgraph.mkPen("#ff9f40", width=2))
 
     def _draw(self) -> None:

@@ -86,7 +86,7 @@ class PreviewLayer:
 
     def show(self, preview: FitPreview) -> None:
         """Show a preview; one whose image is gone, or whose layer was deleted, is dropped."""
-        if not 0 <= preview.index < len(self._parts):
+        if not 0 <= preview.index < len(self._parts) or not preview.boundary.size:
             return
         image, part = self._image(preview.index), self._parts[preview.index]
         if image is None or (self._layer is not None and self.layer is None):
