@@ -20,11 +20,13 @@ from napari_etch._widgets import train_library
 from napari_etch._widgets.layers import is_micrograph
 from napari_etch._widgets.segment_dock import SegmentDock, installed_models
 from napari_etch._widgets.train_dock import TrainDock
+from napari_etch._widgets.train_plot import LossPlot
 from napari_etch._widgets.train_preview import visible_region
 from napari_etch.models import write_model
 from napari_etch.models.library import Notes, add_model, delete_model, list_library
 from napari_etch.networks.etchnet import EtchNet
 from napari_etch.training.jobs import FitJob
+from napari_etch.training.labelfree.events import FitStep
 
 pytestmark = [pytest.mark.gui, pytest.mark.usefixtures("calm_threads", "temporary_folder")]
 
@@ -251,6 +253,32 @@ def test_the_preview_lies_over_what_is_visible_and_goes_with_the_fit(
     assert layer.data.shape == seen.shape and tuple(corner) == (seen.top, seen.left)
     assert not is_micrograph(layer)
     dock.fit_bar.button.click()
+    wait_for_end(qtbot, dock)
+    assert names(viewer) == ["steel"]
+
+
+@pytest.mark.parametrize("kind", ["stack", "colour", "multiscale"])
+def test_a_preview_lies_over_every_kind_of_image(
+    open_train: OpenTrain, qtbot: Any, kind: str
+) -> None:
+    viewer, dock = open_train("endless", show=True)
+    if kind == "stack":
+        image = viewer.add_image(noise(4, *SHAPE), name="steel", scale=(2, 0.5, 0.5))
+        viewer.dims.set_current_step(0, 2)
+    elif kind == "colour":
+        image = viewer.add_image(noise(*SHAPE, 3), name="steel", rgb=True)
+    else:
+        pixels = noise(*SHAPE)
+        image = viewer.add_image([pixels, pixels[::2, ::2]], name="steel", multiscale=True)
+    start_and_wait(qtbot, dock)
+    qtbot.waitUntil(lambda: "steel · fit preview" in names(viewer), timeout=PATIENCE)
+    layer = viewer.layers["steel · fit preview"]
+    seen = visible_region(image)
+    qtbot.waitUntil(lambda: layer.data.shape[-2:] == seen.shape, timeout=PATIENCE)
+    if kind == "stack":
+        assert layer.data.shape[0] == 1 and layer.translate[0] == 2 * image.scale[0]
+    np.testing.assert_allclose(layer.scale, image.scale)
+    dock.runner.cancel()
     wait_for_end(qtbot, dock)
     assert names(viewer) == ["steel"]
 
@@ -523,6 +551,25 @@ def test_segment_with_it_runs_the_model_in_the_segment_dock(
     dock.library.choose("old")
     dock.library.segment.click()
     assert ran == ["old"]
+
+
+def steps(*losses: float, first: int = 1) -> list[FitStep]:
+    return [
+        FitStep(first + index, 9, 0.0, 0.0, {"total": loss}) for index, loss in enumerate(losses)
+    ]
+
+
+def test_the_plot_shows_every_loss_and_begins_anew_with_a_second_try(qtbot: Any) -> None:
+    plot = LossPlot("dark")
+    qtbot.addWidget(plot)
+    plot.begin()
+    plot.add(steps(1.0, float("nan"), 0.5))
+    plot.add(steps(0.25, first=4))
+    assert (plot.steps, plot.losses) == ([1, 3, 4], [1.0, 0.5, 0.25])
+    np.testing.assert_array_equal(plot._raw.getData()[1], plot.losses)
+    assert 0.25 < plot.means[-1] < 1.0
+    plot.add(steps(2.0, 1.5))
+    assert (plot.steps, plot.losses) == ([1, 2], [2.0, 1.5])
 
 
 def test_the_plot_follows_the_theme(open_train: OpenTrain, qtbot: Any) -> None:
