@@ -35,10 +35,11 @@ def test_an_etch_file_is_the_folder_in_one_file(folder, tmp_path):
     assert load_model(str(packed)).weights_hash == load_model(str(folder)).weights_hash
 
 
-def test_the_generalist_is_shipped_and_small():
-    info = {item.name: item for item in list_models()}["generalist"]
+@pytest.mark.parametrize("name", ["generalist", "generalist-real"])
+def test_the_generalist_is_shipped_and_small(name):
+    info = {item.name: item for item in list_models()}[name]
     assert info.ready and not info.why_not
-    stored = read_model(SHIPPED / "generalist")
+    stored = read_model(SHIPPED / name)
     assert len(stored.weights) < 15e6
     assert {"training", "data", "licence", "limits"} <= set(stored.card)
 
@@ -67,5 +68,5 @@ def test_a_spoiled_model_is_one_sentence(folder, spoil, message):
 
 
 def test_an_unknown_name_says_what_there_is():
-    with pytest.raises(ModelError, match="choose generalist, or give the path"):
+    with pytest.raises(ModelError, match="choose generalist, generalist-real, or give the path"):
         load_model("segment-anything")

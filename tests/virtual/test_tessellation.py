@@ -27,6 +27,11 @@ def test_same_seed_gives_the_same_structure():
     assert torch.equal(first, second)
 
 
+def test_any_side_will_do():
+    for seed in range(8):  # of which some are relaxed, which works at half the size
+        assert tessellate(seeded(seed), 2, 65)[0].shape == (2, 65, 65)
+
+
 def test_another_seed_gives_another_structure():
     assert not torch.equal(tessellate(seeded(1), 1, 64)[0], tessellate(seeded(2), 1, 64)[0])
 

@@ -44,7 +44,15 @@ _BUILT_IN = {
         description="Boundaries and grains of any etched or channelling-contrast micrograph.",
         licence="BSD-3-Clause",
         ready=True,
-    )
+    ),
+    "generalist-real": ModelInfo(
+        name="generalist-real",
+        title="Generalist, also trained on real micrographs",
+        kind="boundaries",
+        description="The generalist, trained further with real micrographs beside virtual ones.",
+        licence="BSD-3-Clause",
+        ready=True,
+    ),
 }
 
 

@@ -1,10 +1,11 @@
 """Measure a micrograph's style: which virtual optics look like it.
 
-Real to virtual and back: many virtual micrographs are rendered with optics and grain sizes drawn from
-all styles, each is described by statistics of its grey values at several scales, and those nearest to
-the description of the real micrograph are kept (rejection sampling, approximate Bayesian computation:
-Beaumont, Zhang and Balding 2002). A second round draws around the first round's survivors. What is kept
-is a posterior of groove width, polarity, contrast, noise and the rest, to render more like it.
+Real to virtual and back: many virtual micrographs are rendered with optics and grain sizes drawn
+from all styles, each is described by statistics of its grey values at several scales, and those
+nearest to the description of the real micrograph are kept (rejection sampling, approximate Bayesian
+computation: Beaumont, Zhang and Balding 2002). A second round draws around the first round's
+survivors. What is kept is a posterior of groove width, polarity, contrast, noise and the rest, to
+render more like it.
 """
 
 from __future__ import annotations
@@ -101,7 +102,7 @@ def describe(patches: Tensor) -> Tensor:
     centred = centred / (flat.std(1)[:, None, None] + 1e-6)
     levels = torch.tensor([0.02, 0.1, 0.25, 0.5, 0.75, 0.9, 0.98])
     found = [torch.quantile(centred.flatten(1), levels, dim=1).T]
-    before = None
+    before, last = None, centred.new_ones(())
     for sigma in SCALES:
         smooth = _smooth(centred, sigma)
         dy, dx, along, curved = _curvatures(smooth, sigma)

@@ -84,6 +84,9 @@ def tessellate(
     intercept : float32 (batch,)
         Nominal mean intercept in px (twins not counted).
     """
+    if size % 2:  # relaxing works at half the size
+        labels, intercept = tessellate(generator, batch, size + 1, structure)
+        return labels[:, :size, :size].contiguous(), intercept
     structure = structure or Structure()
     base = span(generator, structure.intercept.low, structure.intercept.high, log=True)
     # One batch shares a narrow range of sizes, so that the seeds' table is not mostly padding.

@@ -35,6 +35,11 @@ class Terms:
     anchors: float = 0.0
     closed: float = 0.0
 
+    @property
+    def real(self) -> bool:
+        """Whether any term looks at the real micrographs."""
+        return any(value for name, value in vars(self).items() if name != "synthetic")
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -106,11 +111,17 @@ class Fit:
         plan = self.plan
         for group in self.optimiser.param_groups:
             group["lr"] = self.rate()
-        inputs, labels = self.twins.draw(plan.virtual, self.random)
-        real, maps = self.crops.draw(plan.real, self.random, self.maps)
-        inputs, labels, real, maps = (item.to(self.device) for item in (inputs, labels, real, maps))
-        raw, raw_real = self._both(inputs, real)
-        found = self.terms(raw, labels, raw_real, real[:, 0], maps)
+        inputs, labels = (
+            item.to(self.device) for item in self.twins.draw(plan.virtual, self.random)
+        )
+        if plan.terms.real:
+            drawn = self.crops.draw(plan.real, self.random, self.maps)
+            real, maps = (item.to(self.device) for item in drawn)
+            raw, raw_real = self._both(inputs, real)
+            found = self.real_terms(raw_real, labels, real[:, 0], maps)
+        else:
+            raw, found = self.network(inputs), {}
+        found["synthetic"] = self.learner.taught(raw, labels)
         total = sum(getattr(plan.terms, name) * value for name, value in found.items())
         self.optimiser.zero_grad(set_to_none=True)
         total.backward()
@@ -128,15 +139,15 @@ class Fit:
         side = real.shape[-1] // self.learner.stride * self.learner.stride
         return self.network(inputs), self.network(real[..., :side, :side])
 
-    def terms(
-        self, raw: Tensor, labels: Tensor, raw_real: Tensor, image: Tensor, maps: Tensor
+    def real_terms(
+        self, raw: Tensor, labels: Tensor, image: Tensor, maps: Tensor
     ) -> dict[str, Tensor]:
-        """Return the terms of the loss that have a weight."""
-        side = raw_real.shape[-1]
+        """Return the terms on real crops that have a weight; `labels` are virtual grains."""
+        side = raw.shape[-1]
         image, maps = image[..., :side, :side], maps[..., :side, :side]
-        weight, logit = self.plan.terms, self.learner.logit(raw_real)
+        weight, logit = self.plan.terms, self.learner.logit(raw)
         b = torch.sigmoid(logit)
-        found = {"synthetic": self.learner.taught(raw, labels)}
+        found: dict[str, Tensor] = {}
         if weight.patches:
             found["patches"] = losses.patches(b, boundary_mask(labels), self.generator)
         if weight.two_point:
@@ -146,7 +157,7 @@ class Fit:
         if weight.continuity:
             found["continuity"] = losses.continuity(b, image)
         if weight.similarity:
-            found["similarity"] = losses.similarity(self.learner.responses(raw_real))
+            found["similarity"] = losses.similarity(self.learner.responses(raw))
         if weight.free_ends:
             found["free_ends"] = losses.free_ends(b)
         if weight.anchors:

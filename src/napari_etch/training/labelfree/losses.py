@@ -34,8 +34,9 @@ def similarity(responses: Tensor) -> Tensor:
 def continuity(probability: Tensor, image: Tensor) -> Tensor:
     """Return the loss of spatial continuity, waived where the image has an edge.
 
-    L = mean exp(-|grad x|^2 / 2 s^2) |grad b|_1, s the image's median gradient (Kim et al. 2020, with
-    the edge weight of Perona and Malik 1990). `image` (n, h, w) is the prepared micrograph.
+    L = mean exp(-|grad x|^2 / 2 s^2) |grad b|_1, s twice the image's median gradient (Kim et al.
+    2020, with the edge weight of Perona and Malik 1990). `image` (n, h, w) is the prepared
+    micrograph.
     """
     total = probability.new_zeros(())
     for axis in (1, 2):
@@ -152,9 +153,9 @@ def _soft_skeleton(maps: Tensor, rounds: int) -> Tensor:
 def marked(logit: Tensor, target: Tensor, weight: Tensor) -> Tensor:
     """Return cross-entropy on the pixels that count: anchors, or closed self-labels.
 
-    `target` and `weight` are (n, h, w) in [0, 1]; where the weight is 0 nothing is asked. Anchors are
-    the strongest and the weakest ridge responses of the micrograph itself; closed self-labels are
-    the grain map that the network's own answer gives once it is cut into closed grains.
+    `target` and `weight` are (n, h, w) in [0, 1]; where the weight is 0 nothing is asked. Anchors
+    are the strongest and the weakest ridge responses of the micrograph itself; closed self-labels
+    are the grain map that the network's own answer gives once it is cut into closed grains.
     """
     entropy = functional.binary_cross_entropy_with_logits(logit, target, reduction="none")
     return (weight * entropy).sum() / (weight.sum() + 1)
