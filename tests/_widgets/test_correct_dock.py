@@ -290,18 +290,31 @@ def test_every_key_has_its_method(desk: Desk) -> None:
 # -- review --------------------------------------------------------------------------------------
 
 
+def begin_walk(dock: CorrectDock, hands: Hands, qtbot: Any) -> None:
+    hands.key(KEY.Key_N)
+    qtbot.waitUntil(lambda: dock.walk.pair is not None, timeout=PATIENCE)
+
+
+def dismiss_places(dock: CorrectDock, hands: Hands) -> None:
+    while dock.walk.pair is not None and dock.walk.pair[0] == dock.walk.pair[1]:
+        hands.key(KEY.Key_R)
+
+
 def test_the_walk_goes_on_with_one_key_a_boundary(desk: Desk, qtbot: Any) -> None:
     _viewer, dock, layer, hands = desk
     assert not dock.review_box.good.isEnabled()
-    hands.key(KEY.Key_N)
-    qtbot.waitUntil(lambda: dock.walk.pair is not None, timeout=PATIENCE)
+    begin_walk(dock, hands, qtbot)
+    dismiss_places(dock, hands)
+    np.testing.assert_array_equal(layer.data, cells())
     first = dock.walk.pair
-    assert first in {(1, 3), (2, 4)}  # the level walls are the doubtful ones
+    assert first in {(1, 2), (1, 3), (2, 4), (3, 4)}
     assert len(dock.preview.shown("walk")) == CELL
     assert dock.review_box.good.isEnabled()
+    assert dock.review_box.remove.text() == "Remove (R)"
     hands.key(KEY.Key_R)
-    column = 30 if first == (1, 3) else 90
-    assert layer.data[30, column] == layer.data[90, column]
+    assert len(np.unique(layer.data)) == 3
+    assert f"Merged grain {first[1]} into {first[0]}" in dock.line.text()
+    dismiss_places(dock, hands)
     second = dock.walk.pair
     assert second not in (first, None)
     hands.key(KEY.Key_G)
@@ -311,6 +324,76 @@ def test_the_walk_goes_on_with_one_key_a_boundary(desk: Desk, qtbot: Any) -> Non
     hands.key(KEY.Key_N, SHIFT)
     qtbot.waitUntil(lambda: dock.review_box.bar.value() > 0, timeout=PATIENCE)
     assert "left, about" in dock.review_box.left.text()
+
+
+def test_a_missing_boundary_is_shown_and_added_with_one_key(desk: Desk, qtbot: Any) -> None:
+    """The boundary map has level walls through the middle of every grain."""
+    _viewer, dock, layer, hands = desk
+    begin_walk(dock, hands, qtbot)
+    grain, same = dock.walk.pair
+    assert grain == same
+    assert "Maybe a boundary is missing" in dock.line.text()
+    assert dock.review_box.good.text() == "Add (G)"
+    middle = 32 if grain in (1, 2) else 96
+    rows = dock.preview.shown("maybe")[:, 0, 0]
+    assert len(rows)
+    assert (np.abs(rows - middle) < 4).all()
+    assert not len(dock.preview.shown("walk"))
+    hands.key(KEY.Key_G)
+    assert len(np.unique(layer.data)) == 5
+    assert is_tiling(layer.data)
+    assert f"Split grain {grain}" in dock.line.text()
+    hands.undo()
+    np.testing.assert_array_equal(layer.data, cells())
+    qtbot.waitUntil(lambda: dock.session.review.is_open((grain, grain)), timeout=PATIENCE)
+    hands.redo()
+    assert len(np.unique(layer.data)) == 5
+
+
+def test_what_was_dismissed_does_not_come_again(desk: Desk, qtbot: Any) -> None:
+    _viewer, dock, layer, hands = desk
+    begin_walk(dock, hands, qtbot)
+    shown = []
+    while dock.walk.pair is not None and len(shown) < 60:
+        shown.append((dock.walk.pair, tuple(np.unique(dock.preview.shown("maybe")[:, 0]).tolist())))
+        hands.key(KEY.Key_R if dock.walk.pair[0] == dock.walk.pair[1] else KEY.Key_G)
+    assert dock.line.text().endswith("Everything was looked at.") or not dock.walk.pair
+    assert len(shown) == len(set(shown)) < 60
+    np.testing.assert_array_equal(layer.data, cells())
+    assert dock.session.review.accepted == {1, 2, 3, 4}
+
+
+def test_a_grain_edited_by_hand_is_looked_at_anew(desk: Desk, qtbot: Any) -> None:
+    _viewer, dock, layer, hands = desk
+    begin_walk(dock, hands, qtbot)
+    grain = dock.walk.pair[0]
+    row = 32 if grain in (1, 2) else 96
+    column = 32 if grain in (1, 3) else 96
+    hands.key(KEY.Key_S)
+    hands.drag((row, column - 28), (row, column + 28))
+    assert len(np.unique(layer.data)) == 5
+    qtbot.waitUntil(lambda: not dock.session.review.is_open((grain, grain)), timeout=PATIENCE)
+    hands.key(KEY.Key_N)
+    assert dock.walk.pair != (grain, grain)
+
+
+def test_what_was_passed_by_comes_back_on_request(desk: Desk, qtbot: Any) -> None:
+    _viewer, dock, _layer, hands = desk
+    begin_walk(dock, hands, qtbot)
+    first = dock.walk.pair
+    hands.key(KEY.Key_N)
+    assert dock.walk.pair not in (first, None)
+    hands.key(KEY.Key_N, SHIFT)
+    assert dock.walk.pair == first
+    hands.key(KEY.Key_N, SHIFT)
+    assert dock.line.text() == "The walk began here."
+    for _ in range(40):
+        hands.key(KEY.Key_N)
+        if dock.walk.pair is None:
+            break
+    assert "press Next for those you passed by" in dock.line.text()
+    hands.key(KEY.Key_N)
+    assert dock.walk.pair == first
 
 
 def test_an_accepted_grain_is_protected_until_it_is_unlocked(desk: Desk) -> None:

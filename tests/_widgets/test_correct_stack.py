@@ -15,7 +15,7 @@ from qtpy.QtCore import Qt
 from napari_etch._widgets.correct_dock import CorrectDock
 from napari_etch._widgets.correct_target import CLASSES
 from napari_etch._widgets.layers import METADATA_KEY
-from napari_etch.corrections import State, read_journal
+from napari_etch.corrections import State, journals_in, read_journal
 from napari_etch.grains.editing import is_tiling
 
 pytestmark = pytest.mark.gui
@@ -155,6 +155,8 @@ def test_the_walk_stays_in_the_section(stack_desk: Desk, qtbot: Any) -> None:
     viewer.dims.set_point(0, 6)
     hands.key(KEY.Key_N)
     qtbot.waitUntil(lambda: dock.walk.pair is not None, timeout=PATIENCE)
+    while dock.walk.pair[0] == dock.walk.pair[1]:  # no boundary is missing
+        hands.key(KEY.Key_R)
     hands.key(KEY.Key_R)
     assert len(np.unique(layer.data[3])) == 3
     np.testing.assert_array_equal(layer.data[0], cells())
@@ -206,3 +208,94 @@ def test_classes_may_lie_in_pieces_and_are_journalled(class_desk: Desk) -> None:
     back = read_journal(dock.session.journal.path)
     np.testing.assert_array_equal(back.grains, layer.data)
     assert back.about["kind"] == "classes"
+
+
+def test_the_walk_goes_from_facet_to_facet(class_desk: Desk) -> None:
+    _viewer, dock, layer, hands = class_desk
+    before = layer.data.copy()
+    hands.key(KEY.Key_N)
+    first = dock.walk.pair
+    assert "Facet of class" in dock.line.text()
+    assert len(dock.preview.shown("walk"))
+    assert dock.review_box.remove.text() == "Set class (R)"
+    hands.key(KEY.Key_G)
+    second = dock.walk.pair
+    assert second != first
+    assert dock.session.tour.review.state(first) is State.ACCEPTED
+    value = int(layer.data[second])
+    dock.form.value.setCurrentIndex(value)
+    hands.key(KEY.Key_R)
+    assert "has class" in dock.line.text()
+    assert dock.walk.pair == second
+    dock.form.value.setCurrentIndex(0)
+    hands.key(KEY.Key_R)
+    assert layer.data[second] == 0
+    hands.undo()
+    np.testing.assert_array_equal(layer.data, before)
+
+
+def test_accepted_facets_are_protected_until_they_are_unlocked(class_desk: Desk) -> None:
+    _viewer, dock, layer, hands = class_desk
+    before = layer.data.copy()
+    hands.move(60, 60)
+    hands.move(5, 5)
+    hands.key(KEY.Key_K)
+    assert "Accepted the facet" in dock.line.text()
+    hands.key(KEY.Key_Y)
+    hands.click(5, 5)
+    assert "That facet is accepted" in dock.line.text()
+    hands.key(KEY.Key_2)
+    layer.selected_label, layer.brush_size = 1, 5
+    hands.drag((5, 4), (5, 60))
+    assert layer.data[5, 5] == before[5, 5] == 2
+    assert is_untouched(layer.data, before, 2)
+    hands.undo()
+    np.testing.assert_array_equal(layer.data, before)
+    hands.move(5, 5)
+    hands.key(KEY.Key_K)
+    assert "Unlocked" in dock.line.text()
+    hands.key(KEY.Key_Y)
+    hands.click(5, 5)
+    assert layer.data[5, 5] == 1
+
+
+def is_untouched(now: np.ndarray, before: np.ndarray, value: int) -> bool:
+    """Return whether the first region, in the corner, is as it was."""
+    corner = np.indices(now.shape).sum(0) < 40
+    return bool((now[corner] == before[corner]).all() and (before[corner] == value).all())
+
+
+def test_the_least_sure_facet_comes_first_and_states_come_back(
+    class_desk: Desk, qtbot: Any, add_correct: Callable[[Any], CorrectDock], folder: Any
+) -> None:
+    viewer, dock, layer, hands = class_desk
+    sure = np.where(layer.data == 1, 0.9, 0.1).astype(np.float32)
+    corner = np.indices(layer.data.shape).sum(0) < 40
+    sure[corner] = 0.45
+    viewer.add_image(sure, name="weld · probability")
+    viewer.layers.selection.active = layer
+    qtbot.waitUntil(lambda: dock.form.boundary.currentText() == "weld · probability")
+    hands.key(KEY.Key_N)
+    assert dock.walk.pair == (0, 0)
+    assert "55 % sure" in dock.line.text()
+    hands.key(KEY.Key_G)
+    hands.key(KEY.Key_Y)
+    hands.click(120, 120)
+    viewer.layers.remove(layer)
+    qtbot.waitUntil(lambda: bool(journals_in(folder)), timeout=PATIENCE)
+    again = add_correct(viewer)
+    again.restore_box.restore.click()
+    assert again.session.is_classes
+    assert again.session.tour.review.state((0, 0)) is State.ACCEPTED
+
+
+def test_a_map_of_few_classes_in_pieces_is_taken_for_one(
+    make_napari_viewer: Callable[..., Any], add_correct: Callable[[Any], CorrectDock]
+) -> None:
+    viewer = make_napari_viewer()
+    modes = np.where(np.indices((SIDE, SIDE)).sum(0) // 40 % 2, 1, 2).astype(np.uint8)
+    viewer.add_labels(modes, name="somebody's map")
+    dock = add_correct(viewer)
+    assert dock.why_not() == ""
+    assert dock.form.tools["classify"].isEnabled()
+    assert not dock.form.tools["split"].isEnabled()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.layers import Labels
@@ -35,7 +35,8 @@ from napari_etch._widgets.correct_target import (
     unfit_boundary,
 )
 from napari_etch._widgets.correct_tools import TOOLS, Gesture, Tool, unusable
-from napari_etch._widgets.correct_walk import Walk, toggle_accepted
+from napari_etch._widgets.correct_tour import ABOUT_GRAINS
+from napari_etch._widgets.correct_walk import Walk
 from napari_etch._widgets.keys import (
     CORRECT_BINDINGS,
     bind_keys,
@@ -43,7 +44,7 @@ from napari_etch._widgets.keys import (
     unbind_tool_keys,
 )
 from napari_etch._widgets.scroll import UprightScroll
-from napari_etch.corrections import State, Summary, user_folder
+from napari_etch.corrections import Summary, user_folder
 from napari_etch.grains.editing import EditError
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ class CorrectDock(QWidget):
         self._sessions: dict[str, CorrectSession] = {}
         self._trouble = ""
         self._said_trouble = ""
-        self._restored_states: dict[str, dict[int, State]] = {}
+        self._restored_notes: dict[str, dict[str, Any]] = {}
         self._last: tuple[Tool, Gesture] | None = None
         self.is_gone = False
         self.session: CorrectSession | None = None
@@ -181,7 +182,7 @@ class CorrectDock(QWidget):
         self.form.copy.setToolTip("Add a copy in memory, int32, every label in one piece.")
         self.form.allow(lambda name: trouble or unusable(TOOLS[name], self.session))
         self._allow_steps()
-        self.review_box.allow(trouble or self._why_no_walk(), self._why_no_verdict())
+        self.review_box.allow(trouble, self._why_no_verdict())
         if not trouble and isinstance(layer, Labels):
             trouble = unfit_boundary(self._viewer.layers, layer)
         if trouble != self._said_trouble:
@@ -189,13 +190,8 @@ class CorrectDock(QWidget):
             self._say(trouble, trouble=True)
         self._count.start()
 
-    def _why_no_walk(self) -> str:
-        if self.session is not None and self.session.is_classes:
-            return "The walk is along boundaries of grains: choose a grain map."
-        return ""
-
     def _why_no_verdict(self) -> str:
-        return "" if self.walk.pair is not None else "Go to a doubtful boundary first."
+        return "" if self.walk.pair is not None else "Go to a doubtful place first."
 
     def _allow_steps(self) -> None:
         guard = self.session.guard if self.session is not None else None
@@ -215,7 +211,8 @@ class CorrectDock(QWidget):
                 self._folder,
                 boundary=boundary,
                 image=image,
-                states=self._restored_states.pop(key, None),
+                notes=self._restored_notes.pop(key, None),
+                chosen_class=lambda: self.form.options().value,
                 parent=self,
             )
         except EditError as error:
@@ -420,27 +417,28 @@ class CorrectDock(QWidget):
 
     def keep_boundary(self) -> None:
         """Say that the boundary shown is right."""
-        self._walk(self.walk.keep)
+        self._walk(self.walk.right)
 
     def remove_boundary(self) -> None:
         """Remove the boundary shown."""
-        self._walk(self.walk.remove)
+        self._walk(self.walk.wrong)
 
     def toggle_accepted(self) -> None:
         """Accept the grain under the mouse, or unlock it."""
         session, point = self.session, self.mouse.point
-        trouble = self.why_not() or self._why_no_walk()
+        trouble = self.why_not()
         try:
             if trouble or session is None:
                 raise EditError(trouble or "Choose a grain map first.")
             if point is None:
                 raise EditError("Point at a grain with the mouse first.")
-            self._say(toggle_accepted(session, session.editor().label_at(point)))
+            y, x = np.rint(point).astype(int).tolist()
+            self._say(session.tour.toggle((y, x)))
         except EditError as error:
             self._say_trouble(str(error))
 
     def _walk(self, go: Callable[[], None]) -> None:
-        trouble = self.why_not() or self._why_no_walk()
+        trouble = self.why_not()
         try:
             if trouble:
                 raise EditError(trouble)
@@ -451,15 +449,15 @@ class CorrectDock(QWidget):
     def _on_walk(self, text: str) -> None:
         self._say(text)
         self.review_box.allow(self.why_not(), self._why_no_verdict())
+        if self.walk.view is not None:
+            self.review_box.name_verdicts(self.walk.view.right, self.walk.view.wrong)
         self._count.start()
 
     def _show_progress(self) -> None:
-        session = self.session
-        if session is None or session.is_classes:
-            self.review_box.show_progress(0.0, None, 0.0)
-            return
-        share, left, wrong = session.progress()
-        self.review_box.show_progress(share, left, wrong)
+        if self.session is None:
+            self.review_box.show_progress(0.0, ABOUT_GRAINS)
+        else:
+            self.review_box.show_progress(*self.session.tour.progress())
 
     # -- journal ---------------------------------------------------------------------------------
 
@@ -477,11 +475,11 @@ class CorrectDock(QWidget):
         current = self.layers.grains()
         base = current.data if isinstance(current, Labels) and not refusal(current) else None
         try:
-            layer, states = restored_layer(summary, base)
+            layer, notes = restored_layer(summary, base)
         except JournalError as error:
             self._say_trouble(str(error))
             return
-        self._restored_states[str(layer.unique_id)] = states
+        self._restored_notes[str(layer.unique_id)] = notes
         self._viewer.add_layer(layer)
         session = self._sessions.get(str(layer.unique_id))
         kept = session is not None and session.journal.flush()

@@ -23,6 +23,7 @@ from qtpy.QtWidgets import (
 )
 from superqt import QLabeledDoubleSlider
 
+from napari_etch._widgets.correct_target import MOST_CLASSES
 from napari_etch._widgets.correct_tools import TOOLS, Options
 from napari_etch._widgets.form import add
 from napari_etch._widgets.keys import CORRECT_BINDINGS, tip
@@ -31,7 +32,6 @@ NO_BOUNDARY = "None"
 COLUMNS = 3
 #: The classes of a fracture-mode map; further ones come from the map itself.
 CLASS_NAMES = ("unlabelled", "intergranular", "transgranular")
-MOST_CLASSES = 10
 
 #: Which row of options a tool shows.
 ROWS = {
@@ -227,18 +227,26 @@ class ReviewBox(QGroupBox):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__("Review", parent)
-        self.back = _walk_button("‹ Back", "back", "Go back to a less sure boundary.")
-        self.next = _walk_button("Next ›", "next", "Go to the least sure boundary not judged yet.")
-        self.good = _walk_button("Right", "good", "The boundary shown is right; go on.")
-        self.remove = _walk_button("Remove", "remove", "The boundary shown is wrong; go on.")
+        self.back = _walk_button("‹ Back", "back", "Go back to what was shown before.")
+        self.next = _walk_button("Next ›", "next", "Go to what is least sure and not judged yet.")
+        self.good = _walk_button(
+            "Right",
+            "good",
+            "The line shown is right, go on; one that may be missing is added, a facet accepted.",
+        )
+        self.remove = _walk_button(
+            "Remove",
+            "remove",
+            "The line shown is wrong, it goes; a facet gets the class chosen above.",
+        )
         self.bar = QProgressBar()
-        self.bar.setToolTip("Share of the grains' area that was accepted or edited.")
+        self.bar.setToolTip("Share of the area that was accepted or edited.")
         self.bar.setFormat("%p % reviewed")
         self.left = QLabel()
         self.left.setWordWrap(True)
         self.left.setToolTip(
-            "Boundaries that nobody judged, and an estimate of how many of them are wrong: the "
-            "model's own doubt, corrected by what was found so far."
+            "What nobody judged, and an estimate of how much of it is wrong: the doubt of the "
+            "boundary map and of the micrograph, corrected by what was found so far."
         )
         column = QVBoxLayout(self)
         for row in ((self.back, self.next), (self.good, self.remove)):
@@ -251,14 +259,15 @@ class ReviewBox(QGroupBox):
         accept = CORRECT_BINDINGS["accept"]
         column.addWidget(_small(f"{accept.shown}: {accept.does.lower()}"))
 
-    def show_progress(self, share: float, left: int | None, wrong: float) -> None:
-        """Show the share reviewed, the boundaries left, and how many of them may be wrong."""
+    def show_progress(self, share: float, left: str) -> None:
+        """Show the share reviewed, and in words what is left."""
         self.bar.setValue(round(100 * share))
-        if left is None:
-            self.left.setText("Press Next to walk along the boundaries, the least sure first.")
-            return
-        boundaries = "1 boundary" if left == 1 else f"{left} boundaries"
-        self.left.setText(f"{boundaries} left, about {wrong:.0f} of them wrong.")
+        self.left.setText(left)
+
+    def name_verdicts(self, right: str, wrong: str) -> None:
+        """Call the two verdicts by what they do where the walk stands."""
+        for button, text, action in ((self.good, right, "good"), (self.remove, wrong, "remove")):
+            button.setText(f"{text} ({CORRECT_BINDINGS[action].shown})")
 
     def allow(self, walk: str, judge: str) -> None:
         """Enable the buttons, or say why they cannot be used."""

@@ -26,9 +26,12 @@ COLOURS = {
     "new": "#ffd60a",
     "gone": "#ff2d2d",
     "walk": "#ff00e6",
+    "maybe": "#00e5ff",
 }
 #: Width of the lines on the screen, px.
 WIDTH = 3.0
+#: Length of dashes, px of the map.
+DASH = 3
 NONE: Segments = np.zeros((0, 2, 2), np.float32)
 
 
@@ -76,14 +79,24 @@ def change_segments(grains: npt.NDArray[np.integer], change: Change) -> tuple[Se
 
 
 def pair_segments(
-    grains: npt.NDArray[np.integer], window: tuple[slice, slice], pair: tuple[int, int]
+    part: npt.NDArray[np.integer], corner: tuple[int, int], pair: tuple[int, int]
 ) -> Segments:
-    """Return the boundary between two grains inside a window."""
-    part = grains[window]
+    """Return the boundary between two labels in a part of a map that begins at a corner."""
     a, b = part == pair[0], part == pair[1]
     level = (a[:-1] & b[1:]) | (b[:-1] & a[1:])
     upright = (a[:, :-1] & b[:, 1:]) | (b[:, :-1] & a[:, 1:])
-    return _wall_segments([level, upright], window[0].start, window[1].start)
+    return _wall_segments([level, upright], *corner)
+
+
+def outline_segments(mask: npt.NDArray[np.bool_], corner: tuple[int, int]) -> Segments:
+    """Return the outline of a region in a part of a map that begins at a corner."""
+    return _wall_segments(_walls(np.pad(mask, 1)), corner[0] - 1, corner[1] - 1)
+
+
+def dashed(lines: Segments) -> Segments:
+    """Return the dashes of a line along the sides of pixels, whichever way it runs."""
+    cells = np.floor(lines[:, 0] / DASH).sum(axis=1)
+    return lines[cells % 2 == 0]
 
 
 def _walls(part: npt.NDArray[np.integer]) -> list[npt.NDArray[np.bool_]]:

@@ -17,8 +17,6 @@ from napari_etch._widgets.correct_target import CLASSES
 from napari_etch._widgets.layers import GRAINS, GRAINS_LOOK, METADATA_KEY
 from napari_etch.corrections import (
     JournalError,
-    Review,
-    State,
     Summary,
     forget_old,
     journals_in,
@@ -52,8 +50,8 @@ def left_behind(folders: Sequence[Path]) -> list[Summary]:
 
 def restored_layer(
     summary: Summary, base: npt.NDArray[np.integer] | None = None
-) -> tuple[Labels, dict[int, State]]:
-    """Return the map of a journal as a layer in its old place, and the states of its grains.
+) -> tuple[Labels, dict[str, Any]]:
+    """Return the map of a journal as a layer in its old place, and its notes on grains.
 
     Raises
     ------
@@ -70,7 +68,7 @@ def restored_layer(
         **_place(about, back.grains.ndim),
         **GRAINS_LOOK,
     )
-    return layer, Review.states_from(back.notes)
+    return layer, dict(back.notes)
 
 
 def words(summary: Summary) -> str:

@@ -2,38 +2,28 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-from qtpy.QtCore import QObject, QTimer, Signal
+from qtpy.QtCore import QObject, Signal
 
+from napari_etch._widgets.correct_facets import FacetTour
 from napari_etch._widgets.correct_history import EDIT, HistoryGuard, Indices, Pixels, Step
 from napari_etch._widgets.correct_stack import region_of
 from napari_etch._widgets.correct_target import GreyView, is_classes, journal_folders
+from napari_etch._widgets.correct_tour import BoundaryTour
 from napari_etch._widgets.layers import Placement
 from napari_etch.corrections import Journal, Review, State
-from napari_etch.grains.editing import (
-    Change,
-    EditError,
-    GrainEditor,
-    boundaries,
-    boundaries_of,
-    is_tiling,
-)
-from napari_etch.grains.editing.edges import BOUNDARY_DTYPE
+from napari_etch.grains.editing import Change, EditError, GrainEditor, is_tiling
 
 if TYPE_CHECKING:
     from napari.layers import Image, Labels
 
 Window2 = tuple[slice, slice]
-#: Milliseconds after an edit until the review looks at its boundaries: the repaint comes first.
-REVIEW_WAIT = 60
-NO_EDGES = np.zeros(0, BOUNDARY_DTYPE)
 
 
 class CorrectSession(QObject):
@@ -46,7 +36,11 @@ class CorrectSession(QObject):
     user_folder : pathlib.Path
         Where journals go that cannot lie beside the data.
     boundary, image : napari.layers.Image, optional
-        What lies under it.
+        What lies under it; for a class map, the probability of a class in place of the boundary.
+    notes : mapping, optional
+        What a journal says about the states of its grains or facets.
+    chosen_class : callable, optional
+        Returns the class that is chosen in the dock.
 
     Signals
     -------
@@ -69,7 +63,8 @@ class CorrectSession(QObject):
         *,
         boundary: Image | None = None,
         image: Image | None = None,
-        states: dict[int, State] | None = None,
+        notes: Mapping[str, Any] | None = None,
+        chosen_class: Callable[[], int] = lambda: 1,
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
@@ -82,26 +77,20 @@ class CorrectSession(QObject):
         self._editors: dict[int, GrainEditor] = {}
         self._own: str | None = None
         self._is_stale = False
-        self._dirty: set[int] = set()
-        self._found: list[tuple[int, Review]] = []
-        self._grain_pixels: int | None = None
         self._top = int(layer.data.max(initial=0))
         self.last_region: tuple[Window2, npt.NDArray[np.bool_]] | None = None
-        self.review_section: int | None = None
-        self.review = Review(NO_EDGES, states)
         self._refuse_pieces()
+        self._grains = BoundaryTour(self, Review.states_from(notes or {}))
+        self._facets = FacetTour(self, notes or {}, chosen_class)
+        self.tour: BoundaryTour | FacetTour = self._facets if self.is_classes else self._grains
         self.last_said = ""
         self.journal = self._open_journal()
         self.guard = HistoryGuard(layer, self._mend, self._on_step)
         layer.events.data.connect(self._on_data)
-        self._soon = QTimer(self)
-        self._soon.setSingleShot(True)
-        self._soon.setInterval(REVIEW_WAIT)
-        self._soon.timeout.connect(self.catch_up)
 
     def close(self) -> None:
         """Let go of the layer; a journal without edits is deleted."""
-        self._soon.stop()
+        self.tour.stop()
         self.guard.release()
         self.layer.events.data.disconnect(self._on_data)
         self.journal.close(keep=self.journal.edits > 0)
@@ -122,7 +111,11 @@ class CorrectSession(QObject):
     def show_section(self, section: int) -> None:
         """Work in another section from now on."""
         self.section = section
-        self._grain_pixels = None
+
+    @property
+    def review(self) -> Review:
+        """What is known about the grains of the section shown."""
+        return self._grains.review
 
     def editor(self, section: int | None = None) -> GrainEditor:
         """Return the editor of a section; making it reads the section once."""
@@ -132,11 +125,14 @@ class CorrectSession(QObject):
         if at not in self._editors:
             self._editors[at] = GrainEditor(
                 self.section_map(at),
-                boundary=self._under(self.boundary, at),
+                boundary=None if self.is_classes else self.under(self.boundary, at),
                 image=self._grey(at),
+                tiling=not self.is_classes,
             )
             self._editors[at].locked = self.review.accepted
-        if self.is_stack:  # a number that is new in this section must be new in all
+        if (
+            self.is_stack and not self.is_classes
+        ):  # a number that is new in this section must be new in all
             self._editors[at].reserve(self._top)
         return self._editors[at]
 
@@ -147,11 +143,13 @@ class CorrectSession(QObject):
         is_other = boundary is not self.boundary
         self.boundary, self.image = boundary, image
         self._editors.clear()
-        if is_other:
-            self.review_section = None
+        if is_other or not self.is_classes:
+            self.tour.forget()  # the second opinion came from the micrograph
 
     def do(self, change: Change) -> None:
         """Make a change to the section shown, as one undo step."""
+        if self.is_classes:
+            self._facets.refuse_accepted(change)
         self.last_region = region_of(self, change) if self.is_stack else None
         (rows, columns), values = change.pixels
         indices: Indices = (rows, columns)
@@ -179,13 +177,14 @@ class CorrectSession(QObject):
         finally:
             self._own = None
 
-    def _under(self, layer: Image | None, section: int) -> Any:
+    def under(self, layer: Image | None, section: int) -> Any:
+        """Return the data of a layer that lies under a section; None without one."""
         if layer is None:
             return None
         return layer.data[section] if self.is_stack else layer.data
 
     def _grey(self, section: int) -> Any:
-        data = self._under(self.image, section)
+        data = self.under(self.image, section)
         return None if data is None else GreyView(data, rgb=bool(self.image and self.image.rgb))
 
     def _refuse_pieces(self) -> None:
@@ -210,7 +209,9 @@ class CorrectSession(QObject):
 
     def _mend(self, step: Step) -> Pixels | None:
         """Return what brings the tiling back after an edit by another hand."""
-        if self._own is not None or self.is_classes:
+        if self.is_classes:
+            return self._unpainted(step)
+        if self._own is not None:
             return None
         found = []
         for section, window, before in self._sections_of(step):
@@ -232,6 +233,22 @@ class CorrectSession(QObject):
         )
         return ((sections, rows, columns) if self.is_stack else (rows, columns)), values
 
+    def _unpainted(self, step: Step) -> Pixels | None:
+        """Return what gives accepted facets back what a brush has painted over."""
+        if self._own is not None or step.kind != EDIT:
+            return None
+        hit = np.zeros(step.before.shape, bool)
+        for section, window, _ in self._sections_of(step):
+            here = hit[section - step.window[0].start] if self.is_stack else hit
+            here[...] = self._facets.protected(section, window)
+        hit &= step.before != step.after
+        if not hit.any():
+            return None
+        indices = tuple(
+            at + axis.start for at, axis in zip(np.nonzero(hit), step.window, strict=True)
+        )
+        return indices, step.before[hit]
+
     def _on_step(self, step: Step) -> None:
         changed = step.before != step.after
         labels = set(np.unique(step.before[changed]).tolist())
@@ -240,9 +257,17 @@ class CorrectSession(QObject):
         self._top = max(self._top, int(step.after.max(initial=0)))
         did = self._own or "Painted."
         self.journal.record(step.window, step.before, step.after, kind=step.kind, did=did)
-        if not self.is_classes:
+        if self.is_classes:
+            self._note_facets(step)
+        else:
             self._note_grains(step, labels)
         self.edited.emit(step)
+
+    def _note_facets(self, step: Step) -> None:
+        changed = step.before != step.after
+        for section, window, _ in self._sections_of(step):
+            here = changed[section - step.window[0].start] if self.is_stack else changed
+            self._facets.edited(section, window, here)
 
     def _note_grains(self, step: Step, labels: set[int]) -> None:
         for section, window, _ in self._sections_of(step):
@@ -251,8 +276,7 @@ class CorrectSession(QObject):
         there = {label for label in labels if self._exists(label, step)}
         self.set_state(there, State.EDITED)
         self.set_state(labels - there, State.UNREVIEWED)
-        self._dirty |= labels
-        self._soon.start()
+        self._grains.edited(labels)
 
     def _exists(self, label: int, step: Step) -> bool:
         return any(
@@ -262,15 +286,14 @@ class CorrectSession(QObject):
     def _on_data(self, _event: Any = None) -> None:
         # The granularity slider cuts up to fifty times a second: look again only when needed.
         self._is_stale = True
-        self._grain_pixels = None
-        self.review_section = None
+        self.tour.forget()
 
     def _start_anew(self) -> None:
         """Take the data for a new map: it was replaced, by a script or by the slider."""
         self._is_stale = False
         self._editors.clear()
         self._top = int(self.layer.data.max(initial=0))
-        self.review = Review(NO_EDGES)
+        self.tour.start_anew()
         self.journal.close(keep=self.journal.edits > 0)
         self.journal = self._open_journal()
 
@@ -295,9 +318,9 @@ class CorrectSession(QObject):
             about=about,
             on_news=self._say,
         )
-        states = self.review.known
-        if states:
-            journal.note(**self.review.notes(states))
+        notes = {**self.review.notes(self.review.known), **self._facets.noted}
+        if notes:
+            journal.note(**notes)
         return journal
 
     def _say(self, text: str) -> None:
@@ -317,82 +340,12 @@ class CorrectSession(QObject):
 
     def set_state(self, labels: Iterable[int], state: State) -> None:
         """Give grains a state, and write it down."""
-        changed = [label for label in labels if self.review.state(label) is not state]
-        if not changed:
-            return
-        self.review.set_state(changed, state)
-        self._lock(changed)
-        self.journal.note(**self.review.notes(changed))
-        self.reviewed.emit()
+        self._grains.set_state(labels, state)
 
-    def keep(self, pair: tuple[int, int]) -> list[int]:
-        """Say that a boundary is right; return the grains that are accepted with it."""
-        accepted = self.review.keep(pair)
-        if accepted:
-            self._lock(accepted)
-            self.journal.note(**self.review.notes(accepted))
-        self.reviewed.emit()
-        return accepted
-
-    def progress(self) -> tuple[float, int | None, float]:
-        """Return share of the area reviewed, boundaries left, and how many of them may be wrong.
-
-        Before the walk has begun the boundaries are not known: then that is None.
-        """
-        editor = self.editor()
-        if self._grain_pixels is None:
-            self._grain_pixels = int(np.count_nonzero(self.section_map()))
-        share = self.review.reviewed_area(editor.area) / max(1, self._grain_pixels)
-        if self.review_section is None:
-            return min(1.0, share), None, 0.0
-        return min(1.0, share), self.review.left(), self.review.errors_left()
-
-    def _lock(self, labels: Iterable[int]) -> None:
-        """Protect those of the grains that are accepted, and no others."""
+    def lock(self, label: int, *, is_locked: bool) -> None:
+        """Protect a grain from all tools, or no longer."""
         for editor in self._editors.values():
-            for label in labels:
-                is_accepted = self.review.state(label) is State.ACCEPTED
-                (editor.locked.add if is_accepted else editor.locked.discard)(label)
-
-    def start_review(self, done: Callable[[], None]) -> None:
-        """Measure all boundaries of the section in a thread; `done` is called when that is over."""
-        section = self.section
-        self._dirty.clear()
-        data, boundary = self.section_map(section), self._under(self.boundary, section)
-
-        known = self.review.known
-
-        def measure() -> None:
-            self._found.append((section, Review(boundaries(data, boundary), known)))
-
-        threading.Thread(target=measure, name="etch review", daemon=True).start()
-        timer = QTimer(self)
-
-        def look() -> None:
-            if not self._found:
-                return
-            timer.stop()
-            timer.deleteLater()
-            self.review_section, review = self._found.pop()
-            now = self.review.known
-            for label in now.keys() | known.keys():
-                review.set_state([label], now.get(label, State.UNREVIEWED))
-            self.review = review
-            self.catch_up()
-            done()
-
-        timer.timeout.connect(look)
-        timer.start(20)
-
-    def catch_up(self) -> None:
-        """Let the review see the boundaries of the grains that were edited."""
-        self._soon.stop()
-        if self.review_section is not None and self._dirty:
-            editor = self.editor(self.review_section)
-            labels, self._dirty = self._dirty, set()
-            there = [label for label in labels if editor.area(label) > 0]
-            self.review.replace_edges(labels, boundaries_of(editor, there))
-        self.reviewed.emit()
+            (editor.locked.add if is_locked else editor.locked.discard)(label)
 
 
 def _tiles(editor: GrainEditor, window: Window2, before: npt.NDArray[np.integer]) -> bool:

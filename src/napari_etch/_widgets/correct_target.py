@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,8 +27,12 @@ if TYPE_CHECKING:
     from napari.layers import Layer
 
 CLASSES = "fracture"
+#: A map of more values than this is one of grains.
+MOST_CLASSES = 10
 #: Name that marks a boundary map of another program.
 _BOUNDARY_WORDS = ("boundary", "boundaries", "membrane")
+#: … and one that marks the probability of a class.
+_PROBABILITY_WORDS = ("probability", "probabilities")
 
 
 def refusal(layer: Layer | None) -> str:
@@ -120,13 +125,30 @@ def is_classes(layer: Layer | None) -> bool:
     """Return whether a layer is a map of classes, such as fracture modes, not of grains."""
     if layer is None:
         return False
-    return kind_of(layer) == CLASSES or layer.name.endswith(layer_name("", CLASSES).strip())
+    if kind_of(layer) == CLASSES or layer.name.endswith(layer_name("", CLASSES).strip()):
+        return True
+    return isinstance(layer, Labels) and _has_few_values_in_pieces(layer.data)
+
+
+def _has_few_values_in_pieces(data: Any) -> bool:
+    """Return whether an array looks like a map of classes: small numbers that occur all over."""
+    if not isinstance(data, np.ndarray) or data.dtype != np.uint8 or data.ndim not in (2, 3):
+        return False
+    if data.max(initial=0) >= MOST_CLASSES:
+        return False
+    section = data[0] if data.ndim == 3 and len(data) else data
+    return section.ndim == 2 and section.size > 0 and not is_tiling(section)
 
 
 def boundary_layers(layers: LayerList, grains: Labels) -> list[Image]:
-    """Return the layers that can be the boundary map of a grain map, the likeliest first."""
+    """Return the layers that can be the boundary map of a grain map, the likeliest first.
+
+    For a map of classes these are layers with the probability of a class.
+    """
     found = [layer for layer in reversed(layers) if isinstance(layer, Image) and not layer.rgb]
     fitting = [layer for layer in found if not layer.multiscale and fits(layer, grains)]
+    if is_classes(grains):
+        return [layer for layer in fitting if _is_named(layer, _PROBABILITY_WORDS)]
     likely = [layer for layer in fitting if _likeness(layer, grains)]
     likely.sort(key=lambda layer: -_likeness(layer, grains))
     return likely
@@ -182,8 +204,11 @@ def _likeness(layer: Image, grains: Labels) -> int:
 
 
 def _is_boundary(layer: Image) -> bool:
-    named = any(word in layer.name.lower() for word in _BOUNDARY_WORDS)
-    return kind_of(layer) == BOUNDARY or named
+    return kind_of(layer) == BOUNDARY or _is_named(layer, _BOUNDARY_WORDS)
+
+
+def _is_named(layer: Image, words: Sequence[str]) -> bool:
+    return any(word in layer.name.lower() for word in words)
 
 
 class GreyView:

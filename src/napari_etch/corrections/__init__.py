@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from napari_etch.corrections.doubts import Doubts
 from napari_etch.corrections.errors import JournalError
 from napari_etch.corrections.journal import Journal
 from napari_etch.corrections.places import forget_old, journals_in, new_journal_path, user_folder
@@ -9,6 +10,7 @@ from napari_etch.corrections.restore import Restored, Summary, read_journal, sum
 from napari_etch.corrections.review import Review, State
 
 __all__ = [
+    "Doubts",
     "Journal",
     "JournalError",
     "Restored",

@@ -1,18 +1,22 @@
-"""What was looked at: a state for each grain, an order for the doubtful boundaries."""
+"""What was looked at: a state for each grain, an order for what is doubtful."""
 
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from enum import StrEnum
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+#: Two grains and the boundary between them; or twice the same grain, for the place inside it where
+#: a boundary may be missing.
 Pair = tuple[int, int]
 #: Judged boundaries that the model's own confidence counts for in `Review.errors_left`.
 PRIOR_WEIGHT = 4.0
+#: How much of each verdict still counts after the next one of its kind: the last twenty tell.
+MEMORY = 0.95
 #: Boundaries shorter than this, pixel pairs, are contacts at a corner: they come last in the walk.
 SHORT = 4.0
 _PREFIX = "grain"
@@ -27,7 +31,10 @@ class State(StrEnum):
 
 
 class Edge(NamedTuple):
-    """A boundary between two grains: how sure it is, how long, and a pixel near its middle."""
+    """A boundary between two grains: how sure it is, how long, and a pixel near its middle.
+
+    Of a place where one may be missing: how sure it is that none is, and the same of the line.
+    """
 
     confidence: float
     length: float
@@ -36,8 +43,58 @@ class Edge(NamedTuple):
 
     @property
     def rank(self) -> float:
-        """Place in the walk: the confidence, behind all others for a contact at a corner."""
+        """Place among its kind: the confidence, behind all others for a contact at a corner."""
         return self.confidence + (self.length < SHORT)
+
+
+class _Queue:
+    """The boundaries, or the places, by rank, and how often those judged were wrong.
+
+    Kept up to date one by one: a map of 40,000 grains has 120,000 boundaries.
+    """
+
+    def __init__(self) -> None:
+        self.order: list[tuple[float, Pair]] = []
+        self.expected_wrong = 0.0
+        self.found_wrong = 0.0
+        self._doubt: dict[Pair, float] = {}
+        self._sum = 0.0
+
+    def weigh(self, pair: Pair, doubt: float) -> None:
+        """Count something among what is not judged yet, with so much doubt; 0 is judged."""
+        self._sum -= self._doubt.pop(pair, 0.0)
+        if doubt:
+            self._doubt[pair] = doubt
+            self._sum += doubt
+
+    def drop(self, rank: float, pair: Pair) -> None:
+        """Forget it."""
+        at = bisect_left(self.order, (rank, pair))
+        if at < len(self.order) and self.order[at][1] == pair:
+            del self.order[at]
+        self.weigh(pair, 0.0)
+
+    def first(self, passed: Container[Pair]) -> tuple[float, Pair] | None:
+        """Return what is least sure among what is neither judged nor passed."""
+        for rank, pair in self.order:
+            if pair in self._doubt and pair not in passed:
+                return rank, pair
+        return None
+
+    @property
+    def factor(self) -> float:
+        """How much more often than expected what was judged was wrong."""
+        return (self.found_wrong + PRIOR_WEIGHT) / (self.expected_wrong + PRIOR_WEIGHT)
+
+    @property
+    def left(self) -> int:
+        """How many nobody judged yet."""
+        return len(self._doubt)
+
+    @property
+    def errors_left(self) -> float:
+        """How many of these may be wrong."""
+        return max(0.0, self._sum) * self.factor
 
 
 class Review:
@@ -47,7 +104,8 @@ class Review:
     ----------
     edges : structured ndarray
         Fields ``label_a`` < ``label_b``, ``confidence`` (probability that the boundary is real),
-        ``length`` (pixel pairs), ``y`` and ``x``, as `Partition.edge_confidence` has them.
+        ``length`` (pixel pairs), ``y`` and ``x``, as `Partition.edge_confidence` has them. A row
+        with twice the same label is a place where a boundary may be missing, see `Doubts.table`.
     states : mapping of int to State, optional
         What is known about grains already.
     """
@@ -59,16 +117,13 @@ class Review:
         self._edges: dict[Pair, Edge] = {}
         self._of_grain: dict[int, set[Pair]] = {}
         self._kept: set[Pair] = set()
-        self._expected_wrong = 0.0
-        self._found_wrong = 0
-        # Kept up to date edge by edge: a map of 40,000 grains has 120,000 boundaries.
-        self._order: list[tuple[float, Pair]] = []
-        self._doubt: dict[Pair, float] = {}
-        self._doubt_sum = 0.0
+        self._boundaries, self._places = _Queue(), _Queue()
         pairs = self._store(edges)
-        self._order = sorted((self._edges[pair].rank, pair) for pair in pairs)
         for pair in pairs:
+            self._queue(pair).order.append((self._edges[pair].rank, pair))
             self._weigh(pair)
+        for queue in (self._boundaries, self._places):
+            queue.order.sort()
 
     # -- grains ----------------------------------------------------------------------------------
 
@@ -118,11 +173,14 @@ class Review:
             gone |= self._of_grain.get(label, set())
         for pair in gone:
             self._forget(pair)
+        self._kept -= gone - set(self._insert(edges))
+
+    def _insert(self, edges: npt.NDArray[np.void]) -> list[Pair]:
         pairs = self._store(edges)
         for pair in pairs:
-            insort(self._order, (self._edges[pair].rank, pair))
+            insort(self._queue(pair).order, (self._edges[pair].rank, pair))
             self._weigh(pair)
-        self._kept -= gone - set(pairs)
+        return pairs
 
     def _store(self, edges: npt.NDArray[np.void]) -> list[Pair]:
         columns = [edges[name].tolist() for name in ("label_a", "label_b", *Edge._fields)]
@@ -137,24 +195,27 @@ class Review:
             pairs.append(pair)
         return pairs
 
+    def _queue(self, pair: Pair) -> _Queue:
+        return self._places if pair[0] == pair[1] else self._boundaries
+
     def _forget(self, pair: Pair) -> None:
-        edge = self._edges.pop(pair)
-        at = bisect_left(self._order, (edge.rank, pair))
-        if at < len(self._order) and self._order[at][1] == pair:
-            del self._order[at]
-        self._doubt_sum -= self._doubt.pop(pair, 0.0)
-        for label in pair:
+        self._queue(pair).drop(self._edges.pop(pair).rank, pair)
+        for label in set(pair):
             self._of_grain[label].discard(pair)
             if not self._of_grain[label]:
                 del self._of_grain[label]
 
     def _weigh(self, pair: Pair) -> None:
         """Count a boundary among those not judged yet, or not."""
-        self._doubt_sum -= self._doubt.pop(pair, 0.0)
-        if pair in self._edges and self._is_open(pair):
-            doubt = 1.0 - self._edges[pair].confidence
-            self._doubt[pair] = doubt
-            self._doubt_sum += doubt
+        is_there = pair in self._edges and self._is_open(pair)
+        # Never quite without doubt: what is certain is still to be judged.
+        doubt = max(1.0 - self._edges[pair].confidence, 1e-9) if is_there else 0.0
+        self._queue(pair).weigh(pair, doubt)
+
+    def _judged(self, pair: Pair, *, wrong: bool) -> None:
+        queue = self._queue(pair)
+        queue.expected_wrong = MEMORY * queue.expected_wrong + 1.0 - self._edges[pair].confidence
+        queue.found_wrong = MEMORY * queue.found_wrong + wrong
 
     def keep(self, pair: Pair) -> list[int]:
         """Say that a boundary is right.
@@ -166,12 +227,36 @@ class Review:
         """
         pair = _ordered(pair)
         if pair in self._edges and pair not in self._kept:
-            self._expected_wrong += 1.0 - self._edges[pair].confidence
+            self._judged(pair, wrong=False)
             self._kept.add(pair)
             self._weigh(pair)
+        return self._accept_done(pair)
+
+    def dismiss(self, label: int, others: npt.NDArray[np.void]) -> list[int]:
+        """Say that no boundary is missing at the place shown in a grain.
+
+        Parameters
+        ----------
+        label : int
+        others : structured ndarray
+            The next place in the same grain, if there is one.
+
+        Returns
+        -------
+        list of int
+            The grain, when it becomes accepted with that.
+        """
+        if (label, label) in self._edges:
+            self._judged((label, label), wrong=False)
+            self._forget((label, label))
+        self._insert(others)
+        return self._accept_done((label, label))
+
+    def _accept_done(self, pair: Pair) -> list[int]:
+        """Accept those of two grains of which every boundary was kept and every place judged."""
         done = [
             label
-            for label in pair
+            for label in dict.fromkeys(pair)
             if self.state(label) is not State.ACCEPTED
             and self._of_grain.get(label, set()) <= self._kept
         ]
@@ -179,11 +264,10 @@ class Review:
         return done
 
     def remove(self, pair: Pair) -> None:
-        """Say that a boundary is wrong; the edit itself is made elsewhere."""
+        """Say that a boundary is wrong, or missing; the edit itself is made elsewhere."""
         pair = _ordered(pair)
         if pair in self._edges:
-            self._expected_wrong += 1.0 - self._edges[pair].confidence
-            self._found_wrong += 1
+            self._judged(pair, wrong=True)
 
     def edge(self, pair: Pair) -> Edge | None:
         """Return what is known about a boundary."""
@@ -193,43 +277,44 @@ class Review:
         """Return the boundaries of a grain."""
         return set(self._of_grain.get(label, ()))
 
-    def next(self, after: tuple[float, Pair] | None = None, *, back: bool = False) -> Pair | None:
-        """Return the boundary to look at: the least sure one, or the one after another.
+    def next(self, passed: Container[Pair] = ()) -> Pair | None:
+        """Return what to look at: what is most likely wrong.
 
-        Boundaries that were kept, and those between two accepted grains, are passed over.
+        Boundaries that were kept, and those between two accepted grains, are passed over. Of the
+        least sure boundary and the least sure place, the likelier one comes first; how likely that
+        is follows from what was found wrong so far of either kind.
 
         Parameters
         ----------
-        after : tuple of float and pair, optional
-            Rank and pair where the walk stands; the boundary itself may be no more.
-        back : bool, optional
-            Walk towards the less sure ones.
+        passed : container of pairs, optional
+            What the user has passed by without a verdict.
         """
-        order = self._order
-        if back:
-            at = len(order) if after is None else bisect_left(order, after)
-            places: Iterable[int] = range(at - 1, -1, -1)
-        else:
-            at = 0 if after is None else bisect_left(order, after)
-            places = range(at, len(order))
-        for place in places:
-            if order[place] != after and self._is_open(order[place][1]):
-                return order[place][1]
-        return None
+        found = []
+        for queue in (self._boundaries, self._places):
+            first = queue.first(passed)
+            if first is not None:
+                rank, pair = first
+                found.append((max(0.0, 1.0 - rank) * queue.factor, pair))
+        return max(found)[1] if found else None
+
+    def is_open(self, pair: Pair) -> bool:
+        """Return whether something is there and not judged yet."""
+        pair = _ordered(pair)
+        return pair in self._edges and self._is_open(pair)
 
     def left(self) -> int:
-        """Return the number of boundaries that nobody judged yet."""
-        return len(self._doubt)
+        """Return the number of boundaries and places that nobody judged yet."""
+        return self._boundaries.left + self._places.left
 
     def errors_left(self) -> float:
-        """Estimate how many of the boundaries not yet judged are wrong.
+        """Estimate how many of the boundaries not yet judged are wrong or missing.
 
         Each is wrong with probability 1 - confidence, times how much more, or less, often than
-        that the boundaries judged so far were wrong; the model's own word counts as
-        `PRIOR_WEIGHT` errors. Boundaries that are missing cannot be counted so.
+        that those judged so far were wrong; the model's own word counts as
+        `PRIOR_WEIGHT` errors. Of missing boundaries only those are counted of which the boundary
+        map shows a trace.
         """
-        factor = (self._found_wrong + PRIOR_WEIGHT) / (self._expected_wrong + PRIOR_WEIGHT)
-        return max(0.0, self._doubt_sum) * factor
+        return self._boundaries.errors_left + self._places.errors_left
 
     # -- notes for the journal -------------------------------------------------------------------
 

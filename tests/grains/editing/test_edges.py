@@ -5,7 +5,7 @@ import pytest
 
 from napari_etch.grains import partition
 from napari_etch.grains.editing import EditError, GrainEditor, boundaries, boundaries_of
-from napari_etch.grains.editing import edges as module
+from napari_etch.grains.editing import pixel_pairs as module
 
 
 def test_boundaries_are_those_of_the_partition(tiling):

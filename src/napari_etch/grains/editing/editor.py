@@ -113,12 +113,18 @@ class GrainEditor:
         return self._any_field.boundary
 
     @property
+    def image(self) -> npt.NDArray[Any] | None:
+        """The micrograph, grey, if there is one."""
+        return self._any_field.image
+
+    @property
     def locked(self) -> set[int]:
         """Accepted grains; change the set, or replace it."""
         return self._any_field.locked
 
     @locked.setter
     def locked(self, labels: Iterable[int]) -> None:
+        """Accept these grains and no others."""
         self._any_field.locked = set(labels)
 
     @property
@@ -244,6 +250,17 @@ class GrainEditor:
         points : array_like, shape (n, 2)
         """
         return seeds.split_seeds(self._field, points)
+
+    def split_off(self, label: int, part: npt.NDArray[np.bool_]) -> Change:
+        """Split a part off a grain; the larger piece keeps the number.
+
+        Parameters
+        ----------
+        label : int
+        part : ndarray of bool, shape of the grain's bounding box
+            Some of its pixels; what lies outside the grain does not matter.
+        """
+        return split.split_off(self._field, label, part)
 
     def merge(self, labels: Iterable[int]) -> Change:
         """Merge grains that lie side by side; the largest keeps its number."""

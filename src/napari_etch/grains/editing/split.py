@@ -6,15 +6,16 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_etch.grains.editing.across import cut_across
-from napari_etch.grains.editing.change import Change, local
+from napari_etch.grains.editing.change import Change, Mask, local
 from napari_etch.grains.editing.errors import EditError
 from napari_etch.grains.editing.field import Field
 from napari_etch.grains.editing.loop import is_loop, loop
 from napari_etch.grains.editing.pieces import SLIVER, number_pieces, pieces_of, split_message
 from napari_etch.grains.editing.strokes import Pixels, Run, length_of, runs, sampled, stroke_pixels
+from napari_etch.grains.editing.tiling import settle
 from napari_etch.grains.editing.wire import REACH, prolonged, wire
 
-__all__ = ["cut_lines", "split_along"]
+__all__ = ["cut_lines", "split_along", "split_off"]
 
 _SPECK = 4  # px: what a stroke as drawn may cut off at least
 # A hand that follows an existing boundary cuts slivers off beside it; with snapping, pieces that
@@ -42,6 +43,26 @@ def split_along(field: Field, path: npt.ArrayLike, *, snap: bool, reach: float =
     if not made:
         raise EditError(_nothing_cut(list(chosen)))
     return field.change(window, after, split_message(made))
+
+
+def split_off(field: Field, label: int, part: Mask) -> Change:
+    """See `GrainEditor.split_off`."""
+    field.refuse_unknown([label])
+    field.refuse_locked([label])
+    box = field.index.box(label)
+    grain = field.grains[box] == label
+    if part.shape != grain.shape:
+        raise EditError(f"The part {part.shape} must have its grain's box {grain.shape}.")
+    off = part & grain
+    if 2 * off.sum() > grain.sum():
+        off = grain & ~off  # the largest piece keeps the number
+    if not off.any():
+        raise EditError(f"The part does not part grain {label}: give some of its pixels, not all.")
+    after = np.array(field.grains[box])
+    [new] = field.index.new_labels(1)
+    after[off] = new
+    window, settled = settle(field, box, after)
+    return field.change(window, settled, split_message({label: [new]}))
 
 
 def cut_lines(

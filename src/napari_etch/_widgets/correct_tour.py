@@ -1,0 +1,309 @@
+"""What the walk of the review visits in a grain map: doubtful boundaries, and missing ones."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Container, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+from qtpy.QtCore import QObject, QTimer
+
+from napari_etch._widgets.correct_preview import Segments, dashed, pair_segments
+from napari_etch.corrections import Doubts, Review, State
+from napari_etch.grains.editing import EditError, GrainEditor
+from napari_etch.grains.editing.edges import BOUNDARY_DTYPE
+
+if TYPE_CHECKING:
+    from napari_etch._widgets.correct_session import CorrectSession
+
+#: Two grains and their boundary; twice one grain, a place inside it; or a facet's first pixel.
+Stop = tuple[int, int]
+#: Milliseconds after an edit until the review looks at its boundaries: the repaint comes first.
+REVIEW_WAIT = 60
+NO_EDGES = np.zeros(0, BOUNDARY_DTYPE)
+ABOUT_GRAINS = "Press Next to walk along what is doubtful, the least sure first."
+
+
+@dataclass(frozen=True)
+class View:
+    """One stop of the walk: where it is, what is drawn there, and what can be said of it.
+
+    Attributes
+    ----------
+    lines : dict of str to Segments
+        By colour.
+    y, x : int
+        The middle of the view, px of the map.
+    extent : float
+        How large it is, px.
+    text : str
+        For the status line.
+    right, wrong : str
+        The two verdicts, as buttons.
+    """
+
+    lines: dict[str, Segments]
+    y: int
+    x: int
+    extent: float
+    text: str
+    right: str = "Right"
+    wrong: str = "Remove"
+
+
+class Tour(Protocol):
+    """What the walk needs to know about a map; verdicts return what to say, or nothing."""
+
+    def start(self, done: Callable[[], None]) -> bool:
+        """Return whether the walk can go on; otherwise `done` is called when it can."""
+
+    def next(self, passed: Container[Stop]) -> Stop | None:
+        """Return where to go: what is most likely wrong among what was not passed by."""
+
+    def is_open(self, stop: Stop) -> bool:
+        """Return whether a stop is there and nobody judged it."""
+
+    def view(self, stop: Stop) -> View:
+        """Return what to show; raises EditError when the stop is no more."""
+
+    def right(self, stop: Stop) -> str:
+        """Take the verdict that what is drawn there is right."""
+
+    def wrong(self, stop: Stop) -> str:
+        """Take the verdict that it is not."""
+
+    def toggle(self, point: tuple[int, int]) -> str:
+        """Accept what lies under a pixel, or unlock it; return what was done."""
+
+    def progress(self) -> tuple[float, str]:
+        """Return the share reviewed, and what is left in one sentence."""
+
+    def stop(self) -> None:
+        """Look at nothing any more."""
+
+
+class BoundaryTour(QObject):
+    """The review of the section shown, kept in step with the edits.
+
+    Parameters
+    ----------
+    session : CorrectSession
+        Whose map it is.
+    states : dict of int to State, optional
+        What is known about its grains.
+    """
+
+    def __init__(self, session: CorrectSession, states: dict[int, State] | None = None) -> None:
+        super().__init__(session)
+        self._session = session
+        self.review = Review(NO_EDGES, states)
+        self._doubts: Doubts | None = None
+        self._section: int | None = None
+        self._dirty: set[int] = set()
+        self._found: list[tuple[int, Doubts, Review] | Exception] = []
+        self._measuring: QTimer | None = None
+        self._grain_pixels: tuple[int, int] | None = None
+        self._soon = QTimer(self)
+        self._soon.setSingleShot(True)
+        self._soon.setInterval(REVIEW_WAIT)
+        self._soon.timeout.connect(self.catch_up)
+
+    # -- in step with the map --------------------------------------------------------------------
+
+    def stop(self) -> None:
+        """Look at no edit any more."""
+        self._soon.stop()
+
+    def forget(self) -> None:
+        """Measure all boundaries anew when they are asked for next."""
+        self._section = self._doubts = self._grain_pixels = None
+
+    def start_anew(self) -> None:
+        """Forget the states too: this is another map."""
+        self.forget()
+        self.review = Review(NO_EDGES)
+
+    def edited(self, labels: set[int]) -> None:
+        """Take note that these grains changed; some may be no more."""
+        self._dirty |= labels
+        self._soon.start()
+
+    def catch_up(self) -> None:
+        """Let the review see the boundaries of the grains that were edited."""
+        self._soon.stop()
+        if self._doubts is not None and self._dirty:
+            labels, self._dirty = self._dirty, set()
+            self.review.replace_edges(labels, self._doubts.of(labels))
+        self._session.reviewed.emit()
+
+    def start(self, done: Callable[[], None]) -> bool:
+        """See `Tour`; all boundaries of the section are measured in a thread."""
+        session = self._session
+        if self._section == session.section and self._doubts is not None:
+            self.catch_up()
+            return True
+        if self._measuring is not None:
+            return False
+        section, editor, known = session.section, session.editor(), self.review.known
+        self._dirty.clear()
+
+        def measure() -> None:
+            try:
+                doubts = Doubts(editor)
+                self._found.append((section, doubts, Review(doubts.table, known)))
+            except Exception as error:  # said where the user looks
+                self._found.append(error)
+
+        threading.Thread(target=measure, name="etch review", daemon=True).start()
+        self._measuring = timer = QTimer(self)
+        timer.timeout.connect(lambda: self._look(editor, known, done))
+        timer.start(20)
+        return False
+
+    def _look(self, editor: GrainEditor, known: dict[int, State], done: Callable[[], None]) -> None:
+        """Take the result of the thread, when it is there."""
+        if not self._found or self._measuring is None:
+            return
+        self._measuring.stop()
+        self._measuring.deleteLater()
+        self._measuring = None
+        found = self._found.pop()
+        if isinstance(found, Exception):
+            self._session.said.emit(f"The boundaries cannot be measured: {found}")
+            return
+        if editor is not self._session.editor(found[0]):
+            self.start(done)  # other layers were chosen meanwhile
+            return
+        self._section, self._doubts, review = found
+        now = self.review.known
+        for label in now.keys() | known.keys():
+            review.set_state([label], now.get(label, State.UNREVIEWED))
+        self.review = review
+        self.catch_up()
+        done()
+
+    # -- the walk --------------------------------------------------------------------------------
+
+    def next(self, passed: Container[Stop]) -> Stop | None:
+        """See `Tour`."""
+        return self.review.next(passed)
+
+    def is_open(self, stop: Stop) -> bool:
+        """See `Tour`."""
+        return self.review.is_open(stop)
+
+    def view(self, stop: Stop) -> View:
+        """See `Tour`."""
+        editor, (a, b) = self._session.editor(), stop
+        edge = self.review.edge(stop)
+        if edge is None:
+            raise EditError("That boundary is no more.")
+        box = editor.bounding_box(a)
+        left = f"{self.review.left()} left."
+        if a == b:
+            return self._view_place(a, edge.y, edge.x, edge.length, 1 - edge.confidence, left)
+        # One grain's box and a pixel around it hold all of the boundary.
+        window = (
+            slice(max(0, box[0].start - 1), box[0].stop + 1),
+            slice(max(0, box[1].start - 1), box[1].stop + 1),
+        )
+        text = (
+            f"Boundary between grains {a} and {b}, {100 * edge.confidence:.0f} % sure, "
+            f"{edge.length:.0f} px long. {left}"
+        )
+        lines = {
+            "walk": pair_segments(editor.grains[window], (window[0].start, window[1].start), stop)
+        }
+        return View(lines, edge.y, edge.x, edge.length, text)
+
+    def _view_place(
+        self, label: int, y: int, x: int, length: float, likely: float, left: str
+    ) -> View:
+        assert self._doubts is not None
+        box = self._session.editor().bounding_box(label)
+        half = self._doubts.half(label)
+        grain = self._session.editor().grains[box] == label
+        line = pair_segments(grain + half.astype(np.uint8), (box[0].start, box[1].start), (1, 2))
+        text = (
+            f"Maybe a boundary is missing in grain {label}: {100 * likely:.0f} % likely, "
+            f"{length:.0f} px long. {left}"
+        )
+        return View({"maybe": dashed(line)}, y, x, length, text, "Add", "Dismiss")
+
+    def right(self, stop: Stop) -> str:
+        """See `Tour`: a boundary is kept, a missing one added."""
+        if stop[0] != stop[1]:
+            return self._accepted(self.review.keep(stop))
+        change = self._measured().split(stop[0])
+        self._session.do(change)
+        self.review.remove(stop)
+        self.catch_up()
+        return change.message
+
+    def wrong(self, stop: Stop) -> str:
+        """See `Tour`: a boundary is removed, one that is not missing dismissed."""
+        if stop[0] == stop[1]:
+            others = self._measured().dismiss(stop[0])
+            return self._accepted(self.review.dismiss(stop[0], others))
+        change = self._session.editor().merge(stop)
+        self._session.do(change)
+        self.review.remove(stop)
+        self.catch_up()
+        return change.message
+
+    def _measured(self) -> Doubts:
+        if self._doubts is None:
+            raise EditError("The map has changed: press Next to measure its boundaries anew.")
+        return self._doubts
+
+    # -- states ----------------------------------------------------------------------------------
+
+    def set_state(self, labels: Iterable[int], state: State) -> None:
+        """Give grains a state, protect those that are accepted, and write it down."""
+        changed = [label for label in labels if self.review.state(label) is not state]
+        if changed:
+            self.review.set_state(changed, state)
+            self._note(changed)
+
+    def _accepted(self, labels: list[int]) -> str:
+        """Note that grains were accepted with a verdict; return what to say."""
+        self._note(labels)
+        if not labels:
+            return ""
+        listed = " and ".join(map(str, labels))
+        grains = f"grain {listed}" if len(labels) == 1 else f"grains {listed}"
+        return f"Accepted {grains}: all their boundaries are right."
+
+    def _note(self, labels: list[int]) -> None:
+        session = self._session
+        for label in labels:
+            session.lock(label, is_locked=self.review.state(label) is State.ACCEPTED)
+        if labels:
+            session.journal.note(**self.review.notes(labels))
+        session.reviewed.emit()
+
+    def toggle(self, point: tuple[int, int]) -> str:
+        """See `Tour`."""
+        label = self._session.editor().label_at(point)
+        if label == 0:
+            raise EditError("There is no grain under the mouse: point at one.")
+        if self.review.state(label) is State.ACCEPTED:
+            self.set_state([label], State.EDITED)
+            return f"Unlocked grain {label}: tools may change it again."
+        self.set_state([label], State.ACCEPTED)
+        return f"Accepted grain {label}: tools leave it alone until it is unlocked."
+
+    def progress(self) -> tuple[float, str]:
+        """See `Tour`."""
+        session = self._session
+        editor = session.editor()
+        if self._grain_pixels is None or self._grain_pixels[0] != session.section:
+            self._grain_pixels = session.section, int(np.count_nonzero(session.section_map()))
+        share = min(1.0, self.review.reviewed_area(editor.area) / max(1, self._grain_pixels[1]))
+        if self._section is None:
+            return share, ABOUT_GRAINS
+        left = self.review.left()
+        boundaries = "1 boundary" if left == 1 else f"{left} boundaries"
+        return share, f"{boundaries} left, about {self.review.errors_left():.0f} wrong or missing."

@@ -1,0 +1,176 @@
+"""What is doubtful in a grain map: boundaries that may be false, and where one may be missing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_etch.corrections.candidates import Cut, Missing
+from napari_etch.corrections.opinion import Opinion, ask_nobody, even_strength, learn
+from napari_etch.corrections.traces import mean_intercept, traces
+from napari_etch.grains.editing import Change, EditError, GrainEditor
+from napari_etch.grains.editing.change import Mask, Window, grow, union
+from napari_etch.grains.editing.edges import BOUNDARY_DTYPE
+
+__all__ = ["Doubts"]
+
+# The flooding's scale is 1 at this mean intercept, px, and stays within these limits; grains are
+# not cut into parts below this share of the square of it, and this many px (`models.generalist`).
+_SMOOTHED, _SCALES = 40.0, (0.7, 4.0)
+_LEAST_PART, _LEAST_PX = 0.02, 12.0
+_BESIDE = 6.0  # px at scale 1 from a boundary to where its grains' grey values are read
+_NEAR = 2  # px around a line that was dismissed that count as the same line
+_SIGHT = 16  # px at scale 1 around grains that the flooding sees
+
+
+class Doubts:
+    """How sure each boundary is, and where one may be missing.
+
+    Making it reads the whole map; from then on it follows the edits window by window.
+
+    Parameters
+    ----------
+    editor : GrainEditor
+        Of the map, with the boundary map; the micrograph, if there is one, gives a second opinion.
+
+    Attributes
+    ----------
+    table : structured ndarray
+        One row for each boundary, as `boundaries` returns, its confidence being the probability
+        that it is right. A row with twice the same label is a place inside that grain where a
+        boundary may be missing; its confidence is the probability that none is.
+    """
+
+    def __init__(self, editor: GrainEditor) -> None:
+        self._editor = editor
+        grains = editor.grains
+        intercept = mean_intercept(grains)
+        self._scale = float(np.clip(intercept / _SMOOTHED, *_SCALES))
+        self._beside = max(2, round(_BESIDE * self._scale))
+        self._least = max(_LEAST_PX, _LEAST_PART * intercept**2)
+        self._half = np.zeros(grains.shape, bool)
+        self._dismissed = np.zeros(grains.shape, bool)
+        table = traces(grains, editor.boundary, editor.image, beside=self._beside)
+        everywhere = (slice(0, grains.shape[0]), slice(0, grains.shape[1]))
+        cut = self._cut(everywhere, None)
+        if cut is None:
+            self._opinion = ask_nobody(even_strength(table))
+        else:
+            self._opinion = learn(cut.edges, cut.area, table)
+        self.table = np.concatenate(
+            [_rows(table, self._opinion, editor), self._places(cut, everywhere, None)]
+        )
+
+    def of(self, labels: Iterable[int]) -> npt.NDArray[np.void]:
+        """Measure the boundaries and places of some grains anew; those that are gone have none."""
+        editor = self._editor
+        present = [label for label in labels if editor.area(label)]
+        if not present:
+            return np.zeros(0, BOUNDARY_DTYPE)
+        box = union(editor.bounding_box(label) for label in present)
+        wanted = np.array(present, np.int64)
+        table = traces(
+            editor.grains,
+            editor.boundary,
+            editor.image,
+            beside=self._beside,
+            window=grow(box, 1, editor.grains.shape),
+            only=lambda pairs: np.isin(pairs.low, wanted) | np.isin(pairs.high, wanted),
+        )
+        return np.concatenate([_rows(table, self._opinion, editor), self.places(present)])
+
+    def places(self, labels: Iterable[int]) -> npt.NDArray[np.void]:
+        """Look anew where boundaries may be missing in some grains."""
+        editor = self._editor
+        present = [label for label in labels if editor.area(label)]
+        if not present:
+            return np.zeros(0, BOUNDARY_DTYPE)
+        box = union(editor.bounding_box(label) for label in present)
+        sight = max(self._beside + 1, round(_SIGHT * self._scale))
+        window = grow(box, sight, editor.grains.shape)
+        return self._places(self._cut(window, present), window, present)
+
+    def half(self, label: int) -> Mask:
+        """Return the half that a grain may have to lose, in its bounding box."""
+        box = self._editor.bounding_box(label)
+        return np.asarray(self._half[box] & (self._editor.grains[box] == label))
+
+    def split(self, label: int) -> Change:
+        """Return the change that adds the boundary that may be missing in a grain.
+
+        Raises
+        ------
+        EditError
+            When the grain is accepted, or no such place is known.
+        """
+        part = self.half(label)
+        if not part.any():
+            raise EditError(f"No boundary seems to be missing in grain {label}.")
+        return self._editor.split_off(label, part)
+
+    def dismiss(self, label: int) -> npt.NDArray[np.void]:
+        """Say that no boundary is missing there; return the next place in this grain, if any."""
+        from scipy import ndimage as ndi
+
+        window = grow(self._editor.bounding_box(label), _NEAR, self._editor.grains.shape)
+        grain = self._editor.grains[window] == label
+        half = self._half[window] & grain
+        near = np.ones((3, 3), bool)
+        line = half & ndi.binary_dilation(grain & ~half, near)
+        self._dismissed[window] |= ndi.binary_dilation(line, near, iterations=_NEAR)
+        return self.places([label])
+
+    def _cut(self, window: Window, labels: list[int] | None) -> Cut | None:
+        """Cut grains in a window into pieces; all of them, or some that lie wholly in it."""
+        editor = self._editor
+        if editor.boundary is None:
+            return None
+        part = np.asarray(editor.grains[window])
+        if labels is not None:
+            part = np.where(np.isin(part, labels), part, 0)
+        boundary = np.nan_to_num(np.asarray(editor.boundary[window], np.float32), nan=0.0)
+        image = None if editor.image is None else editor.image[window]
+        return Cut(
+            part,
+            np.ascontiguousarray(np.clip(boundary, 0, 1)),
+            image,
+            scale=self._scale,
+            beside=self._beside,
+        )
+
+    def _places(
+        self, cut: Cut | None, window: Window, labels: list[int] | None
+    ) -> npt.NDArray[np.void]:
+        if cut is None or cut.edges.size == 0:
+            return np.zeros(0, BOUNDARY_DTYPE)
+        found = cut.missing(self._opinion, least=self._least, dismissed=self._dismissed[window])
+        part = self._half[window]
+        ours = slice(None) if labels is None else np.isin(self._editor.grains[window], labels)
+        part[ours] = found.half[ours]
+        return _place_rows(found, window)
+
+
+def _rows(
+    table: npt.NDArray[np.void], opinion: Opinion, editor: GrainEditor
+) -> npt.NDArray[np.void]:
+    result = np.zeros(table.size, BOUNDARY_DTYPE)
+    for name in ("label_a", "label_b", "length", "y", "x"):
+        result[name] = table[name]
+
+    def area(labels: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+        return np.fromiter(map(editor.area, labels.tolist()), float, labels.size)
+
+    result["confidence"] = opinion.confidence(table, area)
+    return result
+
+
+def _place_rows(found: Missing, window: Window) -> npt.NDArray[np.void]:
+    result = np.zeros(found.labels.size, BOUNDARY_DTYPE)
+    result["label_a"] = result["label_b"] = found.labels
+    result["length"] = found.lines["length"]
+    result["y"] = found.lines["y"] + window[0].start
+    result["x"] = found.lines["x"] + window[1].start
+    result["confidence"] = 1 - found.confidence
+    return result
