@@ -21,6 +21,8 @@ from napari_etch.models.prepare import prepare
 from napari_etch.models.resize import resize
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from napari_etch.grains import Partition
     from napari_etch.micrograph import Micrograph
     from napari_etch.models.weights_file import StoredModel
@@ -66,16 +68,16 @@ class Generalist:
     name = "generalist"
     title: str = "Generalist (any micrograph)"
     stride = 16
+    network: nn.Module
 
     def __init__(self, stored: StoredModel) -> None:
         from napari_etch.networks.etchnet import EtchNet
 
         self._describe(stored)
         parameters = stored.card.get("parameters", {})
-        self.network = EtchNet(tuple(parameters.get("widths", (48, 96, 192, 256))))
-        stored.load_into(self.network)
-        self.network.eval()
-        self.channels_out = self.network.channels_out
+        network = EtchNet(tuple(parameters.get("widths", (48, 96, 192, 256))))
+        stored.load_into(network)
+        self.network, self.channels_out = network.eval(), network.channels_out
         self.margin = int(parameters.get("margin", 112))
 
     def _describe(self, stored: StoredModel) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -36,12 +36,11 @@ class R2V(Generalist):
         self._describe(stored)
         parameters = dict(stored.card.get("parameters", {}))
         parameters["dilation"] = tuple(parameters.get("dilation", (1, 1, 1, 1)))
-        self.network = R2VNet(**parameters)
-        stored.load_into(self.network)
-        self.network.eval()
-        self.stride = self.network.stride
-        self.channels_out = self.network.channels_out
-        self.margin = -(-self.network.reach // self.stride) * self.stride
+        network = R2VNet(**parameters)
+        stored.load_into(network)
+        self.network = network.eval()
+        self.stride, self.channels_out = network.stride, network.channels_out
+        self.margin = -(-network.reach // self.stride) * self.stride
         specimen = stored.card.get("specimen", {})
         self.intercept_px = float(specimen.get("intercept_px", 28.0))
         self.pixel_size_um = specimen.get("pixel_size_um")

@@ -1,9 +1,9 @@
 """The network of R2V: a pixel-wise classifier made of four convolution modules.
 
-As published: four modules of 3 x 3 convolution, ReLU and batch normalisation, then a 1 x 1 convolution
-and batch normalisation of the class responses (the order of Kanezaki 2018 and Kim, Kanezaki and Tanaka
-2020, whose last normalisation keeps several classes alive). Its 9 x 9 field knows a groove when it sees
-one, but cannot look past a gap; dilation and folding widen it.
+As published: four modules of 3 x 3 convolution, ReLU and batch normalisation, then a 1 x 1
+convolution and batch normalisation of the class responses (the order of Kanezaki 2018 and Kim,
+Kanezaki and Tanaka 2020, whose last normalisation keeps several classes alive). Its 9 x 9 field
+knows a groove when it sees one, but cannot look past a gap; dilation and folding widen it.
 """
 
 from __future__ import annotations

@@ -44,9 +44,7 @@ def test_continuity_is_waived_where_the_image_has_an_edge():
 
 
 def test_balance_is_nothing_at_the_density_and_grows_away_from_it():
-    at, near, far = (
-        losses.balance(torch.full((1, 4, 4), value), 0.2) for value in (0.2, 0.3, 0.9)
-    )
+    at, near, far = (losses.balance(torch.full((1, 4, 4), value), 0.2) for value in (0.2, 0.3, 0.9))
     assert abs(at) < 1e-6 < near < far
 
 

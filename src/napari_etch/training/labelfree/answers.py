@@ -33,7 +33,7 @@ def answer(
         mode = "reflect" if max(padding) < min(height, width) else "replicate"
         logit = read(network(functional.pad(tensor, padding, mode=mode)))
         total += torch.sigmoid(logit[0, :height, :width].float()).cpu().numpy()[steps]
-    return total / views
+    return np.asarray(total / views, np.float32)
 
 
 def closed_labels(boundary: Image) -> tuple[Image, float]:

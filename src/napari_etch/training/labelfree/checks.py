@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 Image = npt.NDArray[np.float32]
 
-# A fit has collapsed when it calls so many times more or fewer pixels boundary than there should be.
+# Collapsed: so many times more or fewer boundary pixels than a polycrystal of this size has.
 MOST, LEAST = 2.5, 0.2
 # Least mean strength of the closed boundaries that are found; noise and texture stay below it.
 LEAST_TYPICAL = 0.45

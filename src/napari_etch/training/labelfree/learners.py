@@ -77,7 +77,7 @@ class Adapted:
     def __init__(self, name_or_path: str = "generalist") -> None:
         from napari_etch.models import load_model
 
-        self.model = load_model(name_or_path)
+        self.model: Any = load_model(name_or_path)
         self.network: nn.Module = deepcopy(self.model.network)
         self.stride = self.model.stride
 

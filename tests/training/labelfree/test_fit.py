@@ -1,0 +1,136 @@
+"""A label-free fit from the first event to the model; small plans, virtual micrographs."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from napari_etch.inference import Prediction, predict
+from napari_etch.micrograph import micrograph_from_array
+from napari_etch.models import load_model
+from napari_etch.training.labelfree import (
+    FitError,
+    FitNotice,
+    FitPreview,
+    FitStep,
+    Fitted,
+    fit,
+    fitting,
+)
+from napari_etch.training.labelfree.checks import Verdict
+from napari_etch.training.labelfree.loop import Plan, Terms
+from napari_etch.virtual import match, sample_micrograph
+
+EVERY_TERM = Terms(*[0.1] * 9)
+PLAN = Plan(steps=4, virtual=2, real=1, size=64, twins=8, checks=2, closing=0.0)
+NOTHING_WRONG = Verdict()
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch):
+    """Few virtual micrographs are compared, and a few steps need not have found grains."""
+    monkeypatch.setattr(match, "FIRST", 16)
+    monkeypatch.setattr(match, "SECOND", 16)
+    monkeypatch.setattr(match, "PATCH", 64)
+    monkeypatch.setattr(fitting, "judge", lambda *given: NOTHING_WRONG)
+
+
+@pytest.fixture
+def micrograph():
+    image, _ = sample_micrograph(seed=1, size=128)
+    return micrograph_from_array(image, "virtual.tif")
+
+
+def of_kind(events, kind):
+    return [event for event in events if isinstance(event, kind)]
+
+
+@pytest.mark.parametrize("start", ["scratch", "generalist"])
+def test_steps_come_first_and_the_model_last(micrograph, start, tmp_path):
+    events = list(fit([micrograph], start=start, plan=replace(PLAN, terms=EVERY_TERM)))
+    steps = of_kind(events, FitStep)
+    assert [step.step for step in steps] == [1, 2, 3, 4] and steps[-1].left == 0
+    assert [step.quality is not None for step in steps] == [False, True, False, True]
+    assert all(np.isfinite(list(step.losses.values())).all() for step in steps)
+    assert set(steps[-1].losses) == set(vars(EVERY_TERM))
+    assert isinstance(events[-1], Fitted)
+    events[-1].save(tmp_path / "model")
+    model = load_model(str(tmp_path / "model"))
+    assert model.title == "Fitted to virtual.tif"
+    found = list(predict(model, micrograph, device="cpu", quality="fast"))[-1]
+    assert isinstance(found, Prediction)
+    assert found.fields["boundary"].shape == (128, 128)
+
+
+def test_the_same_seed_gives_the_same_model(micrograph):
+    plan = replace(PLAN, terms=EVERY_TERM)
+    first, second = (list(fit([micrograph], seed=3, plan=plan))[-1] for _ in range(2))
+    assert all(torch.equal(first.tensors[name], second.tensors[name]) for name in first.tensors)
+
+
+def test_another_seed_gives_another_model(micrograph):
+    first, second = (list(fit([micrograph], seed=seed, plan=PLAN))[-1] for seed in (3, 4))
+    assert any(not torch.equal(first.tensors[name], second.tensors[name]) for name in first.tensors)
+
+
+def test_stop_keeps_what_there_is(micrograph):
+    events = list(fit([micrograph], plan=PLAN, stop=lambda: True))
+    assert len(of_kind(events, FitStep)) == 1
+    assert events[-1].step == 1 and events[-1].why == "Stopped by hand after 1 steps."
+
+
+def test_the_window_that_is_looked_at_is_shown(micrograph, monkeypatch):
+    monkeypatch.setattr(fitting, "PREVIEW_SECONDS", 0.0)
+    window = slice(10, 60), slice(100, 140)  # reaches beyond the image's right rim
+    events = list(fit([micrograph], plan=PLAN, preview=lambda: (0, window)))
+    shown = of_kind(events, FitPreview)
+    assert len(shown) == PLAN.steps
+    assert shown[0].window == (slice(10, 60), slice(100, 128))
+    assert shown[0].boundary.shape == (50, 28)
+    assert shown[0].boundary.min() >= 0 and shown[0].boundary.max() <= 1
+
+
+def test_a_region_and_several_micrographs_are_learnt_from(micrograph):
+    regions = [(slice(0, 100), slice(20, 120)), None]
+    events = list(fit([micrograph, micrograph], regions=regions, plan=PLAN))
+    assert events[-1].card["title"] == "Fitted to virtual.tif and 1 more"
+    assert len(events[-1].card["specimen"]["images"]) == 2
+
+
+def test_a_collapse_is_said_and_the_fit_is_held_to_the_anchors(micrograph, monkeypatch):
+    verdicts = iter([Verdict("It found nothing.", collapsed=True)] * 2 + [NOTHING_WRONG] * 2)
+    monkeypatch.setattr(fitting, "judge", lambda *given: next(verdicts))
+    events = list(fit([micrograph], plan=PLAN))
+    assert "It found nothing." in of_kind(events, FitNotice)[0].message
+    assert "anchors" in of_kind(events, FitStep)[-1].losses
+    assert isinstance(events[-1], Fitted)
+
+
+def test_no_model_comes_of_a_fit_that_finds_no_grains(micrograph, monkeypatch):
+    monkeypatch.setattr(fitting, "judge", lambda *given: Verdict("No grains were found."))
+    with pytest.raises(FitError, match="No grains"):
+        list(fit([micrograph], plan=PLAN))
+
+
+@pytest.mark.parametrize(
+    ("image", "message"),
+    [
+        (np.full((128, 128), 90, np.uint8), "blank"),
+        (np.arange(40 * 200, dtype=np.uint16).reshape(40, 200), "at least 64 px"),
+    ],
+)
+def test_a_micrograph_that_cannot_be_learnt_from_is_named(image, message):
+    with pytest.raises(FitError, match=message):
+        list(fit([micrograph_from_array(image, "mine.tif")], plan=PLAN))
+
+
+@pytest.mark.parametrize("wrong", [{"start": "thin air"}, {"network": "largest"}])
+def test_an_unknown_choice_is_refused(micrograph, wrong):
+    with pytest.raises(FitError, match=next(iter(wrong.values()))):
+        list(fit([micrograph], plan=PLAN, **wrong))
+
+
+def test_nothing_to_learn_from_is_refused():
+    with pytest.raises(FitError, match="at least one"):
+        list(fit([]))
