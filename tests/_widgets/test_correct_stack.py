@@ -237,11 +237,10 @@ def test_the_walk_goes_from_facet_to_facet(class_desk: Desk) -> None:
 def test_accepted_facets_are_protected_until_they_are_unlocked(class_desk: Desk) -> None:
     _viewer, dock, layer, hands = class_desk
     before = layer.data.copy()
-    hands.move(60, 60)
-    hands.move(5, 5)
+    hands.key(KEY.Key_Y)
+    hands.move(12, 20)
     hands.key(KEY.Key_K)
     assert "Accepted the facet" in dock.line.text()
-    hands.key(KEY.Key_Y)
     hands.click(5, 5)
     assert "That facet is accepted" in dock.line.text()
     hands.key(KEY.Key_2)
@@ -251,10 +250,10 @@ def test_accepted_facets_are_protected_until_they_are_unlocked(class_desk: Desk)
     assert is_untouched(layer.data, before, 2)
     hands.undo()
     np.testing.assert_array_equal(layer.data, before)
-    hands.move(5, 5)
+    hands.key(KEY.Key_Y)
+    hands.move(12, 20)
     hands.key(KEY.Key_K)
     assert "Unlocked" in dock.line.text()
-    hands.key(KEY.Key_Y)
     hands.click(5, 5)
     assert layer.data[5, 5] == 1
 
