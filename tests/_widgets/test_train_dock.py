@@ -547,7 +547,9 @@ def test_segment_with_it_runs_the_model_in_the_segment_dock(
             ran.append(name)
             assert viewer.layers.selection.active is image
 
-    monkeypatch.setattr(viewer.window, "add_plugin_dock_widget", lambda *_: (None, Segment()))
+    monkeypatch.setattr(
+        viewer.window, "add_plugin_dock_widget", lambda *_, **__: (QWidget(), Segment())
+    )
     dock.library.choose("old")
     dock.library.segment.click()
     assert ran == ["old"]

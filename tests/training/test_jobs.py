@@ -20,6 +20,7 @@ from napari_etch.models import load_model, write_model
 from napari_etch.models.library import Notes, add_model
 from napari_etch.models.weights_file import read_card
 from napari_etch.networks.etchnet import EtchNet
+from napari_etch.training import job_child
 from napari_etch.training.fit_request import FitRequest
 from napari_etch.training.jobs import FitJob, JobCancelled, JobDone, JobFailed
 from napari_etch.training.labelfree.events import FitNotice, FitPreview, FitStep
@@ -137,6 +138,20 @@ def test_a_preview_shows_the_window_that_was_asked_for(begin):
     assert next(e for e in job if isinstance(e, FitPreview) and e.window == other) is not None
 
 
+def test_previews_take_a_fifth_of_the_time_at_most(monkeypatch, tmp_path):
+    clock = [0.0]
+    monkeypatch.setattr(job_child.time, "monotonic", lambda: clock[0])
+    orders = job_child.Orders(tmp_path)
+    orders._obey({"look": {"index": 0, "window": [8, 24, 16, 48]}})
+    assert orders.preview() == (0, WINDOW)
+    clock[0] = 3.0
+    orders.preview_came()
+    clock[0] = 14.9
+    assert orders.preview() is None
+    clock[0] = 15.0
+    assert orders.preview() == (0, WINDOW)
+
+
 def test_no_preview_comes_when_nobody_looks(begin):
     assert not any(isinstance(event, FitPreview) for event in begin())
 
@@ -204,6 +219,7 @@ def test_a_job_that_is_forgotten_ends_its_process(ready):
 PARENT = """
 import sys, numpy as np
 from napari_etch.micrograph import Micrograph
+from napari_etch.training import job_child
 from napari_etch.training.fit_request import FitRequest
 from napari_etch.training.jobs import FitJob
 fake, model, how = sys.argv[1:]

@@ -15,5 +15,7 @@ def segment_with_generalist(viewer: Viewer) -> None:
 
 def segment_with(viewer: Viewer, model: str) -> None:
     """Open the Segment dock and run a model, given by name, on the selected image."""
-    _dock, widget = viewer.window.add_plugin_dock_widget(PLUGIN, SEGMENT_DOCK)
+    # beside the dock that is open, not below it: two docks are too high for most screens
+    dock, widget = viewer.window.add_plugin_dock_widget(PLUGIN, SEGMENT_DOCK, tabify=True)
+    dock.raise_()
     widget.run_model(model)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from napari_etch.training.fit_request import FitRequest, Window
 
 #: Most pixels of a preview: the network has to learn meanwhile.
-MOST_PREVIEW = 640 * 640
+MOST_PREVIEW = 1_000_000
 
 
 @dataclass(frozen=True)

@@ -223,7 +223,7 @@ def _item(model: LibraryModel) -> QListWidgetItem:
     item = QListWidgetItem("\n".join([model.title, " · ".join(word for word in about if word)]))
     item.setData(Qt.ItemDataRole.UserRole, model.name)
     if model.thumbnail is not None:
-        item.setIcon(QIcon(str(model.thumbnail)))
+        item.setIcon(_icon(str(model.thumbnail)))
     lines = [f"Name on the command line: {model.name}"]
     if notes.sources:
         lines.append(f"Learnt from {', '.join(notes.sources)}")
@@ -231,6 +231,13 @@ def _item(model: LibraryModel) -> QListWidgetItem:
     lines.append(f"{model.size / 1e6:.1f} MB")
     item.setToolTip(model.trouble or "\n".join(lines))
     return item
+
+
+def _icon(file: str) -> QIcon:
+    icon = QIcon()
+    for mode in (QIcon.Mode.Normal, QIcon.Mode.Selected):  # left alone, Qt tints the selected one
+        icon.addFile(file, QSize(), mode)
+    return icon
 
 
 def ask_title(parent: QWidget, title: str) -> str:

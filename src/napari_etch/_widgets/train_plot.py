@@ -37,8 +37,8 @@ class LossPlot(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         self.setFixedHeight(HEIGHT)
         self.setToolTip(
-            "How far the network still is from what is asked of it: it falls steeply, then "
-            "levels out."
+            "How far the network still is from what is asked of it. It is not the last state that "
+            "is kept, but the one whose boundaries look most like those of grains."
         )
         self.hide()
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("napari_etch")
 
 #: Side of the part of the image that the picture shows, and of the picture, px.
-LOOKED_AT = 512
+LOOKED_AT = 256
 PICTURE = 192
 #: Colour of the boundaries in the picture.
 COLOUR = (255, 84, 40)

@@ -8,6 +8,7 @@ import shutil
 import signal
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -23,6 +24,8 @@ from napari_etch.training.labelfree.events import FitNotice, FitPreview, FitStep
 
 #: The viewer goes first where the processor has too much to do.
 NICENESS = 5
+#: After a preview the network learns for so many times as long as the preview took.
+LEARNING_SHARE = 4.0
 
 Fit = Callable[..., Iterator[Any]]
 
@@ -69,6 +72,8 @@ class Orders:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._look: tuple[int, Window] | None = None
+        self._asked = 0.0
+        self._next = 0.0
         self._stop = threading.Event()
 
     def stop(self) -> bool:
@@ -76,8 +81,14 @@ class Orders:
         return self._stop.is_set()
 
     def preview(self) -> tuple[int, Window] | None:
-        """Return the window to show."""
-        return self._look
+        """Return the window to show; None while previews would take too much of the time."""
+        self._asked = time.monotonic()
+        return self._look if self._asked >= self._next else None
+
+    def preview_came(self) -> None:
+        """Hold the next preview back in proportion to what this one took."""
+        now = time.monotonic()
+        self._next = now + LEARNING_SHARE * (now - self._asked)
 
     def read(self) -> None:
         """Read orders until the parent is gone, then end this process."""
@@ -109,6 +120,7 @@ def _run(request: FitRequest, folder: Path, report: Report, orders: Orders, fit:
         elif isinstance(event, FitPreview):
             previews += 1
             _send_preview(event, folder, report, previews)
+            orders.preview_came()
         elif isinstance(event, FitNotice):
             report.send("notice", message=event.message)
         elif isinstance(event, Fitted):
