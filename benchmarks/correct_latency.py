@@ -67,7 +67,7 @@ def main() -> None:
         }
         for name, stroke in strokes.items():
             path = [(float(row + y), float(column + x)) for y, x in stroke]
-            times[name].append(timed(lambda name=name, path=path: dock.gesture(name, path)))
+            times[name].append(timed(lambda name=name, path=path: dock.gestures.make(name, path)))
             times["undo"].append(timed(layer.undo))
     times[WHOLE] = [timed(lambda: layer.refresh(extent=False)) for _ in range(5)]
     for name, spent in times.items():

@@ -74,7 +74,7 @@ def add_correct(calm_threads: None, folder: Path) -> Iterator[Callable[[Any], Co
 
     yield add
     for dock in docks:
-        for session in dock.sessions():
+        for session in dock.sessions.all():
             session.close()
 
 

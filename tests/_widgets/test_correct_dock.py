@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -284,7 +285,7 @@ def test_keys_of_the_dock_are_free_in_napari() -> None:
 def test_every_key_has_its_method(desk: Desk) -> None:
     _viewer, dock, _layer, _hands = desk
     for binding in CORRECT_BINDINGS.values():
-        assert callable(getattr(dock, binding.method.split()[0]))
+        assert callable(attrgetter(binding.method.split()[0])(dock))
 
 
 # -- review --------------------------------------------------------------------------------------
@@ -471,7 +472,7 @@ def test_corrections_of_a_file_are_kept_beside_it_and_offered_there(
     viewer = make_napari_viewer(show=True)
     dock = add_correct(viewer)
     [layer] = viewer.open(tmp_path / "map.tif", plugin="napari", layer_type="labels")
-    dock.gesture("join", [(30.0, 30.0), (30.0, 100.0)])
+    dock.gestures.make("join", [(30.0, 30.0), (30.0, 100.0)])
     assert dock.session.journal.flush()
     assert dock.session.journal.path.parent == tmp_path
     last = layer.data.copy()
@@ -494,5 +495,5 @@ def test_a_journal_that_cannot_be_written_is_reported_and_editing_goes_on(
     dock = add_correct(viewer)
     qtbot.waitUntil(lambda: "cannot be saved" in dock.line.text(), timeout=PATIENCE)
     assert "editing goes on" in dock.line.text()
-    dock.gesture("join", [(30.0, 30.0), (30.0, 100.0)])
+    dock.gestures.make("join", [(30.0, 30.0), (30.0, 100.0)])
     assert layer.data[30, 30] == layer.data[30, 100]

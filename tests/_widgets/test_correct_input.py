@@ -52,9 +52,9 @@ def test_without_a_map_every_tool_says_what_to_do(
     for button in dock.form.tools.values():
         assert not button.isEnabled()
         assert "first" in button.toolTip()
-    dock.walk_on()
-    dock.choose("split")
-    dock.toggle_accepted()
+    dock.reviewing.walk_on()
+    dock.gestures.choose("split")
+    dock.reviewing.toggle_accepted()
     assert "first" in dock.line.text()
 
 
@@ -146,7 +146,7 @@ def test_a_full_uint16_map_is_told_to_become_int32(
     layer = viewer.add_labels(every, name="full")
     dock = add_correct(viewer)
     assert dock.why_not() == ""
-    dock.gesture("add", [(10.0, 10.0), (10.0, 12.0), (12.0, 12.0), (12.0, 10.0)])
+    dock.gestures.make("add", [(10.0, 10.0), (10.0, 12.0), (12.0, 12.0), (12.0, 10.0)])
     assert "convert the grain map to int32" in dock.line.text()
     assert dock.form.copy.isVisibleTo(dock)
     assert dock.form.copy.isEnabled()
@@ -208,7 +208,7 @@ def test_every_tool_takes_any_wild_stroke(desk: tuple[Any, CorrectDock, Any, Han
     ]
     for name in dock.form.tools:
         for stroke in strokes:
-            dock.gesture(name, stroke)
+            dock.gestures.make(name, stroke)
             assert is_tiling(layer.data)
     assert dock.session.journal.flush()
     np.testing.assert_array_equal(read_journal(dock.session.journal.path).grains, layer.data)

@@ -43,7 +43,7 @@ for step in range(10_000):
     elif what in ("undo", "redo"):
         getattr(layer, what)()
     else:
-        dock.gesture(what, [tuple(map(float, start)), tuple(map(float, stop))])
+        dock.gestures.make(what, [tuple(map(float, start)), tuple(map(float, stop))])
     QApplication.processEvents()
     if step % 10 == 9 and session.journal.flush():
         print(session.journal.edits, zlib.crc32(layer.data), flush=True)

@@ -12,10 +12,7 @@ from qtpy.QtWidgets import (
     QComboBox,
     QFormLayout,
     QGridLayout,
-    QGroupBox,
     QHBoxLayout,
-    QLabel,
-    QProgressBar,
     QPushButton,
     QSizePolicy,
     QVBoxLayout,
@@ -23,6 +20,7 @@ from qtpy.QtWidgets import (
 )
 from superqt import QLabeledDoubleSlider
 
+from napari_etch._widgets.correct_review_box import action_button
 from napari_etch._widgets.correct_target import MOST_CLASSES
 from napari_etch._widgets.correct_tools import TOOLS, Options
 from napari_etch._widgets.form import add
@@ -76,12 +74,12 @@ class CorrectForm(QWidget):
         self.undo.setToolTip("Take back the last step, of any tool or brush (Ctrl+Z).")
         self.redo = QPushButton("Redo")
         self.redo.setToolTip("Make the step again (Ctrl+Shift+Z).")
-        self.copy_on = _walk_button(
+        self.copy_on = action_button(
             "Repeat in the next section",
             "copy",
             "Make the last gesture in the next section too, if the same grains lie there.",
         )
-        self.part = _walk_button(
+        self.part = action_button(
             "New number from here on",
             "part",
             "The grain under the mouse gets a number of its own in this and all later sections.",
@@ -89,7 +87,7 @@ class CorrectForm(QWidget):
         for button in (self.copy_on, self.part):
             button.setToolTip(button.property("usual_tip"))
         self._is_stack = False
-        self.outlines = _walk_button(
+        self.outlines = action_button(
             "Outlines",
             "outlines",
             "Show the outlines of grains instead of their areas: neighbours may have like colours.",
@@ -222,65 +220,6 @@ class CorrectForm(QWidget):
             button.clicked.connect(lambda _on=False, name=name: self.tool_clicked.emit(name))
 
 
-class ReviewBox(QGroupBox):
-    """The buttons of the walk along doubtful boundaries, and how far it is."""
-
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__("Review", parent)
-        self.back = _walk_button("‹ Back", "back", "Go back to what was shown before.")
-        self.next = _walk_button("Next ›", "next", "Go to what is least sure and not judged yet.")
-        self.good = _walk_button(
-            "Right",
-            "good",
-            "The line shown is right, go on; one that may be missing is added, a facet accepted.",
-        )
-        self.remove = _walk_button(
-            "Remove",
-            "remove",
-            "The line shown is wrong, it goes; a facet gets the class chosen above.",
-        )
-        self.bar = QProgressBar()
-        self.bar.setToolTip("Share of the area that was accepted or edited.")
-        self.bar.setFormat("%p % reviewed")
-        self.left = QLabel()
-        self.left.setWordWrap(True)
-        self.left.setToolTip(
-            "What nobody judged, and an estimate of how much of it is wrong: the doubt of the "
-            "boundary map and of the micrograph, corrected by what was found so far."
-        )
-        column = QVBoxLayout(self)
-        for row in ((self.back, self.next), (self.good, self.remove)):
-            line = QHBoxLayout()
-            for button in row:
-                line.addWidget(button)
-            column.addLayout(line)
-        column.addWidget(self.bar)
-        column.addWidget(self.left)
-        accept = CORRECT_BINDINGS["accept"]
-        column.addWidget(_small(f"{accept.shown}: {accept.does.lower()}"))
-
-    def show_progress(self, share: float, left: str) -> None:
-        """Show the share reviewed, and in words what is left."""
-        self.bar.setValue(round(100 * share))
-        self.left.setText(left)
-
-    def name_verdicts(self, right: str, wrong: str) -> None:
-        """Call the two verdicts by what they do where the walk stands."""
-        for button, text, action in ((self.good, right, "good"), (self.remove, wrong, "remove")):
-            button.setText(f"{text} ({CORRECT_BINDINGS[action].shown})")
-
-    def allow(self, walk: str, judge: str) -> None:
-        """Enable the buttons, or say why they cannot be used."""
-        for button, trouble in (
-            (self.next, walk),
-            (self.back, walk),
-            (self.good, walk or judge),
-            (self.remove, walk or judge),
-        ):
-            button.setEnabled(not trouble)
-            button.setToolTip(trouble or button.property("usual_tip"))
-
-
 def _tool_button(name: str) -> QPushButton:
     button = QPushButton()
     button.setText(f"{TOOLS[name].title} ({CORRECT_BINDINGS[name].shown})")
@@ -288,20 +227,6 @@ def _tool_button(name: str) -> QPushButton:
     button.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
     button.setMinimumHeight(26)
     return button
-
-
-def _walk_button(text: str, action: str, does: str) -> QPushButton:
-    button = QPushButton(f"{text} ({CORRECT_BINDINGS[action].shown})")
-    button.setProperty("usual_tip", tip(does, action))
-    return button
-
-
-def _small(text: str) -> QLabel:
-    label = QLabel(text)
-    label.setWordWrap(True)
-    label.setStyleSheet("font-size: 11px;")
-    label.setToolTip("Accepted grains are protected from all tools and brushes.")
-    return label
 
 
 def _combo(text: str) -> QComboBox:
@@ -320,12 +245,3 @@ def _slider(low: float, high: float, value: float, text: str) -> QLabeledDoubleS
     slider.setValue(value)
     slider.setToolTip(text)
     return slider
-
-
-def text_line(text: str) -> QLabel:
-    """Return an empty line of text that wraps; `text` is its tooltip."""
-    line = QLabel()
-    line.setWordWrap(True)
-    line.setAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop)
-    line.setToolTip(text)
-    return line

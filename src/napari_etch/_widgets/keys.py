@@ -8,6 +8,7 @@ from __future__ import annotations
 import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ class KeyBinding:
     does : str
         What it does, as a menu entry.
     method : str
-        Method of the dock that it calls, with an argument behind a blank.
+        Method of the dock, or of a part of it, that it calls, with an argument behind a blank.
     """
 
     keys: str
@@ -51,27 +52,31 @@ KEY_BINDINGS: dict[str, KeyBinding] = {
 #: For the Correct dock. napari 0.7 to 0.9 uses none of these for the viewer or a Labels layer; the
 #: last two act while a tool is on, in place of what napari does with them then.
 CORRECT_BINDINGS: dict[str, KeyBinding] = {
-    "split": KeyBinding("S", "Split", "choose split"),
-    "join": KeyBinding("J", "Join", "choose join"),
-    "redraw": KeyBinding("D", "Redraw", "choose redraw"),
-    "add": KeyBinding("A", "Add", "choose add"),
-    "delete": KeyBinding("Q", "Delete", "choose delete"),
-    "holes": KeyBinding("H", "Fill holes", "choose holes"),
-    "smooth": KeyBinding("O", "Smooth", "choose smooth"),
-    "wand": KeyBinding("W", "Wand", "choose wand"),
-    "reassign": KeyBinding("T", "Reassign", "choose reassign"),
-    "recut": KeyBinding("C", "Cut again", "choose recut"),
-    "classify": KeyBinding("Y", "Set class", "choose classify"),
-    "next": KeyBinding("N", "Next doubtful place", "walk_on"),
-    "back": KeyBinding("Shift-N", "Previous doubtful place", "walk_back"),
-    "good": KeyBinding("G", "This line is right", "keep_boundary"),
-    "remove": KeyBinding("R", "This line is wrong", "remove_boundary"),
-    "accept": KeyBinding("K", "Accept or unlock what is under the mouse", "toggle_accepted"),
-    "outlines": KeyBinding("Shift-C", "Outlines or areas", "toggle_outlines"),
-    "copy": KeyBinding("I", "Repeat the last gesture in the next section", "copy_on"),
-    "part": KeyBinding("U", "Give the grain under the mouse a new number from here on", "part"),
-    "finish": KeyBinding("Enter", "Finish the clicks", "finish"),
-    "leave": KeyBinding("Escape", "Drop the gesture, or leave the tool", "leave"),
+    "split": KeyBinding("S", "Split", "gestures.choose split"),
+    "join": KeyBinding("J", "Join", "gestures.choose join"),
+    "redraw": KeyBinding("D", "Redraw", "gestures.choose redraw"),
+    "add": KeyBinding("A", "Add", "gestures.choose add"),
+    "delete": KeyBinding("Q", "Delete", "gestures.choose delete"),
+    "holes": KeyBinding("H", "Fill holes", "gestures.choose holes"),
+    "smooth": KeyBinding("O", "Smooth", "gestures.choose smooth"),
+    "wand": KeyBinding("W", "Wand", "gestures.choose wand"),
+    "reassign": KeyBinding("T", "Reassign", "gestures.choose reassign"),
+    "recut": KeyBinding("C", "Cut again", "gestures.choose recut"),
+    "classify": KeyBinding("Y", "Set class", "gestures.choose classify"),
+    "next": KeyBinding("N", "Next doubtful place", "reviewing.walk_on"),
+    "back": KeyBinding("Shift-N", "Previous doubtful place", "reviewing.walk_back"),
+    "good": KeyBinding("G", "This line is right", "reviewing.say_right"),
+    "remove": KeyBinding("R", "This line is wrong", "reviewing.say_wrong"),
+    "accept": KeyBinding(
+        "K", "Accept or unlock what is under the mouse", "reviewing.toggle_accepted"
+    ),
+    "outlines": KeyBinding("Shift-C", "Outlines or areas", "gestures.toggle_outlines"),
+    "copy": KeyBinding("I", "Repeat the last gesture in the next section", "gestures.copy_on"),
+    "part": KeyBinding(
+        "U", "Give the grain under the mouse a new number from here on", "gestures.part"
+    ),
+    "finish": KeyBinding("Enter", "Finish the clicks", "gestures.finish"),
+    "leave": KeyBinding("Escape", "Drop the gesture, or leave the tool", "gestures.leave"),
 }
 ALL_BINDINGS = {**KEY_BINDINGS, **CORRECT_BINDINGS}
 #: Keys that napari itself binds for a Labels layer: they go to the layer while a tool is on.
@@ -122,7 +127,7 @@ def _action(binding: KeyBinding, reference: weakref.ref[Any]) -> Any:
         dock = reference()
         if dock is not None and not dock.is_gone:
             method, *arguments = binding.method.split()
-            getattr(dock, method)(*arguments)
+            attrgetter(method)(dock)(*arguments)
 
     act.__doc__ = binding.does  # napari lists it under this name in its help
     act.of_napari_etch = True  # type: ignore[attr-defined]

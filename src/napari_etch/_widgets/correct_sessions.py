@@ -1,0 +1,98 @@
+"""The maps under correction in one viewer: opened when they are chosen, closed with their layer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import QObject, QTimer, Signal
+
+from napari_etch._widgets.correct_session import CorrectSession
+
+if TYPE_CHECKING:
+    from napari.layers import Image, Labels
+
+
+class Sessions(QObject):
+    """Keeps a session for each layer that was corrected: its edits go on being journalled.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        Where journals of maps go that come from no file.
+    chosen_class : callable
+        Returns the class that is chosen in the dock.
+
+    Attributes
+    ----------
+    opened : dict of str to CorrectSession
+        By the unique id of their layers.
+
+    Signals
+    -------
+    edited : object
+        A `Step` of any of the maps.
+    reviewed
+        States or estimates of any of the maps changed.
+    said : str
+        What a journal says.
+    """
+
+    edited = Signal(object)
+    reviewed = Signal()
+    said = Signal(str)
+
+    def __init__(
+        self, folder: Path, chosen_class: Callable[[], int], parent: QObject | None = None
+    ) -> None:
+        super().__init__(parent)
+        self._folder = folder
+        self._chosen_class = chosen_class
+        self.opened: dict[str, CorrectSession] = {}
+        self._restored: dict[str, dict[str, Any]] = {}
+
+    def all(self) -> list[CorrectSession]:
+        """Return all sessions."""
+        return list(self.opened.values())
+
+    def of(self, layer: Labels, boundary: Image | None, image: Image | None) -> CorrectSession:
+        """Return the session of a layer, a new one where there is none.
+
+        Raises
+        ------
+        EditError
+            When the map cannot be corrected as it is.
+        """
+        key = str(layer.unique_id)
+        if key in self.opened:
+            self.opened[key].set_under(boundary, image)
+            return self.opened[key]
+        session = CorrectSession(
+            layer,
+            self._folder,
+            boundary=boundary,
+            image=image,
+            notes=self._restored.pop(key, None),
+            chosen_class=self._chosen_class,
+            parent=self,
+        )
+        session.edited.connect(self.edited)
+        session.reviewed.connect(self.reviewed)
+        session.said.connect(self.said)
+        if session.last_said:  # it spoke before it could be heard; after the refresh under way
+            QTimer.singleShot(0, session.say_again)
+        self.opened[key] = session
+        return session
+
+    def find(self, layer: Labels) -> CorrectSession | None:
+        """Return the session of a layer if it has one."""
+        return self.opened.get(str(layer.unique_id))
+
+    def remember(self, layer: Labels, notes: dict[str, Any]) -> None:
+        """Keep what a journal says of a layer until its session is opened."""
+        self._restored[str(layer.unique_id)] = notes
+
+    def gone(self, there: Container[str]) -> list[CorrectSession]:
+        """Return the sessions of layers that are no more in the viewer, and forget them."""
+        return [self.opened.pop(key) for key in list(self.opened) if key not in there]
