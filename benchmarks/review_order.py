@@ -21,13 +21,14 @@ from pathlib import Path
 
 import numpy as np
 from accuracy import Case, cases, run
-from corrections import FIRST, Truth, read_truth
+from corrections import Truth, read_truth
 
 from napari_etch.corrections import Doubts, Review
 from napari_etch.corrections.traces import mean_intercept, traces
 from napari_etch.grains.editing import GrainEditor, boundaries
 from napari_etch.grains.editing.pixel_pairs import Groups, PixelPairs, pairs_in
 
+FIRST = 0.3  # looks, as part of the number of boundaries
 COVERED = 0.5  # part of a boundary that decides whether it is false, or missing
 
 

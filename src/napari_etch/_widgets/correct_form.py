@@ -13,6 +13,7 @@ from qtpy.QtWidgets import (
     QFormLayout,
     QGridLayout,
     QHBoxLayout,
+    QLabel,
     QPushButton,
     QSizePolicy,
     QVBoxLayout,
@@ -66,7 +67,8 @@ class CorrectForm(QWidget):
         super().__init__(parent)
         self.grains = _combo("The grain map to correct. It follows the selected layer.")
         self.boundary = _combo(
-            "The boundary map that cuts follow; without one they follow the stroke."
+            "The boundary map that cuts and the review follow; without one cuts follow the stroke. "
+            "For classes, the probability of one of two: the review begins where it is unsure."
         )
         self.copy = QPushButton("Make an editable copy")
         self.tools = {name: _tool_button(name) for name in TOOLS}
@@ -120,6 +122,10 @@ class CorrectForm(QWidget):
             combo.addItem(text, value)
         combo.setCurrentIndex(max(0, combo.findData(chosen)) if rows else -1)
         combo.blockSignals(False)
+
+    def name_boundary(self, text: str) -> None:
+        """Call the second layer by what it is: a boundary map, or the probability of a class."""
+        self._boundary_label.setText(text)
 
     def check_tool(self, name: str) -> None:
         """Press the button of a tool; of none with an empty name."""
@@ -177,6 +183,9 @@ class CorrectForm(QWidget):
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         add(form, "Grains", self.grains)
         add(form, "Boundary", self.boundary)
+        label = form.labelForField(self.boundary)
+        assert isinstance(label, QLabel)
+        self._boundary_label = label
         column.addLayout(form)
         column.addWidget(self.copy)
         grid = QGridLayout()

@@ -5,51 +5,30 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from napari.layers import Image, Labels
-from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_etch._widgets.correct_form import NO_BOUNDARY, CorrectForm
 from napari_etch._widgets.correct_preview import NAME
-from napari_etch._widgets.correct_target import boundary_layers, can_copy, fits
+from napari_etch._widgets.correct_target import boundary_layers, can_copy, fits, is_classes
+from napari_etch._widgets.layer_watch import LayerWatch
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Layer
 
-#: What can change in the layer list that the dock shows; strokes and the mouse are not in it.
-WATCHED = frozenset({"inserted", "removed", "reordered", "name", "data", "editable", "scale"})
 
+class CorrectLayers(LayerWatch):
+    """Which grains and which boundary map the dock works on; see `LayerWatch`."""
 
-class CorrectLayers(QObject):
-    """Which grains and which boundary map the dock works on.
-
-    Signals
-    -------
-    changed
-        The choice, or something about the chosen layers, changed.
-    """
-
-    changed = Signal()
+    WATCHED = frozenset({"inserted", "removed", "reordered", "name", "data", "editable", "scale"})
 
     def __init__(self, viewer: ViewerModel, form: CorrectForm) -> None:
-        super().__init__(form)
-        self._viewer = viewer
+        super().__init__(viewer, form)
         self._form = form
-        self._soon = QTimer(self)
-        self._soon.setSingleShot(True)
-        self._soon.setInterval(0)
-        self._soon.timeout.connect(self.refresh)
-        viewer.layers.events.connect(self._on_layers)
-        viewer.layers.selection.events.active.connect(self._on_active)
+        self._listen()
         self._chosen: dict[str, Any] = {}
         form.grains_chosen.connect(self.refresh)
         form.boundary_chosen.connect(self._on_boundary)
         self._on_active()
-
-    def disconnect_viewer(self) -> None:
-        """Stop listening to the viewer."""
-        self._soon.stop()
-        self._viewer.layers.events.disconnect(self._on_layers)
-        self._viewer.layers.selection.events.active.disconnect(self._on_active)
 
     def grains(self) -> Layer | None:
         """Return the layer to correct; one that cannot be is offered too, for a copy."""
@@ -78,6 +57,7 @@ class CorrectLayers(QObject):
         if not isinstance(grains, Labels) or grains.multiscale:
             form.set_choices(form.boundary, [(NO_BOUNDARY, None)], None)
             return
+        form.name_boundary("Probability" if is_classes(grains) else "Boundary")
         likely = boundary_layers(self._viewer.layers, grains)
         others = [
             layer
@@ -103,16 +83,7 @@ class CorrectLayers(QObject):
             self._chosen[str(grains.unique_id)] = self._form.boundary.currentData()
         self.changed.emit()
 
-    def _on_layers(self, event: Any) -> None:
-        if event.type in WATCHED:
-            self._soon.start()
-
     def _on_active(self, _event: Any = None) -> None:
         active = self._viewer.layers.selection.active
         wanted = str(active.unique_id) if isinstance(active, Labels) else None
         self.refresh(grains_id=wanted)
-
-    def _find(self, layer_id: str | None) -> Layer | None:
-        return next(
-            (layer for layer in self._viewer.layers if str(layer.unique_id) == layer_id), None
-        )

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from napari.layers import Image, Labels, Shapes
-from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_etch._widgets.form import WHOLE_IMAGE, SettingsForm
 from napari_etch._widgets.job import Region
+from napari_etch._widgets.layer_watch import LayerWatch
 from napari_etch._widgets.layers import (
     SCALE_BAR,
     can_recut,
@@ -25,46 +25,24 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Layer
 
-#: What can change in the layer list that the form shows; moving the mouse is not in it.
+
+#: What can change in the layer list that a form shows; moving the mouse is not in it.
 WATCHED = frozenset(
     {"inserted", "removed", "reordered", "name", "data", "set_data", "scale", "units", "highlight"}
 )
 
 
-class LayerChoice(QObject):
-    """Which image, region and grains the dock works on.
+class LayerChoice(LayerWatch):
+    """Which image, region and grains the dock works on; see `LayerWatch`."""
 
-    Signals
-    -------
-    changed
-        The choice, or something about the chosen layers, changed.
-    """
-
-    changed = Signal()
+    WATCHED = WATCHED
 
     def __init__(self, viewer: ViewerModel, form: SettingsForm) -> None:
-        super().__init__(form)
-        self._viewer = viewer
+        super().__init__(viewer, form)
         self._form = form
-        # Layers emit many events in a row; one refresh when they are through is enough.
-        self._soon = QTimer(self)
-        self._soon.setSingleShot(True)
-        self._soon.setInterval(0)
-        self._soon.timeout.connect(self.refresh)
-        viewer.layers.events.connect(self._on_layers)
-        viewer.layers.selection.events.active.connect(self._on_active)
+        self._listen()
         self._on_active()
         self.refresh()
-
-    def disconnect_viewer(self) -> None:
-        """Stop listening to the viewer."""
-        self._soon.stop()
-        self._viewer.layers.events.disconnect(self._on_layers)
-        self._viewer.layers.selection.events.active.disconnect(self._on_active)
-
-    def _on_layers(self, event: Any) -> None:
-        if event.type in WATCHED:
-            self._soon.start()
 
     def _on_active(self, _event: Any = None) -> None:
         active = self._viewer.layers.selection.active
@@ -154,14 +132,6 @@ class LayerChoice(QObject):
             else "Open an image first."
         )
         self.changed.emit()
-
-    def _find(self, layer_id: str | None) -> Any:
-        if layer_id is None:
-            return None
-        for layer in self._viewer.layers:
-            if str(layer.unique_id) == layer_id:
-                return layer
-        return None
 
 
 def about(image: Image) -> str:

@@ -44,6 +44,7 @@ def draw_scene(shape, seed, sigma, levels, dtype, masked, mapped):
 
 GESTURES = {
     "split_along": lambda e, r: e.split_along(stroke(e, r, 2, 5), snap=bool(r.integers(2))),
+    "split_off": lambda e, r: e.split_off(*part_of_one(e, r)),
     "split_seeds": lambda e, r: e.split_seeds(r.permutation(pixels_of(e, r))[:3]),
     "merge": lambda e, r: e.merge(beside_each_other(e, r)),
     "merge_along": lambda e, r: e.merge_along(stroke(e, r, 2, 3)),
@@ -74,6 +75,13 @@ def some_labels(editor, rng):
 
 def pixels_of(editor, rng):
     return np.argwhere(editor.grains == editor.label_at(place(editor, rng)))
+
+
+def part_of_one(editor, rng):
+    """Return a grain and some of its box, in pieces more often than not."""
+    label = rng.choice(editor.labels()).item()
+    shape = [axis.stop - axis.start for axis in editor.bounding_box(label)]
+    return label, rng.random(shape) < rng.choice([0.1, 0.5, 1.0])
 
 
 def beside_each_other(editor, rng):
