@@ -122,6 +122,8 @@ def test_a_fit_ends_as_a_model_in_the_library(open_train: OpenTrain, qtbot: Any)
     qtbot.waitUntil(lambda: dock.form.name.placeholderText() == "steel 4", timeout=PATIENCE)
     dock.fit_bar.button.click()
     assert dock.fit_bar.button.text() == "Stop and keep"
+    assert not dock.fit_bar.button.isEnabled()
+    assert "nothing to keep yet" in dock.fit_bar.button.toolTip()
     wait_for_end(qtbot, dock)
     [model] = list_library()
     assert (model.name, model.title) == ("steel-4", "steel 4")

@@ -57,10 +57,10 @@ class FitBar(QWidget):
             widget.hide()
 
     def show_running(self) -> None:
-        """Offer to stop."""
+        """Offer to cancel, and to stop as soon as there is something to keep."""
         self.button.setText("Stop and keep")
-        self.button.setEnabled(True)
-        self.button.setToolTip("End the fit now and keep the best so far.")
+        self.button.setEnabled(False)
+        self.button.setToolTip("There is nothing to keep yet: the first step comes soon.")
         self.bar.setRange(0, 0)  # it moves, but does not say how far: that is not known yet
         self.step.setText("Looking at the image…")
         for widget in (self.cancel, self.bar, self.step):
@@ -73,7 +73,9 @@ class FitBar(QWidget):
         self.button.setToolTip("The best so far is being kept.")
 
     def show_step(self, step: FitStep) -> None:
-        """Show how far the fit is."""
+        """Show how far the fit is, and offer to stop it."""
+        self.button.setEnabled(True)
+        self.button.setToolTip("End the fit now and keep the best so far.")
         together = step.elapsed + step.left
         # By time where that is known: steps late in a fit may take longer than early ones.
         share = step.elapsed / together if together > 0 else step.step / max(1, step.steps)
