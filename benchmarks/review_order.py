@@ -7,6 +7,7 @@ boundary is *false* when less than half of it lies within the scorer's tolerance
 true boundary is *missing* when most of it, and at least twice the tolerance, lies further than that
 from every found one. The reviewer joins false boundaries, accepts places where a missing one runs
 along the line that is shown, and gets no further than 30 % as many looks as there are boundaries.
+*boundaries alone* is what as many looks find among boundaries in the order of their mean strength.
 
 `--table` gives the share of the false boundaries that other figures of doubt find in the first
 30 %, one column each.
@@ -179,16 +180,24 @@ def maps(data: Path, sets: list[str], model: object) -> Iterator[tuple[Case, Gra
 
 def report(title: str, editor: GrainEditor, lines: Lines) -> str:
     """Walk through one map; return its row."""
+    first = first_part(FIGURES["mean"](editor))
+    alone = np.array(list(is_false(editor.grains, lines).values()))[first].sum()
     reviewer = Reviewer(editor, lines)
     false, gone = reviewer.errors
     guess = reviewer.review.errors_left()
     reviewer.walk(int(np.ceil(FIRST * reviewer.boundaries)))
     shares = [f"{done}/{there}" for done, there in zip(reviewer.found, (false, gone), strict=True)]
-    share = sum(reviewer.found) / max(1, false + gone)
+    most = max(1, false + gone)
     return (
-        f"| {title} | {reviewer.boundaries} | {shares[0]} | {shares[1]} | {100 * share:.0f} % "
+        f"| {title} | {reviewer.boundaries} | {shares[0]} | {shares[1]} "
+        f"| {100 * sum(reviewer.found) / most:.0f} % | {100 * alone / most:.0f} % "
         f"| {guess:.0f} / {false + gone} |"
     )
+
+
+def first_part(sure: np.ndarray) -> np.ndarray:
+    """Return the numbers of the least sure, as many as a reviewer looks at."""
+    return np.argsort(sure, kind="stable")[: int(np.ceil(FIRST * sure.size))]
 
 
 Figure = Callable[[GrainEditor], np.ndarray]
@@ -233,8 +242,8 @@ def compare(title: str, editor: GrainEditor, lines: Lines) -> str:
     false = np.array(list(is_false(editor.grains, lines).values()))
     cells = []
     for figure in FIGURES.values():
-        first = np.argsort(figure(editor), kind="stable")[: int(np.ceil(FIRST * false.size))]
-        cells.append(f"{100 * false[first].sum() / max(1, false.sum()):.0f}")
+        found = false[first_part(figure(editor))].sum()
+        cells.append(f"{100 * found / max(1, false.sum()):.0f}")
     return f"| {title} | {false.sum()}/{false.size} | " + " | ".join(cells) + " |"
 
 
@@ -253,7 +262,7 @@ def main() -> None:
     else:
         print(
             "| image | boundaries | false, found of all | missing, found of all | errors found "
-            "| estimated / true errors |\n|---|--:|--:|--:|--:|--:|"
+            "| boundaries alone | estimated / true errors |\n|---|--:|--:|--:|--:|--:|--:|"
         )
     for case, editor, lines in maps(given.data, given.sets, load_model(given.model)):
         row = compare if given.table else report

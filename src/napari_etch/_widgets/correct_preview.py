@@ -30,8 +30,8 @@ COLOURS = {
 }
 #: Width of the lines on the screen, px.
 WIDTH = 3.0
-#: Length of dashes, px of the map.
-DASH = 3
+#: Length of dashes and of what is between them, px of the map.
+DASH, GAP = 4, 2
 NONE: Segments = np.zeros((0, 2, 2), np.float32)
 
 
@@ -94,9 +94,32 @@ def outline_segments(mask: npt.NDArray[np.bool_], corner: tuple[int, int]) -> Se
 
 
 def dashed(lines: Segments) -> Segments:
-    """Return the dashes of a line along the sides of pixels, whichever way it runs."""
-    cells = np.floor(lines[:, 0] / DASH).sum(axis=1)
-    return lines[cells % 2 == 0]
+    """Return the dashes of a line along the sides of pixels, given in any order."""
+    along = _in_a_row(lines)
+    return lines[along][np.arange(len(along)) % (DASH + GAP) < DASH]
+
+
+def _in_a_row(lines: Segments) -> list[int]:
+    """Return the numbers of segments in the order in which a pen would draw them."""
+    ends = [
+        (tuple(start.tolist()), tuple((start + step).tolist()))
+        for start, step in np.floor(lines).astype(int)
+    ]
+    at: dict[tuple[int, ...], list[int]] = {}
+    for number, both in enumerate(ends):
+        for end in both:
+            at.setdefault(end, []).append(number)
+    open_ends = [numbers[0] for numbers in at.values() if len(numbers) == 1]
+    order: dict[int, None] = {}
+    for first in [*open_ends, *range(len(ends))]:
+        todo = [first]
+        while todo:
+            number = todo.pop()
+            if number in order:
+                continue
+            order[number] = None
+            todo += [other for end in ends[number] for other in at[end]]
+    return list(order)
 
 
 def _walls(part: npt.NDArray[np.integer]) -> list[npt.NDArray[np.bool_]]:

@@ -162,7 +162,7 @@ def _rows(
     def area(labels: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
         return np.fromiter(map(editor.area, labels.tolist()), float, labels.size)
 
-    result["confidence"] = opinion.confidence(table, area)
+    result["confidence"] = opinion.trust(table, area)
     return result
 
 

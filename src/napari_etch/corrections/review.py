@@ -15,8 +15,9 @@ import numpy.typing as npt
 Pair = tuple[int, int]
 #: Judged boundaries that the model's own confidence counts for in `Review.errors_left`.
 PRIOR_WEIGHT = 4.0
-#: How much of each verdict still counts after the next one of its kind: the last twenty tell.
-MEMORY = 0.95
+#: Which kind of error is looked for next follows from the last verdicts: so much of each counts
+#: after the next one, and before the first one it is as if HOPED such verdicts had been even.
+MEMORY, HOPED = 0.9, 4.0
 #: Boundaries shorter than this, pixel pairs, are contacts at a corner: they come last in the walk.
 SHORT = 4.0
 _PREFIX = "grain"
@@ -56,7 +57,8 @@ class _Queue:
     def __init__(self) -> None:
         self.order: list[tuple[float, Pair]] = []
         self.expected_wrong = 0.0
-        self.found_wrong = 0.0
+        self.found_wrong = 0
+        self._seen, self._hits = HOPED, HOPED / 2
         self._doubt: dict[Pair, float] = {}
         self._sum = 0.0
 
@@ -66,6 +68,18 @@ class _Queue:
         if doubt:
             self._doubt[pair] = doubt
             self._sum += doubt
+
+    def judged(self, doubt: float, *, wrong: bool) -> None:
+        """Take a verdict on something that was so doubtful."""
+        self.expected_wrong += doubt
+        self.found_wrong += wrong
+        self._seen = MEMORY * self._seen + 1
+        self._hits = MEMORY * self._hits + wrong
+
+    @property
+    def yield_(self) -> float:
+        """The share of the last verdicts that found an error."""
+        return self._hits / self._seen
 
     def drop(self, rank: float, pair: Pair) -> None:
         """Forget it."""
@@ -213,9 +227,7 @@ class Review:
         self._queue(pair).weigh(pair, doubt)
 
     def _judged(self, pair: Pair, *, wrong: bool) -> None:
-        queue = self._queue(pair)
-        queue.expected_wrong = MEMORY * queue.expected_wrong + 1.0 - self._edges[pair].confidence
-        queue.found_wrong = MEMORY * queue.found_wrong + wrong
+        self._queue(pair).judged(1.0 - self._edges[pair].confidence, wrong=wrong)
 
     def keep(self, pair: Pair) -> list[int]:
         """Say that a boundary is right.
@@ -280,9 +292,9 @@ class Review:
     def next(self, passed: Container[Pair] = ()) -> Pair | None:
         """Return what to look at: what is most likely wrong.
 
-        Boundaries that were kept, and those between two accepted grains, are passed over. Of the
-        least sure boundary and the least sure place, the likelier one comes first; how likely that
-        is follows from what was found wrong so far of either kind.
+        Boundaries that were kept, and those between two accepted grains, are passed over. Least
+        sure boundaries and least sure places take turns: the kind of which the last ones were
+        wrong more often goes on, at first the more doubtful one.
 
         Parameters
         ----------
@@ -294,8 +306,8 @@ class Review:
             first = queue.first(passed)
             if first is not None:
                 rank, pair = first
-                found.append((max(0.0, 1.0 - rank) * queue.factor, pair))
-        return max(found)[1] if found else None
+                found.append((rank < 1.0, queue.yield_, -rank, pair))
+        return max(found)[-1] if found else None
 
     def is_open(self, pair: Pair) -> bool:
         """Return whether something is there and not judged yet."""
