@@ -218,6 +218,7 @@ def test_the_walk_goes_from_facet_to_facet(class_desk: Desk) -> None:
     assert "Facet of class" in dock.line.text()
     assert len(dock.preview.shown("walk"))
     assert dock.review_box.remove.text() == "Set class (R)"
+    assert dock.form.value.isVisibleTo(dock)
     hands.key(KEY.Key_G)
     second = dock.walk.pair
     assert second != first

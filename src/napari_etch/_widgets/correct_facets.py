@@ -127,7 +127,7 @@ class FacetTour:
         value = self._chosen()
         if value == facet.value:
             raise EditError(
-                f"This facet has class {value} already: choose the right one above first."
+                f"This facet has class {value} already: choose the right one under Class first."
             )
         change = self._session.editor().set_class(stop, value)
         self.refuse_accepted(change)

@@ -88,7 +88,7 @@ class CorrectForm(QWidget):
         )
         for button in (self.copy_on, self.part):
             button.setToolTip(button.property("usual_tip"))
-        self._is_stack = False
+        self._is_stack = self._has_classes = False
         self.outlines = action_button(
             "Outlines",
             "outlines",
@@ -139,11 +139,12 @@ class CorrectForm(QWidget):
         """Show the row of options that belongs to a tool."""
         for row, field in self._rows.items():
             wanted = ROWS.get(tool) == row and (row != "through" or self._is_stack)
+            wanted |= row == "value" and self._has_classes  # the review sets classes too
             self._options.setRowVisible(field, wanted)
 
-    def show_sections(self, is_stack: bool) -> None:
-        """Show what only a stack needs."""
-        self._is_stack = is_stack
+    def show_sections(self, is_stack: bool, *, has_classes: bool = False) -> None:
+        """Show what only a stack needs, or only a map of classes."""
+        self._is_stack, self._has_classes = is_stack, has_classes
         self.copy_on.setVisible(is_stack)
         self.part.setVisible(is_stack)
 
@@ -170,7 +171,7 @@ class CorrectForm(QWidget):
         self.granularity = _slider(
             0, 1, 0.5, "Fewer or more grains in the region drawn last; moves at once."
         )
-        self.value = _combo("The class to set.")
+        self.value = _combo("The class that the tool sets, and the review with R.")
         for value in range(MOST_CLASSES):
             name = CLASS_NAMES[value] if value < len(CLASS_NAMES) else "class"
             self.value.addItem(f"{value} {name}", value)

@@ -73,7 +73,10 @@ class Gestures(QObject):
         self.region.forget()
         self._session, self._last = session, None
         self._form.outlines.setChecked(session is not None and session.layer.contour > 0)
-        self._form.show_sections(session is not None and session.is_stack)
+        self._form.show_sections(
+            session is not None and session.is_stack,
+            has_classes=session is not None and session.is_classes,
+        )
         self._form.check_tool("")
         self.hint.setText("")
 
