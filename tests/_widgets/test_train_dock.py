@@ -208,6 +208,9 @@ def test_of_a_stack_the_section_shown_is_learnt_from(open_train: OpenTrain, qtbo
 
     [micrograph] = request_maker(dock.settings())().micrographs
     np.testing.assert_array_equal(micrograph.data, stack.data[3])
+    assert "section 3 is used" in dock.form.about_images.text()
+    viewer.dims.set_current_step(0, 1)
+    qtbot.waitUntil(lambda: "section 1 is used" in dock.form.about_images.text(), timeout=PATIENCE)
 
 
 # -- while it runs -------------------------------------------------------------------------------

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from napari.layers import Image, Labels
 from napari.utils.theme import get_theme
-from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
 
 from napari_etch._widgets.controller import RunController
 from napari_etch._widgets.cutter import GrainCutter
+from napari_etch._widgets.device_box import offer_devices
 from napari_etch._widgets.devices import device_troubles
-from napari_etch._widgets.form import ModelEntry, SettingsForm, item_ready
+from napari_etch._widgets.form import ModelEntry, SettingsForm
 from napari_etch._widgets.job import Settings, refusal
 from napari_etch._widgets.keys import bind_keys
 from napari_etch._widgets.layer_choice import LayerChoice
@@ -47,8 +46,6 @@ if TYPE_CHECKING:
     import napari
 
 STEP = 0.05
-# How often the dock looks whether the devices are known, ms.
-PROBE_MS = 200
 
 
 def installed_models() -> Sequence[ModelEntry]:
@@ -150,29 +147,7 @@ class SegmentDock(QWidget):
         self._refresh()
 
     def _probe(self, probe_devices: Callable[[], dict[str, str]]) -> None:
-        """Ask for the devices without waiting: the first answer takes an import of torch.
-
-        A daemon thread and a timer of this widget rather than a worker: nothing of it is left to
-        end the process with an abort when napari is closed before the answer has come.
-        """
-        found: list[dict[str, str]] = []
-        threading.Thread(target=lambda: found.append(probe_devices()), daemon=True).start()
-        timer = QTimer(self)
-
-        def look() -> None:
-            if found:
-                timer.stop()
-                self._on_devices(found[0])
-
-        timer.timeout.connect(look)
-        timer.start(PROBE_MS)
-
-    def _on_devices(self, troubles: dict[str, str]) -> None:
-        for row in range(self.form.device.count()):
-            trouble = troubles.get(self.form.device.itemData(row), "")
-            item_ready(self.form.device, row, not trouble, trouble)
-        if self.form.device.currentData() in troubles:
-            self.form.choose_device("auto")
+        offer_devices(self.form.device, probe_devices)
 
     # -- what can be done now --------------------------------------------------------------------
 

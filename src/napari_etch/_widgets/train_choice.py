@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from napari.layers import Image, Shapes
-from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_etch._widgets.layer_choice import WATCHED, about
+from napari_etch._widgets.layer_watch import LayerWatch
 from napari_etch._widgets.layers import (
     SCALE_BAR,
     is_micrograph,
@@ -24,40 +24,24 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
 
 
-class TrainChoice(QObject):
-    """Which images, and what of them, the dock learns from.
+class TrainChoice(LayerWatch):
+    """Which images, and what of them, the dock learns from; see `LayerWatch`."""
 
-    Signals
-    -------
-    changed
-        The choice, or something about the chosen layers, changed.
-    """
-
-    changed = Signal()
+    WATCHED = WATCHED
 
     def __init__(self, viewer: ViewerModel, form: TrainForm) -> None:
-        super().__init__(form)
-        self._viewer = viewer
+        super().__init__(viewer, form)
         self._form = form
         #: While a fit runs, the form stays as it was when the fit began.
         self.is_held = False
-        self._soon = QTimer(self)
-        self._soon.setSingleShot(True)
-        self._soon.setInterval(0)
-        self._soon.timeout.connect(self.refresh)
-        viewer.layers.events.connect(self._on_layers)
-        viewer.layers.selection.events.active.connect(self._on_active)
+        self._listen()
+        viewer.dims.events.current_step.connect(self._on_active)  # another section is shown
         self.refresh()
 
     def disconnect_viewer(self) -> None:
         """Stop listening to the viewer."""
-        self._soon.stop()
-        self._viewer.layers.events.disconnect(self._on_layers)
-        self._viewer.layers.selection.events.active.disconnect(self._on_active)
-
-    def _on_layers(self, event: Any) -> None:
-        if event.type in WATCHED:
-            self._soon.start()
+        super().disconnect_viewer()
+        self._viewer.dims.events.current_step.disconnect(self._on_active)
 
     def _on_active(self, _event: Any = None) -> None:
         self._soon.start()
@@ -73,11 +57,7 @@ class TrainChoice(QObject):
 
     def shapes(self) -> Shapes | None:
         """Return the chosen Shapes layer; None for the whole image."""
-        chosen = self._form.region.currentData()
-        for layer in self._viewer.layers:
-            if isinstance(layer, Shapes) and str(layer.unique_id) == chosen:
-                return layer
-        return None
+        return self._find(self._form.region.currentData())
 
     def parts(self) -> tuple[Part, ...]:
         """Return the ticked images with the rectangle and the section of each."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -12,9 +11,11 @@ from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_etch._widgets.commands import segment_with
+from napari_etch._widgets.device_box import offer_devices
 from napari_etch._widgets.devices import device_troubles
 from napari_etch._widgets.form import item_ready
 from napari_etch._widgets.library_watch import tell_library_changed
+from napari_etch._widgets.preferences import load_preferences
 from napari_etch._widgets.scroll import UprightScroll
 from napari_etch._widgets.status import duration
 from napari_etch._widgets.train_bar import FitBar
@@ -35,8 +36,8 @@ if TYPE_CHECKING:
 
     from napari_etch.training.labelfree.events import FitPreview, FitStep
 
-#: How often the dock looks whether the devices are known, ms.
-PROBE_MS = 200
+#: How often the dock tells the fit which part of the image is in view, ms.
+LOOK_MS = 250
 
 
 class TrainDock(QWidget):
@@ -73,11 +74,13 @@ class TrainDock(QWidget):
         self.choice = TrainChoice(napari_viewer, self.form)
         self.preview = PreviewLayer(napari_viewer)
         self._look = QTimer(self)
-        self._look.setInterval(250)
+        self._look.setInterval(LOOK_MS)
         self._connect()
         self._offer_starts()
+        device = self.form.device.findData(load_preferences().device)
+        self.form.device.setCurrentIndex(max(0, device))
         self._refresh()
-        self._probe(probe_devices)
+        offer_devices(self.form.device, probe_devices)
 
     # -- building --------------------------------------------------------------------------------
 
@@ -119,23 +122,6 @@ class TrainDock(QWidget):
         generalist = next(entry for entry in list_models() if entry.name == "generalist")
         row = self.form.start.findData("generalist")
         item_ready(self.form.start, row, generalist.ready, generalist.why_not)
-
-    def _probe(self, probe_devices: Callable[[], dict[str, str]]) -> None:
-        """Ask for the devices without waiting: the first answer takes an import of torch."""
-        found: list[dict[str, str]] = []
-        threading.Thread(target=lambda: found.append(probe_devices()), daemon=True).start()
-        timer = QTimer(self)
-
-        def look() -> None:
-            if not found:
-                return
-            timer.stop()
-            for row in range(self.form.device.count()):
-                trouble = found[0].get(self.form.device.itemData(row), "")
-                item_ready(self.form.device, row, not trouble, trouble)
-
-        timer.timeout.connect(look)
-        timer.start(PROBE_MS)
 
     # -- what can be done now --------------------------------------------------------------------
 

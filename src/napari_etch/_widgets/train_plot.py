@@ -83,6 +83,8 @@ class LossPlot(QWidget):
         self._plot.setMenuEnabled(False)
         self._plot.hideButtons()
         self._plot.setMouseEnabled(x=False, y=False)
+        # pyqtgraph cuts off what hangs below the line of a label
+        self._plot.getPlotItem().layout.setContentsMargins(0, 4, 8, 8)
         self._raw = self._plot.plot()
         self._mean = self._plot.plot()
         self._colour()
