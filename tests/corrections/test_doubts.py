@@ -172,3 +172,17 @@ def test_a_boundary_map_with_holes_is_taken_as_it_is(hidden: float) -> None:
     labels[60:70, 60:70] = 0
     table = Doubts(GrainEditor(labels, boundary=boundary, image=image)).table
     assert np.isfinite(table["confidence"]).all()
+
+
+def test_after_an_edit_a_huge_grain_is_not_flooded_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    from napari_etch.corrections import doubts as module
+
+    labels, boundary, image = drawn(3)
+    editor = GrainEditor(labels, boundary=boundary, image=image)
+    hidden = sorted(joined(editor, 2, seed=0))
+    doubts = Doubts(editor)
+    assert set(places(doubts.of(hidden))) == set(hidden)
+    monkeypatch.setattr(module, "_MOST_PIXELS", 10)
+    again = doubts.of(hidden)
+    assert again.size
+    assert not places(again)

@@ -23,6 +23,9 @@ _LEAST_PART, _LEAST_PX = 0.02, 12.0
 _BESIDE = 6.0  # px at scale 1 from a boundary to where its grains' grey values are read
 _NEAR = 2  # px around a line that was dismissed that count as the same line
 _SIGHT = 16  # px at scale 1 around grains that the flooding sees
+# Px of a window that are flooded after an edit. A larger grain is looked at with the whole map only,
+# or napari would stand still after each stroke in it.
+_MOST_PIXELS = 1 << 20
 
 
 class Doubts:
@@ -90,6 +93,10 @@ class Doubts:
         box = union(editor.bounding_box(label) for label in present)
         sight = max(self._beside + 1, round(_SIGHT * self._scale))
         window = grow(box, sight, editor.grains.shape)
+        if _pixels(window) > _MOST_PIXELS:
+            if len(present) == 1:
+                return np.zeros(0, BOUNDARY_DTYPE)
+            return np.concatenate([self.places([label]) for label in present])
         return self._places(self._cut(window, present), window, present)
 
     def half(self, label: int) -> Mask:
@@ -150,6 +157,10 @@ class Doubts:
         ours = slice(None) if labels is None else np.isin(self._editor.grains[window], labels)
         part[ours] = found.half[ours]
         return _place_rows(found, window)
+
+
+def _pixels(window: Window) -> int:
+    return (window[0].stop - window[0].start) * (window[1].stop - window[1].start)
 
 
 def _rows(

@@ -27,8 +27,8 @@ _LEAST = 0.01  # probabilities beyond this and 1 minus this are as good as certa
 _GREY = 0.004  # contrast, grey values, below which there is nothing but rounding
 _MOST_CONTRAST = 4.0  # times the typical: beyond, it is another thing than a boundary
 _LONGEST = 30.0  # px: longer boundaries teach no more
-# The second opinion has learned from the first, so it is not independent and counts half; on virtual
-# micrographs half and whole do equally well, and twice worse.
+# The second opinion has learned from the first, so it is not independent and counts half: on
+# virtual micrographs half and whole do equally well, and twice worse.
 _SHARE = 0.5
 # How confidence becomes the probability that a boundary of the generalist's map is real: fitted on
 # 16 virtual micrographs at two granularities.
