@@ -23,7 +23,7 @@ _LEAST_PART, _LEAST_PX = 0.02, 12.0
 _BESIDE = 6.0  # px at scale 1 from a boundary to where its grains' grey values are read
 _NEAR = 2  # px around a line that was dismissed that count as the same line
 _SIGHT = 16  # px at scale 1 around grains that the flooding sees
-# Px of a window that are flooded after an edit. A larger grain is looked at with the whole map only,
+# Px of a window that are flooded after an edit. A larger grain is looked at with the whole map,
 # or napari would stand still after each stroke in it.
 _MOST_PIXELS = 1 << 20
 
