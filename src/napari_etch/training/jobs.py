@@ -104,7 +104,8 @@ class FitJob:
     >>> with FitJob(FitRequest([micrograph], minutes=2)) as job:  # doctest: +SKIP
     ...     for event in job:
     ...         print(event)
-    ...     add_model(event.model, Notes.now("my steel"))
+    ...     if isinstance(event, JobDone):
+    ...         add_model(event.model, Notes.now("my steel"))
     """
 
     def __init__(
