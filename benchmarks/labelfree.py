@@ -24,7 +24,7 @@ from accuracy import Case, cases, load_scorer, run
 
 from napari_etch.micrograph import micrograph_from_array
 from napari_etch.models import load_model
-from napari_etch.training.labelfree import FitError, Fitted, FitNotice, fit
+from napari_etch.training.labelfree import FitError, FitNotice, Fitted, fit
 from napari_etch.training.labelfree.loop import ADAPT, SCRATCH, Plan, Terms
 
 # What is left out or put in, one at a time.

@@ -285,7 +285,10 @@ class Optics:
 
 
 def draw_optics(
-    generator: torch.Generator, intercept: Tensor, style: str | None = None
+    generator: torch.Generator,
+    intercept: Tensor,
+    style: str | None = None,
+    without: tuple[str, ...] = (),
 ) -> tuple[Optics, list[str]]:
     """Draw the optics of a batch.
 
@@ -295,6 +298,8 @@ def draw_optics(
         Mean intercept in px: lines and noise stay small beside the grains.
     style : str, optional
         A key of `STYLES`; every sample draws its own by the styles' weights when not given.
+    without : tuple of str
+        Styles that are not drawn.
 
     Returns
     -------
@@ -307,7 +312,7 @@ def draw_optics(
     ValueError
         If the style is not known.
     """
-    names = list(STYLES)
+    names = [name for name in STYLES if name not in without]
     if style is not None and style not in STYLES:
         raise ValueError(f"There is no virtual style {style!r}: choose one of {', '.join(names)}.")
     weights = torch.tensor([STYLES[name][1] for name in names], device=generator.device)

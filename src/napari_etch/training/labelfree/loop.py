@@ -50,14 +50,16 @@ class Plan:
     real: int = 2
     size: int = 192  # side of a crop, px
     rate: float = 4e-3
-    twins: int = 128  # virtual micrographs that are rendered
+    twins: int = 128  # virtual micrographs in the measured style that are rendered
+    rehearsed: int = 0  # and those of any style
     checks: int = 8
     closing: float = 0.4  # part of the steps after which the network's own closed grains count
     terms: Terms = Terms()
 
 
-SCRATCH = Plan()
-ADAPT = Plan(steps=96, rate=5e-4)
+SCRATCH = Plan(steps=280)
+# Short, slow and with rehearsal: the generalist knows more than one micrograph can tell it.
+ADAPT = Plan(steps=32, rate=2e-4, twins=64, rehearsed=64, checks=4)
 # After a collapse: what the micrograph's own ridges say counts as much as virtual micrographs.
 ANCHORED = Terms(synthetic=1.0, anchors=1.0)
 
@@ -88,7 +90,9 @@ class Fit:
         self.device = device or torch.device("cpu")
         self.random = np.random.default_rng(seed)
         self.generator = torch.Generator().manual_seed(seed)
-        self.twins = VirtualTwins(specimen.style, plan.twins, plan.size, self.generator)
+        self.twins = VirtualTwins(
+            specimen.style, plan.twins, plan.size, self.generator, plan.rehearsed
+        )
         self.crops = RealCrops(specimen.images, plan.size)
         self.network = learner.network.train().to(self.device)
         self.average = Average(self.network)

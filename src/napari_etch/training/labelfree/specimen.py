@@ -133,15 +133,23 @@ class VirtualTwins:
     count, size : int
         How many, and their side in px.
     generator : torch.Generator
+    rehearsed : int
+        How many more of any style, so that a network that knows them does not forget them.
     """
 
     def __init__(
-        self, style: MatchedStyle, count: int, size: int, generator: torch.Generator
+        self,
+        style: MatchedStyle,
+        count: int,
+        size: int,
+        generator: torch.Generator,
+        rehearsed: int = 0,
     ) -> None:
         structure = style.structure()
+        looks = [style.look] * -(-count // RENDERED) + [None] * -(-rehearsed // RENDERED)
         batches = [
-            render_batch(RENDERED, size, generator=generator, structure=structure, look=style.look)
-            for _ in range(-(-count // RENDERED))
+            render_batch(RENDERED, size, generator=generator, structure=structure, look=look)
+            for look in looks
         ]
         self.images = np.concatenate([batch.image.numpy() for batch in batches])
         self.labels = np.concatenate([batch.labels.numpy() for batch in batches]).astype(np.int32)
