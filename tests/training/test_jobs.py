@@ -267,6 +267,15 @@ def test_what_the_fit_refuses_is_its_own_sentence(begin):
     assert end == JobFailed("“steel” shows no grains: choose another image.", None)
 
 
+def test_the_real_fit_answers_through_its_own_process(own_temporary_folder):
+    blank = Micrograph(np.full((128, 128), 90, np.uint8), "blank")
+    with FitJob(FitRequest([blank], device="cpu")) as job:
+        [*_, end] = job
+    assert isinstance(end, JobFailed) and end.log is None
+    assert "blank" in end.message and "no grains" in end.message
+    assert list(own_temporary_folder.iterdir()) == []
+
+
 def test_a_crash_is_one_sentence_and_the_log_is_kept(begin):
     job = begin("crash")
     [*_, end] = job
