@@ -226,20 +226,22 @@ def segment_sections(
                 if isinstance(event, Prediction):
                     prediction = event
                 elif isinstance(event, TileDone):
-                    yield _of_all_sections(event, index, count, started)
+                    tile = replace(event, fraction=NETWORK_SHARE * event.fraction)
+                    yield _of_all_sections(tile, index, count, started)
                 else:
                     yield event
         if prediction is None:
             raise RuntimeError(f"the run of {model.name} on {section.name} ended without a result")
-        cutting = TileDone(1, 1, 1 / NETWORK_SHARE, "finding the grains", None)
+        cutting = TileDone(1, 1, NETWORK_SHARE, "finding the grains", None)
         yield _of_all_sections(cutting, index, count, started)
         partition = model.partition(prediction.fields, mask=section.mask, granularity=granularity)
+        yield _of_all_sections(replace(cutting, fraction=1.0), index, count, started)
         yield SectionDone(index, section, prediction, partition)
 
 
 def _of_all_sections(tile: TileDone, index: int, count: int, started: float) -> TileDone:
     """Return the progress of the whole run from that of one section."""
-    fraction = (index + min(1.0, NETWORK_SHARE * tile.fraction)) / count
+    fraction = (index + tile.fraction) / count
     if count == 1:
         return replace(tile, fraction=fraction)
     spent = time.monotonic() - started

@@ -75,9 +75,30 @@ def test_another_seed_gives_another_model(micrograph):
 
 
 def test_stop_keeps_what_there_is(micrograph):
-    events = list(fit([micrograph], plan=PLAN, stop=lambda: True))
+    events = []
+    for event in fit([micrograph], plan=PLAN, stop=lambda: bool(of_kind(events, FitStep))):
+        events.append(event)
     assert len(of_kind(events, FitStep)) == 1
     assert events[-1].step == 1 and events[-1].why == "Stopped by hand after 1 steps."
+
+
+def test_a_stop_before_the_first_step_leaves_no_model(micrograph):
+    with pytest.raises(FitError, match="before anything was learnt"):
+        list(fit([micrograph], plan=PLAN, stop=lambda: True))
+
+
+def test_the_time_limit_counts_from_the_call(micrograph):
+    *_, done = fit([micrograph], plan=replace(PLAN, steps=1000, checks=1), minutes=1e-6)
+    assert done.step == 1 and "The time was over after 1 steps." in done.why
+
+
+def test_a_fit_in_which_no_check_finds_grains_ends_early(micrograph, monkeypatch):
+    monkeypatch.setattr(fitting, "judge", lambda *given: Verdict("No grains were found."))
+    steps = []
+    with pytest.raises(FitError, match="No grains"):
+        for event in fit([micrograph], plan=replace(PLAN, steps=30, checks=30)):
+            steps += of_kind([event], FitStep)
+    assert len(steps) == fitting.HOPELESS
 
 
 def test_the_window_that_is_looked_at_is_shown(micrograph, monkeypatch):
@@ -102,7 +123,7 @@ def test_a_collapse_is_said_and_the_fit_is_held_to_the_anchors(micrograph, monke
     verdicts = iter([Verdict("It found nothing.", collapsed=True)] * 2 + [NOTHING_WRONG] * 2)
     monkeypatch.setattr(fitting, "judge", lambda *given: next(verdicts))
     events = list(fit([micrograph], plan=PLAN))
-    assert "It found nothing." in of_kind(events, FitNotice)[0].message
+    assert "It found nothing." in of_kind(events, FitNotice)[2].message
     assert "anchors" in of_kind(events, FitStep)[-1].losses
     assert isinstance(events[-1], Fitted)
 

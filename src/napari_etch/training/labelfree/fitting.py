@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -38,6 +39,8 @@ Event = FitStep | FitPreview | FitNotice | Fitted
 PREVIEW_SECONDS = 1.0
 # An early end needs this many checks without a better one.
 PATIENCE = 4
+# So many checks in a row in which no grains are found end a fit.
+HOPELESS = 4
 # A later check is as good as the best one within this factor: it has learned for longer.
 AS_GOOD = 1.1
 
@@ -99,28 +102,42 @@ def fit(
         raise FitError(f"A fit starts from scratch or from generalist, not from {start!r}.")
     if network not in ("best", "published"):
         raise FitError(f"The network's form is best or published, not {network!r}.")
+    begun = time.monotonic()
     generator = torch.Generator().manual_seed(seed)
     images, windows = cut_out(micrographs, regions)
+    yield FitNotice("Looking how large the grains are.")
     learner: Learner = Scratch(network, seed) if start == "scratch" else Adapted()
     intercept = (
         find_scale(images, generator)
         if start == "scratch"
         else _generalist_scale(learner, images, device)
     )
+    _go_on(stop)
+    found = f"The mean intercept is about {intercept:.0f} px"
+    yield FitNotice(f"{found}; looking for virtual micrographs that resemble these.")
     specimen = prepare_specimen(images, windows, intercept, generator)
+    _go_on(stop)
     plan = plan or (SCRATCH if start == "scratch" else ADAPT)
-    run = _Run(learner, specimen, plan, seed, minutes, device)
+    limit = begun + 60 * minutes if minutes else math.inf
+    run = _Run(learner, specimen, plan, seed, begun, limit, device)
     yield from run.learn(stop, preview)
     if run.verdict.collapsed and start == "scratch" and not run.stopped:
         yield FitNotice(
             f"{run.verdict.message} It is fitted again, held to the image's own ridges."
         )
         learner = Scratch(network, seed)
-        run = _Run(learner, specimen, replace(plan, terms=ANCHORED), seed, minutes, device)
+        anchored = replace(plan, terms=ANCHORED)
+        run = _Run(learner, specimen, anchored, seed, begun, limit, device)
         yield from run.learn(stop, preview)
     if run.verdict.message:
-        raise FitError(run.verdict.message)
+        raise FitError(run.verdict.message + (f" {run.why}" if run.stopped else ""))
     yield run.fitted(micrographs, start)
+
+
+def _go_on(stop: Callable[[], bool]) -> None:
+    """Raise FitError when the fit is stopped before there is anything to keep."""
+    if stop():
+        raise FitError("The fit was stopped before anything was learnt, so there is no model.")
 
 
 def _generalist_scale(learner: Learner, images: list[np.ndarray], device: str) -> float:
@@ -152,16 +169,16 @@ class _Run:
         specimen: Specimen,
         plan: Plan,
         seed: int,
-        minutes: float | None,
+        begun: float,
+        limit: float,
         device: str,
     ) -> None:
         from napari_etch.inference import pick_device
 
-        self.begun = time.monotonic()
-        self.limit = 60 * minutes if minutes else float("inf")
+        self.begun, self.limit = begun, limit
         self.fit = Fit(learner, specimen, plan, seed, pick_device(device))
         self.best: _Best | None = None
-        self.since_best = 0
+        self.since_best = self.bad = 0
         self.verdict = Verdict()
         self.stopped = False
         self.why = f"All {plan.steps} steps were taken."
@@ -179,11 +196,13 @@ class _Run:
         every = max(1, steps // fit.plan.checks)
         started = time.monotonic()
         while fit.step < steps:
+            now = time.monotonic()
+            fit.time_used = min(1.0, (now - started) / max(1e-3, self.limit - started))
             found = fit.learn()
             check = fit.step % every == 0 or fit.step == steps
             quality = self._check() if check else None
             a_step = (time.monotonic() - started) / fit.step
-            left = min(a_step * (steps - fit.step), self.limit - self.elapsed)
+            left = min(a_step * (steps - fit.step), self.limit - time.monotonic())
             yield FitStep(fit.step, steps, self.elapsed, max(0.0, left), found, quality)
             if time.monotonic() - self.shown > PREVIEW_SECONDS and (asked := preview()):
                 yield self._preview(*asked)
@@ -196,10 +215,12 @@ class _Run:
     def _ends(self, stop: Callable[[], bool]) -> bool:
         if stop():
             self.stopped, self.why = True, f"Stopped by hand after {self.fit.step} steps."
-        elif self.elapsed > self.limit:
+        elif time.monotonic() > self.limit:
             self.stopped, self.why = True, f"The time was over after {self.fit.step} steps."
         elif self.since_best >= PATIENCE:
             self.why = f"Nothing got better any more after {self.fit.step} steps."
+        elif self.bad >= HOPELESS:
+            self.why = f"No check found grains until step {self.fit.step}."
         else:
             return False
         return True
@@ -208,6 +229,7 @@ class _Run:
         maps = self.fit.answers()
         quality = self.fit.quality(maps)
         verdict = judge(maps, self.fit.maps, self.fit.twins.density)
+        self.bad = self.bad + 1 if verdict.message else 0
         better = self.best is None or quality <= AS_GOOD * self.best.quality
         if better or (self.verdict.message and not verdict.message):
             lowest = quality if self.best is None else min(quality, self.best.quality)

@@ -98,6 +98,7 @@ class Fit:
         self.average = Average(self.network)
         self.optimiser = torch.optim.AdamW(self.network.parameters(), plan.rate, weight_decay=1e-4)
         self.step = 0
+        self.time_used = 0.0  # part of the time allowed, where there is a limit
         # Anchors' target and weight, then those of the closed self-labels, for each image.
         self.maps = [
             np.concatenate([anchors(image), np.zeros((2, *image.shape), np.float32)])
@@ -107,7 +108,7 @@ class Fit:
     def rate(self) -> float:
         """Return the learning rate: a short warm-up, then a cosine to 2 %."""
         warm = min(1.0, (self.step + 1) / 20)
-        done = self.step / self.plan.steps
+        done = max(self.step / self.plan.steps, self.time_used)
         return self.plan.rate * warm * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * done)))
 
     def learn(self) -> dict[str, float]:
