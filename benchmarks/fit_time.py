@@ -16,7 +16,7 @@ from pathlib import Path
 import torch
 
 from napari_etch.micrograph import Micrograph, micrograph_from_array, read_micrograph
-from napari_etch.training.labelfree import Fitted, FitStep, fit
+from napari_etch.training.labelfree import FitStep, Fitted, fit
 from napari_etch.training.labelfree.learners import Scratch
 from napari_etch.training.labelfree.loop import SCRATCH
 from napari_etch.virtual import sample_micrograph
