@@ -17,6 +17,7 @@ from napari_etch.training.labelfree import (
     Fitted,
     fit,
     fitting,
+    specimen,
 )
 from napari_etch.training.labelfree.checks import Verdict
 from napari_etch.training.labelfree.loop import Plan, Terms
@@ -34,6 +35,7 @@ def quick(monkeypatch):
     monkeypatch.setattr(match, "SECOND", 16)
     monkeypatch.setattr(match, "PATCH", 64)
     monkeypatch.setattr(fitting, "judge", lambda *given: NOTHING_WRONG)
+    monkeypatch.setattr(specimen, "MOST_UNLIKE", 9.0)
 
 
 @pytest.fixture
@@ -150,6 +152,21 @@ def test_a_micrograph_that_cannot_be_learnt_from_is_named(image, message):
 def test_an_unknown_choice_is_refused(micrograph, wrong):
     with pytest.raises(FitError, match=next(iter(wrong.values()))):
         list(fit([micrograph], plan=PLAN, **wrong))
+
+
+def test_a_picture_that_grains_cannot_look_like_is_refused(monkeypatch):
+    monkeypatch.setattr(match, "FIRST", 96)
+    monkeypatch.setattr(match, "SECOND", 64)
+    monkeypatch.setattr(match, "PATCH", 128)
+    monkeypatch.setattr(specimen, "MOST_UNLIKE", 1.1)
+    letters = np.full((160, 192), 250, np.uint8)
+    random = np.random.default_rng(0)
+    for top in range(4, 150, 14):  # lines of print: short dark strokes, white paper
+        for left in range(6, 186, 7):
+            letters[top : top + 9, left] = 20
+            letters[top + random.integers(9), left : left + 4] = 20
+    with pytest.raises(FitError, match="nothing that grains can look like"):
+        list(fit([micrograph_from_array(letters, "page.tif")], plan=PLAN))
 
 
 def test_nothing_to_learn_from_is_refused():

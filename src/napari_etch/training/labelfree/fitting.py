@@ -237,7 +237,8 @@ class _Run:
             self.verdict, self.since_best = verdict, 0
         else:
             self.since_best += 1
-        self.fit.close(maps)
+        if self.fit.plan.terms.closed:
+            self.fit.close(maps)
         return quality
 
     def _preview(self, index: int, window: Window) -> FitPreview:
