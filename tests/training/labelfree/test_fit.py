@@ -114,6 +114,25 @@ def test_the_window_that_is_looked_at_is_shown(micrograph, monkeypatch):
     assert shown[0].boundary.min() >= 0 and shown[0].boundary.max() <= 1
 
 
+def test_a_single_pixel_can_be_looked_at(micrograph, monkeypatch):
+    monkeypatch.setattr(fitting, "PREVIEW_SECONDS", 0.0)
+    places = iter((place, place) for place in (0, 7, 127, 64))
+
+    def window():
+        return 0, tuple(slice(at, at + 1) for at in next(places))
+
+    events = list(fit([micrograph], plan=PLAN, preview=window))
+    assert [event.boundary.shape for event in of_kind(events, FitPreview)] == [(1, 1)] * 4
+
+
+def test_grains_go_before_a_better_figure(micrograph, monkeypatch):
+    verdicts = iter([NOTHING_WRONG, Verdict("No grains were found.")])
+    monkeypatch.setattr(fitting, "judge", lambda *given: next(verdicts))
+    figures = iter([1.0, 0.1])
+    monkeypatch.setattr(fitting.Fit, "quality", lambda *given: next(figures))
+    assert list(fit([micrograph], plan=PLAN))[-1].step == 2
+
+
 def test_a_region_and_several_micrographs_are_learnt_from(micrograph):
     regions = [(slice(0, 100), slice(20, 120)), None]
     events = list(fit([micrograph, micrograph], regions=regions, plan=PLAN))

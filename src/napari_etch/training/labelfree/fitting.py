@@ -209,8 +209,8 @@ class _Run:
                 self.shown = time.monotonic()
             if self._ends(stop):
                 break
-        if self.best is None:
-            self._check()
+        if self.best is None or self.stopped:
+            self._check()  # what was learnt since the last one counts, too
 
     def _ends(self, stop: Callable[[], bool]) -> bool:
         if stop():
@@ -230,8 +230,7 @@ class _Run:
         quality = self.fit.quality(maps)
         verdict = judge(maps, self.fit.maps, self.fit.twins.density)
         self.bad = self.bad + 1 if verdict.message else 0
-        better = self.best is None or quality <= AS_GOOD * self.best.quality
-        if better or (self.verdict.message and not verdict.message):
+        if self._is_better(quality, verdict):
             lowest = quality if self.best is None else min(quality, self.best.quality)
             self.best = _Best(lowest, self.fit.step, self.fit.weights())
             self.verdict, self.since_best = verdict, 0
@@ -240,6 +239,13 @@ class _Run:
         if self.fit.plan.terms.closed:
             self.fit.close(maps)
         return quality
+
+    def _is_better(self, quality: float, verdict: Verdict) -> bool:
+        if self.best is None:
+            return True
+        if bool(verdict.message) != bool(self.verdict.message):
+            return not verdict.message  # grains go before any figure
+        return quality <= AS_GOOD * self.best.quality
 
     def _preview(self, index: int, window: Window) -> FitPreview:
         """Return the boundary map of a window as it is now."""
@@ -254,10 +260,10 @@ class _Run:
             return FitPreview(index, (cut[0], cut[1]), np.zeros(shape, np.float32))
         inner = tuple(
             slice(
-                int((item.start - u.start) * specimen.factor),
-                max(1, round((item.stop - u.start) * specimen.factor)),
+                low := min(int((item.start - u.start) * specimen.factor), side - 1),
+                max(low + 1, round((item.stop - u.start) * specimen.factor)),
             )
-            for item, u in zip(cut, used, strict=True)
+            for item, u, side in zip(cut, used, specimen.images[index].shape, strict=True)
         )
         found = self.fit.answer_in(index, (inner[0], inner[1]))
         return FitPreview(index, (cut[0], cut[1]), resize(found, shape))
