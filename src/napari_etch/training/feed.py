@@ -53,13 +53,17 @@ class Replay:
         """Return network inputs float32 (count, 1, s, s) and labels int64 (count, s, s)."""
         images, labels = [], []
         for index in self.random.integers(self.filled, size=count):
-            turns, mirrored = int(self.random.integers(4)), self.random.random() < 0.5
-            pair = [self.images[index], self.labels[index]]
-            pair = [np.rot90(item, turns) for item in pair]
-            pair = [item[:, ::-1] if mirrored else item for item in pair]
+            pair = orient([self.images[index], self.labels[index]], self.random)
             images.append(standardise(pair[0].astype(np.float32), self.random))
             labels.append(pair[1].astype(np.int64))
         return torch.from_numpy(np.stack(images))[:, None], torch.from_numpy(np.stack(labels))
+
+
+def orient(arrays: list[np.ndarray], random: np.random.Generator) -> list[np.ndarray]:
+    """Return arrays (y, x) turned and mirrored alike, at random."""
+    turns, mirrored = int(random.integers(4)), random.random() < 0.5
+    turned = [np.rot90(item, turns) for item in arrays]
+    return [np.ascontiguousarray(item[:, ::-1] if mirrored else item) for item in turned]
 
 
 def standardise(image: np.ndarray, random: np.random.Generator) -> np.ndarray:

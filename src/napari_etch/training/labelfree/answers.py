@@ -10,6 +10,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from napari_etch.virtual.maps import boundary_mask
+
 Image = npt.NDArray[np.float32]
 # The network's raw output, (n, c, h, w), to the boundary's logit, (n, h, w).
 Read = Callable[[Tensor], Tensor]
@@ -62,13 +64,7 @@ def closed_labels(boundary: Image) -> tuple[Image, float]:
     grains = partition(
         boundary, scorer=scorer, scale=0.7, min_area=max(12.0, 0.02 * WORKING**2)
     ).grains
-    target = np.zeros(boundary.shape, np.float32)
-    for axis in (0, 1):
-        differs = np.diff(grains, axis=axis) != 0
-        for shift in (0, 1):
-            index = [slice(None), slice(None)]
-            index[axis] = slice(shift, shift + differs.shape[axis])
-            target[tuple(index)] = np.maximum(target[tuple(index)], differs)
+    target = boundary_mask(torch.from_numpy(grains)[None])[0].numpy().astype(np.float32)
     even = seen.get("even", 0.5)
     odds = shift_odds(np.clip(boundary, 1e-3, 1 - 1e-3), even)
     # How sure: the map's own odds, taken over the line's width so that a line 1 px beside the

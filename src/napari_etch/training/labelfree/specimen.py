@@ -13,7 +13,7 @@ from torch import Tensor
 
 from napari_etch.models.prepare import prepare
 from napari_etch.models.resize import resize
-from napari_etch.training.feed import standardise
+from napari_etch.training.feed import orient, standardise
 from napari_etch.training.labelfree.events import FitError
 from napari_etch.virtual.fields import Range
 from napari_etch.virtual.match import MatchedStyle, match_style
@@ -213,10 +213,3 @@ class RealCrops:
             inputs.append(brightness.astype(np.float32))
             cut.append(np.stack(turned[1:]))
         return torch.from_numpy(np.stack(inputs))[:, None], torch.from_numpy(np.stack(cut))
-
-
-def orient(arrays: list[np.ndarray], random: np.random.Generator) -> list[np.ndarray]:
-    """Return arrays (y, x) turned and mirrored alike, at random."""
-    turns, mirrored = int(random.integers(4)), random.random() < 0.5
-    turned = [np.rot90(item, turns) for item in arrays]
-    return [np.ascontiguousarray(item[:, ::-1] if mirrored else item) for item in turned]
