@@ -24,7 +24,7 @@ from superqt import QLabeledDoubleSlider
 from napari_etch._widgets.correct_review_box import action_button
 from napari_etch._widgets.correct_target import MOST_CLASSES
 from napari_etch._widgets.correct_tools import TOOLS, Options
-from napari_etch._widgets.form import add
+from napari_etch._widgets.form import add, combo_box
 from napari_etch._widgets.keys import CORRECT_BINDINGS, tip
 
 NO_BOUNDARY = "None"
@@ -65,8 +65,8 @@ class CorrectForm(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.grains = _combo("The grain map to correct. It follows the selected layer.")
-        self.boundary = _combo(
+        self.grains = combo_box("The grain map to correct. It follows the selected layer.")
+        self.boundary = combo_box(
             "The boundary map that cuts and the review follow; without one cuts follow the stroke. "
             "For classes, the probability of one of two: the review begins where it is unsure."
         )
@@ -163,7 +163,7 @@ class CorrectForm(QWidget):
         self.through.setToolTip(
             "A click joins the two 3D grains wherever they lie side by side; off, in this section."
         )
-        self.absorb = _combo("What becomes of the place of a deleted grain.")
+        self.absorb = combo_box("What becomes of the place of a deleted grain.")
         self.absorb.addItem("Neighbours take its place", True)
         self.absorb.addItem("It becomes 0, not a grain", False)
         self.tolerance = _slider(0.01, 0.5, 0.1, "How much brighter or darker the region may get.")
@@ -171,7 +171,7 @@ class CorrectForm(QWidget):
         self.granularity = _slider(
             0, 1, 0.5, "Fewer or more grains in the region drawn last; moves at once."
         )
-        self.value = _combo("The class that the tool sets, and the review with R.")
+        self.value = combo_box("The class that the tool sets, and the review with R.")
         for value in range(MOST_CLASSES):
             name = CLASS_NAMES[value] if value < len(CLASS_NAMES) else "class"
             self.value.addItem(f"{value} {name}", value)
@@ -237,15 +237,6 @@ def _tool_button(name: str) -> QPushButton:
     button.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
     button.setMinimumHeight(26)
     return button
-
-
-def _combo(text: str) -> QComboBox:
-    combo = QComboBox()
-    combo.setToolTip(text)
-    combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-    combo.setMinimumContentsLength(10)
-    combo.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-    return combo
 
 
 def _slider(low: float, high: float, value: float, text: str) -> QLabeledDoubleSlider:

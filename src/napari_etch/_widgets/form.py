@@ -75,24 +75,24 @@ class SettingsForm(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.image = _combo(
+        self.image = combo_box(
             "The image to segment. It follows the layer that is selected in the layer list."
         )
         self.about_image = QElidingLabel()
         self.pixel_size = PixelSizeBox()
-        self.model = _combo("The model that finds the boundaries.")
-        self.region = _combo(
+        self.model = combo_box("The model that finds the boundaries.")
+        self.region = combo_box(
             "The part of the image to segment: all of it, or a rectangle of a Shapes layer "
             "(the selected one, otherwise the last one drawn)."
         )
         self.draw = QPushButton("Draw…")
-        self.sections = _combo("Which sections of the stack to segment; each is cut on its own.")
+        self.sections = combo_box("Which sections of the stack to segment; each is cut on its own.")
         self.sections.addItems(["All sections", "The section shown"])
         self.grain_size = _grain_size_box()
-        self.quality = _combo(
+        self.quality = combo_box(
             "Best averages several scales and orientations of the image; fast makes one pass."
         )
-        self.device = _combo("Where the network runs.")
+        self.device = combo_box("Where the network runs.")
         self.skip_info_bar = QCheckBox("Leave out the SEM information bar")
         self.granularity = _granularity_slider()
         self._lay_out()
@@ -203,7 +203,8 @@ def item_ready(combo: QComboBox, row: int, ready: bool, text: str) -> None:
             item.setToolTip(text)
 
 
-def _combo(text: str) -> QComboBox:
+def combo_box(text: str) -> QComboBox:
+    """Return an empty combo box with a tooltip, as wide as the form lets it be."""
     combo = QComboBox()
     combo.setToolTip(text)
     combo.setProperty("usual_tip", text)

@@ -8,7 +8,6 @@ from typing import Any
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import (
     QCheckBox,
-    QComboBox,
     QDoubleSpinBox,
     QFormLayout,
     QHBoxLayout,
@@ -22,7 +21,7 @@ from qtpy.QtWidgets import (
 )
 from superqt import QElidingLabel
 
-from napari_etch._widgets.form import DEVICES, WHOLE_IMAGE, add
+from napari_etch._widgets.form import DEVICES, WHOLE_IMAGE, add, combo_box
 
 STARTS = (("From this image alone", "scratch"), ("Adapt the generalist", "generalist"))
 ROWS_SHOWN = 3
@@ -46,19 +45,19 @@ class TrainForm(QWidget):
         #: Whether the user ticked images; until then the selected layer is ticked.
         self.ticked_by_hand = False
         self.about_images = QElidingLabel()
-        self.region = _combo(
+        self.region = combo_box(
             "The part to learn from: all of it, or a rectangle of a Shapes layer. A typical part "
             "without scratches and stains is enough, and faster."
         )
         self.draw = QPushButton("Draw…")
-        self.start = _combo(
+        self.start = combo_box(
             "From this image alone: learns in minutes what boundaries look like here.\n"
             "Adapt the generalist: starts from the model that knows many materials."
         )
         self.name = QLineEdit()
         self.name.setToolTip("Name of the model in your library.")
         self.minutes = _minutes_box()
-        self.device = _combo("Where the network learns.")
+        self.device = combo_box("Where the network learns.")
         self.skip_info_bar = QCheckBox("Leave out the SEM information bar")
         self.skip_info_bar.setToolTip("Nothing is learnt from the bar with scale and date.")
         self.skip_info_bar.setChecked(True)
@@ -154,16 +153,6 @@ class TrainForm(QWidget):
             self.device,
             self.skip_info_bar,
         )
-
-
-def _combo(text: str) -> QComboBox:
-    combo = QComboBox()
-    combo.setToolTip(text)
-    # Long layer names must not make the dock wide.
-    combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-    combo.setMinimumContentsLength(10)
-    combo.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-    return combo
 
 
 def _image_list() -> QListWidget:

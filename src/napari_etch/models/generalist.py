@@ -189,24 +189,50 @@ class Generalist:
         mask, granularity, min_area
             As in `napari_etch.grains.partition`; `min_area` follows the grain size when not given.
         """
-        from napari_etch.grains import BASE_COLUMNS, partition, shift_odds
-
-        mean, length = (BASE_COLUMNS.index(name) for name in ("mean", "length"))
-
-        def scorer(table: Maps) -> npt.NDArray[np.floating]:
-            return shift_odds(table[:, mean], even_odds(table[:, mean], table[:, length]))
-
-        grain_size = float(fields["grain_size_px"])
-        if min_area is None:
-            min_area = max(LEAST_PX, LEAST_GRAIN * grain_size**2)
-        return partition(
+        return cut_grains(
             np.sqrt(fields["boundary"] * fields["separation"]),
+            float(fields["grain_size_px"]),
             mask=mask,
             granularity=granularity,
-            scorer=scorer,
-            scale=float(np.clip(grain_size / SMOOTHED, *SMOOTHING)),
             min_area=min_area,
         )
+
+
+def cut_grains(
+    strength: Maps,
+    grain_size: float,
+    *,
+    mask: npt.NDArray[np.bool_] | None = None,
+    granularity: float = 0.5,
+    min_area: float | None = None,
+) -> Partition:
+    """Cut a map of boundary strength, float32 (y, x) in [0, 1], by its own typical boundary.
+
+    Parameters
+    ----------
+    strength : float32 (y, x)
+    grain_size : float
+        Mean intercept, px.
+    mask, granularity, min_area
+        As in `Generalist.partition`.
+    """
+    from napari_etch.grains import BASE_COLUMNS, partition, shift_odds
+
+    mean, length = (BASE_COLUMNS.index(name) for name in ("mean", "length"))
+
+    def scorer(table: Maps) -> npt.NDArray[np.floating]:
+        return shift_odds(table[:, mean], even_odds(table[:, mean], table[:, length]))
+
+    if min_area is None:
+        min_area = max(LEAST_PX, LEAST_GRAIN * grain_size**2)
+    return partition(
+        strength,
+        mask=mask,
+        granularity=granularity,
+        scorer=scorer,
+        scale=float(np.clip(grain_size / SMOOTHED, *SMOOTHING)),
+        min_area=min_area,
+    )
 
 
 def _clipped_scale(scale: float, shape: tuple[int, ...]) -> float:

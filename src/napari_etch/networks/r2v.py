@@ -9,7 +9,6 @@ knows a groove when it sees one, but cannot look past a gap; dilation and foldin
 from __future__ import annotations
 
 from torch import Tensor, nn
-from torch.nn import functional
 
 
 class R2VNet(nn.Module):
@@ -67,8 +66,3 @@ class R2VNet(nn.Module):
 def boundary_logit(responses: Tensor) -> Tensor:
     """Return the logit of the first class against all others together, (b, h, w)."""
     return responses[:, 0] - responses[:, 1:].logsumexp(1)
-
-
-def boundary_probability(responses: Tensor) -> Tensor:
-    """Return the softmax of the first class, (b, h, w)."""
-    return functional.softmax(responses, 1)[:, 0]

@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from napari_etch.virtual.fields import Range
-from napari_etch.virtual.sample import render_batch
+from napari_etch.virtual.sample import Look, render_batch
 from napari_etch.virtual.styles import Optics, Style, draw_optics
 from napari_etch.virtual.tessellation import Structure
 
@@ -206,7 +206,9 @@ class _Drawn:
     features: Tensor
 
 
-def _draw(count, size, structure, look, generator) -> _Drawn:  # type: ignore[no-untyped-def]
+def _draw(
+    count: int, size: int, structure: Structure, look: Look | None, generator: torch.Generator
+) -> _Drawn:
     """Render and describe virtual micrographs."""
     look = look or _any_metal
     batches = [

@@ -10,67 +10,54 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from napari_etch.models.even_odds import even_odds, typical_strength
+from napari_etch.models.generalist import TARGET, cut_grains
 from napari_etch.virtual.maps import boundary_mask
 
 Image = npt.NDArray[np.float32]
 # The network's raw output, (n, c, h, w), to the boundary's logit, (n, h, w).
 Read = Callable[[Tensor], Tensor]
 
-# Mirrorings (down, right) that are averaged.
-_VIEWS = ((False, False), (True, True), (True, False), (False, True))
-
 
 @torch.no_grad()
-def answer(
-    network: torch.nn.Module, stride: int, read: Read, image: Image, views: int = 1
-) -> Image:
+def answer(network: torch.nn.Module, stride: int, read: Read, image: Image) -> Image:
     """Return the boundary probability, float32 (y, x), of a prepared image."""
     device = next(network.parameters()).device
     height, width = image.shape
     padding = (0, -width % stride, 0, -height % stride)
-    total = np.zeros_like(image)
-    for down, right in _VIEWS[:views]:
-        steps = (slice(None, None, -1 if down else 1), slice(None, None, -1 if right else 1))
-        tensor = torch.from_numpy(np.ascontiguousarray(image[steps]))[None, None].to(device)
-        mode = "reflect" if max(padding) < min(height, width) else "replicate"
-        logit = read(network(functional.pad(tensor, padding, mode=mode)))
-        total += torch.sigmoid(logit[0, :height, :width].float()).cpu().numpy()[steps]
-    return np.asarray(total / views, np.float32)
+    mode = "reflect" if max(padding) < min(height, width) else "replicate"
+    tensor = torch.from_numpy(np.ascontiguousarray(image))[None, None].to(device)
+    logit = read(network(functional.pad(tensor, padding, mode=mode)))
+    found: Image = torch.sigmoid(logit[0, :height, :width].float()).cpu().numpy()
+    return found
 
 
-def closed_labels(boundary: Image) -> tuple[Image, float]:
+def closed_strength(boundary: Image) -> float:
+    """Return how strong the closed boundaries of a map typically are; 0 when there are none."""
+    graph = cut_grains(boundary, TARGET).graph
+    return float(np.nan_to_num(typical_strength(graph.strength, graph.length)))
+
+
+def closed_labels(boundary: Image) -> Image:
     """Cut a boundary map into closed grains and return what they say of each pixel.
 
     Returns
     -------
-    target_and_weight : float32 (2, y, x)
-        1 on boundaries between grains, 0 elsewhere; the weight is small where the map itself is in
-        doubt: on weak boundaries, and inside grains where something line-like was dropped.
-    typical : float
-        Mean strength of the boundaries found (`models.even_odds.typical_strength`).
+    float32 (2, y, x)
+        Target and weight: 1 on boundaries between grains, 0 elsewhere; the weight is small where
+        the map itself is in doubt: on weak boundaries, and inside grains where something
+        line-like was dropped.
     """
-    from napari_etch.grains import BASE_COLUMNS, partition, shift_odds
-    from napari_etch.models.even_odds import even_odds, typical_strength
-    from napari_etch.training.labelfree.specimen import WORKING
+    from scipy.ndimage import maximum_filter
 
-    mean, length = (BASE_COLUMNS.index(name) for name in ("mean", "length"))
-    seen = {}
+    from napari_etch.grains import shift_odds
 
-    def scorer(table: Image) -> npt.NDArray[np.floating]:
-        seen["even"] = even_odds(table[:, mean], table[:, length])
-        seen["typical"] = typical_strength(table[:, mean], table[:, length])
-        return shift_odds(table[:, mean], seen["even"])
-
-    grains = partition(
-        boundary, scorer=scorer, scale=0.7, min_area=max(12.0, 0.02 * WORKING**2)
-    ).grains
-    target = boundary_mask(torch.from_numpy(grains)[None])[0].numpy().astype(np.float32)
-    even = seen.get("even", 0.5)
+    cut = cut_grains(boundary, TARGET)
+    target = boundary_mask(torch.from_numpy(cut.grains)[None])[0].numpy().astype(np.float32)
+    even = even_odds(cut.graph.strength, cut.graph.length)
     odds = shift_odds(np.clip(boundary, 1e-3, 1 - 1e-3), even)
     # How sure: the map's own odds, taken over the line's width so that a line 1 px beside the
     # watershed is not taken for a doubt.
-    from scipy.ndimage import maximum_filter
-
     near = maximum_filter(odds, 5)
     weight = np.where(target > 0, near, 1 - near * (1 - maximum_filter(target, 7)))
-    return np.stack([target, weight.astype(np.float32)]), float(seen.get("typical", 0.0))
+    return np.stack([target, weight.astype(np.float32)])

@@ -35,7 +35,7 @@ def judge(maps: list[Image], anchors: list[Image], density: float) -> Verdict:
     density : float
         Share of boundary pixels in virtual micrographs of the specimen.
     """
-    from napari_etch.training.labelfree.answers import closed_labels
+    from napari_etch.training.labelfree.answers import closed_strength
 
     share = float(np.mean([item.mean() for item in maps]))
     if share > MOST * density:
@@ -47,7 +47,7 @@ def judge(maps: list[Image], anchors: list[Image], density: float) -> Verdict:
     on, off = _at_anchors(maps, anchors)
     if on <= off:
         return Verdict("The fit found the grains' inside in place of their boundaries.", True)
-    typical = float(np.mean([closed_labels(item)[1] for item in maps]))
+    typical = float(np.mean([closed_strength(item) for item in maps]))
     if typical < LEAST_TYPICAL:
         return Verdict(
             "No grains were found: what looks like boundaries does not close around grains. Choose "

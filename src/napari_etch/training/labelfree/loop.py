@@ -186,15 +186,15 @@ class Fit:
         network, learner = self.average.network, self.learner
         return answer(network, learner.stride, learner.logit, self.specimen.images[index][window])
 
-    def answers(self, views: int = 1) -> list[Image]:
+    def answers(self) -> list[Image]:
         """Return the averaged network's boundary maps of all images."""
         network, stride, read = self.average.network, self.learner.stride, self.learner.logit
-        return [answer(network, stride, read, image, views) for image in self.specimen.images]
+        return [answer(network, stride, read, image) for image in self.specimen.images]
 
     def close(self, maps: list[Image]) -> None:
         """Make the closed grains of these answers the self-labels."""
         for held, found in zip(self.maps, maps, strict=True):
-            held[2:], _ = closed_labels(found)
+            held[2:] = closed_labels(found)
 
     def quality(self, maps: list[Image]) -> float:
         """Return how unlike a polycrystal's boundaries these answers are; lower is better."""

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from napari_etch.models.generalist import TARGET
 from napari_etch.models.prepare import prepare
 from napari_etch.models.resize import resize
 from napari_etch.training.feed import orient, standardise
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
 Image = npt.NDArray[np.float32]
 Window = tuple[slice, slice]
 
-# The mean intercept, px, at which the fit works; where `models.r2v` looks at an image, too.
-WORKING = 28.0
 # Least side of a micrograph, px, and least spread of its grey values (of 1) to be looked at.
 LEAST_SIDE = 64
 LEAST_SPREAD = 0.004
@@ -45,11 +44,9 @@ class Specimen:
     Attributes
     ----------
     images : list of float32 (y, x)
-        Even illumination, mean 0, spread 1, at a mean intercept of `WORKING` px.
+        Even illumination, mean 0, spread 1, at a mean intercept of `TARGET` px.
     windows : list of (slice, slice)
         The part of each micrograph that is used, in its own px.
-    shapes : list of (int, int)
-        Sizes of those parts in their own px.
     factor : float
         Working px for one px of the micrographs.
     style : MatchedStyle
@@ -64,7 +61,7 @@ class Specimen:
     @property
     def intercept_px(self) -> float:
         """Mean intercept in the micrographs' own px."""
-        return WORKING / self.factor
+        return TARGET / self.factor
 
 
 def cut_out(
@@ -122,9 +119,10 @@ def prepare_specimen(
     FitError
         When no virtual micrograph of any style looks like them.
     """
-    factor = float(np.clip(WORKING / intercept, LEAST_SIDE / min(map(min, _shapes(images))), 4.0))
+    least = min(min(image.shape) for image in images)
+    factor = float(np.clip(TARGET / intercept, LEAST_SIDE / least, 4.0))
     sized = [resize(image, factor) for image in images]
-    around = Range(0.65 * WORKING, 1.5 * WORKING, log=True)
+    around = Range(0.65 * TARGET, 1.5 * TARGET, log=True)
     style = match_style(sized, generator=generator, intercept=around)
     if float(style.distance.median()) > MOST_UNLIKE:
         raise FitError(
@@ -132,10 +130,6 @@ def prepare_specimen(
             "a micrograph or a region that shows grains."
         )
     return Specimen(sized, windows, factor, style)
-
-
-def _shapes(images: list[Image]) -> list[tuple[int, ...]]:
-    return [image.shape for image in images]
 
 
 class VirtualTwins:
