@@ -9,7 +9,8 @@ from napari_etch.models import load_model, write_model
 from napari_etch.networks.etchnet import EtchNet
 from napari_etch.training.export import export
 from napari_etch.training.feed import Replay, standardise
-from napari_etch.training.generalist import Settings, learning_rate, train
+from napari_etch.training.generalist import Settings, train
+from napari_etch.training.run import learning_rate
 
 
 def test_training_resumes_and_exports_a_model_that_loads(tmp_path):

@@ -1,10 +1,11 @@
-"""A stream of virtual training samples: rendered in another process, kept in a replay buffer."""
+"""A stream of virtual training samples: made in another process, kept in a replay buffer."""
 
 from __future__ import annotations
 
 import queue
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 
 import numpy as np
 import torch
@@ -18,14 +19,24 @@ RENDERED = 8
 LEAST = 64
 
 
-def _render_forever(pipe: multiprocessing.Queue, size: int, seed: int, threads: int) -> None:
-    torch.set_num_threads(threads)
+# From a seed to an endless stream of samples: uint8 images and int16 labels, (b, s, s) each.
+# Numpy, not tensors: shared-memory handles would pile up in the queue.
+Samples = Callable[[int], Iterator[tuple[np.ndarray, np.ndarray]]]
+
+
+def render_forever(seed: int, size: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield virtual micrographs, uint8 (b, size, size), and their grain numbers, int16."""
     generator = torch.Generator().manual_seed(seed)
     while True:
         batch = render_batch(RENDERED, size, generator=generator)
-        # Numpy, not tensors: shared-memory handles would pile up in the queue.
         image = (255 * batch.image).round().to(torch.uint8).numpy()
-        pipe.put((image, batch.labels.to(torch.int16).numpy()))
+        yield image, batch.labels.to(torch.int16).numpy()
+
+
+def _fill(pipe: multiprocessing.Queue, samples: Samples, seed: int, threads: int) -> None:
+    torch.set_num_threads(threads)
+    for pair in samples(seed):
+        pipe.put(pair)
 
 
 class Replay:
@@ -51,12 +62,17 @@ class Replay:
 
     def draw(self, count: int) -> tuple[Tensor, Tensor]:
         """Return network inputs float32 (count, 1, s, s) and labels int64 (count, s, s)."""
-        images, labels = [], []
-        for index in self.random.integers(self.filled, size=count):
-            pair = orient([self.images[index], self.labels[index]], self.random)
-            images.append(standardise(pair[0].astype(np.float32), self.random))
-            labels.append(pair[1].astype(np.int64))
-        return torch.from_numpy(np.stack(images))[:, None], torch.from_numpy(np.stack(labels))
+        pairs = self.pick(count)
+        images = [standardise(image.astype(np.float32), self.random) for image, _ in pairs]
+        labels = np.stack([label for _, label in pairs]).astype(np.int64)
+        return torch.from_numpy(np.stack(images))[:, None], torch.from_numpy(labels)
+
+    def pick(self, count: int) -> list[list[np.ndarray]]:
+        """Return random pairs of image and labels as they were stored, turned and mirrored."""
+        return [
+            orient([self.images[index], self.labels[index]], self.random)
+            for index in self.random.integers(self.filled, size=count)
+        ]
 
 
 def orient(arrays: list[np.ndarray], random: np.random.Generator) -> list[np.ndarray]:
@@ -74,16 +90,23 @@ def standardise(image: np.ndarray, random: np.random.Generator) -> np.ndarray:
     return np.clip(centred, -5, 5).astype(np.float32)
 
 
-@contextmanager
 def virtual_feed(
     size: int, seed: int, workers: int = 1, threads: int = 1
+) -> AbstractContextManager[multiprocessing.Queue]:
+    """Run processes that render virtual micrographs; see `sample_feed`."""
+    return sample_feed(partial(render_forever, size=size), seed, workers, threads)
+
+
+@contextmanager
+def sample_feed(
+    samples: Samples, seed: int, workers: int = 1, threads: int = 1
 ) -> Iterator[multiprocessing.Queue]:
-    """Run rendering processes; yields the queue they fill with (uint8 images, int16 labels)."""
+    """Run processes that make samples; yields the queue they fill (uint8 images, int16 labels)."""
     context = multiprocessing.get_context("spawn")
     pipe = context.Queue(maxsize=8)
     processes = [
         context.Process(
-            target=_render_forever, args=(pipe, size, seed + 1000 * number, threads), daemon=True
+            target=_fill, args=(pipe, samples, seed + 1000 * number, threads), daemon=True
         )
         for number in range(workers)
     ]

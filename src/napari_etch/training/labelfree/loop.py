@@ -10,12 +10,12 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from napari_etch.training.generalist import Average
 from napari_etch.training.labelfree import losses
 from napari_etch.training.labelfree.anchors import anchors
 from napari_etch.training.labelfree.answers import answer, closed_labels
 from napari_etch.training.labelfree.learners import Learner
 from napari_etch.training.labelfree.specimen import RealCrops, Specimen, VirtualTwins, Window
+from napari_etch.training.run import Average
 from napari_etch.virtual.maps import boundary_mask
 
 Image = npt.NDArray[np.float32]
