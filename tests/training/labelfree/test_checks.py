@@ -24,7 +24,7 @@ def ferrite():
 
 
 def verdict(answer, image, density):
-    return judge([answer.astype(np.float32)], [anchors(image)], density)
+    return judge([answer.astype(np.float32)], [anchors(image, np.ones(image.shape, bool))], density)
 
 
 def test_the_truth_passes(ferrite):
@@ -60,7 +60,7 @@ def test_anchors_find_the_grooves_whether_they_are_dark_or_bright(ferrite):
     image, truth = ferrite
     for picture, dark in ((image, True), (-image, False)):
         assert ridges(picture)[1] is dark
-        target, weight = anchors(picture)
+        target, weight = anchors(picture, np.ones(picture.shape, bool))
         near = maximum_filter(truth, 5)  # the flanks of a groove are strong too
         assert near[target > 0].mean() > 0.9
         assert truth[(target == 0) & (weight > 0)].mean() < 0.1

@@ -19,21 +19,20 @@ from napari_etch.training.labelfree import (
     fitting,
     specimen,
 )
+from napari_etch.training.labelfree.adamw import AdamW
 from napari_etch.training.labelfree.checks import Verdict
-from napari_etch.training.labelfree.loop import Plan, Terms
-from napari_etch.virtual import match, sample_micrograph
+from napari_etch.training.labelfree.loop import Plan, Terms, check_windows
+from napari_etch.virtual import sample_micrograph
 
 EVERY_TERM = Terms(*[0.1] * 9)
 PLAN = Plan(steps=4, virtual=2, real=1, size=64, twins=8, checks=2, closing=0.0)
 NOTHING_WRONG = Verdict()
+MOST_UNLIKE = specimen.MOST_UNLIKE
 
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
-    """Few virtual micrographs are compared, and a few steps need not have found grains."""
-    monkeypatch.setattr(match, "FIRST", 16)
-    monkeypatch.setattr(match, "SECOND", 16)
-    monkeypatch.setattr(match, "PATCH", 64)
+    """A few steps need not have found grains."""
     monkeypatch.setattr(fitting, "judge", lambda *given: NOTHING_WRONG)
     monkeypatch.setattr(specimen, "MOST_UNLIKE", 9.0)
 
@@ -174,10 +173,7 @@ def test_an_unknown_choice_is_refused(micrograph, wrong):
 
 
 def test_a_picture_that_grains_cannot_look_like_is_refused(monkeypatch):
-    monkeypatch.setattr(match, "FIRST", 96)
-    monkeypatch.setattr(match, "SECOND", 64)
-    monkeypatch.setattr(match, "PATCH", 128)
-    monkeypatch.setattr(specimen, "MOST_UNLIKE", 1.1)
+    monkeypatch.setattr(specimen, "MOST_UNLIKE", MOST_UNLIKE)
     letters = np.full((160, 192), 250, np.uint8)
     random = np.random.default_rng(0)
     for top in range(4, 150, 14):  # lines of print: short dark strokes, white paper
@@ -186,6 +182,51 @@ def test_a_picture_that_grains_cannot_look_like_is_refused(monkeypatch):
             letters[top + random.integers(9), left : left + 4] = 20
     with pytest.raises(FitError, match="nothing that grains can look like"):
         list(fit([micrograph_from_array(letters, "page.tif")], plan=PLAN))
+
+
+@pytest.fixture
+def barred(micrograph):
+    """Return a micrograph with a bright information bar and a hole without values."""
+    data = np.pad(micrograph.data.astype(np.float32), ((0, 40), (0, 0)), constant_values=255)
+    data[60:70, 30:40] = np.nan
+    return replace(micrograph_from_array(data, "sem.tif"), info_bar_row=128)
+
+
+def test_what_is_masked_is_not_learnt_from(barred):
+    (part,) = specimen.cut_out([barred], None)
+    assert part.window == (slice(0, 128), slice(0, 128))
+    assert not part.mask[60:70, 30:40].any() and part.mask.sum() == 128 * 128 - 100
+    maps = [np.where(part.mask, 0.0, 1.0).astype(np.float32)[None]]
+    random = np.random.default_rng(0)
+    _, seen = specimen.RealCrops([part], 32).draw(200, random, maps)
+    assert float(seen.mean((1, 2, 3)).max()) <= 0.02
+    assert list(fit([barred], plan=PLAN))[-1].card["specimen"]["images"] == ["sem.tif"]
+
+
+def test_what_is_masked_altogether_is_refused(micrograph):
+    masked = replace(micrograph, info_bar_row=0)
+    with pytest.raises(FitError, match="blank"):
+        list(fit([masked]))
+
+
+def test_checks_look_at_a_few_windows_of_many_images(micrograph):
+    parts = specimen.cut_out([micrograph] * 9, None)
+    windows = check_windows(parts, seed=0)
+    assert [index for index, _ in windows] == [0, 3, 5, 8]
+    assert all(side.stop <= 128 for _, window in windows for side in window)
+
+
+def test_the_optimiser_moves_as_torch_own_does():
+    start = torch.randn(5, 3, generator=torch.Generator().manual_seed(0))
+    ours, theirs = start.clone().requires_grad_(), start.clone().requires_grad_()
+    mine = AdamW([ours], 0.01, decay=0.1)
+    reference = torch.optim.AdamW([theirs], 0.01, weight_decay=0.1)
+    for _ in range(5):
+        for item, optimiser in ((ours, mine), (theirs, reference)):
+            item.grad = None
+            (item**3).sum().backward()
+            optimiser.step()
+    assert torch.allclose(ours, theirs, atol=1e-6)
 
 
 def test_nothing_to_learn_from_is_refused():

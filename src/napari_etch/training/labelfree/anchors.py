@@ -36,10 +36,13 @@ def ridges(image: Image) -> tuple[Image, bool]:
     ), is_dark
 
 
-def anchors(image: Image) -> Image:
-    """Return target and weight, float32 (2, y, x): 1 on the strongest ridges, 0 on the weakest."""
+def anchors(image: Image, mask: npt.NDArray[np.bool_]) -> Image:
+    """Return target and weight, float32 (2, y, x): 1 on the strongest ridges, 0 on the weakest.
+
+    Outside the mask the weight is 0.
+    """
     response, _ = ridges(image)
-    high, low = np.quantile(response, (1 - STRONGEST, WEAKEST))
+    high, low = np.quantile(response[mask], (1 - STRONGEST, WEAKEST))
     target = (response >= high).astype(np.float32)
-    weight = ((response >= high) | (response <= low)).astype(np.float32)
+    weight = (((response >= high) | (response <= low)) & mask).astype(np.float32)
     return np.stack([target, weight])

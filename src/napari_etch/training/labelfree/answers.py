@@ -27,6 +27,7 @@ def answer(network: torch.nn.Module, stride: int, read: Read, image: Image) -> I
     padding = (0, -width % stride, 0, -height % stride)
     mode = "reflect" if max(padding) < min(height, width) else "replicate"
     tensor = torch.from_numpy(np.ascontiguousarray(image))[None, None].to(device)
+    tensor = tensor.contiguous(memory_format=torch.channels_last)
     logit = read(network(functional.pad(tensor, padding, mode=mode)))
     found: Image = torch.sigmoid(logit[0, :height, :width].float()).cpu().numpy()
     return found

@@ -23,6 +23,7 @@ from napari_etch.training.labelfree.events import (
 from napari_etch.training.labelfree.learners import Adapted, Learner, Scratch
 from napari_etch.training.labelfree.loop import ADAPT, ANCHORED, SCRATCH, Fit, Plan
 from napari_etch.training.labelfree.specimen import (
+    Image,
     Specimen,
     Window,
     cut_out,
@@ -104,18 +105,18 @@ def fit(
         raise FitError(f"The network's form is best or published, not {network!r}.")
     begun = time.monotonic()
     generator = torch.Generator().manual_seed(seed)
-    images, windows = cut_out(micrographs, regions)
+    parts = cut_out(micrographs, regions)
     yield FitNotice("Looking how large the grains are.")
     learner: Learner = Scratch(network, seed) if start == "scratch" else Adapted()
     intercept = (
-        find_scale(images, generator)
+        find_scale(parts, generator)
         if start == "scratch"
-        else _generalist_scale(learner, images, device)
+        else _generalist_scale(learner, parts[0].image, device)
     )
     _go_on(stop)
     found = f"The mean intercept is about {intercept:.0f} px"
     yield FitNotice(f"{found}; looking for virtual micrographs that resemble these.")
-    specimen = prepare_specimen(images, windows, intercept, generator)
+    specimen = prepare_specimen(parts, intercept, generator)
     _go_on(stop)
     plan = plan or (SCRATCH if start == "scratch" else ADAPT)
     limit = begun + 60 * minutes if minutes else math.inf
@@ -140,13 +141,13 @@ def _go_on(stop: Callable[[], bool]) -> None:
         raise FitError("The fit was stopped before anything was learnt, so there is no model.")
 
 
-def _generalist_scale(learner: Learner, images: list[np.ndarray], device: str) -> float:
+def _generalist_scale(learner: Learner, image: Image, device: str) -> float:
     """Return the mean intercept in px that the generalist finds in the first image."""
     from napari_etch.inference import Prediction, predict
     from napari_etch.micrograph import micrograph_from_array
 
     assert isinstance(learner, Adapted)
-    micrograph = micrograph_from_array(images[0], "fit")
+    micrograph = micrograph_from_array(image, "fit")
     for event in predict(learner.model, micrograph, device=device, quality="fast"):
         if isinstance(event, Prediction):
             return float(event.fields["grain_size_px"])
@@ -228,7 +229,7 @@ class _Run:
     def _check(self) -> float:
         maps = self.fit.answers()
         quality = self.fit.quality(maps)
-        verdict = judge(maps, self.fit.maps, self.fit.twins.density)
+        verdict = judge(maps, self.fit.anchors_seen(), self.fit.twins.density)
         self.bad = self.bad + 1 if verdict.message else 0
         if self._is_better(quality, verdict):
             lowest = quality if self.best is None else min(quality, self.best.quality)
@@ -237,7 +238,7 @@ class _Run:
         else:
             self.since_best += 1
         if self.fit.plan.terms.closed:
-            self.fit.close(maps)
+            self.fit.close()
         return quality
 
     def _is_better(self, quality: float, verdict: Verdict) -> bool:
@@ -250,7 +251,7 @@ class _Run:
     def _preview(self, index: int, window: Window) -> FitPreview:
         """Return the boundary map of a window as it is now."""
         specimen = self.fit.specimen
-        asked, used = window, specimen.windows[index]
+        asked, used = window, specimen.parts[index].window
         cut = [
             slice(max(a.start, u.start), max(a.start, u.start, min(a.stop, u.stop)))
             for a, u in zip(asked, used, strict=True)
@@ -263,7 +264,7 @@ class _Run:
                 low := min(int((item.start - u.start) * specimen.factor), side - 1),
                 max(low + 1, round((item.stop - u.start) * specimen.factor)),
             )
-            for item, u, side in zip(cut, used, specimen.images[index].shape, strict=True)
+            for item, u, side in zip(cut, used, specimen.parts[index].image.shape, strict=True)
         )
         found = self.fit.answer_in(index, (inner[0], inner[1]))
         return FitPreview(index, (cut[0], cut[1]), resize(found, shape))

@@ -74,23 +74,36 @@ def patches(
     """
     total = probability.new_zeros(())
     for scale in (1, 2, 4):
-        first, second = (
-            functional.avg_pool2d(item[:, None], scale) for item in (probability, truth.float())
-        )
-        if min(*first.shape[-2:], *second.shape[-2:]) < side:
+        pair = [
+            functional.avg_pool2d(item[:, None], scale)[:, 0]
+            for item in (probability, truth.float())
+        ]
+        places = [_places(item.shape, side) for item in pair]
+        if 0 in places:
             break
-        unit = torch.randn(directions, 1, side, side, generator=generator)
-        unit = (unit / unit.flatten(1).norm(dim=1)[:, None, None, None]).to(first.device)
-        one, two = (
-            functional.conv2d(item, unit).transpose(0, 1).flatten(1) for item in (first, second)
-        )
-        size = min(count, one.shape[1], two.shape[1])
-        one, two = (
-            item[:, torch.randperm(item.shape[1], generator=generator)[:size]]
-            for item in (one, two)
-        )
-        total = total + (one.sort(1).values - two.sort(1).values).square().mean()
+        unit = torch.randn(directions, side * side, generator=generator)
+        unit = (unit / unit.norm(dim=1, keepdim=True)).to(probability.device)
+        size = min(count, *places)
+        one, two = (_some_patches(item, side, size, generator) @ unit.T for item in pair)
+        total = total + (one.sort(0).values - two.sort(0).values).square().mean()
     return total
+
+
+def _places(shape: torch.Size, side: int) -> int:
+    """Return at how many places of maps (n, h, w) a patch lies."""
+    number, height, width = shape
+    return number * max(0, height - side + 1) * max(0, width - side + 1)
+
+
+def _some_patches(maps: Tensor, side: int, count: int, generator: torch.Generator) -> Tensor:
+    """Return randomly placed patches of maps (n, h, w), float32 (count, side * side)."""
+    number, height, width = maps.shape
+    rows, columns = height - side + 1, width - side + 1
+    place = torch.randint(number * rows * columns, (count,), generator=generator)
+    corner = place // (rows * columns) * height * width
+    corner += place // columns % rows * width + place % columns
+    within = torch.arange(side)[:, None] * width + torch.arange(side)
+    return maps.flatten()[(corner[:, None] + within.flatten()).to(maps.device)]
 
 
 def two_point(probability: Tensor, truth: Tensor, *, reach: int = 48) -> Tensor:

@@ -16,25 +16,53 @@ from napari_etch.models.prepare import prepare
 from napari_etch.models.resize import resize
 from napari_etch.training.feed import orient, standardise
 from napari_etch.training.labelfree.events import FitError
+from napari_etch.virtual.corners import Corners
+from napari_etch.virtual.drawn import SEEN
 from napari_etch.virtual.fields import Range
-from napari_etch.virtual.match import MatchedStyle, match_style
+from napari_etch.virtual.match import MatchedStyle, look_of, match_intercept, match_style
 from napari_etch.virtual.sample import render_batch
 
 if TYPE_CHECKING:
     from napari_etch.micrograph import Micrograph
 
 Image = npt.NDArray[np.float32]
+Mask = npt.NDArray[np.bool_]
 Window = tuple[slice, slice]
 
 # Least side of a micrograph, px, and least spread of its grey values (of 1) to be looked at.
 LEAST_SIDE = 64
 LEAST_SPREAD = 0.004
-# Mean intercepts, px, that the first look at a micrograph tells from another.
-SEEN = Range(10.0, 90.0, log=True)
 # How unlike the nearest virtual micrographs a specimen may be (median `MatchedStyle.distance`): the
-# development sets lie at 0.58 to 0.89, pages of text, coins and a landscape at 1.20 to 1.53.
-MOST_UNLIKE = 1.1
+# development sets lie at 0.54 to 0.84, a page of text at 1.1, coins, a landscape, bricks, noise and
+# clouds at 1.2 to 1.8.
+MOST_UNLIKE = 1.0
 RENDERED = 8
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """What is used of one micrograph.
+
+    Attributes
+    ----------
+    image : float32 (y, x)
+        Even illumination, mean 0, spread 1.
+    mask : bool (y, x)
+        False on what must not be learnt from: the information bar, pixels without a value.
+    window : (slice, slice)
+        Where it lies in the micrograph, px.
+    """
+
+    image: Image
+    mask: Mask
+    window: Window
+
+    def sized(self, factor: float) -> Part:
+        """Return it enlarged by a factor; `window` stays."""
+        image = resize(self.image, factor)
+        if self.mask.all():
+            return Part(image, np.ones(image.shape, bool), self.window)
+        return Part(image, resize(self.mask.astype(np.float32), factor) > 0.99, self.window)
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,18 +71,15 @@ class Specimen:
 
     Attributes
     ----------
-    images : list of float32 (y, x)
-        Even illumination, mean 0, spread 1, at a mean intercept of `TARGET` px.
-    windows : list of (slice, slice)
-        The part of each micrograph that is used, in its own px.
+    parts : list of Part
+        At a mean intercept of `TARGET` px; their windows are in the micrographs' own px.
     factor : float
         Working px for one px of the micrographs.
     style : MatchedStyle
         Virtual optics that look like them, at the working size.
     """
 
-    images: list[Image]
-    windows: list[Window]
+    parts: list[Part]
     factor: float
     style: MatchedStyle
 
@@ -66,8 +91,8 @@ class Specimen:
 
 def cut_out(
     micrographs: Sequence[Micrograph], regions: Sequence[Window | None] | None
-) -> tuple[list[Image], list[Window]]:
-    """Return the prepared micrographs, each cut to its region, and the windows.
+) -> list[Part]:
+    """Return the prepared micrographs, each cut to its region, without margins that are masked.
 
     Raises
     ------
@@ -77,24 +102,38 @@ def cut_out(
     if not micrographs:
         raise FitError("There is no micrograph to learn from: give at least one.")
     regions = regions or [None] * len(micrographs)
-    images, windows = [], []
-    for micrograph, region in zip(micrographs, regions, strict=True):
-        window = region or (slice(0, micrograph.height), slice(0, micrograph.width))
-        grey = micrograph.grey()[window]
-        name = micrograph.name
-        if min(grey.shape) < LEAST_SIDE:
-            raise FitError(
-                f"{name} is {grey.shape[0]} × {grey.shape[1]} px: a fit needs at least "
-                f"{LEAST_SIDE} px a side; choose a larger image or region."
-            )
-        if not float(np.nanstd(grey)) > LEAST_SPREAD:
-            raise FitError(f"{name} is blank, so there are no grains to learn: choose another.")
-        images.append(np.ascontiguousarray(prepare(micrograph)[window]))
-        windows.append(window)
-    return images, windows
+    return [_cut(*pair) for pair in zip(micrographs, regions, strict=True)]
 
 
-def find_scale(images: list[Image], generator: torch.Generator) -> float:
+def _cut(micrograph: Micrograph, region: Window | None) -> Part:
+    whole = slice(0, micrograph.height), slice(0, micrograph.width)
+    window = _within(micrograph.mask, region or whole)
+    grey, mask = micrograph.grey()[window], micrograph.mask[window]
+    name = micrograph.name
+    if min(grey.shape) < LEAST_SIDE:
+        raise FitError(
+            f"{name} is {grey.shape[0]} × {grey.shape[1]} px: a fit needs at least "
+            f"{LEAST_SIDE} px a side; choose a larger image or region."
+        )
+    if not (mask.any() and float(np.nanstd(grey[mask])) > LEAST_SPREAD):
+        raise FitError(f"{name} is blank, so there are no grains to learn: choose another.")
+    return Part(np.ascontiguousarray(prepare(micrograph)[window]), mask, window)
+
+
+def _within(mask: Mask, region: Window) -> Window:
+    """Return a region without the rows and columns at its rim that are masked altogether."""
+    inside = mask[region]
+    if inside.all() or not inside.any():
+        return region
+    spans = []
+    for axis, span in enumerate(region):
+        used = np.flatnonzero(inside.any(1 - axis))
+        start = span.start or 0
+        spans.append(slice(start + int(used[0]), start + int(used[-1]) + 1))
+    return spans[0], spans[1]
+
+
+def find_scale(parts: list[Part], generator: torch.Generator) -> float:
     """Return the mean intercept in px, from virtual micrographs that look alike.
 
     Where the grains may be larger than the patches that are compared, the images are halved and
@@ -102,16 +141,19 @@ def find_scale(images: list[Image], generator: torch.Generator) -> float:
     """
     halved = 1.0
     while True:
-        small = [resize(image, 1 / halved) for image in images]
-        found = float(match_style(small, generator=generator, intercept=SEEN, rounds=1).middle)
-        if found < 0.65 * SEEN.high or min(min(item.shape) for item in small) < 4 * LEAST_SIDE:
+        small = [part.sized(1 / halved) for part in parts]
+        found = match_intercept(_look(small, generator))
+        sides = [min(part.image.shape) for part in small]
+        if found < 0.65 * SEEN.high or min(sides) < 4 * LEAST_SIDE:
             return found * halved
         halved *= 2
 
 
-def prepare_specimen(
-    images: list[Image], windows: list[Window], intercept: float, generator: torch.Generator
-) -> Specimen:
+def _look(parts: list[Part], generator: torch.Generator) -> Tensor:
+    return look_of([part.image for part in parts], generator, [part.mask for part in parts])
+
+
+def prepare_specimen(parts: list[Part], intercept: float, generator: torch.Generator) -> Specimen:
     """Bring micrographs to the working size and measure their style there.
 
     Raises
@@ -119,17 +161,17 @@ def prepare_specimen(
     FitError
         When no virtual micrograph of any style looks like them.
     """
-    least = min(min(image.shape) for image in images)
+    least = min(min(part.image.shape) for part in parts)
     factor = float(np.clip(TARGET / intercept, LEAST_SIDE / least, 4.0))
-    sized = [resize(image, factor) for image in images]
+    sized = [part.sized(factor) for part in parts]
     around = Range(0.65 * TARGET, 1.5 * TARGET, log=True)
-    style = match_style(sized, generator=generator, intercept=around)
+    style = match_style(_look(sized, generator), around)
     if float(style.distance.median()) > MOST_UNLIKE:
         raise FitError(
             "No grains were found: nothing that grains can look like resembles this image. Choose "
             "a micrograph or a region that shows grains."
         )
-    return Specimen(sized, windows, factor, style)
+    return Specimen(sized, factor, style)
 
 
 class VirtualTwins:
@@ -179,15 +221,19 @@ class RealCrops:
 
     Parameters
     ----------
-    images : list of float32 (y, x)
+    parts : list of Part
     size : int
         Side of a crop, px; smaller where an image is.
     """
 
-    def __init__(self, images: list[Image], size: int) -> None:
-        self.images = images
-        self.size = min(size, *(min(image.shape) for image in images))
-        area = np.array([image.size for image in images], float)
+    def __init__(self, parts: list[Part], size: int) -> None:
+        self.images = [part.image for part in parts]
+        self.size = min(size, *(min(image.shape) for image in self.images))
+        self.corners = [
+            Corners((part.image.shape[0], part.image.shape[1]), self.size, part.mask)
+            for part in parts
+        ]
+        area = np.array([part.mask.sum() for part in parts], float)
         self.chance = area / area.sum()
 
     def draw(
@@ -200,7 +246,7 @@ class RealCrops:
         inputs, cut = [], []
         for index in random.choice(len(self.images), size=count, p=self.chance):
             image = self.images[index]
-            top, left = (int(random.integers(side - self.size + 1)) for side in image.shape)
+            top, left = self.corners[index].draw(lambda below: int(random.integers(below)))
             window = slice(top, top + self.size), slice(left, left + self.size)
             turned = orient([image[window], *maps[index][(slice(None), *window)]], random)
             brightness = random.uniform(0.85, 1.18) * turned[0] + random.uniform(-0.15, 0.15)
