@@ -1,14 +1,17 @@
-"""Driving a segmentation with a progress bar."""
+"""Bars on the terminal that move while something runs."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from napari_etch.cli.console import note
 
 if TYPE_CHECKING:
     from napari_etch.segmentation import Segmentation
+
+Result = TypeVar("Result")
 
 
 def follow(name: str, events: Iterable[Any]) -> Segmentation:
@@ -26,11 +29,54 @@ def follow(name: str, events: Iterable[Any]) -> Segmentation:
     Segmentation
         The last event.
     """
+    from napari_etch.segmentation import Segmentation
+
+    return follow_to(Segmentation, name, events)
+
+
+def follow_to(result: type[Result], name: str, events: Iterable[Any]) -> Result:
+    """Run to the event that is of the type of the result, with a bar that moves after every tile.
+
+    Parameters
+    ----------
+    result : type
+        What the last event is.
+    name : str
+        What the bar is for.
+    events : iterable
+        `TileDone` and `Notice` of `napari_etch.inference`, the result last.
+
+    Returns
+    -------
+    object
+        The last event.
+    """
+    from napari_etch.inference import Notice, TileDone
+
+    with progress_bar(name) as show:
+        for event in events:
+            if isinstance(event, TileDone):
+                show(event.fraction, event.seconds_left, event.what)
+            elif isinstance(event, Notice):
+                note(f"{name}: {event.message}")
+            elif isinstance(event, result):
+                return event
+    raise RuntimeError(f"the run on {name} ended without a result")
+
+
+@contextmanager
+def progress_bar(name: str) -> Iterator[Callable[[float, float | None, str], None]]:
+    """Give a function that shows the part that is done, the seconds left and what is being done.
+
+    It says nothing where the terminal is none.
+
+    Parameters
+    ----------
+    name : str
+        What the bar is for.
+    """
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn
-
-    from napari_etch.inference import Notice, TileDone
-    from napari_etch.segmentation import Segmentation
 
     console = Console(stderr=True)
     columns = (
@@ -41,19 +87,11 @@ def follow(name: str, events: Iterable[Any]) -> Segmentation:
     hidden = not console.is_terminal
     with Progress(*columns, console=console, transient=True, disable=hidden) as bar:
         task = bar.add_task(name, total=1.0, what="", left="")
-        for event in events:
-            if isinstance(event, TileDone):
-                bar.update(
-                    task,
-                    completed=event.fraction,
-                    left=time_left(event.seconds_left),
-                    what=event.what,
-                )
-            elif isinstance(event, Notice):
-                note(f"{name}: {event.message}")
-            elif isinstance(event, Segmentation):
-                return event
-    raise RuntimeError(f"the segmentation of {name} ended without a result")
+
+        def show(fraction: float, seconds_left: float | None = None, what: str = "") -> None:
+            bar.update(task, completed=fraction, left=time_left(seconds_left), what=what)
+
+        yield show
 
 
 def time_left(seconds: float | None) -> str:

@@ -1,37 +1,118 @@
-"""``etch virtual``: virtual micrographs with truth."""
+"""``etch virtual``: virtual micrographs and broken boundary networks, with truth."""
 
 from __future__ import annotations
 
+import enum
+import time
 from pathlib import Path
 from typing import Annotated
 
 import numpy as np
 import typer
 
-from napari_etch.cli.console import bad_input, refuse, say
+from napari_etch.cli.console import ExitCode, bad_input, fail, refuse, say
 from napari_etch.micrograph import write_tiff
+
+
+class Task(enum.StrEnum):
+    """What the pictures are for."""
+
+    SEGMENT = "segment"
+    REPAIR = "repair"
+
+
+class Preset(enum.StrEnum):
+    """How the networks of the repair task are broken: keys of `virtual.broken.PRESETS`."""
+
+    PUBLISHED = "published"
+    REALISTIC = "realistic"
 
 
 def virtual(
     out: Annotated[
         Path | None,
-        typer.Option("--out", metavar="DIR", help="Images go to DIR/images, truth to DIR/labels."),
+        typer.Option(
+            "--out",
+            metavar="DIR",
+            help="Images go to DIR/images and truth to DIR/labels; of the repair task, broken "
+            "networks to DIR/micro and complete ones to DIR/label.",
+        ),
     ] = None,
     gallery: Annotated[
         Path | None, typer.Option("--gallery", metavar="FILE.png", help="Draw a contact sheet.")
     ] = None,
-    count: Annotated[int, typer.Option(min=1, help="Number of micrographs.")] = 16,
+    count: Annotated[int, typer.Option(min=1, help="Number of micrographs or pairs.")] = 16,
     size: Annotated[int, typer.Option(min=32, metavar="PX", help="Side of each.")] = 512,
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same images.")] = 0,
+    task: Annotated[
+        Task,
+        typer.Option(
+            help="segment: micrographs and their grains; repair: boundary networks, broken and "
+            "complete."
+        ),
+    ] = Task.SEGMENT,
+    preset: Annotated[
+        Preset | None,
+        typer.Option(
+            help="Of the repair task; published: squares blurred away; realistic (the default): "
+            "gaps along the lines, fading, scratches, spurs."
+        ),
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(min=1, help="Of the repair task: processes; default: as many as processors."),
+    ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace earlier files.")] = False,
 ) -> None:
-    """Render virtual micrographs and the grain maps they come from."""
+    """Render virtual micrographs and the grain maps they come from.
+
+    With --task repair: broken boundary networks and their complete originals. A call that was
+    stopped is gone on with when it is repeated; a larger --count adds to what is there.
+    """
     if out is None and gallery is None:
         refuse("nothing to write: give --out DIR, --gallery FILE.png or both")
+    if task is Task.REPAIR:
+        if gallery is not None or out is None:
+            refuse("--gallery shows micrographs: leave it out, or leave out --task repair")
+        _write_pairs(out, preset or Preset.REALISTIC, count, size, seed, workers, overwrite)
+        return
+    if preset is not None or workers is not None:
+        refuse("--preset and --workers belong to --task repair: add it, or leave them out")
     if gallery is not None:
         _draw_gallery(gallery, size, seed, overwrite)
     if out is not None:
         _render(out, count, size, seed, overwrite)
+
+
+def _write_pairs(
+    out: Path,
+    preset: Preset,
+    count: int,
+    size: int,
+    seed: int,
+    workers: int | None,
+    overwrite: bool,
+) -> None:
+    from napari_etch.cli.progress import progress_bar
+    from napari_etch.virtual.broken.folder import PairSet, write_pairs
+
+    steps = write_pairs(
+        out, PairSet(preset.value, size, seed), count, workers=workers, overwrite=overwrite
+    )
+    there = found = 0
+    try:
+        with bad_input(str(out)), progress_bar("pairs") as show:
+            there = found = next(steps)
+            began = time.monotonic()
+            for there in steps:
+                each = (time.monotonic() - began) / (there - found)
+                show(there / count, each * (count - there), f"{there} of {count}")
+    except KeyboardInterrupt:
+        steps.close()
+        fail(f"stopped with {there} of {count} pairs in {out}; the same call goes on with them")
+        raise typer.Exit(ExitCode.STOPPED) from None
+    made = "all were there" if found == count else f"{count - found} made"
+    say(f"{count} {preset} pairs of {size} x {size} px ({made}) -> {out}")
 
 
 def _draw_gallery(path: Path, size: int, seed: int, overwrite: bool) -> None:
