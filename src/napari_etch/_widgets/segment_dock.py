@@ -52,7 +52,7 @@ def installed_models() -> Sequence[ModelEntry]:
     """Return the models of the package and of the user."""
     from napari_etch.models import list_models
 
-    return list_models()
+    return [entry for entry in list_models() if entry.kind != "repair"]
 
 
 class SegmentDock(QWidget):

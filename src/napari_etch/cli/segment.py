@@ -115,5 +115,7 @@ def _ready_model(name: str, device: str, granularity: float, options: dict[str, 
         pick_device(device)
     with bad_input(f"--model {name}"):
         model = load_model(name)
+        if not hasattr(model, "partition"):
+            raise ValueError("it closes boundary maps and finds none: use etch repair")
         check_options(model, granularity, options)
     return model

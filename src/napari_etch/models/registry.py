@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from napari_etch.models.errors import ModelError
 from napari_etch.models.library import LibraryModel, find_model, list_library
 from napari_etch.models.weights_file import SHIPPED, WEIGHTS, StoredModel, read_model
-
-if TYPE_CHECKING:
-    from napari_etch.models.generalist import Generalist
 
 
 @dataclass(frozen=True)
@@ -53,6 +50,14 @@ _BUILT_IN = {
         licence="BSD-3-Clause",
         ready=True,
     ),
+    "repair": ModelInfo(
+        name="repair",
+        title="Repair of broken boundaries",
+        kind="repair",
+        description="Closes the gaps of a boundary map; used by Repair, not by Segment.",
+        licence="BSD-3-Clause",
+        ready=True,
+    ),
 }
 
 
@@ -84,7 +89,7 @@ def _checked(info: ModelInfo) -> ModelInfo:
     return replace(info, ready=False, why_not=why_not)
 
 
-def load_model(name_or_path: str) -> Generalist:
+def load_model(name_or_path: str) -> Any:
     """Load a model by its name or from a folder or `.etch` file.
 
     Parameters
@@ -116,16 +121,17 @@ def load_model(name_or_path: str) -> Generalist:
     return load_path(Path(name_or_path))
 
 
-def load_path(path: Path) -> Generalist:
+def load_path(path: Path) -> Any:
     """Load a model from its folder or `.etch` file; see `load_model`."""
     return _build(read_model(path), path.resolve().stem if path.is_file() else path.resolve().name)
 
 
-def _build(stored: StoredModel, name: str) -> Generalist:
+def _build(stored: StoredModel, name: str) -> Any:
     from napari_etch.models.generalist import Generalist
     from napari_etch.models.r2v import R2V
+    from napari_etch.models.repair import Repair
 
-    builders: dict[str, Any] = {"etchnet": Generalist, "r2v": R2V}
+    builders: dict[str, Any] = {"etchnet": Generalist, "r2v": R2V, "attention-unet": Repair}
     architecture = stored.card["architecture"]
     if architecture not in builders:
         raise ModelError(
@@ -133,8 +139,8 @@ def _build(stored: StoredModel, name: str) -> Generalist:
             f"know: update napari-etch."
         )
     try:
-        model: Generalist = builders[architecture](stored)
-    except (RuntimeError, ValueError) as error:
+        model = builders[architecture](stored)
+    except (RuntimeError, ValueError, KeyError, TypeError) as error:
         reason = str(error).splitlines()[0]
         raise ModelError(f"The weights of {name} do not fit its card: {reason}") from error
     # Results tell by the name which model made them: two fits of one architecture are two models.

@@ -13,7 +13,10 @@ from typing import Any
 import torch
 
 from napari_etch.models.weights_file import write_model
+from napari_etch.networks.attention_unet import AttentionUNet
 from napari_etch.networks.etchnet import EtchNet, receptive_radius
+
+NETWORKS = {"etchnet": EtchNet, "attention-unet": AttentionUNet}
 
 
 def export(checkpoint: Path, out: Path, notes: dict[str, Any] | None = None) -> None:
@@ -22,21 +25,24 @@ def export(checkpoint: Path, out: Path, notes: dict[str, Any] | None = None) -> 
     Parameters
     ----------
     checkpoint : Path
-        As `training.generalist.train` writes it.
+        As `training.generalist.train` and `training.repair.train` write it.
     out : Path
         The model's folder.
     notes : dict, optional
         More entries of the model card.
     """
     state = torch.load(checkpoint, map_location="cpu", weights_only=False)
-    network = EtchNet(tuple(state["settings"]["widths"]))
+    about = dict(state["about"])
+    architecture, parameters = about.pop("architecture"), dict(about.pop("parameters"))
+    widths = tuple(parameters["widths"])
+    network: Any = NETWORKS[architecture](**{**parameters, "widths": widths})
     network.load_state_dict(state["average"])
     margin = receptive_radius(network, network.stride)
     card: dict[str, Any] = {
-        "architecture": "etchnet",
-        "parameters": {"widths": list(network.widths), "margin": margin},
+        "architecture": architecture,
+        "parameters": {**parameters, "widths": list(widths), "margin": margin},
         "training": {
-            "command": "python -m napari_etch.training.generalist",
+            **about,
             "settings": state["settings"],
             "steps": state["step"],
             "minutes": round(state["elapsed"] / 60, 1),

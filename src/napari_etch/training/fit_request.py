@@ -15,6 +15,8 @@ from napari_etch.micrograph import Calibration, Micrograph
 Window = tuple[slice, slice]
 
 REQUEST = "request.json"
+#: Of a stack with more sections, so many are learnt from: more tell nothing new and take longer.
+MOST_SECTIONS = 16
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,6 +87,12 @@ class FitRequest:
             regions=[None if region is None else window_from_json(region) for region in regions],
             **asked,
         )
+
+
+def learnt_sections(count: int) -> list[int]:
+    """Return which of a stack's sections a fit looks at: all, or `MOST_SECTIONS` evenly spread."""
+    number = min(count, MOST_SECTIONS)
+    return np.linspace(0, count - 1, number).round().astype(int).tolist()
 
 
 def _read_image(folder: Path, image: dict[str, Any]) -> Micrograph:

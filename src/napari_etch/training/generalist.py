@@ -67,7 +67,12 @@ def train(
     out.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(settings.threads)
     torch.manual_seed(settings.seed)
-    run = Run(EtchNet(settings.widths), settings, out, device, weights)
+    about = {
+        "architecture": "etchnet",
+        "parameters": {"widths": list(settings.widths)},
+        "command": "python -m napari_etch.training.generalist",
+    }
+    run = Run(EtchNet(settings.widths), settings, out, device, weights, about)
     # Another stream of samples after a resume, and in each process.
     seed = settings.seed + run.step + 100_000 * run.rank
     replay = Replay(settings.replay, settings.size, seed)

@@ -187,7 +187,13 @@ def train(
     out.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(settings.threads)
     torch.manual_seed(settings.seed)
-    run = Run(AttentionUNet(**recipe.parameters), settings, out, device, weights)
+    about = {
+        "architecture": "attention-unet",
+        "parameters": recipe.parameters,
+        "presets": recipe.presets,
+        "command": "python -m napari_etch.training.repair",
+    }
+    run = Run(AttentionUNet(**recipe.parameters), settings, out, device, weights, about)
     seed = settings.seed + run.step
     replay = Replay(settings.replay, settings.size, seed)
     drawn = 0

@@ -118,6 +118,8 @@ class Run:
     device : str
     weights : Path, optional
         Model whose weights a new run starts from; a checkpoint in `out` goes before it.
+    about : dict, optional
+        "architecture", its "parameters" and the "command", for the card of the exported model.
     """
 
     def __init__(
@@ -127,9 +129,10 @@ class Run:
         out: Path,
         device: str,
         weights: Path | None = None,
+        about: dict[str, Any] | None = None,
     ) -> None:
         self.settings, self.out, self.device = settings, out, device
-        self.path = out / "state.pt"
+        self.path, self.about = out / "state.pt", about or {}
         self.network = network.to(device).to(memory_format=torch.channels_last)
         if weights is not None:
             read_model(weights).load_into(self.network)
@@ -173,6 +176,7 @@ class Run:
             "step": self.step,
             "elapsed": self.elapsed,
             "settings": asdict(self.settings),
+            "about": self.about,
         }
         save_state(self.path, state)
 

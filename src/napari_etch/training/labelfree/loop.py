@@ -113,13 +113,16 @@ class Fit:
         self.optimiser = AdamW(self.network.parameters(), plan.rate)
         self.step = 0
         self.time_used = 0.0  # part of the time allowed, where there is a limit
-        # Anchors' target and weight, then those of the closed self-labels, for each image.
-        self.maps = [
-            np.concatenate(
+        # Anchors' target and weight, then those of the closed self-labels, for each image that is
+        # learnt from or looked at.
+        used = range(len(specimen.parts)) if plan.terms.real else [row for row, _ in self.windows]
+        self.maps = {
+            index: np.concatenate(
                 [anchors(part.image, part.mask), np.zeros((2, *part.image.shape), np.float32)]
             )
-            for part in specimen.parts
-        ]
+            for index, part in enumerate(specimen.parts)
+            if index in used
+        }
 
     def rate(self) -> float:
         """Return the learning rate: a short warm-up, then a cosine to 2 %."""
@@ -212,9 +215,9 @@ class Fit:
 
     def close(self) -> None:
         """Make the closed grains of the present answers the self-labels."""
-        for index, (held, part) in enumerate(zip(self.maps, self.specimen.parts, strict=True)):
+        for index, held in self.maps.items():
             held[2:] = closed_labels(self.answer_in(index, (slice(None), slice(None))))
-            held[3] *= part.mask
+            held[3] *= self.specimen.parts[index].mask
 
     def quality(self, maps: list[Image]) -> float:
         """Return how unlike a polycrystal's boundaries these answers are; lower is better."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -237,7 +237,7 @@ class RealCrops:
         self.chance = area / area.sum()
 
     def draw(
-        self, count: int, random: np.random.Generator, maps: list[Image]
+        self, count: int, random: np.random.Generator, maps: Mapping[int, Image]
     ) -> tuple[Tensor, Tensor]:
         """Return inputs float32 (count, 1, s, s) and the maps, float32 (count, k, s, s).
 

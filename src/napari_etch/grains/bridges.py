@@ -1,0 +1,312 @@
+"""Closing a broken boundary network: which gaps to bridge, and how sure each bridge is.
+
+The network is flooded with its lines as walls and, off the lines, the probability that a line is
+missing. Two fragments stay apart when the stretches of their common edge that run off the lines are
+probable; such a stretch is a bridge. No bridge is made that does not begin at a free end of a line:
+a network without free ends, or an empty picture, is returned as it is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_etch.grains.editing.pixel_pairs import Groups, PixelPairs, level_of, read_pairs
+from napari_etch.grains.fragments import flood
+from napari_etch.grains.free_ends import free_ends, line_thickness
+from napari_etch.grains.merge_tree import agglomerate
+
+__all__ = ["Bridge", "Closed", "close_network"]
+
+Mask = npt.NDArray[np.bool_]
+Float = npt.NDArray[np.float32]
+Grains = npt.NDArray[np.int32]
+
+# An edge that runs off the lines for fewer pixel pairs follows them; rounding, not a gap.
+_LEAST_RUN = 2
+# Smoothing of the flooding, in thicknesses, and its limits in px; see `grains.fragments`.
+_SCALE, _SCALES = 1 / 3, (0.7, 4.0)
+# A grain needs so many px that are no line.
+_LEAST_AREA = 12.0
+# Off the lines a wall is never as high as a line.
+_HIGHEST = np.float32(0.98)
+
+
+@dataclass(frozen=True, eq=False)
+class Bridge:
+    """A stretch of line that was added.
+
+    Attributes
+    ----------
+    id : int
+        From 1.
+    confidence : float
+        Mean probability, in [0, 1], that there is a boundary along it.
+    length : float
+        Of its centre line, px.
+    path : ndarray of int, shape (n, 2)
+        Rows and columns of its centre line, in order.
+    """
+
+    id: int
+    confidence: float
+    length: float
+    path: npt.NDArray[np.intp]
+
+
+@dataclass(frozen=True, eq=False)
+class Closed:
+    """A closed network.
+
+    Attributes
+    ----------
+    grains : int32 (y, x)
+        Grain map; 0 off the field.
+    added : int32 (y, x)
+        Number of the bridge at each added pixel, 0 elsewhere.
+    bridges : tuple of Bridge
+    """
+
+    grains: Grains
+    added: Grains
+    bridges: tuple[Bridge, ...]
+
+    def confidence(self) -> Float:
+        """Return the confidence of its bridge at each added pixel, 0 elsewhere, float32 (y, x)."""
+        table = np.zeros(len(self.bridges) + 1, np.float32)
+        for bridge in self.bridges:
+            table[bridge.id] = bridge.confidence
+        return table[self.added]
+
+
+def close_network(
+    lines: Mask, probability: Float, *, least: float = 0.5, mask: Mask | None = None
+) -> Closed:
+    """Bridge the gaps of a boundary network.
+
+    Parameters
+    ----------
+    lines : bool (y, x)
+        The broken network.
+    probability : float32 (y, x)
+        Of a boundary of the complete network, in [0, 1].
+    least : float
+        Bridges less sure than this are not made.
+    mask : bool (y, x), optional
+        True on the field.
+
+    Returns
+    -------
+    Closed
+
+    Raises
+    ------
+    ValueError
+        When the two maps differ in shape or `least` lies outside [0, 1].
+    """
+    if lines.shape != probability.shape or lines.ndim != 2:
+        raise ValueError(
+            f"The lines {lines.shape} and their probability {probability.shape} must be two "
+            "pictures of one size."
+        )
+    if not 0 <= least <= 1:
+        raise ValueError(f"The least confidence of a bridge is from 0 to 1, not {least}.")
+    thickness = line_thickness(lines)
+    ends = free_ends(lines, thickness, mask)
+    grains = _cut(lines, probability, thickness, least, mask)
+    grains = _join_unfounded(grains, lines, ends, thickness)
+    return _draw(grains, lines, probability, ends, thickness)
+
+
+def _cut(
+    lines: Mask, probability: Float, thickness: float, least: float, mask: Mask | None
+) -> Grains:
+    """Return the grains when every sufficiently probable gap is bridged."""
+    walls = np.where(lines, np.float32(1), np.minimum(probability, _HIGHEST))
+    fragments = flood(walls, mask, scale=float(np.clip(_SCALE * thickness, *_SCALES)))
+    ridge = _ridge(probability)
+    pairs, (off, chance) = read_pairs(
+        fragments, lambda found: (_off(found, lines), level_of(found, ridge))
+    )
+    groups = Groups(pairs)
+    table = _table(groups)
+    run = groups.mean(off) * groups.length
+    gap = np.divide(
+        groups.mean(off * chance) * groups.length, run, out=np.ones_like(run), where=run > 0
+    )
+    broken = run >= _LEAST_RUN
+    areas = np.bincount(fragments[~lines], minlength=int(fragments.max(initial=0)) + 1)
+    areas[0] = 0
+    tree = agglomerate(
+        np.stack([table["label_a"], table["label_b"]], -1).astype(np.int32).reshape(-1, 2),
+        np.where(broken, gap, 1.0).astype(np.float32),
+        np.where(broken, run, groups.length).astype(np.float32),
+        areas.astype(np.float32),
+        min_area=_LEAST_AREA,
+    )
+    return tree.cut(least)[fragments]
+
+
+def _table(groups: Groups) -> npt.NDArray[np.void]:
+    names = [("label_a", np.int64), ("label_b", np.int64), ("length", np.float32)]
+    table = np.zeros(groups.count, np.dtype([*names, ("y", np.int32), ("x", np.int32)]))
+    groups.describe(table)
+    return table
+
+
+def _off(pairs: PixelPairs, lines: Mask) -> Float:
+    """Return 1 for the pairs off the lines, 0 for those on a line or beside one.
+
+    Beside means across the edge, not along it, so that a gap keeps its length.
+    """
+    off = np.ones(pairs.y.size, bool)
+    for step in (-1, 0, 1, 2):
+        y = np.clip(pairs.y + step * pairs.down, 0, lines.shape[0] - 1)
+        x = np.clip(pairs.x + step * ~pairs.down, 0, lines.shape[1] - 1)
+        off &= ~lines[y, x]
+    return off.astype(np.float32)
+
+
+def _runs(
+    grains: Grains, lines: Mask, ends: npt.NDArray[np.intp], thickness: float
+) -> tuple[PixelPairs, Mask]:
+    """Return the pixel pairs of two grains off the lines, and which of them come from a free end.
+
+    Stretches that meet, at a junction that was lost, need only one free end between them.
+    """
+    from scipy.ndimage import label
+
+    pairs, _ = read_pairs(grains, lambda found: (), only=lambda found: _off(found, lines) > 0)
+    picture = np.zeros(grains.shape, bool)
+    picture[pairs.y, pairs.x] = True
+    pieces, _ = label(picture, np.ones((3, 3), bool))
+    near = _pieces_near(pieces, ends, int(np.ceil(thickness / 2)) + 4)
+    return pairs, np.isin(pieces[pairs.y, pairs.x], near)
+
+
+def _join_unfounded(
+    grains: Grains, lines: Mask, ends: npt.NDArray[np.intp], thickness: float
+) -> Grains:
+    """Merge grains that only gaps without any free end hold apart."""
+    from scipy.sparse import coo_matrix
+    from scipy.sparse.csgraph import connected_components
+
+    pairs, founded = _runs(grains, lines, ends, thickness)
+    if not pairs.y.size:
+        return grains
+    groups = Groups(pairs)
+    table = _table(groups)
+    # Beside a thick line an edge may leave it for a little where there is no gap.
+    gap = groups.length > max(_LEAST_RUN, thickness) + 2
+    join = gap & (groups.mean(founded.astype(np.float32)) == 0)
+    count = int(grains.max()) + 1
+    links = (np.ones(int(join.sum())), (table["label_a"][join], table["label_b"][join]))
+    _, merged = connected_components(coo_matrix(links, shape=(count, count)), directed=False)
+    _, dense = np.unique(merged[1:], return_inverse=True)
+    return np.concatenate([[0], dense + 1]).astype(np.int32)[grains]
+
+
+def _pieces_near(
+    pieces: npt.NDArray[np.integer], ends: npt.NDArray[np.intp], reach: int
+) -> npt.NDArray[np.integer]:
+    """Return the numbers of the pieces that come within `reach` px of an end."""
+    found: list[npt.NDArray[np.integer]] = [np.zeros(0, pieces.dtype)]
+    for row, column in ends:
+        window = pieces[
+            max(0, row - reach) : row + reach + 1, max(0, column - reach) : column + reach + 1
+        ]
+        found.append(np.unique(window[window > 0]))
+    return np.concatenate(found)
+
+
+def _draw(
+    grains: Grains,
+    lines: Mask,
+    probability: Float,
+    ends: npt.NDArray[np.intp],
+    thickness: float,
+) -> Closed:
+    """Draw each stretch of boundary off the lines as thick as the probability has it."""
+    from scipy.ndimage import distance_transform_edt
+
+    pairs, founded = _runs(grains, lines, ends, thickness)
+    numbers = _numbered(pairs.where(founded), grains.shape)
+    count = int(numbers.max(initial=0))
+    if not count:
+        return Closed(grains, numbers, ())
+    far, nearest = distance_transform_edt(numbers == 0, return_indices=True)
+    reach = 0.9 * thickness + 1.5  # some lines are thicker than most
+    ridge = _ridge(probability)
+    # Where the path runs a pixel beside a probable line, the line is drawn and not the path.
+    added = ((far <= reach) & (probability >= 0.5)) | ((far <= 0) & (ridge < 0.5))
+    owner = np.where(added & ~lines & (grains > 0), numbers[tuple(nearest)], 0).astype(np.int32)
+    bridges = []
+    for index, window in enumerate(_windows(numbers), start=1):
+        path = _in_order(np.argwhere(numbers[window] == index))
+        path += [window[0].start, window[1].start]
+        chance = float(ridge[path[:, 0], path[:, 1]].mean())
+        length = float(np.hypot(*np.diff(path, axis=0).T).sum()) + 1.0
+        bridges.append(Bridge(index, chance, length, path))
+    return Closed(grains, owner, tuple(bridges))
+
+
+def _ridge(probability: Float) -> Float:
+    """Return the largest probability within a pixel: a path may run beside the ridge."""
+    from scipy.ndimage import maximum_filter
+
+    ridge: Float = maximum_filter(probability, 3)
+    return ridge
+
+
+def _numbered(pairs: PixelPairs, shape: tuple[int, ...]) -> Grains:
+    """Number stretches of pixel pairs, each between two grains, int32 (y, x)."""
+    from scipy.ndimage import label
+
+    numbers = np.zeros(shape, np.int32)
+    key = pairs.low * (int(pairs.high.max(initial=0)) + 1) + pairs.high
+    order = np.argsort(key, kind="stable")
+    cuts = np.flatnonzero(np.diff(key[order])) + 1
+    last = 0
+    for part in np.split(order, cuts):
+        if len(part) < _LEAST_RUN:
+            continue
+        y, x = pairs.y[part], pairs.x[part]
+        top, left = int(y.min()), int(x.min())
+        picture = np.zeros((int(y.max()) - top + 1, int(x.max()) - left + 1), bool)
+        picture[y - top, x - left] = True
+        pieces, count = label(picture, np.ones((3, 3), bool))
+        numbers[y, x] = last + pieces[y - top, x - left]
+        last += count
+    # A pixel where three grains meet lies on several stretches, and one of them has it.
+    _, dense = np.unique(np.append(0, numbers), return_inverse=True)
+    return dense[1:].reshape(shape).astype(np.int32)
+
+
+def _windows(numbers: Grains) -> list[tuple[slice, slice]]:
+    from scipy.ndimage import find_objects
+
+    return list(find_objects(numbers))
+
+
+def _in_order(places: npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:
+    """Return the pixels of a stretch from one of its ends to the other."""
+    from scipy.spatial import KDTree
+
+    if len(places) < 3:
+        return places
+    centre = places.mean(0)
+    here = int(np.argmax(((places - centre) ** 2).sum(1)))
+    tree, order, left = KDTree(places), [here], np.ones(len(places), bool)
+    left[here] = False
+    for _ in range(len(places) - 1):
+        near = tree.query(places[here], min(len(places), 9))[1]
+        fresh = near[left[near]]
+        if not len(fresh):
+            fresh = np.flatnonzero(left)
+            fresh = fresh[np.argsort(((places[fresh] - places[here]) ** 2).sum(1))]
+        here = int(fresh[0])
+        left[here] = False
+        order.append(here)
+    return places[np.array(order)]

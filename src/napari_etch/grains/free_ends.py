@@ -1,0 +1,84 @@
+"""Where the lines of a boundary network end inside the field."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["free_ends", "line_thickness"]
+
+Mask = npt.NDArray[np.bool_]
+# A line that ends this near to the rim, beside half its thickness, leaves the field there.
+_RIM = 2.0
+# Radius of the disc, in thicknesses, on top of the rim.
+_DISC = 1.5
+
+
+def line_thickness(lines: Mask) -> float:
+    """Return the mean thickness of lines, px: their area over the length of their skeleton.
+
+    1.0 where there are no lines.
+    """
+    from skimage.morphology import skeletonize
+
+    length = int(skeletonize(lines).sum())
+    return max(1.0, float(lines.sum()) / length) if length else 1.0
+
+
+def free_ends(lines: Mask, thickness: float, mask: Mask | None = None) -> npt.NDArray[np.intp]:
+    """Return the places where a line ends without reaching another or the rim of the field.
+
+    An end of the skeleton counts when the line, followed from there, leaves a small disc around it
+    once or not at all: from the short side branches of a thick or ragged line it leaves more often.
+
+    Parameters
+    ----------
+    lines : bool (y, x)
+    thickness : float
+        Of the lines, px.
+    mask : bool (y, x), optional
+        True on the field; its rim is an end of the world like that of the image.
+
+    Returns
+    -------
+    ndarray of int, shape (n, 2)
+        Rows and columns.
+    """
+    from scipy.ndimage import convolve
+    from skimage.morphology import skeletonize
+
+    skeleton = skeletonize(lines)
+    neighbours = convolve(skeleton.astype(np.uint8), np.ones((3, 3), np.uint8), mode="constant")
+    ends = np.argwhere(skeleton & (neighbours <= 2))
+    if not len(ends):
+        return ends
+    ends = ends[_inside(ends, lines.shape, mask) > thickness / 2 + _RIM]
+    radius = _DISC * thickness + _RIM
+    return ends[np.array([_exits(lines, place, radius) <= 1 for place in ends])]
+
+
+def _inside(
+    places: npt.NDArray[np.intp], shape: tuple[int, ...], mask: Mask | None
+) -> npt.NDArray[np.float64]:
+    """Return the distance of places to the rim of the field, px."""
+    far = np.minimum(places, np.array(shape) - 1 - places).min(1).astype(np.float64)
+    if mask is None or mask.all():
+        return far
+    from scipy.ndimage import distance_transform_edt
+
+    return np.minimum(far, distance_transform_edt(mask)[tuple(places.T)])
+
+
+def _exits(lines: Mask, place: npt.NDArray[np.intp], radius: float) -> int:
+    """Return how often the line through a place leaves the disc around it."""
+    from scipy.ndimage import label
+
+    reach = int(np.ceil(radius)) + 1
+    top, left = np.maximum(place - reach, 0)
+    window = lines[top : place[0] + reach + 1, left : place[1] + reach + 1]
+    y, x = np.ogrid[: window.shape[0], : window.shape[1]]
+    far = np.hypot(y - (place[0] - top), x - (place[1] - left))
+    pieces, _ = label(window & (far <= radius), np.ones((3, 3), bool))
+    own = pieces == pieces[place[0] - top, place[1] - left]
+    # The disc's rim, and there the separate runs of the line.
+    return int(label(own & (far > radius - 1.5), np.ones((3, 3), bool))[1])

@@ -1,0 +1,133 @@
+"""Telling a boundary map from a micrograph, and its lines from its grains."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_etch.micrograph.errors import MicrographError
+from napari_etch.micrograph.pixels import luminance
+
+KINDS = ("auto", "map", "micrograph", "grains")
+POLARITIES = ("auto", "dark", "bright")
+# In a boundary map so much of the field lies so near to the value of the interiors; a micrograph's
+# grains differ and carry noise. Both are shares, of the pixels and of the range of values.
+_FLAT, _NEARLY = 0.5, 0.03
+
+
+@dataclass(frozen=True, eq=False)
+class LineMap:
+    """A boundary map, whatever it looked like in its file.
+
+    Attributes
+    ----------
+    strength : float32 (y, x) in [0, 1], high on lines
+    mask : bool (y, x), True where the picture has values
+    polarity : "dark" or "bright", of the lines in the picture; "" for a grain map
+    """
+
+    strength: npt.NDArray[np.float32]
+    mask: npt.NDArray[np.bool_]
+    polarity: str = ""
+
+    @property
+    def lines(self) -> npt.NDArray[np.bool_]:
+        """Where the map says boundary: strength of a half and more, bool (y, x)."""
+        lines: npt.NDArray[np.bool_] = (self.strength >= 0.5) & self.mask
+        return lines
+
+
+def kind_of_picture(picture: npt.NDArray[Any]) -> str:
+    """Return "map" for a picture of flat interiors and lines, "micrograph" for any other.
+
+    Parameters
+    ----------
+    picture : ndarray (y, x) or (y, x, 3)
+    """
+    grey = _grey(picture)
+    inside = grey[np.isfinite(grey)]
+    if inside.size == 0:
+        return "map"
+    low, high = float(inside.min()), float(inside.max())
+    if low == high:
+        return "map"
+    near = _NEARLY * (high - low)
+    flat = max(np.mean(inside <= low + near), np.mean(inside >= high - near))
+    return "map" if flat >= _FLAT else "micrograph"
+
+
+def read_line_map(picture: npt.NDArray[Any], polarity: str = "auto") -> LineMap:
+    """Return the strength of the lines in a boundary map of either polarity.
+
+    Parameters
+    ----------
+    picture : ndarray (y, x) or (y, x, 3)
+        Any dtype. Floats within [0, 1] are taken as they are, other values are stretched from
+        their least to their largest.
+    polarity : "auto", "dark" or "bright"
+        Of the lines; with "auto" they are what there is less of.
+
+    Raises
+    ------
+    MicrographError
+        When the polarity is unknown or the picture is not two-dimensional.
+    """
+    if polarity not in POLARITIES:
+        raise MicrographError(f"The polarity is {polarity!r}: choose {', '.join(POLARITIES)}.")
+    grey = _grey(picture)
+    mask = np.isfinite(grey)
+    inside = grey[mask]
+    low, high = (float(inside.min()), float(inside.max())) if inside.size else (0.0, 0.0)
+    unit = picture.dtype.kind == "f" and low >= 0 and high <= 1
+    if unit:
+        low, high = 0.0, 1.0
+    if low == high:  # a flat picture has no lines, whatever it is flat at
+        return LineMap(np.zeros(grey.shape, np.float32), mask, "bright")
+    strength = np.where(mask, (grey - low) / (high - low), 0).astype(np.float32)
+    if polarity == "auto":
+        # Interiors of a soft map are flat at their own end of the range, and outnumber the lines.
+        polarity = "dark" if np.mean(strength[mask] >= 0.5) > 0.5 else "bright"
+    if polarity == "dark":
+        flat = unit and bool((inside == inside[0]).all())
+        strength = np.where(mask & (not flat), 1 - strength, 0).astype(np.float32)
+    return LineMap(strength, mask, polarity)
+
+
+def lines_of_grains(grains: npt.NDArray[np.integer]) -> LineMap:
+    """Return the lines of a grain map: pixels of no grain, and where two grains touch.
+
+    Parameters
+    ----------
+    grains : ndarray of int (y, x)
+
+    Raises
+    ------
+    MicrographError
+        When the map is not a two-dimensional array of whole numbers.
+    """
+    if grains.ndim != 2 or grains.dtype.kind not in "iu":
+        raise MicrographError(
+            f"A grain map is one picture (y, x) of whole numbers, not {grains.shape} of "
+            f"{grains.dtype}."
+        )
+    lines = grains == 0
+    lines[:-1] |= (grains[:-1] != grains[1:]) & (grains[1:] != 0)
+    lines[:, :-1] |= (grains[:, :-1] != grains[:, 1:]) & (grains[:, 1:] != 0)
+    if not grains.any():
+        lines[:] = False
+    return LineMap(lines.astype(np.float32), np.ones(grains.shape, bool))
+
+
+def _grey(picture: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+    picture = np.asarray(picture)
+    if picture.ndim == 3 and picture.shape[-1] in (3, 4):
+        picture = luminance(picture[..., :3])
+    if picture.ndim != 2 or picture.size == 0:
+        raise MicrographError(
+            f"A boundary map is one picture (y, x), not an array {picture.shape}: repair the "
+            "sections of a stack one by one."
+        )
+    return picture.astype(np.float64)
