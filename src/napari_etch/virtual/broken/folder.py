@@ -27,6 +27,8 @@ BROKEN_FOLDER, COMPLETE_FOLDER = "micro", "label"
 MANIFEST_FILE = "pairs.json"
 # So few pairs are made sooner than processes start.
 _FEW = 8
+# Pairs a process is handed at a time.
+_HANDED = 4
 
 
 class PairsError(ValueError):
@@ -121,7 +123,7 @@ def _mapping(wanted: list[int], workers: int) -> Iterator[Any]:
     # Not forked: torch and its threads do not survive that.
     pool = ProcessPoolExecutor(workers, get_context("spawn"), _begin_worker)
     try:
-        yield partial(pool.map, chunksize=max(1, min(16, len(wanted) // (4 * workers))))
+        yield partial(pool.map, chunksize=_HANDED)
     finally:
         pool.shutdown(cancel_futures=True)
 
