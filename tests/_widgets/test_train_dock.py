@@ -145,12 +145,14 @@ def test_what_is_chosen_reaches_the_fit(
     dock.form.start.setCurrentIndex(1)
     dock.form.name.setText("My alloy")
     dock.form.minutes.setValue(2.5)
+    dock.form.seed.setValue(7)
     asked: list[Any] = []
     monkeypatch.setattr(dock.runner, "start", lambda make: asked.append(make()))
     qtbot.waitUntil(lambda: not dock.why_not(), timeout=PATIENCE)
     dock.start()
     [request] = asked
     assert (request.start, request.minutes, request.device) == ("generalist", 2.5, "auto")
+    assert request.seed == 7
     [micrograph] = request.micrographs
     np.testing.assert_array_equal(micrograph.data, viewer.layers["steel"].data)
     assert micrograph.pixel_size_um == pytest.approx(0.5)
@@ -202,6 +204,7 @@ def test_a_drawn_rectangle_is_what_is_learnt_from(open_train: OpenTrain, qtbot: 
 def test_of_a_stack_the_section_shown_is_learnt_from(open_train: OpenTrain, qtbot: Any) -> None:
     viewer, dock = open_train()
     stack = viewer.add_image(noise(5, *SHAPE), name="stack")
+    dock.form.sections.setCurrentIndex(1)
     viewer.dims.set_current_step(0, 3)
     qtbot.waitUntil(lambda: bool(dock.choice.images()), timeout=PATIENCE)
     from napari_etch._widgets.train_job import request_maker
@@ -211,6 +214,38 @@ def test_of_a_stack_the_section_shown_is_learnt_from(open_train: OpenTrain, qtbo
     assert "section 3 is used" in dock.form.about_images.text()
     viewer.dims.set_current_step(0, 1)
     qtbot.waitUntil(lambda: "section 1 is used" in dock.form.about_images.text(), timeout=PATIENCE)
+
+
+def test_all_sections_of_a_stack_are_learnt_from(open_train: OpenTrain, qtbot: Any) -> None:
+    viewer, dock = open_train()
+    stack = viewer.add_image(noise(5, *SHAPE), name="stack")
+    qtbot.waitUntil(lambda: bool(dock.choice.images()), timeout=PATIENCE)
+    from napari_etch._widgets.train_job import request_maker
+
+    micrographs = request_maker(dock.settings())().micrographs
+    assert [item.name for item in micrographs] == [f"stack [{index}]" for index in range(5)]
+    np.testing.assert_array_equal(micrographs[4].data, stack.data[4])
+    assert "all sections are used" in dock.form.about_images.text()
+    viewer.layers.remove(stack)
+    viewer.add_image(np.broadcast_to(noise(*SHAPE), (60, *SHAPE)), name="long")
+    qtbot.waitUntil(
+        lambda: "16 sections are used" in dock.form.about_images.text(), timeout=PATIENCE
+    )
+    viewer.add_image(noise(*SHAPE), name="flat")
+    qtbot.waitUntil(lambda: dock.form.sections.isHidden(), timeout=PATIENCE)
+
+
+def test_the_preview_is_of_the_section_nearest_to_the_one_shown(
+    open_train: OpenTrain, qtbot: Any
+) -> None:
+    viewer, dock = open_train()
+    viewer.add_image(noise(5, *SHAPE), name="stack")
+    qtbot.waitUntil(lambda: bool(dock.choice.images()), timeout=PATIENCE)
+    dock.preview.begin(dock.choice.parts())
+    for section in (3, 1):
+        viewer.dims.set_current_step(0, section)
+        index, window = dock.preview.wanted()
+        assert index == section and window is not None
 
 
 # -- while it runs -------------------------------------------------------------------------------

@@ -150,12 +150,23 @@ def test_an_image_that_is_missing_is_one_sentence(etch, learning):
     assert done.exit_code == 2 and done.stderr.count("\n") == 1 and "nowhere.tif" in done.stderr
 
 
-def test_a_stack_is_refused(etch, tmp_path):
-    tifffile.imwrite(
-        tmp_path / "stack.tif", np.zeros((5, 64, 64), np.uint8), photometric="minisblack"
-    )
+def test_of_a_long_stack_sections_all_over_it_are_learnt_from(etch, learning, tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 255, (40, 64, 64), np.uint8)
+    tifffile.imwrite(tmp_path / "stack.tif", pixels, photometric="minisblack")
     done = etch("stack.tif", "--out", "mine")
-    assert done.exit_code == 2 and "stack.tif" in done.stderr
+    assert done.exit_code == 0, done.output
+    assert "stack.tif: 16 of 40 sections are learnt from" in done.stderr
+    names = learning.asked["names"]
+    assert len(names) == 16 and names[0] == "stack_0000" and names[-1] == "stack_0039"
+
+
+def test_a_folder_of_sections_is_learnt_from(etch, learning, steel, tmp_path):
+    folder = tmp_path / "sections"
+    folder.mkdir()
+    for number in range(3):
+        tifffile.imwrite(folder / f"s{number}.tif", tifffile.imread(steel))
+    assert etch(folder, "--out", "mine").exit_code == 0
+    assert len(learning.asked["names"]) == 3
 
 
 def test_a_model_is_replaced_only_when_told_and_other_things_never(etch, steel, tmp_path):

@@ -19,6 +19,8 @@ from napari_etch._widgets.layers import (
 )
 from napari_etch._widgets.train_form import TrainForm
 from napari_etch._widgets.train_job import Part
+from napari_etch._widgets.train_preview import shown_section
+from napari_etch.training.fit_request import learnt_sections
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -36,6 +38,7 @@ class TrainChoice(LayerWatch):
         self.is_held = False
         self._listen()
         viewer.dims.events.current_step.connect(self._on_active)  # another section is shown
+        form.sections.currentIndexChanged.connect(self._on_active)
         self.refresh()
 
     def disconnect_viewer(self) -> None:
@@ -60,25 +63,25 @@ class TrainChoice(LayerWatch):
         return self._find(self._form.region.currentData())
 
     def parts(self) -> tuple[Part, ...]:
-        """Return the ticked images with the rectangle and the section of each."""
+        """Return the ticked images with the rectangle of each; of a stack, a part a section."""
         shapes = self.shapes()
         return tuple(
             Part(
                 source_of(image),
                 str(image.unique_id),
                 None if shapes is None else region_from_shapes(shapes, image),
-                self._section(image),
+                section,
             )
             for image in self.images()
+            for section in self._sections(image)
         )
 
-    def _section(self, image: Image) -> int | None:
-        source = source_of(image)
-        if not source.is_stack:
-            return None
-        point = self._viewer.dims.point[-3:]
-        shown = round(float(image.world_to_data(point)[0]))
-        return min(max(shown, 0), max(0, source.axes[0] - 1))
+    def _sections(self, image: Image) -> list[int] | list[None]:
+        """Return which sections are learnt from; one None where there are none."""
+        shown = shown_section(self._viewer, image)
+        if shown is None:
+            return [None]
+        return learnt_sections(source_of(image).axes[0]) if self._form.all_sections else [shown]
 
     def draw(self) -> None:
         """Add a Shapes layer over the first ticked image, ready for drawing, and choose it."""
@@ -110,6 +113,7 @@ class TrainChoice(LayerWatch):
         ]
         form.set_regions(drawn, region_id or form.region.currentData())
         text = self._about()
+        form.show_sections(any(source_of(image).is_stack for image in self.images()))
         form.about_images.setText(text)
         form.about_images.setToolTip(text)
         self.changed.emit()
@@ -128,5 +132,11 @@ class TrainChoice(LayerWatch):
         if len(images) > 1:
             return f"{len(images)} images, taken for one specimen"
         [image] = images
-        section = self._section(image)
-        return about(image) if section is None else f"{about(image)} · section {section} is used"
+        sections = self._sections(image)
+        if sections == [None]:
+            return about(image)
+        if not self._form.all_sections:
+            return f"{about(image)} · section {sections[0]} is used"
+        count = source_of(image).axes[0]
+        used = "all sections are" if len(sections) == count else f"{len(sections)} sections are"
+        return f"{about(image)} · {used} used"

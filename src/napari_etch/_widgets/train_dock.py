@@ -132,6 +132,7 @@ class TrainDock(QWidget):
             parts=self.choice.parts(),
             start=form.start.currentData(),
             title=form.name.text().strip(),
+            seed=form.seed.value(),
             minutes=form.minutes.value() or None,
             device=form.device.currentData(),
             skip_info_bar=form.skip_info_bar.isChecked(),

@@ -16,16 +16,20 @@ from qtpy.QtWidgets import (
     QListWidgetItem,
     QPushButton,
     QSizePolicy,
+    QSpinBox,
     QVBoxLayout,
     QWidget,
 )
 from superqt import QElidingLabel
 
 from napari_etch._widgets.form import DEVICES, WHOLE_IMAGE, add, combo_box
+from napari_etch.training.fit_request import MOST_SECTIONS
 
 STARTS = (("From this image alone", "scratch"), ("Adapt the generalist", "generalist"))
+SECTIONS = ("All sections", "The section shown")
 ROWS_SHOWN = 3
 MOST_MINUTES = 120.0
+MOST_SEED = 999_999
 
 
 class TrainForm(QWidget):
@@ -50,6 +54,10 @@ class TrainForm(QWidget):
             "without scratches and stains is enough, and faster."
         )
         self.draw = QPushButton("Draw…")
+        self.sections = combo_box(
+            "Which sections of a stack to learn from. Of more than "
+            f"{MOST_SECTIONS}, {MOST_SECTIONS} evenly spread ones are looked at."
+        )
         self.start = combo_box(
             "From this image alone: learns in minutes what boundaries look like here.\n"
             "Adapt the generalist: starts from the model that knows many materials."
@@ -57,6 +65,7 @@ class TrainForm(QWidget):
         self.name = QLineEdit()
         self.name.setToolTip("Name of the model in your library.")
         self.minutes = _minutes_box()
+        self.seed = _seed_box()
         self.device = combo_box("Where the network learns.")
         self.skip_info_bar = QCheckBox("Leave out the SEM information bar")
         self.skip_info_bar.setToolTip("Nothing is learnt from the bar with scale and date.")
@@ -66,7 +75,7 @@ class TrainForm(QWidget):
         self._connect()
 
     def _lay_out(self) -> None:
-        form = QFormLayout()
+        form = self._form = QFormLayout()
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         form.setLabelAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
         region = QHBoxLayout()
@@ -75,9 +84,11 @@ class TrainForm(QWidget):
         add(form, "Images", self.images)
         form.addRow("", self.about_images)
         add(form, "Region", self.region, region)
+        add(form, "Sections", self.sections)
         add(form, "Start", self.start)
         add(form, "Name", self.name)
         add(form, "Time limit", self.minutes)
+        add(form, "Seed", self.seed)
         add(form, "Device", self.device)
         form.addRow("", self.skip_info_bar)
         column = QVBoxLayout(self)
@@ -86,6 +97,8 @@ class TrainForm(QWidget):
 
     def _fill(self) -> None:
         self.region.addItem(WHOLE_IMAGE, None)
+        self.sections.addItems(SECTIONS)
+        self.show_sections(False)
         for text, value in STARTS:
             self.start.addItem(text, value)
         for text, value in DEVICES:
@@ -94,6 +107,7 @@ class TrainForm(QWidget):
     def _connect(self) -> None:
         self.images.itemChanged.connect(self._on_ticked)
         self.region.currentIndexChanged.connect(lambda _index: self.changed.emit())
+        self.sections.currentIndexChanged.connect(lambda _index: self.changed.emit())
         self.start.currentIndexChanged.connect(lambda _index: self.changed.emit())
         self.name.textChanged.connect(lambda _text: self.changed.emit())
 
@@ -134,6 +148,15 @@ class TrainForm(QWidget):
         self.region.setCurrentIndex(max(0, self.region.findData(chosen)))
         self.region.blockSignals(False)
 
+    def show_sections(self, shown: bool) -> None:
+        """Show the row that chooses sections, which only a stack needs."""
+        self._form.setRowVisible(self.sections, shown)
+
+    @property
+    def all_sections(self) -> bool:
+        """Whether all sections of a stack are learnt from, not only the one shown."""
+        return self.sections.currentIndex() == 0
+
     def set_busy(self, busy: bool) -> None:
         """Lock the form while a fit runs; every control then says why."""
         for widget in self._controls():
@@ -147,9 +170,11 @@ class TrainForm(QWidget):
         return (
             self.images,
             self.region,
+            self.sections,
             self.start,
             self.name,
             self.minutes,
+            self.seed,
             self.device,
             self.skip_info_bar,
         )
@@ -178,5 +203,15 @@ def _minutes_box() -> QDoubleSpinBox:
     box.setSpecialValueText("Automatic")
     box.setToolTip(
         "After so long the best so far is kept. Automatic ends when nothing gets better any more."
+    )
+    return box
+
+
+def _seed_box() -> QSpinBox:
+    box = QSpinBox()
+    box.setRange(0, MOST_SEED)
+    box.setToolTip(
+        "The same seed gives the same model again, another one another model, about as good.\n"
+        "Try it when a fit disappoints."
     )
     return box

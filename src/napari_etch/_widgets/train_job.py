@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from napari_etch._widgets.job import Region, Settings, Source, refusal
@@ -11,6 +11,7 @@ from napari_etch._widgets.run import micrograph_of
 from napari_etch.models.library import free_title, is_free, plain_name
 
 if TYPE_CHECKING:
+    from napari_etch.micrograph import Micrograph
     from napari_etch.training.fit_request import FitRequest, Window
 
 #: Most pixels of a preview: the network has to learn meanwhile.
@@ -55,6 +56,7 @@ class FitSettings:
         ``scratch`` or ``generalist``.
     title : str
         Name of the model to be.
+    seed : int
     minutes : float or None
         None lets the fit end by itself.
     device : str
@@ -66,6 +68,7 @@ class FitSettings:
     parts: tuple[Part, ...]
     start: str = "scratch"
     title: str = ""
+    seed: int = 0
     minutes: float | None = None
     device: str = "auto"
     skip_info_bar: bool = True
@@ -88,23 +91,27 @@ def request_maker(settings: FitSettings) -> Callable[[], FitRequest]:
     def make() -> FitRequest:
         from napari_etch.training.fit_request import FitRequest
 
-        micrographs = [
-            micrograph_of(
-                part.source,
-                Settings(region=part.region, skip_info_bar=settings.skip_info_bar),
-                part.section or 0,
-                part.learnt,
-            )
-            for part in settings.parts
-        ]
+        micrographs = [_micrograph(part, settings) for part in settings.parts]
         return FitRequest(
             micrographs,
             start=settings.start,
+            seed=settings.seed,
             minutes=settings.minutes,
             device=settings.device,
         )
 
     return make
+
+
+def _micrograph(part: Part, settings: FitSettings) -> Micrograph:
+    found = micrograph_of(
+        part.source,
+        Settings(region=part.region, skip_info_bar=settings.skip_info_bar),
+        part.section or 0,
+        part.learnt,
+    )
+    of_section = sum(other.layer_id == part.layer_id for other in settings.parts) > 1
+    return replace(found, name=f"{found.name} [{part.section}]") if of_section else found
 
 
 def window_in_part(part: Part, seen: Region) -> Window | None:

@@ -15,6 +15,7 @@ from napari_etch._widgets.layers import (
     Placement,
     boundary_look,
     layer_name,
+    source_of,
 )
 from napari_etch._widgets.run import is_bright, micrograph_of
 from napari_etch._widgets.train_job import Part, window_in_image, window_in_part
@@ -71,12 +72,17 @@ class PreviewLayer:
         return 0, None
 
     def _order(self) -> list[int]:
-        """Return the images, the selected one first."""
+        """Return the parts: of the selected image first, of a stack those near what is shown."""
         active = self._viewer.layers.selection.active
         selected = "" if active is None else str(active.unique_id)
-        return sorted(
-            range(len(self._parts)), key=lambda index: self._parts[index].layer_id != selected
-        )
+
+        def later(index: int) -> tuple[bool, int]:
+            part, image = self._parts[index], self._image(index)
+            shown = None if image is None else shown_section(self._viewer, image)
+            away = 0 if shown is None or part.section is None else abs(part.section - shown)
+            return part.layer_id != selected, away
+
+        return sorted(range(len(self._parts)), key=later)
 
     def _image(self, index: int) -> Image | None:
         for layer in self._viewer.layers:
@@ -123,6 +129,15 @@ class PreviewLayer:
 
 def _bright(part: Part, place: Region) -> bool:
     return is_bright(micrograph_of(part.source, Settings(region=place), part.section or 0, place))
+
+
+def shown_section(viewer: ViewerModel, image: Image) -> int | None:
+    """Return the index of the section of a stack that the viewer shows; None for no stack."""
+    source = source_of(image)
+    if not source.is_stack:
+        return None
+    shown = round(float(image.world_to_data(viewer.dims.point[-3:])[0]))
+    return min(max(shown, 0), max(0, source.axes[0] - 1))
 
 
 def visible_region(image: Any) -> Region:

@@ -38,7 +38,7 @@ Start = Literal["scratch", "generalist"]
 def fit(
     images: Annotated[
         list[Path],
-        typer.Argument(metavar="IMAGE", help="Micrographs of one specimen."),
+        typer.Argument(metavar="IMAGE", help="Micrographs or stacks of one specimen."),
     ],
     out: Annotated[
         str,
@@ -181,7 +181,7 @@ def _request(
     from napari_etch.inference import pick_device
     from napari_etch.training.fit_request import FitRequest
 
-    micrographs = [_read(image, keep_info_bar) for image in images]
+    micrographs = [item for image in images for item in _read(image, keep_info_bar)]
     regions = None
     if region is not None:
         regions = [_window(region, micrograph) for micrograph in micrographs]
@@ -192,17 +192,22 @@ def _request(
     )
 
 
-def _read(image: Path, keep_info_bar: bool) -> Micrograph:
+def _read(image: Path, keep_info_bar: bool) -> list[Micrograph]:
+    """Return a micrograph, or the sections of a stack that are learnt from."""
     from napari_etch.micrograph import read_micrograph
+    from napari_etch.training.fit_request import learnt_sections
 
     with bad_input(str(image)):
-        micrograph = read_micrograph(image, keep_info_bar=keep_info_bar)
-    if micrograph.is_stack:
-        refuse(f"{image} is a stack: give single sections")
+        micrograph = read_micrograph(image, keep_info_bar=keep_info_bar, stack=True)
     if micrograph.info_bar_row is not None:
         row = micrograph.info_bar_row
         note(f"{image.name}: the information bar from row {row} down is left out")
-    return micrograph
+    sections = list(micrograph.sections())
+    if len(sections) == 1:
+        return [replace(sections[0], name=micrograph.name)]
+    chosen = learnt_sections(len(sections))
+    note(f"{image.name}: {len(chosen)} of {len(sections)} sections are learnt from")
+    return [sections[index] for index in chosen]
 
 
 def _window(text: str, micrograph: Micrograph) -> Window:

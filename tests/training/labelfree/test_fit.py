@@ -196,7 +196,7 @@ def test_what_is_masked_is_not_learnt_from(barred):
     (part,) = specimen.cut_out([barred], None)
     assert part.window == (slice(0, 128), slice(0, 128))
     assert not part.mask[60:70, 30:40].any() and part.mask.sum() == 128 * 128 - 100
-    maps = [np.where(part.mask, 0.0, 1.0).astype(np.float32)[None]]
+    maps = {0: np.where(part.mask, 0.0, 1.0).astype(np.float32)[None]}
     random = np.random.default_rng(0)
     _, seen = specimen.RealCrops([part], 32).draw(200, random, maps)
     assert float(seen.mean((1, 2, 3)).max()) <= 0.02
