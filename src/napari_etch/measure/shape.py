@@ -7,12 +7,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_etch.measure.checks import check_grain_map, check_pixel_size
+from napari_etch.measure.contacts import (
+    Contacts,
+    contacts_of,
+    count_neighbours,
+    mean_confidence,
+)
+from napari_etch.measure.hulls import convex_hulls
+from napari_etch.measure.runs import Runs, runs_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
-# Test lines along rows, columns and the two diagonals, with the distance between such lines.
-CROFTON_LINES = (((0, 1), 1.0), ((1, 0), 1.0), ((1, 1), 2**-0.5), ((1, -1), 2**-0.5))
 # A pixel is a unit square, not a point: the second moment of the square about its centre.
 PIXEL_MOMENT = 1 / 12
 
@@ -41,7 +47,12 @@ def grains_at_edge(grains: np.ndarray) -> np.ndarray:
     return labels[labels > 0]
 
 
-def grain_table(grains: np.ndarray, *, pixel_size_um: float | None = None) -> pd.DataFrame:
+def grain_table(
+    grains: np.ndarray,
+    *,
+    pixel_size_um: float | None = None,
+    boundary: np.ndarray | None = None,
+) -> pd.DataFrame:
     """Measure every grain of a grain map.
 
     Parameters
@@ -50,6 +61,8 @@ def grain_table(grains: np.ndarray, *, pixel_size_um: float | None = None) -> pd
         Grain map, integers, (y, x); 0 is not a grain.
     pixel_size_um : float, optional
         Edge of a pixel, µm. Without it the columns in µm are left out.
+    boundary : np.ndarray, optional
+        Boundary map in [0, 1], (y, x), for the column ``boundary_confidence``.
 
     Returns
     -------
@@ -62,91 +75,129 @@ def grain_table(grains: np.ndarray, *, pixel_size_um: float | None = None) -> pd
         - ``aspect_ratio``: long over short axis of the ellipse with the same second moments, ≥ 1;
         - ``orientation_deg``: its long axis, anticlockwise from the x axis as seen on the screen,
           in [0, 180);
+        - ``feret_max_px``, ``feret_min_px``: greatest and least caliper of the pixels as squares;
+        - ``circularity``: 4π area / perimeter², 1 for a circle;
+        - ``convexity``: area over that of the convex hull, at most 1;
+        - ``neighbours``: number of grains that share a side of a pixel with it;
         - ``centroid_y_px``, ``centroid_x_px``: pixel centres are whole numbers;
         - ``touches_border``: cut by the frame or by the edge of the specimen;
-        - ``area_um2``, ``ecd_um``, ``perimeter_um`` when the pixel size is known.
+        - ``boundary_confidence`` with a boundary map: its mean along the outline to other grains;
+        - ``area_um2``, ``ecd_um``, ``perimeter_um``, ``feret_max_um``, ``feret_min_um`` when the
+          pixel size is known.
 
     Raises
     ------
     ValueError
-        When the map is not a 2D map of integers, or the pixel size is not a positive number.
+        When the map is not a 2D map of integers, the boundary map has another shape, or the pixel
+        size is not a positive number.
+
+    Notes
+    -----
+    The time is linear in the pixels and nearly independent of the number of grains: everything is
+    summed over runs of equal label (`runs_of`) and over the sides of pixels where labels meet.
     """
     import pandas as pd
 
     grains = check_grain_map(grains, "grain_table")
     if pixel_size_um is not None:
         check_pixel_size(pixel_size_um)
-    labels, index = _labels_and_index(grains)
-    area = np.bincount(index.ravel(), minlength=labels.size).astype(float)
-    y, x, aspect, orientation = _moments(index, area)
-    table = pd.DataFrame(
-        {
-            "label": labels.astype(np.int64),
-            "area_px": area.astype(np.int64),
-            "ecd_px": 2 * np.sqrt(area / np.pi),
-            "perimeter_px": _perimeter(index, labels.size),
-            "aspect_ratio": aspect,
-            "orientation_deg": orientation,
-            "centroid_y_px": y,
-            "centroid_x_px": x,
-            "touches_border": np.isin(labels, grains_at_edge(grains)),
-        }
-    )
+    if boundary is not None and boundary.shape != grains.shape:
+        raise ValueError(
+            f"the boundary map is {boundary.shape}, the grain map {grains.shape}: "
+            "give two maps of one image"
+        )
+    if not (grains > 0).any():
+        return grain_table(np.ones((1, 1), np.int32), pixel_size_um=pixel_size_um)[:0]
+    runs = runs_of(grains)
+    contacts = contacts_of(grains, runs)
+    area = runs.total(runs.length)
+    y, x, aspect, orientation = _moments(runs, area)
+    perimeter = _perimeter(grains, runs, contacts)
+    hulls = convex_hulls(runs)
+    columns = {
+        "label": runs.labels.astype(np.int64),
+        "area_px": area.astype(np.int64),
+        "ecd_px": 2 * np.sqrt(area / np.pi),
+        "perimeter_px": perimeter,
+        "aspect_ratio": aspect,
+        "orientation_deg": orientation,
+        "feret_max_px": hulls.feret_max,
+        "feret_min_px": hulls.feret_min,
+        "circularity": 4 * np.pi * area / perimeter**2,
+        "convexity": area / hulls.area,
+        "neighbours": count_neighbours(contacts, runs.labels),
+        "centroid_y_px": y,
+        "centroid_x_px": x,
+        "touches_border": _at_border(grains, runs, contacts),
+    }
+    if boundary is not None:
+        columns["boundary_confidence"] = mean_confidence(contacts, runs.labels, boundary)
     if pixel_size_um is not None:
-        table["area_um2"] = table["area_px"] * pixel_size_um**2
-        table["ecd_um"] = table["ecd_px"] * pixel_size_um
-        table["perimeter_um"] = table["perimeter_px"] * pixel_size_um
+        columns["area_um2"] = columns["area_px"] * pixel_size_um**2
+        for name in ("ecd", "perimeter", "feret_max", "feret_min"):
+            columns[f"{name}_um"] = columns[f"{name}_px"] * pixel_size_um
+    table = pd.DataFrame(columns)
     return table[table["label"] > 0].reset_index(drop=True)
 
 
-def _labels_and_index(grains: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the labels in order, and for every pixel which of them it has."""
-    if grains.size and grains.max() <= grains.size:  # counting is 17 times faster than sorting
-        present = np.bincount(grains.ravel()) > 0
-        return np.flatnonzero(present), (np.cumsum(present) - 1)[grains]
-    labels, index = np.unique(grains, return_inverse=True)
-    return labels, index.reshape(grains.shape)
+def _at_border(grains: np.ndarray, runs: Runs, contacts: Contacts) -> np.ndarray:
+    """Return whether each label touches the frame or a pixel of 0."""
+    touches = np.zeros(runs.labels.size, bool)
+    for side in (grains[0], grains[-1], grains[:, 0], grains[:, -1]):
+        touches[runs.index_of(side)] = True
+    off = runs.labels == 0
+    touches[contacts.one[off[contacts.two]]] = True
+    touches[contacts.two[off[contacts.one]]] = True
+    return touches
 
 
-def _moments(
-    index: np.ndarray, area: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+def _moments(runs: Runs, area: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Return centroid y, centroid x, aspect ratio and orientation (degrees) of every region."""
-    flat = index.ravel()
-    rows, columns = (axis.ravel().astype(float) for axis in np.indices(index.shape, sparse=False))
-
-    def mean(values: np.ndarray) -> np.ndarray:
-        return np.bincount(flat, weights=values, minlength=area.size) / area
-
-    y, x = mean(rows), mean(columns)
-    rows -= y[flat]
-    columns -= x[flat]
-    yy = mean(rows * rows) + PIXEL_MOMENT
-    xx = mean(columns * columns) + PIXEL_MOMENT
-    xy = -mean(rows * columns)  # rows grow downwards
+    length = runs.length.astype(float)
+    middle = (runs.first + runs.last) / 2
+    y = runs.total(runs.row * length) / area
+    x = runs.total(middle * length) / area
+    down = runs.row - y[runs.index]
+    right = middle - x[runs.index]
+    yy = runs.total(length * down**2) / area + PIXEL_MOMENT
+    # of a run of n pixels about its own middle: n (n² - 1) / 12
+    own = length * (length**2 - 1) / 12
+    xx = runs.total(length * right**2 + own) / area + PIXEL_MOMENT
+    xy = -runs.total(length * down * right) / area  # rows grow downwards
     spread = np.hypot((xx - yy) / 2, xy)
-    middle = (xx + yy) / 2
-    aspect = np.sqrt((middle + spread) / (middle - spread))
+    mean = (xx + yy) / 2
+    aspect = np.sqrt((mean + spread) / (mean - spread))
     orientation = np.degrees(0.5 * np.arctan2(2 * xy, xx - yy)) % 180
     return y, x, aspect, orientation
 
 
-def _perimeter(index: np.ndarray, count: int) -> np.ndarray:
+def _perimeter(grains: np.ndarray, runs: Runs, contacts: Contacts) -> np.ndarray:
     """Return the perimeter of every region, px, the frame of the map included.
 
     Cauchy and Crofton: 2 L is the number of crossings of a curve with all lines of the plane.
     """
-    shifted_in = np.full(np.add(index.shape, 2), count)  # one more label, all around
-    shifted_in[1:-1, 1:-1] = index
-    total = np.zeros(count + 1)
-    for (down, right), distance in CROFTON_LINES:
-        here = shifted_in[: shifted_in.shape[0] - down]
-        there = shifted_in[down:]
-        if right > 0:
-            here, there = here[:, :-right], there[:, right:]
-        elif right < 0:
-            here, there = here[:, -right:], there[:, :right]
+    count = runs.labels.size
+    # a run is entered and left once by the line along its row
+    total = 2.0 * np.bincount(runs.index, minlength=count)
+    level = contacts.step == grains.shape[1]
+    ends = [grains[0], grains[-1]]
+    total += np.bincount(contacts.one[level], minlength=count)
+    total += np.bincount(contacts.two[level], minlength=count)
+    total += sum(np.bincount(runs.index_of(end), minlength=count) for end in ends)
+    slanted = np.zeros(count)
+    for here, there in (
+        (grains[:-1, :-1], grains[1:, 1:]),
+        (grains[:-1, 1:], grains[1:, :-1]),
+    ):
         crossed = here != there
         for side in (here, there):
-            total += distance * np.bincount(side[crossed], minlength=count + 1)
-    return total[:count] * np.pi / 8
+            slanted += np.bincount(runs.index_of(side[crossed]), minlength=count)
+    # a line at 45° that enters at a side of the frame leaves at another: two ends a frame pixel,
+    # but one line only through a corner
+    frame = (grains[0], grains[-1], grains[1:-1, 0], grains[1:-1, -1])
+    for side in frame:
+        slanted += 2 * np.bincount(runs.index_of(side), minlength=count)
+    if grains.shape[0] > 1:
+        corners = grains[[0, 0, -1, -1], [0, -1, 0, -1]]
+        slanted += np.bincount(runs.index_of(corners), minlength=count)
+    return np.asarray((total + slanted * 2**-0.5) * np.pi / 8)

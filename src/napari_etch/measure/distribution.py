@@ -1,0 +1,172 @@
+"""How grain diameters are distributed, by number and by area."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+PERCENTILES = (5, 10, 25, 50, 75, 90, 95)
+
+
+@dataclass(frozen=True)
+class Shares:
+    """A distribution of diameters, each grain weighing 1 or its area.
+
+    Attributes
+    ----------
+    percentiles_um : dict of int to float
+        Diameter below which that many percent are.
+    log_mean_um : float
+        Median of the log-normal distribution with the same log-moments, µm.
+    log_deviation : float
+        Its standard deviation of ln(diameter).
+    mean_um, deviation_um : float
+        Mean and standard deviation of the diameters.
+    """
+
+    percentiles_um: dict[int, float]
+    log_mean_um: float
+    log_deviation: float
+    mean_um: float
+    deviation_um: float
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Kolmogorov-Smirnov between the diameters of two fields.
+
+    Attributes
+    ----------
+    one, two : int
+        Which fields, from 0.
+    distance, p_value : float
+    """
+
+    one: int
+    two: int
+    distance: float
+    p_value: float
+
+
+@dataclass(frozen=True)
+class Distribution:
+    """The diameters of the grains that no border cuts.
+
+    Attributes
+    ----------
+    n : int
+        Grains.
+    by_number, by_area : Shares
+    fit_distance : float
+        Kolmogorov-Smirnov distance between the diameters by number and their log-normal fit.
+    differences : tuple of Difference
+        Between every two fields.
+    """
+
+    n: int
+    by_number: Shares
+    by_area: Shares
+    fit_distance: float
+    differences: tuple[Difference, ...]
+
+
+def diameters(areas: np.ndarray) -> np.ndarray:
+    """Return the diameters of the circles of equal area."""
+    return np.asarray(2 * np.sqrt(np.asarray(areas, float) / np.pi))
+
+
+def distribution(fields: Sequence[np.ndarray]) -> Distribution:
+    """Describe the grain diameters of one or several fields.
+
+    Parameters
+    ----------
+    fields : sequence of ndarray of float
+        Areas of the grains of each field, µm².
+
+    Returns
+    -------
+    Distribution
+        Of all fields together, and the differences between them.
+
+    Raises
+    ------
+    ValueError
+        Without any grain.
+    """
+    areas = (
+        np.concatenate([np.asarray(field, float) for field in fields]) if fields else np.zeros(0)
+    )
+    if areas.size == 0:
+        raise ValueError("there is no grain whose diameter could be counted")
+    sizes = diameters(areas)
+    number = _shares(sizes, np.ones_like(sizes))
+    return Distribution(
+        n=int(sizes.size),
+        by_number=number,
+        by_area=_shares(sizes, areas),
+        fit_distance=_distance_to_fit(sizes, number),
+        differences=_differences(fields),
+    )
+
+
+def cumulative(sizes: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return sizes in order and the share of the weight up to each.
+
+    Parameters
+    ----------
+    sizes, weights : ndarray of float, (n,)
+
+    Returns
+    -------
+    sizes, share : ndarray of float, (n,)
+    """
+    order = np.argsort(sizes)
+    share = np.cumsum(weights[order])
+    return sizes[order], share / share[-1]
+
+
+def _shares(sizes: np.ndarray, weights: np.ndarray) -> Shares:
+    ordered, share = cumulative(sizes, weights)
+    middle = share - weights[np.argsort(sizes)] / (2 * weights.sum())
+    logs = np.log(sizes)
+    log_mean = float(np.average(logs, weights=weights))
+    log_deviation = math.sqrt(float(np.average((logs - log_mean) ** 2, weights=weights)))
+    mean = float(np.average(sizes, weights=weights))
+    return Shares(
+        {p: float(np.interp(p / 100, middle, ordered)) for p in PERCENTILES},
+        math.exp(log_mean),
+        log_deviation,
+        mean,
+        math.sqrt(float(np.average((sizes - mean) ** 2, weights=weights))),
+    )
+
+
+def log_normal_share(sizes: np.ndarray, shares: Shares) -> np.ndarray:
+    """Return the share of a log-normal fit up to each size."""
+    from scipy.special import ndtr
+
+    if shares.log_deviation == 0:
+        return (np.asarray(sizes) >= shares.log_mean_um).astype(float)
+    return np.asarray(ndtr((np.log(sizes) - math.log(shares.log_mean_um)) / shares.log_deviation))
+
+
+def _distance_to_fit(sizes: np.ndarray, shares: Shares) -> float:
+    ordered, share = cumulative(sizes, np.ones_like(sizes))
+    fit = log_normal_share(ordered, shares)
+    return float(max(np.abs(share - fit).max(), np.abs(share - 1 / sizes.size - fit).max()))
+
+
+def _differences(fields: Sequence[np.ndarray]) -> tuple[Difference, ...]:
+    from scipy.stats import ks_2samp
+
+    found = []
+    for one in range(len(fields)):
+        for two in range(one + 1, len(fields)):
+            if not (len(fields[one]) and len(fields[two])):
+                continue
+            test = ks_2samp(diameters(fields[one]), diameters(fields[two]))
+            found.append(Difference(one, two, float(test.statistic), float(test.pvalue)))
+    return tuple(found)

@@ -1,0 +1,302 @@
+"""One field, measured by every method."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from napari_etch.measure.astm import UM2_PER_MM2, astm_planimetric
+from napari_etch.measure.checks import check_grain_map, check_pixel_size
+from napari_etch.measure.counting import PARTS, PatternCount, count_pattern, parts_of
+from napari_etch.measure.direction import Anisotropy, anisotropy
+from napari_etch.measure.junctions import Junctions, find_junctions
+from napari_etch.measure.patterns import (
+    Circle,
+    Pattern,
+    StraightLine,
+    abrams_pattern,
+    combined_pattern,
+    heyn_pattern,
+    hilliard_pattern,
+)
+from napari_etch.measure.planimetric import (
+    InteriorGrains,
+    count_by_parts,
+    count_circle,
+    count_triple_points,
+    interior_grains,
+    specimen_frame,
+)
+from napari_etch.measure.runs import runs_of
+from napari_etch.measure.shape import grains_at_edge
+from napari_etch.measure.statistics import Mean, ratio_of_parts, student_t
+
+PATTERNS: dict[str, Callable[[tuple[int, int]], Pattern]] = {
+    "heyn": heyn_pattern,
+    "abrams": abrams_pattern,
+    "hilliard": hilliard_pattern,
+    "combined": combined_pattern,
+}
+# Fewer counts than these, and the standards want another magnification.
+LEAST_GRAINS = 50
+LEAST_COUNTS = {"heyn": 50, "abrams": 40, "hilliard": 35, "combined": 50}
+
+
+@dataclass(frozen=True, eq=False)
+class FieldMeasurement:
+    """What one field gives.
+
+    Attributes
+    ----------
+    name : str
+        Of the field.
+    pixel_size_um : float
+        Edge of a pixel, µm.
+    shape : tuple of int
+        Height and width, px.
+    area_mm2 : float
+        Of the specimen in the field.
+    grain_count, interior_count : int
+        Grains in the map, and those of them that the border does not cut.
+    values : dict of str to float
+        The measured quantity of each method that could be used, in its unit.
+    counts : dict of str to float
+        What each method counted.
+    alone : dict of str to Mean
+        For each method, mean and interval from this field alone.
+    patterns : dict of str to PatternCount
+        The intercept counts with their places.
+    labels, areas_um2, at_border : ndarray, (n,)
+        Of all grains.
+    anisotropy : Anisotropy or None
+    remarks : tuple of str
+        What is wrong with the field, in sentences.
+    """
+
+    name: str
+    pixel_size_um: float
+    shape: tuple[int, int]
+    area_mm2: float
+    grain_count: int
+    interior_count: int
+    values: dict[str, float]
+    counts: dict[str, float]
+    alone: dict[str, Mean]
+    patterns: dict[str, PatternCount]
+    labels: np.ndarray
+    areas_um2: np.ndarray
+    at_border: np.ndarray
+    anisotropy: Anisotropy | None
+    remarks: tuple[str, ...] = ()
+
+
+@dataclass
+class _Found:
+    """The values of a field while they are collected."""
+
+    pixel_size_um: float
+    values: dict[str, float] = field(default_factory=dict)
+    counts: dict[str, float] = field(default_factory=dict)
+    alone: dict[str, Mean] = field(default_factory=dict)
+
+    @property
+    def px2_per_mm2(self) -> float:
+        return UM2_PER_MM2 / self.pixel_size_um**2
+
+    def add(self, key: str, value: float, count: float, alone: Mean | None) -> None:
+        """Keep a value unless nothing was counted."""
+        if not (math.isfinite(value) and value > 0):
+            return
+        self.values[key] = value
+        self.counts[key] = count
+        self.alone[key] = _around(value, alone)
+
+
+def _around(value: float, alone: Mean | None) -> Mean:
+    """Return the interval of the parts, laid around the value of the whole field."""
+    if alone is None or not alone.value or alone.half_width is None:
+        return Mean(value, None, 1, "")
+    half = alone.half_width * value / alone.value
+    return Mean(value, half, alone.n, alone.source, alone.deviation)
+
+
+def measure_field(
+    grains: np.ndarray, pixel_size_um: float | None, *, name: str = "field", directions: bool = True
+) -> FieldMeasurement:
+    """Measure one field by every method.
+
+    Parameters
+    ----------
+    grains : np.ndarray
+        Grain map, integers, (y, x), without gaps between grains; 0 is off the specimen.
+    pixel_size_um : float
+        Edge of a pixel, µm.
+    name : str
+        What the field is called in messages.
+    directions : bool
+        Measure how the intercepts depend on direction, too.
+
+    Returns
+    -------
+    FieldMeasurement
+
+    Raises
+    ------
+    ValueError
+        When the pixel size is not known, the map is none, or it shows no grain or only one.
+    """
+    try:
+        check_pixel_size(pixel_size_um)
+        grains = check_grain_map(grains, "the grain size")
+        if grains.size == 0 or not (grains > 0).any():
+            raise ValueError("the map shows no grain, so there is nothing to measure")
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from None
+    assert pixel_size_um is not None
+    runs = runs_of(grains)
+    real = runs.labels > 0
+    if np.count_nonzero(real) < 2:
+        raise ValueError(
+            f"{name}: the map shows a single grain, which has no mean size: "
+            "choose a field with more grains, or segment it anew"
+        )
+    junctions = find_junctions(grains)
+    found = _Found(pixel_size_um)
+    inner = _add_planimetric(found, grains, junctions)
+    shape = (int(grains.shape[0]), int(grains.shape[1]))
+    patterns = {}
+    for key, make in PATTERNS.items():
+        patterns[key] = count_pattern(grains, placed(make, grains), junctions=junctions)
+        _add_intercepts(found, key, patterns[key])
+    areas = runs.total(runs.length)[real] * pixel_size_um**2
+    labels = runs.labels[real]
+    return FieldMeasurement(
+        name=name,
+        pixel_size_um=pixel_size_um,
+        shape=shape,
+        area_mm2=float(areas.sum()) / UM2_PER_MM2,
+        grain_count=int(labels.size),
+        interior_count=int(inner.areas_px.size),
+        values=found.values,
+        counts=found.counts,
+        alone=found.alone,
+        patterns=patterns,
+        labels=labels,
+        areas_um2=areas,
+        at_border=np.isin(labels, grains_at_edge(grains)),
+        anisotropy=_directions(grains, pixel_size_um, junctions) if directions else None,
+        remarks=_remarks(name, found, inner),
+    )
+
+
+def placed(make: Callable[[tuple[int, int]], Pattern], grains: np.ndarray) -> Pattern:
+    """Return a pattern laid over what is specimen in a map.
+
+    Parameters
+    ----------
+    make : callable
+        One of `PATTERNS`, from a shape to a pattern.
+    grains : np.ndarray
+        Grain map, integers, (y, x).
+    """
+    top, left, bottom, right = specimen_frame(grains)
+    pattern = make((bottom - top, right - left))
+    if not (top or left):
+        return pattern
+
+    def moved(place: tuple[float, float]) -> tuple[float, float]:
+        return place[0] + top, place[1] + left
+
+    curves: list[StraightLine | Circle] = []
+    for curve in pattern.curves:
+        if isinstance(curve, Circle):
+            curves.append(replace(curve, centre=moved(curve.centre)))
+        else:
+            curves.append(StraightLine(moved(curve.start), moved(curve.end)))
+    return replace(pattern, curves=tuple(curves))
+
+
+def _directions(
+    grains: np.ndarray, pixel_size_um: float, junctions: Junctions
+) -> Anisotropy | None:
+    try:
+        return anisotropy(grains, pixel_size_um, junctions=junctions)
+    except ValueError:  # no line meets a boundary
+        return None
+
+
+def _add_planimetric(found: _Found, grains: np.ndarray, junctions: Junctions) -> InteriorGrains:
+    per_mm2 = found.px2_per_mm2
+    whole = astm_planimetric(grains, found.pixel_size_um)
+    parts = ratio_of_parts(*count_by_parts(grains))
+    for key in ("saltykov", "iso643"):
+        found.add(key, whole.grains_per_mm2, whole.equivalent_count, parts)
+    circle = count_circle(grains)
+    if circle is not None:
+        rows, columns = np.ogrid[: grains.shape[0], : grains.shape[1]]
+        away = (rows - circle.centre[0]) ** 2 + (columns - circle.centre[1]) ** 2
+        parts = ratio_of_parts(*count_by_parts(np.where(away < circle.radius**2, grains, 0)))
+        found.add("jeffries", circle.count / circle.area_px * per_mm2, circle.count, parts)
+        corrected = circle.corrected
+        found.add("jeffries_corrected", corrected / circle.area_px * per_mm2, corrected, parts)
+    inner = interior_grains(grains)
+    pixel_area = found.pixel_size_um**2
+    spread = _spread_of_areas(inner)
+    n = float(inner.areas_px.size)
+    found.add("mean_area", inner.mean_area_px * pixel_area, n, spread)
+    found.add("unbiased_area", inner.unbiased_area_px * pixel_area, n, spread)
+    points = count_triple_points(grains, junctions=junctions)
+    weight = np.where(junctions.labels[:, 0] > 0, 1.0, 0.5)
+    where = parts_of(junctions.points, grains.shape)
+    counts = np.bincount(where, weights=weight, minlength=PARTS**2)
+    parts = ratio_of_parts(counts, count_by_parts(grains)[1])
+    for key, count in (
+        ("triple_points", points.count),
+        ("triple_points_corrected", points.corrected),
+    ):
+        found.add(key, count / points.area_px * per_mm2, points.triple_points, parts)
+    return inner
+
+
+def _spread_of_areas(inner: InteriorGrains) -> Mean | None:
+    """Return E1382's interval from the single grains of a field."""
+    n = int(inner.areas_px.size)
+    if n < 2:
+        return None
+    deviation = float(inner.areas_px.std(ddof=1))
+    half = student_t(n) * deviation / math.sqrt(n)
+    return Mean(inner.mean_area_px, half, n, "grains of one field", deviation)
+
+
+def _add_intercepts(found: _Found, key: str, count: PatternCount) -> None:
+    if not count.length_px:
+        return
+    per_mm = count.intersections / (count.length_px * found.pixel_size_um / 1000)
+    parts = ratio_of_parts(count.part_intersections, count.part_lengths_px)
+    found.add(key, per_mm, count.intersections, parts)
+
+
+def _remarks(name: str, found: _Found, inner: InteriorGrains) -> tuple[str, ...]:
+    said = []
+    if not inner.areas_px.size:
+        said.append(
+            f"{name}: all grains are cut by the border, so there is no mean area of whole grains: "
+            "choose a lower magnification"
+        )
+    whole = found.counts.get("saltykov", 0.0)
+    if whole < LEAST_GRAINS:
+        said.append(
+            f"{name}: {whole:.0f} grains are fewer than the {LEAST_GRAINS} of a field in E112"
+        )
+    few = [key for key, least in LEAST_COUNTS.items() if found.counts.get(key, 0.0) < least]
+    if few:
+        counts = ", ".join(
+            f"{key} {found.counts.get(key, 0.0):.0f} of {LEAST_COUNTS[key]}" for key in few
+        )
+        said.append(f"{name}: fewer intersections than the patterns should meet ({counts})")
+    if "jeffries" not in found.values:
+        said.append(f"{name}: no circle fits on the specimen, so Jeffries' count is left out")
+    return tuple(said)

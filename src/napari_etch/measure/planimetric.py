@@ -1,0 +1,283 @@
+"""Jeffries' circle, triple points, and mean areas: how many grains there are in an area."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from napari_etch.measure.checks import check_grain_map, check_positive
+from napari_etch.measure.counting import PARTS, parts_of
+from napari_etch.measure.junctions import Junctions, find_junctions
+from napari_etch.measure.runs import runs_of
+from napari_etch.measure.shape import grains_at_edge
+
+# E112's test circle on the image, mm².
+JEFFRIES_CIRCLE_MM2 = 5000.0
+
+
+def jeffries_multiplier(magnification: float) -> float:
+    """Return the f of N_A = f · (inside + ½ cut) for a circle of 5000 mm² on the image.
+
+    Parameters
+    ----------
+    magnification : float
+        Of the image.
+
+    Returns
+    -------
+    float
+        magnification² / 5000, per mm².
+
+    Raises
+    ------
+    ValueError
+        When the magnification is not a positive number.
+    """
+    check_positive(magnification, "the magnification")
+    return magnification**2 / JEFFRIES_CIRCLE_MM2
+
+
+@dataclass(frozen=True)
+class CircleCount:
+    """Jeffries' planimetric count.
+
+    Attributes
+    ----------
+    centre, radius : tuple of float, float
+        Of the circle, px.
+    n_inside, n_cut : int
+        Grains wholly inside, and grains that its line cuts.
+    area_px : float
+        Area of the circle.
+    """
+
+    centre: tuple[float, float]
+    radius: float
+    n_inside: int
+    n_cut: int
+    area_px: float
+
+    @property
+    def count(self) -> float:
+        """Grains as ASTM E112 has it: inside + ½ cut, one too many on average."""
+        return self.n_inside + 0.5 * self.n_cut
+
+    @property
+    def corrected(self) -> float:
+        """Grains without the excess of one (Heping and Xing, J. ASTM Int. 2011, JAI103476)."""
+        return self.count - 1
+
+
+def count_circle(
+    grains: np.ndarray, centre: tuple[float, float] | None = None, radius: float | None = None
+) -> CircleCount | None:
+    """Count the grains in a circle, by default the largest one in the specimen's frame.
+
+    Parameters
+    ----------
+    grains : np.ndarray
+        Grain map, integers, (y, x); 0 is off the specimen.
+    centre : tuple of float, optional
+        Row and column, px.
+    radius : float, optional
+        px.
+
+    Returns
+    -------
+    CircleCount or None
+        None when part of the circle is off the specimen.
+
+    Raises
+    ------
+    ValueError
+        When the map is not a 2D map of integers, or holds no grain.
+    """
+    grains = check_grain_map(grains, "Jeffries' count")
+    top, left, bottom, right = specimen_frame(grains)
+    if centre is None:
+        centre = ((top + bottom - 1) / 2, (left + right - 1) / 2)
+    if radius is None:
+        radius = min(bottom - top, right - left) / 2
+    rows = np.arange(grains.shape[0])[:, None] - centre[0]
+    columns = np.arange(grains.shape[1])[None] - centre[1]
+    inside = rows**2 + columns**2 < radius**2
+    within = grains[inside]
+    if within.size == 0 or (within == 0).any():
+        return None
+    labels = np.unique(within)
+    cut = np.intersect1d(np.unique(grains[~inside]), labels)
+    cut = np.union1d(cut, np.intersect1d(labels, grains_at_edge(np.where(inside, grains, 0))))
+    return CircleCount(
+        centre, float(radius), int(labels.size - cut.size), int(cut.size), math.pi * radius**2
+    )
+
+
+def specimen_frame(grains: np.ndarray) -> tuple[int, int, int, int]:
+    """Return top, left, bottom and right (ends excluded) of what is specimen.
+
+    Raises
+    ------
+    ValueError
+        When the map holds no grain.
+    """
+    rows = np.flatnonzero((grains > 0).any(axis=1))
+    columns = np.flatnonzero((grains > 0).any(axis=0))
+    if rows.size == 0:
+        raise ValueError("the grain map holds no grain: there is nothing to count")
+    return int(rows[0]), int(columns[0]), int(rows[-1]) + 1, int(columns[-1]) + 1
+
+
+@dataclass(frozen=True)
+class TriplePointCount:
+    """Grains from triple points.
+
+    Attributes
+    ----------
+    triple_points : int
+        P, a point of four grains counted twice.
+    area_px : float
+        Area of the specimen.
+    """
+
+    triple_points: int
+    area_px: float
+
+    @property
+    def count(self) -> float:
+        """½ P + 1 grains, as the rule is written: for a field that is a world of its own."""
+        return 0.5 * self.triple_points + 1
+
+    @property
+    def corrected(self) -> float:
+        """½ P grains: in a field cut out of a large section there are two points a grain."""
+        return 0.5 * self.triple_points
+
+
+def count_triple_points(
+    grains: np.ndarray, *, junctions: Junctions | None = None
+) -> TriplePointCount:
+    """Count the triple points of a grain map.
+
+    Parameters
+    ----------
+    grains : np.ndarray
+        Grain map, integers, (y, x); 0 is off the specimen.
+    junctions : Junctions, optional
+        Of the same map, when they are known already.
+
+    Returns
+    -------
+    TriplePointCount
+
+    Raises
+    ------
+    ValueError
+        When the map is not a 2D map of integers.
+    """
+    grains = check_grain_map(grains, "the triple-point count")
+    if junctions is None:
+        junctions = find_junctions(grains)
+    return TriplePointCount(junctions.triple_points, float(np.count_nonzero(grains)))
+
+
+@dataclass(frozen=True, eq=False)
+class InteriorGrains:
+    """The grains that the border does not cut, with their unbiased weights.
+
+    Attributes
+    ----------
+    areas_px : ndarray of float, (n,)
+        Area of each grain.
+    weights : ndarray of float, (n,)
+        Miles and Lantuéjoul: W·H / ((W - a)(H - b)) for a grain with a bounding box of a × b in a
+        frame of W × H, how many grains of this size the border cuts away.
+    frame_px : float
+        W·H.
+    """
+
+    areas_px: np.ndarray
+    weights: np.ndarray
+    frame_px: float
+
+    @property
+    def mean_area_px(self) -> float:
+        """Plain mean, as in ASTM E1382; too small, for large grains are cut more often."""
+        return float(self.areas_px.mean()) if self.areas_px.size else math.nan
+
+    @property
+    def unbiased_area_px(self) -> float:
+        """Weighted mean."""
+        if not self.areas_px.size:
+            return math.nan
+        return float((self.weights * self.areas_px).sum() / self.weights.sum())
+
+
+def interior_grains(grains: np.ndarray) -> InteriorGrains:
+    """Return areas and weights of the grains that do not touch the border.
+
+    Parameters
+    ----------
+    grains : np.ndarray
+        Grain map, integers, (y, x); 0 is off the specimen, and grains beside it count as cut.
+
+    Returns
+    -------
+    InteriorGrains
+        Without any grain when all of them touch the border.
+
+    Raises
+    ------
+    ValueError
+        When the map is not a 2D map of integers, or holds no grain.
+    """
+    grains = check_grain_map(grains, "the mean area")
+    top, left, bottom, right = specimen_frame(grains)
+    runs = runs_of(grains)
+    first = np.full(runs.labels.size, grains.shape[1])
+    np.minimum.at(first, runs.index, runs.first)
+    last = np.zeros(runs.labels.size, np.int64)
+    np.maximum.at(last, runs.index, runs.last)
+    upper = np.full(runs.labels.size, grains.shape[0])
+    np.minimum.at(upper, runs.index, runs.row)
+    lower = np.zeros(runs.labels.size, np.int64)
+    np.maximum.at(lower, runs.index, runs.row)
+    inside = (runs.labels > 0) & ~np.isin(runs.labels, grains_at_edge(grains))
+    height, width = bottom - top, right - left
+    tall, wide = (lower - upper + 1)[inside], (last - first + 1)[inside]
+    weights = height * width / (np.maximum(height - tall, 1) * np.maximum(width - wide, 1))
+    return InteriorGrains(runs.total(runs.length)[inside], weights, float(height * width))
+
+
+def count_by_parts(grains: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return planimetric count and area (px) of the parts of a field, for its interval.
+
+    Parameters
+    ----------
+    grains : np.ndarray
+        Grain map, integers, (y, x).
+
+    Returns
+    -------
+    count, area : ndarray of float, (PARTS²,)
+        A grain counts where its centre is, 1 inside and ½ at the edge of the field.
+    """
+    runs = runs_of(grains)
+    length = runs.length.astype(float)
+    area = runs.total(length)
+    y = runs.total(runs.row * length) / area
+    x = runs.total((runs.first + runs.last) / 2 * length) / area
+    weight = np.where(np.isin(runs.labels, grains_at_edge(grains)), 0.5, 1.0)
+    weight[runs.labels == 0] = 0
+    part = parts_of(np.stack([y, x], axis=1), grains.shape)
+    limits = [
+        np.ceil(np.arange(PARTS + 1) * size / PARTS - 1e-9).astype(int) for size in grains.shape
+    ]
+    on = [
+        np.count_nonzero(grains[upper:lower, left:right])
+        for upper, lower in pairwise(limits[0])
+        for left, right in pairwise(limits[1])
+    ]
+    return np.bincount(part, weights=weight, minlength=PARTS**2), np.array(on, float)
