@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     import threading
 
     from napari_etch.inference import Notice, Prediction, TileDone
+    from napari_etch.micrograph import Micrograph
 
-__all__ = ["Bridge", "RepairError", "Repaired", "repair"]
+__all__ = ["Bridge", "RepairError", "Repaired", "picture_of", "repair"]
 
 # Share of the progress of a micrograph's repair that finding its boundaries is.
 FINDING_SHARE = 0.7
@@ -140,6 +141,44 @@ def repair(
         polarity=lines.polarity,
         parameters={"least": least, **prediction.parameters},
     )
+
+
+def picture_of(micrograph: Micrograph, kind: str = "auto") -> npt.NDArray[Any]:
+    """Return a micrograph as `repair` reads it.
+
+    Parameters
+    ----------
+    micrograph : Micrograph
+        One image.
+    kind : str
+        As for `repair`.
+
+    Returns
+    -------
+    ndarray
+        (y, x) or (y, x, 3), NaN under the information bar; of a grain map whole numbers.
+
+    Raises
+    ------
+    RepairError
+        When it is a stack, or meant to be a grain map and no label map.
+    """
+    data = micrograph.data
+    if micrograph.is_stack:
+        raise RepairError(f"{micrograph.name} is a stack: repair its sections one by one.")
+    if kind == "grains":
+        whole = data.ndim == 2 and bool((data == np.floor(data)).all()) and data.min() >= 0
+        if not whole:
+            raise RepairError(
+                f"{micrograph.name} is no grain map, which holds a whole number for each grain: "
+                "choose another kind."
+            )
+        return data.astype(np.int64)
+    if micrograph.info_bar_row is None:
+        return data
+    data = data.astype(np.float32)
+    data[micrograph.info_bar_row :] = np.nan
+    return data
 
 
 def _find_lines(

@@ -1,10 +1,11 @@
-"""The folder that a segmentation leaves on disk: its files and how they are written."""
+"""The folder that a segmentation or a repair leaves on disk: its files, and how it is written."""
 
 from __future__ import annotations
 
 import json
 import math
 import shutil
+from collections.abc import Callable
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from napari_etch.micrograph import Micrograph
+    from napari_etch.repairing import Repaired
     from napari_etch.segmentation import Segmentation
 
 BOUNDARY_FILE = "boundary.tif"
@@ -28,10 +30,25 @@ GRAINS_FILE = "grains.tif"
 TABLE_FILE = "grains.csv"
 SUMMARY_FILE = "summary.json"
 OVERLAY_FILE = "overlay.png"
+ADDED_FILE = "added.tif"
+BRIDGES_FILE = "bridges.csv"
 RESULT_FILES = (BOUNDARY_FILE, GRAINS_FILE, TABLE_FILE, SUMMARY_FILE, OVERLAY_FILE)
+REPAIR_FILES = (
+    BOUNDARY_FILE,
+    GRAINS_FILE,
+    ADDED_FILE,
+    BRIDGES_FILE,
+    SUMMARY_FILE,
+    OVERLAY_FILE,
+)
+# One result takes the place of another, whatever made them.
+_ALL_FILES = tuple(dict.fromkeys((*RESULT_FILES, *REPAIR_FILES)))
 
 # Vermilion: far from every grey in hue, and told from it by colour-blind readers too.
 LINE_COLOUR = (255, 80, 0)
+# Of the line of a bridge, from one as sure as not to a certain one: far from the lines' own colour,
+# and light over black lines, dark over white grains.
+UNSURE_COLOUR, SURE_COLOUR = (215, 0, 215), (0, 165, 255)
 
 
 class ResultExistsError(ValueError):
@@ -48,7 +65,7 @@ def check_free(folder: Path) -> None:
     """
     if folder.exists() and not folder.is_dir():
         raise ResultExistsError(f"{folder} is a file: choose another output folder")
-    taken = [name for name in RESULT_FILES if (folder / name).exists()]
+    taken = [name for name in _ALL_FILES if (folder / name).exists()]
     if taken:
         raise ResultExistsError(
             f"{folder} already holds {taken[0]}: add --overwrite to replace it, "
@@ -85,16 +102,154 @@ def write_segmentation(
     if not overwrite:
         check_free(folder)
     sizes = summarise_sizes(segmentation.grains, segmentation.micrograph.pixel_size_um)
+    _write_whole(folder, lambda unfinished: _write_files(segmentation, sizes, unfinished))
+    return sizes
+
+
+def write_repair(
+    repaired: Repaired,
+    micrograph: Micrograph,
+    folder: Path,
+    *,
+    about: dict[str, Any] | None = None,
+    overwrite: bool = False,
+) -> SizeSummary:
+    """Write a closed boundary network into a folder, all files or none.
+
+    Parameters
+    ----------
+    repaired : Repaired
+        What to write.
+    micrograph : Micrograph
+        What it was made from, (y, x) or (y, x, 3).
+    folder : Path
+        Is made, with its parents. Other files in it stay.
+    about : dict, optional
+        What else ``summary.json`` shall say.
+    overwrite : bool
+        Replace an earlier result.
+
+    Returns
+    -------
+    SizeSummary
+        Grain count and size, as written to ``summary.json``.
+
+    Raises
+    ------
+    ResultExistsError
+        When there is an earlier result and `overwrite` is not set.
+    OSError
+        When the disk does not take it.
+    """
+    if not overwrite:
+        check_free(folder)
+    pixel_size = micrograph.pixel_size_um
+    sizes = summarise_sizes(repaired.grains, pixel_size)
+    summary = plain({**_repair_summary(repaired, micrograph, sizes), **(about or {})})
+
+    def write(unfinished: Path) -> None:
+        for name, picture in (
+            (BOUNDARY_FILE, repaired.boundary),
+            (GRAINS_FILE, repaired.grains),
+            (ADDED_FILE, repaired.added),
+        ):
+            write_tiff(unfinished / name, picture, pixel_size_um=pixel_size)
+        table = bridge_table(repaired, pixel_size)
+        table.to_csv(unfinished / BRIDGES_FILE, index=False, float_format="%.6g")
+        text = json.dumps(summary, indent=1, allow_nan=False)
+        (unfinished / SUMMARY_FILE).write_text(text + "\n", encoding="utf-8")
+        picture = repair_rgb(repaired, micrograph)
+        (unfinished / OVERLAY_FILE).write_bytes(_png(picture))
+
+    _write_whole(folder, write)
+    return sizes
+
+
+def _write_whole(folder: Path, write: Callable[[Path], None]) -> None:
+    """Let files be written beside a folder, and move them into it when all are there."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     unfinished = folder.with_name(f".{folder.name}.unfinished")
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir()
     try:
-        _write_files(segmentation, sizes, unfinished)
+        write(unfinished)
         _move_into_place(unfinished, folder)
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
-    return sizes
+
+
+def bridge_table(repaired: Repaired, pixel_size_um: float | None = None) -> pd.DataFrame:
+    """Return a row for each bridge: how sure and how long it is, and where it runs.
+
+    Parameters
+    ----------
+    repaired : Repaired
+    pixel_size_um : float, optional
+        Edge of a pixel; without it the column ``length_um`` is left out.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``bridge``, ``confidence``, ``length_px`` and the pixels (row y, column x) where it begins,
+        where its middle is and where it ends.
+    """
+    import pandas as pd
+
+    rows = []
+    for bridge in repaired.bridges:
+        row = {
+            "bridge": bridge.id,
+            "confidence": bridge.confidence,
+            "length_px": bridge.length,
+        }
+        if pixel_size_um is not None:
+            row["length_um"] = bridge.length * pixel_size_um
+        places = {"start": 0, "middle": len(bridge.path) // 2, "end": -1}
+        for name, at in places.items():
+            y, x = bridge.path[at]
+            row |= {f"{name}_y_px": int(y), f"{name}_x_px": int(x)}
+        rows.append(row)
+    length = ["length_px"] if pixel_size_um is None else ["length_px", "length_um"]
+    ends = [f"{name}_{axis}_px" for name in ("start", "middle", "end") for axis in "yx"]
+    return pd.DataFrame(rows, columns=["bridge", "confidence", *length, *ends])
+
+
+def repair_rgb(repaired: Repaired, micrograph: Micrograph) -> np.ndarray:
+    """Draw the bridges over what they close, each in the colour of its confidence.
+
+    Over a micrograph the lines that were found are drawn too.
+
+    Parameters
+    ----------
+    repaired : Repaired
+    micrograph : Micrograph
+        What was repaired, (y, x) or (y, x, 3).
+
+    Returns
+    -------
+    np.ndarray
+        uint8, (y, x, 3).
+    """
+    if repaired.kind == "grains":
+        lines = np.where(repaired.boundary >= 0.5, np.uint8(0), np.uint8(255))
+        image = np.repeat(lines[..., None], 3, axis=-1)
+    else:
+        image = _rgb(micrograph)
+    if repaired.kind == "micrograph":
+        image[boundary_lines(repaired.grains)] = LINE_COLOUR
+    bridged = repaired.added > 0
+    image[bridged] = bridge_colours(repaired.added[bridged])
+    return image
+
+
+def bridge_colours(confidence: np.ndarray) -> np.ndarray:
+    """Return the colours of bridges, uint8 (n, 3), of their confidence, (n,) in [0, 1].
+
+    At a half and below it is `UNSURE_COLOUR`, at 1 `SURE_COLOUR`.
+    """
+    share = np.clip(2 * confidence[:, None] - 1, 0, 1)
+    colours = (1 - share) * np.array(UNSURE_COLOUR) + share * np.array(SURE_COLOUR)
+    return np.asarray(colours.round(), np.uint8)
 
 
 def overlay_rgb(micrograph: Micrograph, grains: np.ndarray) -> np.ndarray:
@@ -112,13 +267,17 @@ def overlay_rgb(micrograph: Micrograph, grains: np.ndarray) -> np.ndarray:
     np.ndarray
         uint8, (y, x, 3), lines one pixel wide.
     """
-    if micrograph.is_rgb and micrograph.data.dtype == np.uint8:
-        image = micrograph.data.copy()
-    else:
-        grey = (255 * micrograph.grey()).round().astype(np.uint8)
-        image = np.repeat(grey[..., None], 3, axis=-1)
+    image = _rgb(micrograph)
     image[boundary_lines(grains)] = LINE_COLOUR
     return image
+
+
+def _rgb(micrograph: Micrograph) -> np.ndarray:
+    """Return a micrograph as a new picture to draw on, uint8 (y, x, 3)."""
+    if micrograph.is_rgb and micrograph.data.dtype == np.uint8:
+        return micrograph.data.copy()
+    grey = (255 * micrograph.grey()).round().astype(np.uint8)
+    return np.repeat(grey[..., None], 3, axis=-1)
 
 
 def _write_files(segmentation: Segmentation, sizes: SizeSummary, folder: Path) -> None:
@@ -135,7 +294,7 @@ def _move_into_place(unfinished: Path, folder: Path) -> None:
     if not folder.exists():
         unfinished.rename(folder)
         return
-    for name in RESULT_FILES:
+    for name in _ALL_FILES:
         if (unfinished / name).exists():
             (unfinished / name).replace(folder / name)
         else:  # left by an earlier run that made more
@@ -172,20 +331,9 @@ def summary_of(segmentation: Segmentation, sizes: SizeSummary) -> dict[str, Any]
     dict
         Ready for JSON; what is not known is None.
     """
-    micrograph = segmentation.micrograph
-    calibration = micrograph.calibration
     return plain(
         {
-            "image": {
-                "name": micrograph.name,
-                "path": micrograph.path,
-                "width_px": micrograph.width,
-                "height_px": micrograph.height,
-                "sections": len(micrograph.data) if micrograph.is_stack else 1,
-                "info_bar_row": micrograph.info_bar_row,
-            },
-            "pixel_size_um": micrograph.pixel_size_um,
-            "pixel_size_source": calibration.source if calibration else None,
+            **_about_image(segmentation.micrograph),
             **asdict(sizes),
             "model": segmentation.model,
             "weights_hash": segmentation.weights_hash,
@@ -197,6 +345,41 @@ def summary_of(segmentation: Segmentation, sizes: SizeSummary) -> dict[str, Any]
             "made": datetime.now(UTC).isoformat(timespec="seconds"),
         }
     )
+
+
+def _about_image(micrograph: Micrograph) -> dict[str, Any]:
+    calibration = micrograph.calibration
+    return {
+        "image": {
+            "name": micrograph.name,
+            "path": micrograph.path,
+            "width_px": micrograph.width,
+            "height_px": micrograph.height,
+            "sections": len(micrograph.data) if micrograph.is_stack else 1,
+            "info_bar_row": micrograph.info_bar_row,
+        },
+        "pixel_size_um": micrograph.pixel_size_um,
+        "pixel_size_source": calibration.source if calibration else None,
+    }
+
+
+def _repair_summary(
+    repaired: Repaired, micrograph: Micrograph, sizes: SizeSummary
+) -> dict[str, Any]:
+    confidence = [bridge.confidence for bridge in repaired.bridges]
+    return {
+        **_about_image(micrograph),
+        **asdict(sizes),
+        "kind": repaired.kind,
+        "polarity": repaired.polarity or None,
+        "bridges": len(confidence),
+        "least_confidence": min(confidence, default=None),
+        "mean_confidence": float(np.mean(confidence)) if confidence else None,
+        "added_px": int(np.count_nonzero(repaired.added)),
+        "parameters": repaired.parameters,
+        "napari_etch": __version__,
+        "made": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
 
 
 def plain(value: Any) -> Any:
@@ -218,10 +401,14 @@ def plain(value: Any) -> Any:
 
 def _overlay_png(segmentation: Segmentation) -> bytes:
     """Return the overlay, of a stack that of its middle section, as a PNG file."""
-    import imagecodecs
-
     sections = list(segmentation.micrograph.sections())
     middle = len(sections) // 2
     stacked = segmentation.micrograph.is_stack
     grains = segmentation.grains[middle] if stacked else segmentation.grains
-    return bytes(imagecodecs.png_encode(overlay_rgb(sections[middle], grains)))
+    return _png(overlay_rgb(sections[middle], grains))
+
+
+def _png(picture: np.ndarray) -> bytes:
+    import imagecodecs
+
+    return bytes(imagecodecs.png_encode(picture))

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from napari_etch.cli.console import ExitCode, fail, fail_inside, note, say, sentence
+from napari_etch.cli.console import ExitCode, fail, fail_inside, note, refuse, say, sentence
 from napari_etch.cli.progress import follow
 from napari_etch.measure import SizeSummary
 from napari_etch.micrograph import Micrograph, MicrographError, read_micrograph
@@ -36,6 +36,24 @@ def worst(codes: Iterable[ExitCode]) -> ExitCode:
         if code in codes:
             return code
     return ExitCode.DONE
+
+
+def result_folders(images: Sequence[Path], out: Path) -> list[Path]:
+    """Return the folder of each image; end where two images with one name would share one."""
+    taken: dict[str, Path] = {}
+    folders = []
+    for image in images:
+        stem = image.resolve().stem if image.is_dir() or image.name in ("", "..") else image.stem
+        if stem.casefold() in taken:  # some file systems do not tell a from A
+            refuse(
+                f"{taken[stem.casefold()]} and {image} would both be written to {out / stem}: "
+                "rename one, or write them to two output folders"
+            )
+        taken[stem.casefold()] = image
+        folders.append(out / stem)
+    if out.exists() and not out.is_dir():
+        refuse(f"{out} is a file: give --out a folder")
+    return folders
 
 
 def result_line(name: str, sizes: SizeSummary, folder: Path) -> str:

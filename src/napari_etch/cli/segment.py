@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from napari_etch.cli.console import ExitCode, bad_input, fail, refuse
+from napari_etch.cli.console import ExitCode, bad_input, fail
 
 
 def segment(
@@ -59,9 +58,9 @@ def segment(
 
     For each image DIR/STEM gets boundary.tif, grains.tif, grains.csv, summary.json and overlay.png.
     """
-    from napari_etch.cli.jobs import Job, segment_image, worst
+    from napari_etch.cli.jobs import Job, result_folders, segment_image, worst
 
-    folders = _result_folders(images, out)
+    folders = result_folders(images, out)
     given = {"grain_size": grain_size, "quality": quality}
     options = {name: value for name, value in given.items() if value is not None}
     job = Job(
@@ -85,24 +84,6 @@ def segment(
     if len(images) > 1 and failed:
         fail(f"{len(failed)} of {len(images)} images failed: {', '.join(failed)}")
     raise typer.Exit(worst(done.values()))
-
-
-def _result_folders(images: Sequence[Path], out: Path) -> list[Path]:
-    """Return the folder of each image; two images with one name would share one."""
-    taken: dict[str, Path] = {}
-    folders = []
-    for image in images:
-        stem = image.resolve().stem if image.is_dir() or image.name in ("", "..") else image.stem
-        if stem.casefold() in taken:  # some file systems do not tell a from A
-            refuse(
-                f"{taken[stem.casefold()]} and {image} would both be written to {out / stem}: "
-                "rename one, or segment them into two output folders"
-            )
-        taken[stem.casefold()] = image
-        folders.append(out / stem)
-    if out.exists() and not out.is_dir():
-        refuse(f"{out} is a file: give --out a folder")
-    return folders
 
 
 def _ready_model(name: str, device: str, granularity: float, options: dict[str, Any]) -> Any:

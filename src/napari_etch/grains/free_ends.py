@@ -54,7 +54,7 @@ def free_ends(lines: Mask, thickness: float, mask: Mask | None = None) -> npt.ND
         return ends
     ends = ends[_inside(ends, lines.shape, mask) > thickness / 2 + _RIM]
     radius = _DISC * thickness + _RIM
-    return ends[np.array([_exits(lines, place, radius) <= 1 for place in ends])]
+    return ends[np.array([_exits(lines, place, radius) <= 1 for place in ends], bool)]
 
 
 def _inside(

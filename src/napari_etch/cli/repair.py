@@ -1,0 +1,193 @@
+"""``etch repair``: bridge the gaps of boundary networks."""
+
+from __future__ import annotations
+
+import enum
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from napari_etch.cli.console import ExitCode, bad_input, fail, fail_inside, note, say, sentence
+
+if TYPE_CHECKING:
+    from napari_etch.measure import SizeSummary
+    from napari_etch.micrograph import Micrograph
+    from napari_etch.repairing import Repaired
+
+# Types of whole numbers that no camera writes: what holds them are labels.
+LABEL_TYPES = ("int32", "uint32", "int64", "uint64")
+# A bridge less sure than this is worth a look.
+SURE = 0.75
+
+
+class Kind(enum.StrEnum):
+    """What is to be repaired."""
+
+    AUTO = "auto"
+    MAP = "map"
+    MICROGRAPH = "micrograph"
+    GRAINS = "grains"
+
+
+class Polarity(enum.StrEnum):
+    """Of the lines of a boundary map."""
+
+    AUTO = "auto"
+    DARK = "dark"
+    BRIGHT = "bright"
+
+
+@dataclass(frozen=True)
+class Options:
+    """What is the same for all maps of a call."""
+
+    kind: Kind
+    polarity: Polarity
+    device: str
+    least: float
+    pixel_size_um: float | None
+    keep_info_bar: bool
+    overwrite: bool
+
+
+def repair(
+    maps: Annotated[
+        list[Path],
+        typer.Argument(metavar="MAP", help="Boundary maps, micrographs or grain maps."),
+    ],
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Results go to DIR/STEM.")],
+    polarity: Annotated[
+        Polarity, typer.Option(help="Of the lines in a boundary map; auto: what there is less of.")
+    ] = Polarity.AUTO,
+    kind: Annotated[
+        Kind, typer.Option(help="auto: 32-bit whole numbers are grains, flat interiors a map.")
+    ] = Kind.AUTO,
+    least: Annotated[
+        float, typer.Option(min=0, max=1, help="Bridges less sure than this are not made.")
+    ] = 0.5,
+    device: Annotated[
+        str, typer.Option("--device", metavar="auto|cpu|cuda|mps", help="Where the network runs.")
+    ] = "auto",
+    pixel_size: Annotated[
+        float | None,
+        typer.Option(
+            "--pixel-size", metavar="UM", help="Edge of a pixel in µm, where the file is silent."
+        ),
+    ] = None,
+    keep_info_bar: Annotated[
+        bool, typer.Option("--keep-info-bar", help="Repair under the SEM information bar too.")
+    ] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace earlier results.")
+    ] = False,
+) -> None:
+    """Close the gaps of boundary networks, so that grains are closed.
+
+    For each map DIR/STEM gets boundary.tif, grains.tif, added.tif (the confidence of each added
+    pixel), bridges.csv, summary.json and overlay.png.
+    """
+    from napari_etch.cli.jobs import result_folders, worst
+    from napari_etch.inference import pick_device
+
+    folders = result_folders(maps, out)
+    with bad_input(f"--device {device}"):
+        pick_device(device)
+    options = Options(kind, polarity, device, least, pixel_size, keep_info_bar, overwrite)
+    done: dict[Path, ExitCode] = {}
+    try:
+        for path, folder in zip(maps, folders, strict=True):
+            done[path] = _repair_map(path, folder, options)
+    except KeyboardInterrupt:
+        fail(f"stopped after {len(done)} of {len(maps)} maps; no result is half written")
+        raise typer.Exit(ExitCode.STOPPED) from None
+    failed = [str(path) for path, code in done.items() if code]
+    if len(maps) > 1 and failed:
+        fail(f"{len(failed)} of {len(maps)} maps failed: {', '.join(failed)}")
+    raise typer.Exit(worst(done.values()))
+
+
+def _repair_map(path: Path, folder: Path, options: Options) -> ExitCode:
+    """Repair one map and tell how it went, so that the others still get their turn."""
+    from napari_etch.cli.progress import follow_to
+    from napari_etch.micrograph import MicrographError
+    from napari_etch.repairing import Repaired, RepairError
+    from napari_etch.results import ResultExistsError, check_free, write_repair
+
+    began = time.monotonic()
+    try:
+        if not options.overwrite:
+            check_free(folder)
+        micrograph, kind = _read(path, options)
+    except (ValueError, OSError) as error:
+        fail(sentence(error, str(path)))
+        return ExitCode.BAD_INPUT
+    try:
+        repaired = follow_to(Repaired, path.name, _run(micrograph, kind, options))
+        about = {"device": options.device, "seconds": round(time.monotonic() - began, 3)}
+        sizes = write_repair(repaired, micrograph, folder, about=about, overwrite=options.overwrite)
+    except (RepairError, MicrographError, ResultExistsError, OSError) as error:
+        fail(sentence(error, str(path)))
+        return ExitCode.BAD_INPUT
+    except Exception as error:
+        fail_inside(error, path.name)
+        return ExitCode.INTERNAL
+    say(f"{path.name}: {_result_words(repaired, sizes)} -> {folder}")
+    return ExitCode.DONE
+
+
+def _read(path: Path, options: Options) -> tuple[Micrograph, str]:
+    """Return what is in a file and its kind; no map has an information bar."""
+    from dataclasses import replace
+
+    from napari_etch.micrograph import read_micrograph
+    from napari_etch.micrograph.line_map import kind_of_picture
+
+    micrograph = read_micrograph(
+        path, pixel_size_um=options.pixel_size_um, keep_info_bar=options.keep_info_bar
+    )
+    kind = str(options.kind)
+    if kind == Kind.AUTO:
+        kind = "grains" if _holds_labels(path) else kind_of_picture(micrograph.data)
+    if kind != Kind.MICROGRAPH:
+        micrograph = replace(micrograph, info_bar_row=None)
+    if micrograph.info_bar_row is not None:
+        row = micrograph.info_bar_row
+        note(f"{path.name}: the information bar from row {row} down is left out")
+    return micrograph, kind
+
+
+def _holds_labels(path: Path) -> bool:
+    """Return whether the pixels of a file are of a type that only labels have."""
+    import tifffile
+
+    try:
+        with tifffile.TiffFile(path) as file:
+            return str(file.series[0].dtype) in LABEL_TYPES
+    except (tifffile.TiffFileError, IndexError):
+        return False
+
+
+def _run(micrograph: Micrograph, kind: str, options: Options) -> Iterator[Any]:
+    from napari_etch import repairing
+
+    return repairing.repair(
+        repairing.picture_of(micrograph, kind),
+        polarity=options.polarity.value,
+        kind=kind,
+        device=options.device,
+        least=options.least,
+    )
+
+
+def _result_words(repaired: Repaired, sizes: SizeSummary) -> str:
+    grains = "1 grain" if sizes.grain_count == 1 else f"{sizes.grain_count} grains"
+    confidence = [bridge.confidence for bridge in repaired.bridges]
+    if not confidence:
+        return f"{grains}, nothing to bridge"
+    bridges = "1 bridge" if len(confidence) == 1 else f"{len(confidence)} bridges"
+    unsure = sum(sure < SURE for sure in confidence)
+    return f"{grains}, {bridges} added ({unsure} less than {SURE:.0%} sure)"

@@ -1,0 +1,209 @@
+from __future__ import annotations
+
+import csv
+import json
+
+import numpy as np
+import pytest
+import tifffile
+from skimage.io import imread, imsave
+from typer.testing import CliRunner
+
+from napari_etch import repairing
+from napari_etch.cli.app import app
+from napari_etch.results import (
+    LINE_COLOUR,
+    REPAIR_FILES,
+    SURE_COLOUR,
+    UNSURE_COLOUR,
+    bridge_colours,
+)
+
+
+@pytest.fixture
+def etch(monkeypatch, tmp_path):
+    """Return a function that runs ``etch`` with the network that is shipped."""
+    monkeypatch.setenv("COLUMNS", "300")
+    monkeypatch.chdir(tmp_path)
+    return lambda *arguments: CliRunner().invoke(app, [str(item) for item in arguments])
+
+
+def broken_lines():
+    """Return a network of nine grains with two gaps, bool."""
+    lines = np.zeros((120, 120), bool)
+    for cut in (40, 80):
+        lines[cut - 1 : cut + 2] = lines[:, cut - 1 : cut + 2] = True
+    lines[38:43, 56:63] = False
+    lines[96:103, 78:83] = False
+    return lines
+
+
+def black_on_white():
+    return np.where(broken_lines(), 0, 255).astype(np.uint8)
+
+
+def test_a_broken_map_becomes_a_closed_one_with_all_that_belongs_to_it(etch, tmp_path):
+    imsave("broken.png", black_on_white(), check_contrast=False)
+    done = etch("repair", "broken.png", "--out", "fixed", "--pixel-size", 0.5)
+    assert done.exit_code == 0, done.output
+    assert "broken.png: 9 grains, 2 bridges added" in done.stdout
+    folder = tmp_path / "fixed" / "broken"
+    assert {path.name for path in folder.iterdir()} == set(REPAIR_FILES)
+    grains = tifffile.imread(folder / "grains.tif")
+    assert grains.dtype == np.int32 and set(np.unique(grains)) == set(range(1, 10))
+    boundary, added = (tifffile.imread(folder / f"{name}.tif") for name in ("boundary", "added"))
+    assert boundary.dtype == added.dtype == np.float32
+    assert boundary[broken_lines()].min() == 1
+    assert added[broken_lines()].max() == 0  # what was given is not added
+    assert added[40, 59] > 0.5 and added[99, 80] > 0.5
+    np.testing.assert_allclose(boundary[added > 0], added[added > 0])
+
+
+def test_bridges_are_listed_with_length_and_place(etch, tmp_path):
+    imsave("broken.png", black_on_white(), check_contrast=False)
+    etch("repair", "broken.png", "--out", "fixed", "--pixel-size", 0.5)
+    text = (tmp_path / "fixed" / "broken" / "bridges.csv").read_text()
+    rows = list(csv.DictReader(text.splitlines()))
+    summary = json.loads((tmp_path / "fixed" / "broken" / "summary.json").read_text())
+    assert len(rows) == summary["bridges"] == 2
+    added = tifffile.imread(tmp_path / "fixed" / "broken" / "added.tif")
+    for row in rows:
+        middle = added[int(row["middle_y_px"]), int(row["middle_x_px"])]
+        assert middle == pytest.approx(float(row["confidence"]), abs=1e-5)
+        assert float(row["length_um"]) == pytest.approx(0.5 * float(row["length_px"]), rel=1e-4)
+    assert summary["kind"] == "map" and summary["polarity"] == "dark"
+    assert summary["grain_count"] == 9 and summary["added_px"] == np.count_nonzero(added)
+    assert summary["parameters"]["least"] == 0.5
+
+
+def test_the_overlay_shows_bridges_in_the_colour_of_their_confidence(etch, tmp_path):
+    imsave("broken.png", black_on_white(), check_contrast=False)
+    etch("repair", "broken.png", "--out", "fixed")
+    overlay = imread(tmp_path / "fixed" / "broken" / "overlay.png")
+    added = tifffile.imread(tmp_path / "fixed" / "broken" / "added.tif")
+    np.testing.assert_array_equal(overlay[added > 0], bridge_colours(added[added > 0]))
+    given = np.repeat(black_on_white()[..., None], 3, axis=-1)
+    np.testing.assert_array_equal(overlay[added == 0], given[added == 0])
+
+
+def test_colours_go_from_unsure_to_sure():
+    np.testing.assert_array_equal(
+        bridge_colours(np.array([0.0, 0.5, 1.0])), [UNSURE_COLOUR, UNSURE_COLOUR, SURE_COLOUR]
+    )
+
+
+@pytest.mark.parametrize("least", [0.0, 1.0])
+def test_only_bridges_that_are_sure_enough_are_made(etch, least):
+    imsave("broken.png", black_on_white(), check_contrast=False)
+    done = etch("repair", "broken.png", "--out", "fixed", "--least", least)
+    assert ("nothing to bridge" in done.stdout) == (least == 1.0)
+
+
+@pytest.mark.parametrize(("polarity", "grey"), [("dark", 0), ("bright", 255)])
+def test_lines_of_either_polarity_are_closed(etch, polarity, grey):
+    lines = np.where(broken_lines(), grey, 255 - grey).astype(np.uint8)
+    imsave("lines.png", lines, check_contrast=False)
+    for said in (polarity, "auto"):
+        done = etch("repair", "lines.png", "--out", said, "--polarity", said)
+        assert "9 grains, 2 bridges" in done.stdout
+
+
+def test_gaps_of_a_grain_map_are_closed_and_its_type_tells_what_it_is(etch, tmp_path):
+    from skimage.measure import label
+
+    tifffile.imwrite("grains.tif", label(~broken_lines(), connectivity=1).astype(np.int32))
+    done = etch("repair", "grains.tif", "--out", "fixed")
+    assert "9 grains, 2 bridges" in done.stdout
+    assert json.loads((tmp_path / "fixed/grains/summary.json").read_text())["kind"] == "grains"
+
+
+def test_a_micrograph_is_segmented_first(etch, tmp_path):
+    rng = np.random.default_rng(0)
+    image = np.where(broken_lines(), 60, 170) + rng.normal(0, 12, (120, 120))
+    image = image.clip(0, 255).astype(np.uint8)
+    imsave("steel.png", image)
+    done = etch("repair", "steel.png", "--out", "fixed", "--kind", "micrograph")
+    assert done.exit_code == 0, done.output
+    assert json.loads((tmp_path / "fixed/steel/summary.json").read_text())["kind"] == "micrograph"
+    overlay = imread(tmp_path / "fixed" / "steel" / "overlay.png")
+    assert (overlay == LINE_COLOUR).all(axis=-1).any()
+
+
+def test_nothing_is_overwritten_unasked(etch, tmp_path):
+    imsave("broken.png", black_on_white(), check_contrast=False)
+    call = ("repair", "broken.png", "--out", "fixed")
+    assert etch(*call).exit_code == 0
+    (tmp_path / "fixed" / "broken" / "grains.csv").write_text("of an earlier segmentation")
+    refused = etch(*call)
+    assert refused.exit_code == 2 and "--overwrite" in refused.stderr
+    assert etch(*call, "--overwrite").exit_code == 0
+    assert {path.name for path in (tmp_path / "fixed" / "broken").iterdir()} == set(REPAIR_FILES)
+
+
+def test_each_map_has_its_turn_and_the_worst_code_is_the_code_of_the_call(etch, tmp_path):
+    imsave("good.png", black_on_white(), check_contrast=False)
+    (tmp_path / "bad.png").write_bytes(b"no picture")
+    done = etch("repair", "bad.png", "missing.png", "good.png", "--out", "fixed")
+    assert done.exit_code == 2
+    assert "bad.png" in done.stderr and "missing.png does not exist" in done.stderr
+    assert "2 of 3 maps failed: bad.png, missing.png" in done.stderr
+    assert (tmp_path / "fixed" / "good" / "grains.tif").exists()
+    assert not (tmp_path / "fixed" / "bad").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--kind", "grains"), "no grain map"),
+        (("--kind", "other"), "other"),
+        (("--polarity", "grey"), "grey"),
+        (("--least", 1.5), "--least"),
+        (("--device", "abacus"), "abacus"),
+    ],
+)
+def test_what_does_not_fit_is_refused_in_a_sentence(etch, tmp_path, arguments, said):
+    tifffile.imwrite("soft.tif", np.random.default_rng(0).random((64, 64)).astype(np.float32))
+    refused = etch("repair", "soft.tif", "--out", "fixed", *arguments)
+    assert refused.exit_code == 2
+    assert said in refused.stderr and "Traceback" not in refused.output
+    assert not (tmp_path / "fixed").exists()
+
+
+def test_a_stack_is_refused(etch):
+    tifffile.imwrite("stack.tif", np.stack([black_on_white()] * 4), photometric="minisblack")
+    refused = etch("repair", "stack.tif", "--out", "fixed")
+    assert refused.exit_code == 2
+    assert "stack.tif" in refused.stderr
+
+
+def test_an_empty_picture_stays_empty(etch):
+    imsave("white.png", np.full((64, 64), 255, np.uint8), check_contrast=False)
+    done = etch("repair", "white.png", "--out", "fixed")
+    assert done.exit_code == 0, done.output
+    assert "1 grain, nothing to bridge" in done.stdout
+
+
+def test_an_error_of_ours_is_one_line_and_code_1(etch, monkeypatch, tmp_path):
+    def fails(*_, **__):
+        yield from ()
+        raise RuntimeError("the network melted")
+
+    monkeypatch.setattr(repairing, "repair", fails)
+    imsave("broken.png", black_on_white(), check_contrast=False)
+    done = etch("repair", "broken.png", "--out", "fixed")
+    assert done.exit_code == 1
+    assert "internal error in broken.png: RuntimeError: the network melted" in done.stderr
+    assert not (tmp_path / "fixed" / "broken").exists()
+
+
+def test_ctrl_c_leaves_nothing_half_written(etch, monkeypatch, tmp_path):
+    def stopped(*_, **__):
+        yield from ()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(repairing, "repair", stopped)
+    imsave("broken.png", black_on_white(), check_contrast=False)
+    done = etch("repair", "broken.png", "--out", "fixed")
+    assert done.exit_code == 130
+    assert "stopped after 0 of 1 maps" in done.stderr
+    assert not (tmp_path / "fixed").exists()
