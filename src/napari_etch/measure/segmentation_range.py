@@ -1,0 +1,97 @@
+"""How far the grain size depends on where the segmentation was cut."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from napari_etch.measure.field import measure_field
+from napari_etch.measure.fields import combine_fields
+
+# Boundaries taken for real with 30 to 70 % are open to dispute: over this range G of the hand-drawn
+# maps of the development sets lies inside (docs/measuring.md).
+PLAUSIBLE = (0.3, 0.4, 0.5, 0.6, 0.7)
+
+
+class Cuttable(Protocol):
+    """A grain map that can be cut finer or coarser; `napari_etch.grains.Partition` is one."""
+
+    @property
+    def grains(self) -> np.ndarray:
+        """The grain map, int, (y, x)."""
+
+    def recut(self, granularity: float) -> Cuttable:
+        """Return the map at another granularity."""
+
+
+@dataclass(frozen=True)
+class SegmentationRange:
+    """Grain size over the granularities that are plausible.
+
+    Attributes
+    ----------
+    granularities : tuple of float
+        Where the maps were cut, ascending.
+    grain_numbers : dict of str to tuple of float
+        G by each method at each of them; a method that failed at one is left out.
+    shifts : dict of str to tuple of float
+        For each method, how far G moves down and up from the middle granularity.
+    """
+
+    granularities: tuple[float, ...]
+    grain_numbers: dict[str, tuple[float, ...]]
+    shifts: dict[str, tuple[float, float]]
+
+
+def segmentation_range(
+    partitions: Sequence[Cuttable],
+    pixel_size_um: float,
+    *,
+    granularities: Sequence[float] = PLAUSIBLE,
+    cancelled: Callable[[], bool] | None = None,
+) -> SegmentationRange | None:
+    """Cut the grains again over a range of granularity and measure each cut.
+
+    Parameters
+    ----------
+    partitions : sequence of Cuttable
+        One for each field.
+    pixel_size_um : float
+        Edge of a pixel, µm.
+    granularities : sequence of float
+        In [0, 1]; the middle one is what shifts refer to.
+    cancelled : callable, optional
+        Returns True when nobody wants the result any more.
+
+    Returns
+    -------
+    SegmentationRange or None
+        None when it was cancelled.
+
+    Raises
+    ------
+    ValueError
+        When a cut leaves no two grains, or no granularity is given.
+    """
+    steps = tuple(sorted(granularities))
+    if not steps:
+        raise ValueError("there is no granularity to cut at")
+    found: list[dict[str, float]] = []
+    for granularity in steps:
+        if cancelled is not None and cancelled():
+            return None
+        cuts = [each.recut(granularity).grains for each in partitions]
+        fields = [measure_field(cut, pixel_size_um, directions=False) for cut in cuts]
+        measured = combine_fields(fields)
+        found.append({each.method.key: each.grain_number for each in measured.results})
+    common = [key for key in found[0] if all(key in each for each in found)]
+    numbers = {key: tuple(each[key] for each in found) for key in common}
+    middle = len(steps) // 2
+    shifts = {
+        key: (min(values) - values[middle], max(values) - values[middle])
+        for key, values in numbers.items()
+    }
+    return SegmentationRange(steps, numbers, shifts)
