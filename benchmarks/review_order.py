@@ -125,8 +125,10 @@ class Reviewer:
             self.review.keep(pair)
             return
         self.found[0] += 1
+        line = self.doubts.line_between(pair)
         change = self.editor.merge(pair)
         self.editor.apply(change)
+        self.doubts.dismiss(line)
         self.review.remove(pair)
         self.follow({*change.removed, *change.touched})
 
@@ -134,7 +136,8 @@ class Reviewer:
         """Add the boundary when true ones run along it."""
         here = self.along(label)
         if not here:
-            self.review.dismiss(label, self.doubts.dismiss(label))
+            self.doubts.dismiss(self.doubts.line(label))
+            self.review.dismiss(label, self.doubts.places([label]))
             return
         for number in here:
             del self.missing[number]

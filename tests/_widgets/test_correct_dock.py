@@ -441,6 +441,61 @@ def test_what_was_left_behind_is_offered_and_comes_back(
     np.testing.assert_array_equal(read_journal(again.session.journal.path).grains, last)
 
 
+def test_verdicts_outlive_another_boundary_map_and_the_process(
+    desk: Desk, qtbot: Any, add_correct: AddDock, folder: Path
+) -> None:
+    viewer, dock, layer, hands = desk
+    begin_walk(dock, hands, qtbot)
+    kept, places = set(), {}
+    while not (kept and len(places) == 4):
+        pair = dock.walk.pair
+        if pair[0] == pair[1]:
+            places.setdefault(pair, dock.preview.shown("maybe").copy())
+            hands.key(KEY.Key_R)
+        else:
+            kept.add(pair)
+            hands.key(KEY.Key_G)
+
+    def is_remembered(dock: CorrectDock) -> bool:
+        assert kept.isdisjoint(pair for pair in kept if dock.session.review.is_open(pair))
+        for label in range(1, 5):
+            edge = dock.session.review.edge((label, label))
+            if edge is not None:
+                dismissed = places[(label, label)][:, 0].mean(axis=0)
+                assert np.abs(dismissed - (edge.y, edge.x)).max() > 8
+        return bool(kept)
+
+    assert is_remembered(dock)
+    other = viewer.add_image(
+        viewer.layers["steel · boundary"].data.copy(), name="steel · other boundary"
+    )
+    dock.form.boundary.setCurrentIndex(dock.form.boundary.findData(str(other.unique_id)))
+    qtbot.waitUntil(lambda: dock.session.boundary is other, timeout=PATIENCE)
+    hands.key(KEY.Key_N)
+    qtbot.waitUntil(lambda: dock.session._grains._doubts is not None, timeout=PATIENCE)
+    assert is_remembered(dock)
+
+    assert dock.session.journal.flush() and dock.session.journal.edits == 0
+    viewer.layers.remove(layer)
+    qtbot.waitUntil(lambda: bool(journals_in(folder)), timeout=PATIENCE)
+    again = add_correct(viewer)
+    assert "verdicts" in again.restore_box.choice.currentText()
+    again.restore_box.restore.click()
+    qtbot.waitUntil(lambda: again.session is not None, timeout=PATIENCE)
+    again.reviewing.walk_on()
+    qtbot.waitUntil(lambda: again.session._grains._doubts is not None, timeout=PATIENCE)
+    assert is_remembered(again)
+
+
+def test_the_dock_says_whether_corrections_are_on_disk(desk: Desk, qtbot: Any) -> None:
+    _viewer, dock, _layer, hands = desk
+    assert dock.saved.text() == ""
+    hands.key(KEY.Key_J)
+    hands.click(30, 64)
+    qtbot.waitUntil(lambda: dock.saved.text() == "On disk: 1 edit and 1 verdict.", timeout=PATIENCE)
+    assert str(dock.session.journal.path) in dock.saved.toolTip()
+
+
 def test_looking_leaves_nothing_behind(desk: Desk, qtbot: Any, folder: Path) -> None:
     viewer, dock, layer, _hands = desk
     assert dock.session.journal.flush()
@@ -496,4 +551,5 @@ def test_a_journal_that_cannot_be_written_is_reported_and_editing_goes_on(
     qtbot.waitUntil(lambda: "cannot be saved" in dock.line.text(), timeout=PATIENCE)
     assert "editing goes on" in dock.line.text()
     dock.gestures.make("join", [(30.0, 30.0), (30.0, 100.0)])
+    qtbot.waitUntil(lambda: dock.saved.text().startswith("NOT on disk: 1 edit"), timeout=PATIENCE)
     assert layer.data[30, 30] == layer.data[30, 100]

@@ -138,7 +138,8 @@ def test_dismissed_places_do_not_come_back_and_others_do() -> None:
             box = editor.bounding_box(label)
             grain = editor.grains[box] == label
             lines.append(half & ndi.binary_dilation(grain & ~half))
-            if not doubts.dismiss(label).size:
+            doubts.dismiss(doubts.line(label))
+            if not doubts.places([label]).size:
                 break
         else:
             pytest.fail("there is always another place")
@@ -146,6 +147,43 @@ def test_dismissed_places_do_not_come_back_and_others_do() -> None:
         for line in lines:
             assert near[line].mean() < 0.6
             near |= ndi.binary_dilation(line, iterations=2)
+
+
+def test_what_was_dismissed_stays_so_when_all_is_measured_anew() -> None:
+    labels, boundary, image = drawn(3)
+    editor = GrainEditor(labels, boundary=boundary, image=image)
+    label = sorted(joined(editor, 2, seed=0))[0]
+    doubts = Doubts(editor)
+    line = doubts.line(label)
+    assert len(line) > 5 and (editor.grains[tuple(line.T)] == label).all()
+    again = Doubts(editor, [line])
+    shown = again.line(label)
+    beside = np.zeros(labels.shape, bool)
+    beside[tuple(line.T)] = True
+    beside = ndi.binary_dilation(beside, iterations=2)
+    assert beside[tuple(shown.T)].mean() < 0.6 if len(shown) else label not in places(again.table)
+
+
+def test_a_boundary_that_was_removed_is_not_offered_as_a_missing_one() -> None:
+    labels, boundary, image = drawn(5)
+    editor = GrainEditor(labels, boundary=boundary, image=image)
+    doubts = Doubts(editor)
+    clear = doubts.table[doubts.table["label_a"] != doubts.table["label_b"]]
+    row = clear[np.argmax(clear["confidence"] * (clear["length"] > 12))]
+    pair = int(row["label_a"]), int(row["label_b"])
+    line = doubts.line_between(pair)
+    change = editor.merge(pair)
+    editor.apply(change)
+    [label] = change.touched
+    offered = places(doubts.of([label]))
+    assert label in offered  # it is a clear boundary
+    doubts.dismiss(line)
+    doubts.places([label])
+    seen = np.zeros(labels.shape, bool)
+    seen[tuple(line.T)] = True
+    shown = doubts.line(label)
+    overlap = ndi.binary_dilation(seen, iterations=2)[tuple(shown.T)]
+    assert overlap.size == 0 or overlap.mean() < 0.6
 
 
 def test_without_a_boundary_map_nothing_is_known() -> None:

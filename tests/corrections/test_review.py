@@ -176,3 +176,12 @@ def test_counts_and_order_stay_right_through_random_edits(data: st.DataObject) -
         doubt = sum(max(0, 1 - review.edge(pair).confidence) for pair in found)
         assert review.errors_left() >= 0
         assert (review.errors_left() > 1e-6) == (doubt > 1e-6)
+
+
+def test_boundaries_found_right_earlier_are_not_asked_about_again() -> None:
+    rows = edges((1, 2, 0.1), (3, 4, 0.9), (2, 3, 0.5))
+    review = Review(rows, kept=[(2, 1), (7, 9)])
+    assert walked(review) == [(2, 3), (3, 4)]
+    assert review.kept == {(1, 2)}
+    review.replace_edges([1], rows[:0])
+    assert review.kept == set()

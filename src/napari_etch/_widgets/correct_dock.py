@@ -17,10 +17,12 @@ from napari_etch._widgets.correct_preview import Preview
 from napari_etch._widgets.correct_restore import (
     JournalError,
     RestoreBox,
+    held,
     left_behind,
     restored_layer,
 )
 from napari_etch._widgets.correct_reviewing import Reviewing
+from napari_etch._widgets.correct_saved import SavedLine
 from napari_etch._widgets.correct_session import CorrectSession
 from napari_etch._widgets.correct_sessions import Sessions
 from napari_etch._widgets.correct_target import (
@@ -65,6 +67,7 @@ class CorrectDock(QWidget):
         self.form = CorrectForm()
         self.restore_box = RestoreBox()
         self.line = StatusLine(napari_viewer)
+        self.saved = SavedLine(napari_viewer)
         self.preview = Preview(napari_viewer)
         self.sessions = Sessions(self._folder, lambda: self.form.options().value, self)
         self.gestures = Gestures(
@@ -92,6 +95,7 @@ class CorrectDock(QWidget):
             self.gestures.hint,
             self.line,
             self.review_box,
+            self.saved,
         ):
             column.addWidget(widget)
         column.addStretch(1)
@@ -105,6 +109,7 @@ class CorrectDock(QWidget):
         self.restore_box.wanted.connect(self.restore)
         self.sessions.edited.connect(self._on_edited)
         self.sessions.reviewed.connect(self.reviewing.count)
+        self.sessions.reviewed.connect(self.saved.look)
         self.sessions.said.connect(self._on_journal)
         self._viewer.dims.events.current_step.connect(self._on_section)
         self._viewer.dims.events.ndisplay.connect(self._refresh)
@@ -164,6 +169,7 @@ class CorrectDock(QWidget):
             self.preview.remove()
             self.gestures.watch(session)
             self.reviewing.watch(session)
+            self.saved.watch(session)
             self.session = session
         self._on_section()
 
@@ -204,6 +210,7 @@ class CorrectDock(QWidget):
 
     def _on_edited(self, step: Step) -> None:
         self.gestures.allow_steps()
+        self.saved.look()
         self.walk.refresh()
         if step.kind != "edit":
             self.line.say("Undone." if step.kind == "undo" else "Done again.")
@@ -233,7 +240,7 @@ class CorrectDock(QWidget):
         session = self.sessions.find(layer)
         kept = session is not None and session.journal.flush()
         self.restore_box.drop(summary, delete=kept)
-        self.line.say(f"Restored “{layer.name}” with {summary.edits} edits.")
+        self.line.say(f"Restored “{layer.name}” with {held(summary.edits, summary.verdicts)}.")
 
     def _on_journal(self, text: str) -> None:
         if "again" in text:

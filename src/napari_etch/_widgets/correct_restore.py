@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 
 
 def left_behind(folders: Sequence[Path]) -> list[Summary]:
-    """Return the journals with edits that nobody writes any more, newest first.
+    """Return the journals with edits or verdicts that nobody writes any more, newest first.
 
-    Journals without an edit are deleted: the map was looked at, not corrected.
+    Journals without any are deleted: the map was looked at, not corrected.
     """
     found = []
     for folder in dict.fromkeys(folders):
@@ -41,7 +41,7 @@ def left_behind(folders: Sequence[Path]) -> list[Summary]:
             summary = summary_of(path)
             if summary is None:
                 continue
-            if summary.edits:
+            if summary.edits or summary.verdicts:
                 found.append(summary)
             else:
                 discard(path)
@@ -74,8 +74,14 @@ def restored_layer(
 def words(summary: Summary) -> str:
     """Return what is offered, such as ``steel · grains: 12 edits, 20 Nov 14:02``."""
     when = time.strftime("%d %b %H:%M", time.localtime(summary.changed))
-    edits = "1 edit" if summary.edits == 1 else f"{summary.edits} edits"
-    return f"{summary.name}: {edits}, {when}"
+    return f"{summary.name}: {held(summary.edits, summary.verdicts)}, {when}"
+
+
+def held(edits: int, verdicts: int) -> str:
+    """Return what a journal holds, such as ``12 edits and 1 verdict``."""
+    counts = ((edits, "edit"), (verdicts, "verdict"))
+    said = [f"{count} {word}{'s' * (count != 1)}" for count, word in counts if count]
+    return " and ".join(said) or "nothing"
 
 
 class RestoreBox(QWidget):

@@ -80,7 +80,7 @@ class CorrectSession(QObject):
         self._top = int(layer.data.max(initial=0))
         self.last_region: tuple[Window2, npt.NDArray[np.bool_]] | None = None
         self._refuse_pieces()
-        self._grains = BoundaryTour(self, Review.states_from(notes or {}))
+        self._grains = BoundaryTour(self, notes)
         self._facets = FacetTour(self, notes or {}, chosen_class)
         self.tour: BoundaryTour | FacetTour = self._facets if self.is_classes else self._grains
         self.last_said = ""
@@ -89,11 +89,11 @@ class CorrectSession(QObject):
         layer.events.data.connect(self._on_data)
 
     def close(self) -> None:
-        """Let go of the layer; a journal without edits is deleted."""
+        """Let go of the layer; a journal without edits or verdicts is deleted."""
         self.tour.stop()
         self.guard.release()
         self.layer.events.data.disconnect(self._on_data)
-        self.journal.close(keep=self.journal.edits > 0)
+        self.journal.close(keep=self.journal.is_worth_keeping)
 
     # -- the map ---------------------------------------------------------------------------------
 
@@ -294,7 +294,7 @@ class CorrectSession(QObject):
         self._editors.clear()
         self._top = int(self.layer.data.max(initial=0))
         self.tour.start_anew()
-        self.journal.close(keep=self.journal.edits > 0)
+        self.journal.close(keep=self.journal.is_worth_keeping)
         self.journal = self._open_journal()
 
     def _open_journal(self) -> Journal:
@@ -318,7 +318,7 @@ class CorrectSession(QObject):
             about=about,
             on_news=self._say,
         )
-        notes = {**self.review.notes(self.review.known), **self._facets.noted}
+        notes = {**self._grains.notes, **self._facets.noted}
         if notes:
             journal.note(**notes)
         return journal

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from qtpy.QtCore import QObject, QTimer
 
 from napari_etch._widgets.correct_preview import Segments, dashed, pair_segments
-from napari_etch.corrections import Doubts, Review, State
+from napari_etch.corrections import Doubts, Review, State, Verdicts
+from napari_etch.corrections.verdicts import Line
 from napari_etch.grains.editing import EditError, GrainEditor
 from napari_etch.grains.editing.edges import BOUNDARY_DTYPE
 
@@ -91,14 +92,15 @@ class BoundaryTour(QObject):
     ----------
     session : CorrectSession
         Whose map it is.
-    states : dict of int to State, optional
-        What is known about its grains.
+    notes : mapping, optional
+        What a journal says about its grains and boundaries.
     """
 
-    def __init__(self, session: CorrectSession, states: dict[int, State] | None = None) -> None:
+    def __init__(self, session: CorrectSession, notes: Mapping[str, Any] | None = None) -> None:
         super().__init__(session)
         self._session = session
-        self.review = Review(NO_EDGES, states)
+        self.review = Review(NO_EDGES, Review.states_from(notes or {}))
+        self._verdicts = Verdicts.from_notes(notes or {})
         self._doubts: Doubts | None = None
         self._section: int | None = None
         self._dirty: set[int] = set()
@@ -124,6 +126,12 @@ class BoundaryTour(QObject):
         """Forget the states too: this is another map."""
         self.forget()
         self.review = Review(NO_EDGES)
+        self._verdicts = Verdicts()
+
+    @property
+    def notes(self) -> dict[str, Any]:
+        """What a journal is told of grains and boundaries when it begins."""
+        return {**self.review.notes(self.review.known), **self._verdicts.notes()}
 
     def edited(self, labels: set[int]) -> None:
         """Take note that these grains changed; some may be no more."""
@@ -136,7 +144,15 @@ class BoundaryTour(QObject):
         if self._doubts is not None and self._dirty:
             labels, self._dirty = self._dirty, set()
             self.review.replace_edges(labels, self._doubts.of(labels))
+            self._forget_gone()
         self._session.reviewed.emit()
+
+    def _forget_gone(self) -> None:
+        """Forget what was said of boundaries that are no more."""
+        section = self._session.section
+        gone = self._verdicts.right(section) - self.review.kept
+        if gone:
+            self._session.journal.note(**self._verdicts.forget(section, gone))
 
     def start(self, done: Callable[[], None]) -> bool:
         """See `Tour`; all boundaries of the section are measured in a thread."""
@@ -147,12 +163,13 @@ class BoundaryTour(QObject):
         if self._measuring is not None:
             return False
         section, editor, known = session.section, session.editor(), self.review.known
+        dismissed, right = self._verdicts.dismissed(section), self._verdicts.right(section)
         self._dirty.clear()
 
         def measure() -> None:
             try:
-                doubts = Doubts(editor)
-                self._found.append((section, doubts, Review(doubts.table, known)))
+                doubts = Doubts(editor, dismissed)
+                self._found.append((section, doubts, Review(doubts.table, known, right)))
             except Exception as error:  # said where the user looks
                 self._found.append(error)
 
@@ -235,6 +252,8 @@ class BoundaryTour(QObject):
     def right(self, stop: Stop) -> str:
         """See `Tour`: a boundary is kept, a missing one added."""
         if stop[0] != stop[1]:
+            self._session.journal.note(**self._verdicts.keep(self._session.section, stop))
+            self._session.reviewed.emit()
             return self._accepted(self.review.keep(stop))
         change = self._measured().split(stop[0])
         self._session.do(change)
@@ -244,14 +263,22 @@ class BoundaryTour(QObject):
 
     def wrong(self, stop: Stop) -> str:
         """See `Tour`: a boundary is removed, one that is not missing dismissed."""
-        if stop[0] == stop[1]:
-            others = self._measured().dismiss(stop[0])
-            return self._accepted(self.review.dismiss(stop[0], others))
+        doubts, label = self._measured(), stop[0]
+        if label == stop[1]:
+            self._dismiss(doubts, doubts.line(label))
+            return self._accepted(self.review.dismiss(label, doubts.places([label])))
+        line = doubts.line_between(stop)
         change = self._session.editor().merge(stop)
         self._session.do(change)
+        self._dismiss(doubts, line)  # or it would be offered as one that is missing
         self.review.remove(stop)
         self.catch_up()
         return change.message
+
+    def _dismiss(self, doubts: Doubts, line: Line) -> None:
+        """Take down that no boundary belongs along a line."""
+        doubts.dismiss(line)
+        self._session.journal.note(**self._verdicts.dismiss(self._session.section, line))
 
     def _measured(self) -> Doubts:
         if self._doubts is None:

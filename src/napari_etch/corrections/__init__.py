@@ -8,6 +8,7 @@ from napari_etch.corrections.journal import Journal
 from napari_etch.corrections.places import forget_old, journals_in, new_journal_path, user_folder
 from napari_etch.corrections.restore import Restored, Summary, read_journal, summary_of
 from napari_etch.corrections.review import Review, State
+from napari_etch.corrections.verdicts import Verdicts
 
 __all__ = [
     "Doubts",
@@ -17,6 +18,7 @@ __all__ = [
     "Review",
     "State",
     "Summary",
+    "Verdicts",
     "forget_old",
     "journals_in",
     "new_journal_path",

@@ -37,6 +37,8 @@ class Doubts:
     ----------
     editor : GrainEditor
         Of the map, with the boundary map; the micrograph, if there is one, gives a second opinion.
+    dismissed : iterable of ndarray of int, shape (n, 2), optional
+        Lines at which no boundary is missing, as `line` has given them.
 
     Attributes
     ----------
@@ -46,7 +48,9 @@ class Doubts:
         boundary may be missing; its confidence is the probability that none is.
     """
 
-    def __init__(self, editor: GrainEditor) -> None:
+    def __init__(
+        self, editor: GrainEditor, dismissed: Iterable[npt.NDArray[np.int64]] = ()
+    ) -> None:
         self._editor = editor
         grains = editor.grains
         intercept = mean_intercept(grains)
@@ -55,6 +59,8 @@ class Doubts:
         self._least = max(_LEAST_PX, _LEAST_PART * intercept**2)
         self._half = np.zeros(grains.shape, bool)
         self._dismissed = np.zeros(grains.shape, bool)
+        for line in dismissed:
+            self._mark(line)
         table = traces(grains, editor.boundary, editor.image, beside=self._beside)
         everywhere = (slice(0, grains.shape[0]), slice(0, grains.shape[1]))
         cut = self._cut(everywhere, None)
@@ -117,17 +123,29 @@ class Doubts:
             raise EditError(f"No boundary seems to be missing in grain {label}.")
         return self._editor.split_off(label, part)
 
-    def dismiss(self, label: int) -> npt.NDArray[np.void]:
-        """Say that no boundary is missing there; return the next place in this grain, if any."""
-        from scipy import ndimage as ndi
+    def line(self, label: int) -> npt.NDArray[np.int64]:
+        """Return the pixels, int64 (n, 2), along which a boundary may be missing in a grain."""
+        box = self._editor.bounding_box(label)
+        return _rim(self.half(label), self._editor.grains[box] == label, box)
 
-        window = grow(self._editor.bounding_box(label), _NEAR, self._editor.grains.shape)
-        grain = self._editor.grains[window] == label
-        half = self._half[window] & grain
-        near = np.ones((3, 3), bool)
-        line = half & ndi.binary_dilation(grain & ~half, near)
-        self._dismissed[window] |= ndi.binary_dilation(line, near, iterations=_NEAR)
-        return self.places([label])
+    def line_between(self, pair: tuple[int, int]) -> npt.NDArray[np.int64]:
+        """Return the pixels, int64 (n, 2), of one grain along its boundary with another."""
+        window = grow(self._editor.bounding_box(pair[0]), 1, self._editor.grains.shape)
+        part = self._editor.grains[window]
+        return _rim(part == pair[0], np.isin(part, pair), window)
+
+    def dismiss(self, line: npt.NDArray[np.int64]) -> None:
+        """Say that no boundary belongs along a line; look for the next place with `places`."""
+        self._mark(line)
+
+    def _mark(self, line: npt.NDArray[np.int64]) -> None:
+        """Remember a line, and what lies beside it."""
+        shape = self._dismissed.shape
+        for down in range(-_NEAR, _NEAR + 1):
+            for right in range(-_NEAR, _NEAR + 1):
+                y, x = line[:, 0] + down, line[:, 1] + right
+                inside = (y >= 0) & (y < shape[0]) & (x >= 0) & (x < shape[1])
+                self._dismissed[y[inside], x[inside]] = True
 
     def _cut(self, window: Window, labels: list[int] | None) -> Cut | None:
         """Cut grains in a window into pieces; all of them, or some that lie wholly in it."""
@@ -157,6 +175,14 @@ class Doubts:
         ours = slice(None) if labels is None else np.isin(self._editor.grains[window], labels)
         part[ours] = found.half[ours]
         return _place_rows(found, window)
+
+
+def _rim(half: Mask, grain: Mask, window: Window) -> npt.NDArray[np.int64]:
+    """Return the pixels of a half of a grain that touch the other one, in pixels of the map."""
+    from scipy import ndimage as ndi
+
+    line = half & ndi.binary_dilation(grain & ~half, np.ones((3, 3), bool))
+    return np.argwhere(line) + [window[0].start, window[1].start]
 
 
 def _pixels(window: Window) -> int:

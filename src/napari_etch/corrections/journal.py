@@ -70,7 +70,7 @@ class Journal:
         self._on_news = on_news or (lambda _text: None)
         self._compact_bytes = compact_bytes
         self._retry_seconds = retry_seconds
-        self.edits = 0
+        self.edits = self.verdicts = 0
         self.trouble = ""
         # Shared by both threads, under the condition.
         self._changed = threading.Condition()
@@ -119,8 +119,21 @@ class Journal:
         self._add(EDIT, {"window": span(window), **meta}, np.array(before), np.array(after))
 
     def note(self, **notes: Any) -> None:
-        """Remember values by name; the last one of each name is restored."""
-        self._add(NOTE, notes)
+        """Remember values by name, None to forget one; the last of each name is restored."""
+        if notes:
+            self.verdicts += 1
+            self._add(NOTE, notes)
+
+    @property
+    def is_worth_keeping(self) -> bool:
+        """Whether there is more in it than the map as it was found."""
+        return self.edits + self.verdicts > 0
+
+    @property
+    def is_written(self) -> bool:
+        """Whether all of it is on disk, with a copy of the map."""
+        with self._changed:
+            return self._written >= self._sequence and self._has_base
 
     def flush(self, timeout: float = 10.0) -> bool:
         """Wait until all of it is on disk, with a copy of the map; return whether it is."""

@@ -32,6 +32,7 @@ class Summary:
     edits: int
     complete: bool
     changed: float
+    verdicts: int = 0
 
     @property
     def name(self) -> str:
@@ -65,18 +66,25 @@ def summary_of(path: Path) -> Summary | None:
     """Return what a journal is about; None for a file that is not a readable journal."""
     about: dict[str, Any] | None = None
     edits, complete = 0, False
+    notes: dict[str, Any] = {}
     try:
         for found in _frames(path):
             if found.kind == HEADER:
                 about = found.meta()
             elif found.kind == COMPLETE:
                 complete, edits = True, edits + found.meta()["edits"]
+                notes.update(found.meta()["notes"])
             elif found.kind == EDIT:
                 edits += 1
+            elif found.kind == NOTE:
+                notes.update(found.meta())
         changed = path.stat().st_mtime
     except (JournalError, OSError):
         return None
-    return None if about is None else Summary(path, about, edits, complete, changed)
+    if about is None:
+        return None
+    verdicts = sum(value is not None for value in notes.values())
+    return Summary(path, about, edits, complete, changed, verdicts)
 
 
 def read_journal(path: Path, base: npt.NDArray[np.integer] | None = None) -> Restored:

@@ -122,10 +122,15 @@ class Review:
         with twice the same label is a place where a boundary may be missing, see `Doubts.table`.
     states : mapping of int to State, optional
         What is known about grains already.
+    kept : iterable of pairs, optional
+        Boundaries that were found right already.
     """
 
     def __init__(
-        self, edges: npt.NDArray[np.void], states: Mapping[int, State] | None = None
+        self,
+        edges: npt.NDArray[np.void],
+        states: Mapping[int, State] | None = None,
+        kept: Iterable[Pair] = (),
     ) -> None:
         self._states: dict[int, State] = dict(states or {})
         self._edges: dict[Pair, Edge] = {}
@@ -133,6 +138,7 @@ class Review:
         self._kept: set[Pair] = set()
         self._boundaries, self._places = _Queue(), _Queue()
         pairs = self._store(edges)
+        self._kept.update(pair for pair in map(_ordered, kept) if pair in self._edges)
         for pair in pairs:
             self._queue(pair).order.append((self._edges[pair].rank, pair))
             self._weigh(pair)
@@ -174,6 +180,11 @@ class Review:
             Returns the pixels of a grain, 0 for one that is no more.
         """
         return sum(area(label) for label in self._states)
+
+    @property
+    def kept(self) -> frozenset[Pair]:
+        """Boundaries that were found right and are still there."""
+        return frozenset(self._kept)
 
     # -- boundaries ------------------------------------------------------------------------------
 

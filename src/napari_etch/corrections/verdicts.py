@@ -1,0 +1,86 @@
+"""What the user said about boundaries, in a form that outlives the review that asked.
+
+A review is made anew when another boundary map or section is chosen, and ends with napari. What was
+said is not to be asked again: boundaries found right, by the numbers of their grains, and lines
+where none is missing, by their pixels, for these mean the same whatever the grains are called.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_etch.corrections.review import Pair
+
+Line = npt.NDArray[np.int64]
+
+_RIGHT, _NONE = "right", "none"
+
+
+class Verdicts:
+    """Verdicts on the boundaries of every section of a map, and their notes for the journal."""
+
+    def __init__(self) -> None:
+        self._right: dict[int, set[Pair]] = {}
+        self._lines: dict[int, dict[tuple[int, int], Line]] = {}
+
+    def right(self, section: int) -> frozenset[Pair]:
+        """Return the boundaries that were found right."""
+        return frozenset(self._right.get(section, ()))
+
+    def dismissed(self, section: int) -> list[Line]:
+        """Return the lines, int64 (n, 2), at which no boundary is missing."""
+        return list(self._lines.get(section, {}).values())
+
+    def keep(self, section: int, pair: Pair) -> dict[str, Any]:
+        """Take down that a boundary is right; return the note for the journal."""
+        pair = (min(pair), max(pair))
+        self._right.setdefault(section, set()).add(pair)
+        return {_right_key(section, pair): True}
+
+    def forget(self, section: int, pairs: Iterable[Pair]) -> dict[str, Any]:
+        """Forget boundaries that are no more; return the notes for the journal."""
+        known = self._right.get(section, set())
+        gone = known & set(pairs)
+        known -= gone
+        return {_right_key(section, pair): None for pair in sorted(gone)}
+
+    def dismiss(self, section: int, line: Line) -> dict[str, Any]:
+        """Take down that no boundary is missing along a line; return the note for the journal."""
+        if not len(line):
+            return {}
+        at = (int(line[0, 0]), int(line[0, 1]))
+        self._lines.setdefault(section, {})[at] = line
+        return {f"{_NONE} {section} {at[0]} {at[1]}": line.ravel().tolist()}
+
+    def notes(self) -> dict[str, Any]:
+        """Return all notes, for a new journal."""
+        found: dict[str, Any] = {}
+        for section, pairs in self._right.items():
+            found.update({_right_key(section, pair): True for pair in pairs})
+        for section, lines in self._lines.items():
+            for (y, x), line in lines.items():
+                found[f"{_NONE} {section} {y} {x}"] = line.ravel().tolist()
+        return found
+
+    @classmethod
+    def from_notes(cls, notes: Mapping[str, Any]) -> Verdicts:
+        """Return the verdicts of a journal's notes."""
+        made = cls()
+        for key, value in notes.items():
+            kind, *where = key.split(" ")
+            if value is None or kind not in (_RIGHT, _NONE) or len(where) != 3:
+                continue
+            section, one, two = map(int, where)
+            if kind == _RIGHT:
+                made.keep(section, (one, two))
+            else:
+                made.dismiss(section, np.array(value, np.int64).reshape(-1, 2))
+        return made
+
+
+def _right_key(section: int, pair: Pair) -> str:
+    return f"{_RIGHT} {section} {min(pair)} {max(pair)}"
