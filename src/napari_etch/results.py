@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,18 +16,30 @@ import numpy as np
 from napari_etch import __version__
 from napari_etch.grains import boundary_lines
 from napari_etch.measure import SizeSummary, grain_table, summarise_sizes
+from napari_etch.measure.report_files import (
+    EXCEL_FILE,
+    HTML_FILE,
+    JSON_FILE,
+    PDF_FILE,
+    TABLE_FILE,
+    csv_bytes,
+    excel_bytes,
+    html_bytes,
+    json_bytes,
+    pdf_bytes,
+)
 from napari_etch.micrograph import write_tiff
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from napari_etch.measure.report import Report
     from napari_etch.micrograph import Micrograph
     from napari_etch.repairing import Repaired
     from napari_etch.segmentation import Segmentation
 
 BOUNDARY_FILE = "boundary.tif"
 GRAINS_FILE = "grains.tif"
-TABLE_FILE = "grains.csv"
 SUMMARY_FILE = "summary.json"
 OVERLAY_FILE = "overlay.png"
 ADDED_FILE = "added.tif"
@@ -44,6 +56,9 @@ REPAIR_FILES = (
 # One result takes the place of another, whatever made them.
 _ALL_FILES = tuple(dict.fromkeys((*RESULT_FILES, *REPAIR_FILES)))
 
+# What a measurement leaves: the first three always, the others where they are asked for.
+MEASURE_FILES = (JSON_FILE, TABLE_FILE, HTML_FILE, EXCEL_FILE, PDF_FILE)
+
 # Vermilion: far from every grey in hue, and told from it by colour-blind readers too.
 LINE_COLOUR = (255, 80, 0)
 # Of the line of a bridge, from one as sure as not to a certain one: far from the lines' own colour,
@@ -55,17 +70,19 @@ class ResultExistsError(ValueError):
     """There already is a result where one should be written."""
 
 
-def check_free(folder: Path) -> None:
+def check_free(folder: Path, names: Sequence[str] = _ALL_FILES) -> None:
     """Raise ResultExistsError when a folder holds results.
 
     Parameters
     ----------
     folder : Path
         Where a result is to go; it need not exist.
+    names : sequence of str
+        The files that must not be there.
     """
     if folder.exists() and not folder.is_dir():
         raise ResultExistsError(f"{folder} is a file: choose another output folder")
-    taken = [name for name in _ALL_FILES if (folder / name).exists()]
+    taken = [name for name in names if (folder / name).exists()]
     if taken:
         raise ResultExistsError(
             f"{folder} already holds {taken[0]}: add --overwrite to replace it, "
@@ -165,7 +182,68 @@ def write_repair(
     return sizes
 
 
-def _write_whole(folder: Path, write: Callable[[Path], None]) -> None:
+def write_report(
+    report: Report,
+    folder: Path,
+    *,
+    excel: bool = False,
+    pdf: bool = False,
+    overwrite: bool = False,
+) -> None:
+    """Write a measurement into a folder, all files or none.
+
+    Parameters
+    ----------
+    report : Report
+        What to write.
+    folder : Path
+        Is made, with its parents. Other files in it stay.
+    excel, pdf : bool
+        Write ``measure.xlsx`` and ``report.pdf``, too.
+    overwrite : bool
+        Replace an earlier measurement.
+
+    Raises
+    ------
+    ResultExistsError
+        When there is an earlier one and `overwrite` is not set.
+    OSError
+        When the disk does not take it.
+    """
+    if not overwrite:
+        check_free(folder, MEASURE_FILES)
+
+    def write(unfinished: Path) -> None:
+        for name in MEASURE_FILES:
+            if (name != EXCEL_FILE or excel) and (name != PDF_FILE or pdf):
+                (unfinished / name).write_bytes(report_file(report, name))
+
+    _write_whole(folder, write, MEASURE_FILES)
+
+
+def report_file(report: Report, name: str) -> bytes:
+    """Return one of the files of a measurement.
+
+    Parameters
+    ----------
+    report : Report
+    name : str
+        One of `MEASURE_FILES`.
+    """
+    if name == JSON_FILE:
+        return json_bytes(report, plain)
+    makers = {
+        TABLE_FILE: csv_bytes,
+        HTML_FILE: html_bytes,
+        EXCEL_FILE: excel_bytes,
+        PDF_FILE: pdf_bytes,
+    }
+    return makers[name](report)
+
+
+def _write_whole(
+    folder: Path, write: Callable[[Path], None], names: Sequence[str] = _ALL_FILES
+) -> None:
     """Let files be written beside a folder, and move them into it when all are there."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     unfinished = folder.with_name(f".{folder.name}.unfinished")
@@ -173,7 +251,7 @@ def _write_whole(folder: Path, write: Callable[[Path], None]) -> None:
     unfinished.mkdir()
     try:
         write(unfinished)
-        _move_into_place(unfinished, folder)
+        _move_into_place(unfinished, folder, names)
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
 
@@ -290,11 +368,11 @@ def _write_files(segmentation: Segmentation, sizes: SizeSummary, folder: Path) -
     (folder / OVERLAY_FILE).write_bytes(_overlay_png(segmentation))
 
 
-def _move_into_place(unfinished: Path, folder: Path) -> None:
+def _move_into_place(unfinished: Path, folder: Path, names: Sequence[str]) -> None:
     if not folder.exists():
         unfinished.rename(folder)
         return
-    for name in _ALL_FILES:
+    for name in names:
         if (unfinished / name).exists():
             (unfinished / name).replace(folder / name)
         else:  # left by an earlier run that made more

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from napari_etch.cli import demo, evaluate, fit, models, repair, segment, virtual
+from napari_etch.cli import demo, evaluate, fit, measure, models, repair, segment, virtual
 from napari_etch.cli.console import ExitCode, fail_inside, quiet_libraries
 
 app = typer.Typer(
@@ -22,6 +22,7 @@ app.command("segment")(segment.segment)
 app.command("repair")(repair.repair)
 app.command("fit")(fit.fit)
 app.command("virtual")(virtual.virtual)
+app.command("measure")(measure.measure)
 app.command("evaluate")(evaluate.evaluate)
 app.add_typer(models.app, name="models")
 

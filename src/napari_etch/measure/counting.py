@@ -37,8 +37,8 @@ class PatternCount:
 
     Attributes
     ----------
-    name : str
-        Of the pattern.
+    pattern : Pattern
+        Where its lines and circles lay.
     length_px : float
         Length of test line on the specimen, px.
     intersections : float
@@ -57,7 +57,7 @@ class PatternCount:
         Length and count in the parts of the field, for the interval of a single field.
     """
 
-    name: str
+    pattern: Pattern
     length_px: float
     intersections: float
     intercepts: float
@@ -121,7 +121,7 @@ def count_pattern(
         for curve in pattern.curves
         for walk in _walks(grains, curve, junctions, pattern.triple_weight, reach_px)
     ]
-    return _collected(pattern.name, grains.shape, walks)
+    return _collected(pattern, grains.shape, walks)
 
 
 @dataclass
@@ -340,7 +340,7 @@ def _weigh_ends(walk: _Walk, grains: np.ndarray, reach: float) -> None:
     walk.events.sort(key=lambda each: each.along)
 
 
-def _collected(name: str, shape: tuple[int, int], walks: list[_Walk]) -> PatternCount:
+def _collected(pattern: Pattern, shape: tuple[int, int], walks: list[_Walk]) -> PatternCount:
     points, kinds, weights, chords, passed = [], [], [], [], 0.0
     lengths = np.zeros(PARTS**2)
     for walk in walks:
@@ -362,7 +362,7 @@ def _collected(name: str, shape: tuple[int, int], walks: list[_Walk]) -> Pattern
     where = np.array(points, float).reshape(-1, 2)
     weight = np.array(weights, float)
     return PatternCount(
-        name=name,
+        pattern=pattern,
         length_px=float(sum(walk.step * walk.along.size for walk in walks)),
         intersections=float(weight.sum()),
         intercepts=float(passed),

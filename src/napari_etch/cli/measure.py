@@ -1,0 +1,154 @@
+"""``etch measure``: grain size by the standards, from grain maps to a report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from napari_etch.cli.console import bad_input, note, refuse, say
+
+if TYPE_CHECKING:
+    from napari_etch.cli.measure_inputs import FieldInput
+    from napari_etch.measure.report import Report
+
+File = Annotated[Path, typer.Argument()]
+
+
+def measure(
+    grains: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="GRAINS", help="Grain maps, or result folders of etch segment; a field each."
+        ),
+    ],
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="The report goes here.")],
+    pixel_size: Annotated[
+        float | None,
+        typer.Option(
+            "--pixel-size", metavar="UM", help="Edge of a pixel in µm, where the file is silent."
+        ),
+    ] = None,
+    image: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--image", metavar="FILE", help="Micrograph of each field, in the same order."
+        ),
+    ] = None,
+    boundary: Annotated[
+        list[Path] | None,
+        typer.Option("--boundary", metavar="FILE", help="Boundary map of each field."),
+    ] = None,
+    classes: Annotated[
+        list[Path] | None,
+        typer.Option("--classes", metavar="FILE", help="Class maps, for area fractions (E562)."),
+    ] = None,
+    section_distance: Annotated[
+        float | None,
+        typer.Option(
+            "--section-distance",
+            metavar="UM",
+            help="Between the sections of a stack whose grains are numbered through: adds "
+            "grains3d.csv.",
+        ),
+    ] = None,
+    merge_twins: Annotated[
+        bool, typer.Option("--merge-twins", help="Join parallel-sided lamellae to their grain.")
+    ] = False,
+    excel: Annotated[bool, typer.Option("--excel", help="Also write measure.xlsx.")] = False,
+    pdf: Annotated[bool, typer.Option("--pdf", help="Also write report.pdf, one page.")] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace an earlier report.")
+    ] = False,
+) -> None:
+    """Measure the grain size of grain maps by every method, with its interval.
+
+    DIR gets measure.json, grains.csv and report.html.
+    """
+    from napari_etch.cli.measure_inputs import area_fractions, read_fields, write_volumes
+    from napari_etch.measure.report import headline
+    from napari_etch.results import MEASURE_FILES, check_free, write_report
+
+    if not overwrite:
+        with bad_input(str(out)):
+            check_free(out, MEASURE_FILES)
+    with bad_input():
+        fields = read_fields(grains, pixel_size, image or [], boundary or [])
+        report = _measured(fields, merge_twins)
+        fractions = area_fractions(classes or [])
+    report = _with_fractions(report, fractions)
+    if section_distance is not None:
+        with bad_input():
+            write_volumes(
+                grains, out, report.measurement.pixel_size_um, section_distance, overwrite
+            )
+    with bad_input(str(out)):
+        write_report(report, out, excel=excel, pdf=pdf, overwrite=overwrite)
+    for remark in report.all_remarks:
+        note(remark)
+    say(f"{headline(report.measurement)} -> {out}")
+
+
+def _measured(fields: list[FieldInput], merge_twins: bool) -> Report:
+    from napari_etch.measure.fields import combine_fields
+    from napari_etch.measure.network import measure_network
+    from napari_etch.measure.report import Report
+
+    if not fields:
+        refuse("no grain map was given: name at least one")
+    remarks: list[str] = []
+    if merge_twins:
+        fields, remarks = _without_twins(fields)
+    measured = combine_fields([each.measure() for each in fields])
+    return Report(
+        measurement=measured,
+        sources=tuple(each.source() for each in fields),
+        table=_table(fields),
+        networks=tuple(measure_network(each.grains) for each in fields),
+        uncertainty=_uncertainty(fields, remarks),
+        remarks=(*remarks, *(each.remark for each in fields if each.remark)),
+    )
+
+
+def _without_twins(fields: list[FieldInput]) -> tuple[list[FieldInput], list[str]]:
+    from dataclasses import replace
+
+    from napari_etch.measure.twins import merge_twins
+
+    merged = [merge_twins(each.grains) for each in fields]
+    count = sum(len(each.lamellae) for each in merged)
+    remark = f"{count} lamellae were taken for twins by their shape and joined to their grains"
+    pairs = zip(fields, merged, strict=True)
+    return [replace(each, grains=twin.grains) for each, twin in pairs], [remark]
+
+
+def _table(fields: list[FieldInput]) -> object:
+    import pandas as pd
+
+    tables = []
+    for each in fields:
+        table = each.table()
+        table.insert(0, "field", each.name)
+        tables.append(table)
+    return pd.concat(tables, ignore_index=True)
+
+
+def _uncertainty(fields: list[FieldInput], remarks: list[str]) -> object:
+    """Return how far G moves with the granularity, where all fields have a boundary map."""
+    from napari_etch.measure.segmentation_range import segmentation_range
+
+    partitions = [each.partition() for each in fields]
+    if any(each is None for each in partitions):
+        return None
+    try:
+        return segmentation_range(partitions, fields[0].pixel_size_um)
+    except ValueError as error:
+        remarks.append(f"the range of granularity could not be measured: {error}")
+        return None
+
+
+def _with_fractions(report: Report, fractions: dict) -> Report:
+    from dataclasses import replace
+
+    return replace(report, fractions=fractions) if fractions else report

@@ -1,0 +1,335 @@
+"""The fields of ``etch measure``: grain maps with their pixel size, micrograph and provenance."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_etch.cli.evaluate import read_map
+from napari_etch.measure import (
+    AreaFraction,
+    FieldMeasurement,
+    area_fraction,
+    grain_table,
+    mean_intercept_px,
+    measure_field,
+)
+from napari_etch.measure.report import FieldSource
+from napari_etch.micrograph import (
+    Micrograph,
+    MicrographError,
+    micrograph_from_array,
+    read_micrograph,
+)
+from napari_etch.results import BOUNDARY_FILE, GRAINS_FILE, SUMMARY_FILE, overlay_rgb
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from napari_etch.grains import Partition
+
+VOLUME_FILE = "grains3d.csv"
+# A typed pixel size and that of the file may differ by their rounding.
+_SAME_PIXEL = 0.01
+
+
+@dataclass(frozen=True, eq=False)
+class FieldInput:
+    """A field as it was given: a 2D grain map and what is known about it."""
+
+    name: str
+    path: Path
+    grains: np.ndarray
+    pixel_size_um: float
+    pixel_size_from: str
+    remark: str = ""
+    image: Micrograph | None = None
+    boundary: np.ndarray | None = None
+    summary: dict[str, Any] = field(default_factory=dict)
+
+    def measure(self) -> FieldMeasurement:
+        """Measure the field by every method."""
+        return measure_field(self.grains, self.pixel_size_um, name=self.name)
+
+    def table(self) -> pd.DataFrame:
+        """Return the row of each grain."""
+        return grain_table(self.grains, pixel_size_um=self.pixel_size_um, boundary=self.boundary)
+
+    def partition(self) -> Partition | None:
+        """Return the grains of the boundary map, ready to be cut anew; None without that map."""
+        if self.boundary is None:
+            return None
+        from napari_etch.models.generalist import cut_grains
+
+        return cut_grains(
+            np.clip(self.boundary, 0, 1), mean_intercept_px(self.grains), mask=self.grains > 0
+        )
+
+    def source(self) -> FieldSource:
+        """Return what the report says of the field."""
+        image = self.image
+        white = np.full(self.grains.shape, 255, np.uint8)
+        drawn_on = micrograph_from_array(white) if image is None else image
+        overlay = overlay_rgb(drawn_on, self.grains)
+        made = self.summary
+        return FieldSource(
+            name=self.name,
+            grains=str(self.path),
+            image="" if image is None else str(image.path or image.name),
+            model=str(made.get("model") or ""),
+            weights_hash=str(made.get("weights_hash") or ""),
+            granularity=(made.get("parameters") or {}).get("granularity"),
+            pixel_size_from=self.pixel_size_from,
+            picture=None if image is None else overlay_rgb(image, np.ones_like(self.grains)),
+            overlay=overlay,
+        )
+
+
+def read_fields(
+    paths: Sequence[Path],
+    pixel_size_um: float | None,
+    images: Sequence[Path] = (),
+    boundaries: Sequence[Path] = (),
+) -> list[FieldInput]:
+    """Read the fields of a call.
+
+    Parameters
+    ----------
+    paths : sequence of Path
+        Grain maps (TIFF, PNG, NPY; a stack gives a field a section), or folders that hold
+        ``grains.tif``.
+    pixel_size_um : float or None
+        Typed by the user; None takes that of each file.
+    images, boundaries : sequence of Path
+        One for each path, or none at all.
+
+    Returns
+    -------
+    list of FieldInput
+
+    Raises
+    ------
+    ValueError
+        One sentence about what is wrong and what to do.
+    """
+    for files, option in ((images, "--image"), (boundaries, "--boundary")):
+        if files and len(files) != len(paths):
+            raise ValueError(
+                f"{option} was given {len(files)} times for {len(paths)} grain maps: "
+                "give one for each, in the same order"
+            )
+    files = [path / GRAINS_FILE if path.is_dir() else path for path in paths]
+    names = _names(files)
+    sizes = [_pixel_size(file, pixel_size_um) for file in files]
+    if pixel_size_um is not None:
+        _refuse_mixed(files)
+    fields = []
+    for at, file in enumerate(files):
+        boundary = boundaries[at] if boundaries else _beside(file, BOUNDARY_FILE)
+        fields += _read(names[at], file, sizes[at], images[at] if images else None, boundary)
+    return fields
+
+
+def _names(files: Sequence[Path]) -> list[str]:
+    """Return what the fields are called: the file's name, or its folder's where names repeat."""
+    plain = [file.stem for file in files]
+    inside = [
+        file.resolve().parent.name if file.name == GRAINS_FILE else file.stem for file in files
+    ]
+    for names in (inside, plain, [str(file) for file in files]):
+        if len(set(names)) == len(names):
+            return names
+    return [f"{file} ({at + 1})" for at, file in enumerate(files)]
+
+
+def _beside(file: Path, name: str) -> Path | None:
+    """Return a result of the same segmentation; a foreign map has none."""
+    other = file.with_name(name)
+    return other if file.name == GRAINS_FILE and other.exists() else None
+
+
+@dataclass(frozen=True)
+class _PixelSize:
+    um: float
+    origin: str
+    remark: str = ""
+
+
+def _stated_size(file: Path) -> tuple[float, str] | None:
+    """Return the pixel size that a file states, and where; None when it does not.
+
+    Raises
+    ------
+    MicrographError
+        For pixels that are not square, which no single number describes.
+    """
+    if file.suffix.lower() == ".npy":
+        return None
+    try:
+        found = read_micrograph(file, keep_info_bar=True, stack=True).calibration
+    except MicrographError as error:
+        if "not square" in str(error):
+            raise
+        return None
+    return None if found is None else (found.pixel_size_um, found.source)
+
+
+def _pixel_size(file: Path, typed: float | None) -> _PixelSize:
+    if not file.exists():
+        raise ValueError(f"{file}: there is no such file")
+    try:
+        stated = _stated_size(file)
+    except MicrographError as error:
+        sentence = str(error).split(";")[0]
+        raise ValueError(
+            f"{sentence}; grain sizes need square pixels: resample the map first"
+        ) from None
+    if typed is not None:
+        remark = ""
+        if stated is not None and abs(stated[0] / typed - 1) > _SAME_PIXEL:
+            remark = f"{file.name} states {stated[0]:g} µm a pixel; {typed:g} as typed was used"
+        return _PixelSize(typed, "typed", remark)
+    if stated is None:
+        raise ValueError(
+            f"{file}: the pixel size is not known, so there is no grain size: "
+            "give it with --pixel-size"
+        )
+    return _PixelSize(stated[0], stated[1])
+
+
+def _refuse_mixed(files: Sequence[Path]) -> None:
+    """Refuse one typed pixel size for files that state different ones."""
+    stated = {file: size[0] for file in files if (size := _stated_size(file)) is not None}
+    if not stated:
+        return
+    low, high = min(stated, key=stated.__getitem__), max(stated, key=stated.__getitem__)
+    if stated[high] / stated[low] - 1 > _SAME_PIXEL:
+        raise ValueError(
+            f"{low} states {stated[low]:g} µm a pixel and {high} {stated[high]:g}: one "
+            "--pixel-size cannot be right for both; measure them one by one"
+        )
+
+
+def _read(
+    name: str, file: Path, size: _PixelSize, image: Path | None, boundary: Path | None
+) -> list[FieldInput]:
+    grains = read_map(file)
+    lines = None if boundary is None else read_map(boundary)
+    if lines is not None and lines.shape != grains.shape:
+        raise ValueError(
+            f"{boundary} is {lines.shape}, {file} {grains.shape}: give maps of one image"
+        )
+    summary = _summary(file)
+    picture = _picture(image, summary, grains.shape)
+    if grains.ndim == 2:
+        sections = [(name, grains, lines, picture)]
+    elif grains.ndim == 3:
+        sections = [
+            (f"{name} section {at}", part, None if lines is None else lines[at], None)
+            for at, part in enumerate(grains)
+        ]
+    else:
+        raise ValueError(f"{file}: a grain map is (y, x) or a stack (z, y, x), not {grains.shape}")
+    return [
+        FieldInput(
+            called,
+            file,
+            part,
+            size.um,
+            size.origin,
+            size.remark,
+            shown,
+            None if line is None else np.asarray(line, np.float32),
+            summary,
+        )
+        for called, part, line, shown in sections
+    ]
+
+
+def _summary(file: Path) -> dict[str, Any]:
+    """Return what the segmentation wrote about itself; empty for a foreign map."""
+    path = _beside(file, SUMMARY_FILE)
+    if path is None:
+        return {}
+    with suppress(OSError, ValueError):
+        made = json.loads(path.read_text(encoding="utf-8"))
+        return made if isinstance(made, dict) else {}
+    return {}
+
+
+def _picture(
+    given: Path | None, summary: dict[str, Any], shape: tuple[int, ...]
+) -> Micrograph | None:
+    """Return the micrograph of a field: the one given, or the one that was segmented."""
+    path = given
+    if path is None:
+        known = (summary.get("image") or {}).get("path")
+        path = Path(known) if known and Path(known).is_file() else None
+    if path is None or len(shape) != 2:
+        return None
+    try:
+        image = read_micrograph(path, pixel_size_um=1.0, keep_info_bar=True)
+    except MicrographError:
+        if given is not None:
+            raise
+        return None
+    if (image.height, image.width) != shape:
+        if given is None:
+            return None
+        raise ValueError(
+            f"{path} is {image.height} × {image.width} px, its grain map {shape[0]} × {shape[1]}: "
+            "give the micrograph that was segmented"
+        )
+    return image
+
+
+def area_fractions(paths: Sequence[Path]) -> dict[str, AreaFraction]:
+    """Return the area fraction of each class of class maps (ASTM E562)."""
+    if not paths:
+        return {}
+    maps = [read_map(path) for path in paths]
+    values = sorted({int(value) for each in maps for value in np.unique(each)} - {0})
+    if len(values) > 20:
+        raise ValueError(
+            f"{paths[0]} holds {len(values)} values, so it is no class map: "
+            "give a map of a few classes, not of grains"
+        )
+    return {f"class {value}": area_fraction(maps, value) for value in values}
+
+
+def write_volumes(
+    paths: Sequence[Path], out: Path, pixel_size_um: float, distance_um: float, overwrite: bool
+) -> None:
+    """Write ``grains3d.csv``, the grains of stacks in space.
+
+    Raises
+    ------
+    ValueError
+        When no stack was given, or there is such a file and `overwrite` is not set.
+    """
+    import pandas as pd
+
+    from napari_etch.measure.volume import grain_table_3d
+
+    target = out / VOLUME_FILE
+    if target.exists() and not overwrite:
+        raise ValueError(f"{out} already holds {VOLUME_FILE}: add --overwrite to replace it")
+    tables = []
+    for path in paths:
+        file = path / GRAINS_FILE if path.is_dir() else path
+        grains = read_map(file)
+        if grains.ndim != 3:
+            raise ValueError(f"{file} is a single section: --section-distance is for stacks")
+        table = grain_table_3d(grains, voxel_size_um=(distance_um, pixel_size_um, pixel_size_um))
+        table.insert(0, "stack", str(path))
+        tables.append(table)
+    out.mkdir(parents=True, exist_ok=True)
+    unfinished = target.with_name(f".{VOLUME_FILE}.part")
+    pd.concat(tables).to_csv(unfinished, index=False, float_format="%.6g")
+    unfinished.replace(target)

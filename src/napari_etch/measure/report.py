@@ -1,0 +1,228 @@
+"""What a measurement leaves behind: one object from which every kind of file is made."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_etch.measure.astm import astm_grain_number_from_density
+from napari_etch.measure.field import FieldMeasurement
+from napari_etch.measure.fields import Measurement, MethodResult
+from napari_etch.measure.fractions import AreaFraction
+from napari_etch.measure.network import Network
+from napari_etch.measure.segmentation_range import SegmentationRange
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# Report G to 0.1: no method is better than that (E112); files hold more digits.
+G_DIGITS = 1
+
+
+@dataclass(frozen=True, eq=False)
+class FieldSource:
+    """Where a field comes from.
+
+    Attributes
+    ----------
+    name : str
+        Of the field.
+    grains : str
+        File or layer of the grain map.
+    image : str
+        File or layer of the micrograph; empty when it is not known.
+    model, weights_hash : str
+        What made the grain map; empty when that is not known.
+    granularity : float or None
+        At which it was cut.
+    corrected : bool or None
+        Whether it was corrected by hand since; None when that is not known.
+    pixel_size_from : str
+        Where the pixel size was read.
+    picture, overlay : ndarray of uint8, (y, x, 3), or None
+        The micrograph, and the same with its boundaries.
+    """
+
+    name: str
+    grains: str = ""
+    image: str = ""
+    model: str = ""
+    weights_hash: str = ""
+    granularity: float | None = None
+    corrected: bool | None = None
+    pixel_size_from: str = ""
+    picture: np.ndarray | None = None
+    overlay: np.ndarray | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Report:
+    """A measurement with everything that a filed report says.
+
+    Attributes
+    ----------
+    measurement : Measurement
+    sources : tuple of FieldSource
+        One a field.
+    table : pandas.DataFrame
+        A row a grain, with the name of its field in the first column.
+    networks : tuple of Network
+        One a field, or none at all.
+    uncertainty : SegmentationRange or None
+        How far G moves with the granularity.
+    fractions : dict of str to AreaFraction
+        Area fractions by the name of the class.
+    remarks : tuple of str
+        What was found beside the measurement itself.
+    made : str
+        Date and time, ISO 8601.
+    """
+
+    measurement: Measurement
+    sources: tuple[FieldSource, ...]
+    table: pd.DataFrame
+    networks: tuple[Network, ...] = ()
+    uncertainty: SegmentationRange | None = None
+    fractions: dict[str, AreaFraction] = field(default_factory=dict)
+    remarks: tuple[str, ...] = ()
+    made: str = field(default_factory=lambda: datetime.now(UTC).replace(microsecond=0).isoformat())
+
+    @property
+    def all_remarks(self) -> tuple[str, ...]:
+        """Remarks of the report and of the measurement."""
+        return (*self.remarks, *self.measurement.remarks)
+
+
+def interval_text(result: MethodResult) -> str:
+    """Return ``9.6 … 10.2``, or why there is no interval."""
+    if result.g_low is None and result.g_high is None:
+        return "too few counts"
+    ends = [
+        "–∞" if end is None and at == 0 else "∞" if end is None else f"{end:.{G_DIGITS}f}"
+        for at, end in enumerate((result.g_low, result.g_high))
+    ]
+    return f"{ends[0]} … {ends[1]}"
+
+
+def more_fields_text(result: MethodResult) -> str:
+    """Return how many fields are still needed."""
+    if result.more_fields is None:
+        return "not known"
+    return "none" if result.more_fields == 0 else str(result.more_fields)
+
+
+def headline(measurement: Measurement) -> str:
+    """Return the one line a summary shows: planimetric G with its interval and counts.
+
+    Parameters
+    ----------
+    measurement : Measurement
+    """
+    result = measurement.result("saltykov")
+    count = sum(each.grain_count for each in measurement.fields)
+    fields = len(measurement.fields)
+    where = "1 field" if fields == 1 else f"{fields} fields"
+    if result is None:
+        return f"{count} grains in {where}"
+    size = f"ASTM G {result.grain_number:.1f}"
+    if result.mean.half_width is not None:
+        size += f" (95 %: {interval_text(result)})"
+    return f"{count} grains in {where}, {size}"
+
+
+def as_dict(report: Report) -> dict[str, Any]:
+    """Return everything that ``measure.json`` holds, before it is made plain JSON.
+
+    Parameters
+    ----------
+    report : Report
+    """
+    from napari_etch import __version__
+
+    measurement = report.measurement
+    return {
+        "napari_etch": __version__,
+        "made": report.made,
+        "pixel_size_um": measurement.pixel_size_um,
+        "fields": [
+            _field_dict(each, source)
+            for each, source in zip(measurement.fields, report.sources, strict=True)
+        ],
+        "methods": {each.method.key: _result_dict(each) for each in measurement.results},
+        "largest_grain": {
+            "standard": "ASTM E930",
+            **asdict(measurement.largest),
+            "remark": measurement.largest.remark,
+        },
+        "duplex": {
+            "standard": "ASTM E1181",
+            "recalled_from_memory": True,
+            **asdict(measurement.duplex),
+        },
+        "anisotropy": None if measurement.anisotropy is None else asdict(measurement.anisotropy),
+        "distribution": (
+            None if measurement.distribution is None else asdict(measurement.distribution)
+        ),
+        "network": [_network_dict(each, measurement.pixel_size_um) for each in report.networks],
+        "area_fractions": {
+            name: {"standard": "ASTM E562", **asdict(each)}
+            for name, each in report.fractions.items()
+        },
+        "segmentation": None if report.uncertainty is None else asdict(report.uncertainty),
+        "remarks": report.all_remarks,
+    }
+
+
+def _field_dict(measured: FieldMeasurement, source: FieldSource) -> dict[str, Any]:
+    return {
+        "name": measured.name,
+        "grains_from": source.grains,
+        "image": source.image or None,
+        "model": source.model or None,
+        "weights_hash": source.weights_hash or None,
+        "granularity": source.granularity,
+        "corrected_by_hand": source.corrected,
+        "pixel_size_um": measured.pixel_size_um,
+        "pixel_size_from": source.pixel_size_from,
+        "height_px": measured.shape[0],
+        "width_px": measured.shape[1],
+        "area_mm2": measured.area_mm2,
+        "grains": measured.grain_count,
+        "whole_grains": measured.interior_count,
+        "planimetric_g": astm_grain_number_from_density(measured.values["saltykov"]),
+        "counts": measured.counts,
+        "measured": measured.values,
+    }
+
+
+def _result_dict(result: MethodResult) -> dict[str, Any]:
+    return {
+        "title": result.method.title,
+        "standard": result.method.standard,
+        "rule": result.method.note,
+        "recalled_from_memory": result.method.recalled,
+        "unit": result.method.unit,
+        "mean": result.mean.value,
+        "half_width_95": result.mean.half_width,
+        "interval_from": result.mean.source or None,
+        "values": result.mean.n,
+        "relative_accuracy_percent": result.mean.relative_accuracy,
+        "G": result.grain_number,
+        "G_low": result.g_low,
+        "G_high": result.g_high,
+        "fields": result.fields,
+        "more_fields_for_10_percent": result.more_fields,
+    }
+
+
+def _network_dict(network: Network, pixel_size_um: float) -> dict[str, Any]:
+    angles = network.angles_deg
+    return {
+        "triple_points": network.triple_points,
+        "dihedral_angles": int(angles.size),
+        "dihedral_deviation_deg": float(angles.std()) if angles.size else None,
+        "boundary_mm_per_mm2": network.boundary_per_area(pixel_size_um),
+    }

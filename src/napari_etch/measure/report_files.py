@@ -1,0 +1,187 @@
+"""The files of a report, as bytes: JSON, CSV, HTML, and on request Excel and PDF."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable
+from typing import Any
+
+from napari_etch.measure.report import (
+    Report,
+    as_dict,
+    headline,
+    interval_text,
+    more_fields_text,
+)
+from napari_etch.measure.report_figure import draw_directions, draw_distribution, shrunk
+from napari_etch.measure.report_html import details, html_report
+
+JSON_FILE = "measure.json"
+TABLE_FILE = "grains.csv"
+HTML_FILE = "report.html"
+EXCEL_FILE = "measure.xlsx"
+PDF_FILE = "report.pdf"
+
+
+def json_bytes(report: Report, plain: Callable[[Any], Any]) -> bytes:
+    """Return ``measure.json``; `plain` turns numpy's numbers and NaN into what JSON knows."""
+    text = json.dumps(plain(as_dict(report)), indent=1, allow_nan=False, ensure_ascii=False)
+    return (text + "\n").encode("utf-8")
+
+
+def csv_bytes(report: Report) -> bytes:
+    """Return ``grains.csv``, a row a grain."""
+    return report.table.to_csv(index=False, float_format="%.6g").encode("utf-8")
+
+
+def html_bytes(report: Report) -> bytes:
+    """Return ``report.html``."""
+    return html_report(report).encode("utf-8")
+
+
+def excel_bytes(report: Report) -> bytes:
+    """Return ``measure.xlsx``: grain size, fields and grains, a sheet each."""
+    import pandas as pd
+
+    results = pd.DataFrame(
+        {
+            "method": each.method.title,
+            "rule of": each.method.standard,
+            "measured": each.mean.value,
+            "unit": each.method.unit,
+            "G": round(each.grain_number, 3),
+            "G low": each.g_low,
+            "G high": each.g_high,
+            "% RA": each.mean.relative_accuracy,
+            "interval from": each.mean.source,
+            "fields": each.fields,
+            "fields still needed": each.more_fields,
+            "recalled from memory": each.method.recalled,
+        }
+        for each in report.measurement.results
+    )
+    fields = pd.DataFrame(
+        {
+            "field": source.name,
+            "image": source.image,
+            "model": source.model,
+            "pixel size, µm": measured.pixel_size_um,
+            "area, mm²": measured.area_mm2,
+            "grains": measured.grain_count,
+            "whole grains": measured.interior_count,
+            **measured.values,
+        }
+        for measured, source in zip(report.measurement.fields, report.sources, strict=True)
+    )
+    file = io.BytesIO()
+    with pd.ExcelWriter(file, engine="openpyxl") as writer:
+        for name, table in (
+            ("grain size", results),
+            ("fields", fields),
+            ("grains", report.table),
+            ("remarks", pd.DataFrame({"remark": list(report.all_remarks)})),
+        ):
+            table.to_excel(writer, sheet_name=name, index=False)
+            sheet = writer.sheets[name]
+            sheet.freeze_panes = "A2"
+            for column in sheet.iter_cols(min_row=1, max_row=min(sheet.max_row, 20)):
+                widest = max(len(str(cell.value or "")) for cell in column)
+                sheet.column_dimensions[column[0].column_letter].width = min(widest + 2, 60)
+    return file.getvalue()
+
+
+def pdf_bytes(report: Report) -> bytes:
+    """Return ``report.pdf``, one A4 page."""
+    from matplotlib.backends.backend_pdf import FigureCanvasPdf
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8.27, 11.69))
+    FigureCanvasPdf(figure)
+    _write_head(figure, report)
+    _write_table(figure.add_axes((0.06, 0.53, 0.88, 0.31)), report)
+    source = report.sources[0]
+    for left, picture in ((0.06, source.picture), (0.52, source.overlay)):
+        if picture is not None:
+            axes = figure.add_axes((left, 0.27, 0.42, 0.23))
+            axes.imshow(shrunk(picture, 1000))
+            axes.set_axis_off()
+    draw_distribution(figure.add_axes((0.1, 0.15, 0.42, 0.11)), report.measurement)
+    draw_directions(
+        figure.add_axes((0.68, 0.14, 0.22, 0.11), projection="polar"), report.measurement
+    )
+    rows = [f"{name}: {text}" for name, text in details(report)]
+    rows += [
+        f"{each.name}: {each.image}, model {each.model or 'not known'}" for each in report.sources
+    ]
+    figure.text(0.06, 0.105, _lines(rows, 150, 9), fontsize=5.5, va="top")
+    file = io.BytesIO()
+    figure.savefig(file, format="pdf")
+    return file.getvalue()
+
+
+def _write_head(figure: Any, report: Report) -> None:
+    from napari_etch import __version__
+
+    figure.text(0.06, 0.965, "Grain size", fontsize=16, weight="bold", va="top")
+    figure.text(0.06, 0.94, headline(report.measurement), fontsize=11, va="top")
+    about = (
+        f"{report.made} · napari-etch {__version__} · "
+        f"{report.measurement.pixel_size_um:g} µm a pixel · {report.sources[0].name}"
+    )
+    figure.text(0.06, 0.92, about, fontsize=7, color="#555555", va="top")
+    remarks = list(report.all_remarks)
+    if report.uncertainty is not None and "saltykov" in report.uncertainty.shifts:
+        low, high = report.uncertainty.shifts["saltykov"]
+        remarks.insert(
+            0,
+            f"over the plausible range of granularity the planimetric G moves by {low:+.2f} … "
+            f"{high:+.2f}",
+        )
+    figure.text(0.06, 0.9, _lines(remarks, 130, 5), fontsize=6.5, color="#a02030", va="top")
+
+
+def _lines(texts: list[str], width: int, most: int) -> str:
+    from textwrap import wrap
+
+    lines = [line for text in texts for line in wrap(text, width)]
+    if len(lines) > most:
+        lines = [*lines[: most - 1], "… more in measure.json"]
+    return "\n".join(lines)
+
+
+def _write_table(axes: Any, report: Report) -> None:
+    axes.set_axis_off()
+    cells = []
+    for each in report.measurement.results:
+        accuracy = each.mean.relative_accuracy
+        cells.append(
+            [
+                each.method.title,
+                each.method.standard + (" *" if each.method.recalled else ""),
+                f"{each.mean.value:.4g} {each.method.unit}",
+                f"{each.grain_number:.1f}",
+                interval_text(each),
+                "" if accuracy is None else f"{accuracy:.0f}",
+                more_fields_text(each),
+            ]
+        )
+    table = axes.table(
+        cells,
+        colLabels=[
+            "Method",
+            "Rule of (* recalled)",
+            "Measured",
+            "G",
+            "95 %",
+            "% RA",
+            "Still needed",
+        ],
+        colWidths=[0.22, 0.22, 0.22, 0.06, 0.12, 0.06, 0.1],
+        cellLoc="left",
+        loc="upper center",
+    )
+    table.auto_set_font_size(False)
+    table.set_fontsize(6.5)
+    for cell in table.get_celld().values():
+        cell.set_linewidth(0.3)
