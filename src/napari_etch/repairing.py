@@ -50,6 +50,8 @@ class Repaired:
         By number; `numbers` says which pixel is whose.
     numbers : int32 (y, x)
         Number of the bridge at each added pixel, 0 elsewhere.
+    strength : float32 (y, x) in [0, 1]
+        What was given as a boundary map, or found in a micrograph: `boundary` without the bridges.
     kind : "map", "micrograph" or "grains"
         What was given.
     polarity : "dark", "bright" or ""
@@ -63,6 +65,7 @@ class Repaired:
     added: npt.NDArray[np.float32]
     bridges: tuple[Bridge, ...]
     numbers: npt.NDArray[np.int32]
+    strength: npt.NDArray[np.float32]
     kind: str
     polarity: str
     parameters: dict[str, Any] = field(default_factory=dict)
@@ -137,6 +140,7 @@ def repair(
         added=added,
         bridges=closed.bridges,
         numbers=closed.added,
+        strength=lines.strength,
         kind=given,
         polarity=lines.polarity,
         parameters={"least": least, **prediction.parameters},
