@@ -10,10 +10,12 @@ import typer
 from napari_etch.cli.console import bad_input, note, refuse, say
 
 if TYPE_CHECKING:
-    from napari_etch.cli.measure_inputs import FieldInput
-    from napari_etch.measure.report import Report
+    import pandas as pd
 
-File = Annotated[Path, typer.Argument()]
+    from napari_etch.cli.measure_inputs import FieldInput
+    from napari_etch.measure import AreaFraction
+    from napari_etch.measure.report import Report
+    from napari_etch.measure.segmentation_range import SegmentationRange
 
 
 def measure(
@@ -123,7 +125,7 @@ def _without_twins(fields: list[FieldInput]) -> tuple[list[FieldInput], list[str
     return [replace(each, grains=twin.grains) for each, twin in pairs], [remark]
 
 
-def _table(fields: list[FieldInput]) -> object:
+def _table(fields: list[FieldInput]) -> pd.DataFrame:
     import pandas as pd
 
     tables = []
@@ -134,13 +136,13 @@ def _table(fields: list[FieldInput]) -> object:
     return pd.concat(tables, ignore_index=True)
 
 
-def _uncertainty(fields: list[FieldInput], remarks: list[str]) -> object:
+def _uncertainty(fields: list[FieldInput], remarks: list[str]) -> SegmentationRange | None:
     """Return how far G moves with the granularity, where all fields have a boundary map."""
     from napari_etch.measure.segmentation_range import segmentation_range
 
-    partitions = [each.partition() for each in fields]
-    if any(each is None for each in partitions):
+    if any(each.boundary is None for each in fields):
         return None
+    partitions = [cut for each in fields if (cut := each.partition()) is not None]
     try:
         return segmentation_range(partitions, fields[0].pixel_size_um)
     except ValueError as error:
@@ -148,7 +150,7 @@ def _uncertainty(fields: list[FieldInput], remarks: list[str]) -> object:
         return None
 
 
-def _with_fractions(report: Report, fractions: dict) -> Report:
+def _with_fractions(report: Report, fractions: dict[str, AreaFraction]) -> Report:
     from dataclasses import replace
 
     return replace(report, fractions=fractions) if fractions else report

@@ -26,8 +26,9 @@ def draw_distribution(axes: Any, measurement: Measurement) -> None:
     areas = np.concatenate([each.areas_um2[~each.at_border] for each in measurement.fields])
     sizes = diameters(areas)
     axes.hist(sizes, BARS, color=COLOUR, alpha=0.45, label="grains")
-    axes.set_xlabel("equivalent diameter, µm")
-    axes.set_ylabel("grains")
+    axes.set_xlabel("equivalent diameter, µm", fontsize=8)
+    axes.set_ylabel("grains", fontsize=8)
+    axes.tick_params(labelsize=7)
     shares = axes.twinx()
     for weights, style, name in ((np.ones_like(sizes), "-", "number"), (areas, "--", "area")):
         shares.plot(
@@ -36,7 +37,8 @@ def draw_distribution(axes: Any, measurement: Measurement) -> None:
     at = np.linspace(sizes.min(), sizes.max(), 200)
     shares.plot(at, log_normal_share(at, found.by_number), color=LINE, lw=1, label="log-normal")
     shares.set_ylim(0, 1.02)
-    shares.set_ylabel("share")
+    shares.set_ylabel("share", fontsize=8)
+    shares.tick_params(labelsize=7)
     shares.legend(loc="lower right", fontsize=7, frameon=False)
 
 

@@ -99,22 +99,22 @@ def pdf_bytes(report: Report) -> bytes:
     figure = Figure(figsize=(8.27, 11.69))
     FigureCanvasPdf(figure)
     _write_head(figure, report)
-    _write_table(figure.add_axes((0.06, 0.53, 0.88, 0.31)), report)
+    _write_table(figure.add_axes((0.06, 0.59, 0.88, 0.25)), report)
     source = report.sources[0]
     for left, picture in ((0.06, source.picture), (0.52, source.overlay)):
         if picture is not None:
-            axes = figure.add_axes((left, 0.27, 0.42, 0.23))
+            axes = figure.add_axes((left, 0.335, 0.42, 0.235))
             axes.imshow(shrunk(picture, 1000))
             axes.set_axis_off()
-    draw_distribution(figure.add_axes((0.1, 0.15, 0.42, 0.11)), report.measurement)
+    draw_distribution(figure.add_axes((0.1, 0.205, 0.42, 0.115)), report.measurement)
     draw_directions(
-        figure.add_axes((0.68, 0.14, 0.22, 0.11), projection="polar"), report.measurement
+        figure.add_axes((0.68, 0.185, 0.22, 0.115), projection="polar"), report.measurement
     )
     rows = [f"{name}: {text}" for name, text in details(report)]
     rows += [
         f"{each.name}: {each.image}, model {each.model or 'not known'}" for each in report.sources
     ]
-    figure.text(0.06, 0.105, _lines(rows, 150, 9), fontsize=5.5, va="top")
+    figure.text(0.06, 0.16, _lines(rows, 130, 13), fontsize=6.5, va="top")
     file = io.BytesIO()
     figure.savefig(file, format="pdf")
     return file.getvalue()
@@ -177,9 +177,9 @@ def _write_table(axes: Any, report: Report) -> None:
             "% RA",
             "Still needed",
         ],
-        colWidths=[0.22, 0.22, 0.22, 0.06, 0.12, 0.06, 0.1],
+        colWidths=[0.22, 0.25, 0.21, 0.05, 0.11, 0.06, 0.1],
         cellLoc="left",
-        loc="upper center",
+        bbox=(0, 0, 1, 1),
     )
     table.auto_set_font_size(False)
     table.set_fontsize(6.5)

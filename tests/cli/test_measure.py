@@ -1,0 +1,210 @@
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import openpyxl
+import pandas as pd
+import pytest
+import tifffile
+from measure.tessellation import checkerboard, poisson_voronoi
+from skimage.io import imsave
+
+import napari_etch
+from napari_etch.measure import METHODS
+from napari_etch.micrograph import write_tiff
+
+
+@pytest.fixture
+def write_grains(tmp_path):
+    """Return a function that writes a grain map."""
+
+    def write(name="a.tif", seed=0, pixel_size_um=0.5, grains=None):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        grains = poisson_voronoi(200, 60, seed) if grains is None else grains
+        write_tiff(path, grains, pixel_size_um=pixel_size_um)
+        return path
+
+    return write
+
+
+def read(folder):
+    return json.loads((folder / "measure.json").read_text(encoding="utf-8"))
+
+
+def test_a_grain_map_becomes_a_report(etch, write_grains, tmp_path):
+    done = etch("measure", write_grains(), "--out", "out")
+    assert done.exit_code == 0, done.output
+    folder = tmp_path / "out"
+    names = sorted(path.name for path in folder.iterdir())
+    assert names == ["grains.csv", "measure.json", "report.html"]
+    found = read(folder)
+    assert found["napari_etch"] == napari_etch.__version__
+    assert set(found["methods"]) == {each.key for each in METHODS}
+    for each in found["methods"].values():
+        assert np.isfinite(each["G"])
+    saltykov = found["methods"]["saltykov"]
+    # 60 grains on (100 µm)²
+    assert saltykov["mean"] == pytest.approx(60 / 0.01, rel=0.2)
+    assert saltykov["G_low"] < saltykov["G"] < saltykov["G_high"]
+    assert f"ASTM G {saltykov['G']:.1f}" in done.stdout
+    table = pd.read_csv(folder / "grains.csv")
+    assert len(table) == found["fields"][0]["grains"]
+    assert {"field", "feret_max_um", "neighbours", "convexity"} <= set(table.columns)
+
+
+def test_the_report_holds_everything_in_itself(etch, write_grains, tmp_path):
+    noise = np.random.default_rng(0).integers(0, 255, (200, 200), np.uint8)
+    imsave(tmp_path / "image.png", noise)
+    etch("measure", write_grains(), "--out", "out", "--image", "image.png")
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert page.count("data:image/png;base64,") == 3  # micrograph, overlay, figure
+    assert "http://" not in page.replace('xmlns="http://www.w3.org/2000/svg"', "")
+    assert "image.png" in page
+    assert napari_etch.__version__ in page
+    for each in METHODS:
+        assert each.title in page
+
+
+def test_several_fields_have_an_interval_between_them(etch, write_grains, tmp_path):
+    fields = [write_grains(f"{name}.tif", seed) for seed, name in enumerate("abc")]
+    done = etch("measure", *fields, "--out", "out")
+    assert done.exit_code == 0, done.output
+    found = read(tmp_path / "out")
+    assert [each["name"] for each in found["fields"]] == ["a", "b", "c"]
+    result = found["methods"]["saltykov"]
+    values = [each["measured"]["saltykov"] for each in found["fields"]]
+    assert result["interval_from"] == "fields"
+    assert result["half_width_95"] == pytest.approx(
+        4.303 * np.std(values, ddof=1) / 3**0.5, rel=1e-3
+    )
+    assert result["more_fields_for_10_percent"] >= 0
+    assert len(found["distribution"]["differences"]) == 3
+
+
+def test_excel_and_pdf_are_written_where_asked_for(etch, write_grains, tmp_path):
+    etch("measure", write_grains(), "--out", "out", "--excel", "--pdf")
+    book = openpyxl.load_workbook(tmp_path / "out" / "measure.xlsx")
+    assert book.sheetnames == ["grain size", "fields", "grains", "remarks"]
+    assert book["grain size"].max_row == len(METHODS) + 1
+    pdf = (tmp_path / "out" / "report.pdf").read_bytes()
+    assert pdf.startswith(b"%PDF")
+    assert b"/Count 1" in pdf  # one page
+
+
+def test_a_result_folder_brings_boundary_image_and_model_along(etch, micrograph_file, tmp_path):
+    etch("segment", micrograph_file(), "--out", "seg", "--pixel-size", 0.5)
+    done = etch("measure", "seg/steel", "--out", "out")
+    assert done.exit_code == 0, done.output
+    found = read(tmp_path / "out")
+    field = found["fields"][0]
+    assert (field["name"], field["model"], field["granularity"]) == ("steel", "dark", 0.5)
+    assert field["image"].endswith("steel.tif")
+    assert found["segmentation"]["granularities"] == [0.3, 0.4, 0.5, 0.6, 0.7]
+    assert "boundary_confidence" in pd.read_csv(tmp_path / "out" / "grains.csv").columns
+
+
+def test_twins_are_merged_on_request(etch, write_grains, tmp_path):
+    grains = checkerboard(4, 40)
+    grains[50:56, 45:75] = 99  # a lamella inside a square
+    path = write_grains(grains=grains)
+    etch("measure", path, "--out", "kept")
+    etch("measure", path, "--out", "merged", "--merge-twins")
+    assert read(tmp_path / "kept")["fields"][0]["grains"] == 17
+    assert read(tmp_path / "merged")["fields"][0]["grains"] == 16
+    assert "1 lamellae" in read(tmp_path / "merged")["remarks"][0]
+
+
+def test_a_stack_gives_a_field_a_section_and_a_table_in_space(etch, write_grains, tmp_path):
+    grains = np.repeat(poisson_voronoi(120, 30, 0)[None], 6, 0)
+    path = write_grains(grains=grains)
+    done = etch("measure", path, "--out", "out", "--section-distance", 2)
+    assert done.exit_code == 0, done.output
+    assert len(read(tmp_path / "out")["fields"]) == 6
+    table = pd.read_csv(tmp_path / "out" / "grains3d.csv")
+    assert table["volume"].sum() == pytest.approx(grains.size * 2 * 0.25)
+
+
+def test_class_maps_give_area_fractions(etch, write_grains, tmp_path):
+    classes = np.ones((200, 200), np.uint8)
+    classes[:50] = 2
+    imsave(tmp_path / "classes.png", classes, check_contrast=False)
+    etch("measure", write_grains(), "--out", "out", "--classes", "classes.png")
+    fractions = read(tmp_path / "out")["area_fractions"]
+    assert fractions["class 2"]["pixel_fraction"] == 0.25
+
+
+def test_an_earlier_report_is_kept(etch, write_grains, tmp_path):
+    path = write_grains()
+    etch("measure", path, "--out", "out")
+    before = (tmp_path / "out" / "measure.json").read_bytes()
+    again = etch("measure", path, "--out", "out")
+    assert again.exit_code == 2
+    assert "already holds measure.json: add --overwrite" in again.stderr
+    assert (tmp_path / "out" / "measure.json").read_bytes() == before
+    assert etch("measure", path, "--out", "out", "--overwrite").exit_code == 0
+
+
+# -- bad input -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("grains", "options", "said"),
+    [
+        (checkerboard(4, 20), (), "the pixel size is not known"),
+        (np.zeros((50, 50), np.int32), ("--pixel-size", 1), "shows no grain"),
+        (np.ones((50, 50), np.int32), ("--pixel-size", 1), "a single grain"),
+        (checkerboard(4, 20), ("--pixel-size", -1), "must be a positive number"),
+        (checkerboard(4, 20), ("--pixel-size", 1, "--image", "none.png"), "none.png"),
+        (checkerboard(4, 20), ("--pixel-size", 1, "--boundary", "small.tif"), "maps of one image"),
+    ],
+)
+def test_what_cannot_be_measured_is_refused_in_a_sentence(
+    etch, write_grains, tmp_path, grains, options, said
+):
+    tifffile.imwrite(tmp_path / "small.tif", np.zeros((9, 9), np.float32))
+    done = etch(
+        "measure", write_grains(grains=grains, pixel_size_um=None), "--out", "out", *options
+    )
+    assert done.exit_code == 2
+    assert said in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_missing_file_is_named(etch):
+    done = etch("measure", "none.tif", "--out", "out", "--pixel-size", 1)
+    assert (done.exit_code, "none.tif" in done.stderr) == (2, True)
+
+
+def test_grains_that_are_all_cut_are_reported(etch, write_grains, tmp_path):
+    done = etch("measure", write_grains(grains=checkerboard(2, 60)), "--out", "out")
+    assert done.exit_code == 0
+    assert "all grains are cut by the border" in done.stderr
+    assert "mean_area" not in read(tmp_path / "out")["methods"]
+
+
+def test_oblong_pixels_are_refused(etch, tmp_path):
+    oblong = {"resolution": (1000, 500), "resolutionunit": "CENTIMETER"}
+    tifffile.imwrite(tmp_path / "a.tif", checkerboard(4, 20), **oblong)
+    for options in ((), ("--pixel-size", 1)):
+        done = etch("measure", "a.tif", "--out", "out", *options)
+        assert done.exit_code == 2
+        assert "not square" in done.stderr
+
+
+def test_fields_of_two_magnifications_are_refused(etch, write_grains):
+    fields = write_grains("a.tif"), write_grains("b.tif", pixel_size_um=0.25)
+    alone = etch("measure", *fields, "--out", "out")
+    assert alone.exit_code == 2
+    assert "one magnification" in alone.stderr
+    typed = etch("measure", *fields, "--out", "out", "--pixel-size", 0.5)
+    assert typed.exit_code == 2
+    assert "cannot be right for both" in typed.stderr
+
+
+def test_a_typed_pixel_size_that_the_file_contradicts_is_remarked(etch, write_grains):
+    done = etch("measure", write_grains(), "--out", "out", "--pixel-size", 2)
+    assert done.exit_code == 0
+    assert "a.tif states 0.5 µm a pixel; 2 as typed was used" in done.stderr
