@@ -140,11 +140,11 @@ class Doubts:
 
     def _mark(self, line: npt.NDArray[np.int64]) -> None:
         """Remember a line, and what lies beside it."""
-        shape = self._dismissed.shape
+        height, width = self._editor.grains.shape
         for down in range(-_NEAR, _NEAR + 1):
             for right in range(-_NEAR, _NEAR + 1):
                 y, x = line[:, 0] + down, line[:, 1] + right
-                inside = (y >= 0) & (y < shape[0]) & (x >= 0) & (x < shape[1])
+                inside = (y >= 0) & (y < height) & (x >= 0) & (x < width)
                 self._dismissed[y[inside], x[inside]] = True
 
     def _cut(self, window: Window, labels: list[int] | None) -> Cut | None:
@@ -182,7 +182,7 @@ def _rim(half: Mask, grain: Mask, window: Window) -> npt.NDArray[np.int64]:
     from scipy import ndimage as ndi
 
     line = half & ndi.binary_dilation(grain & ~half, np.ones((3, 3), bool))
-    return np.argwhere(line) + [window[0].start, window[1].start]
+    return np.argwhere(line) + np.array([window[0].start, window[1].start])
 
 
 def _pixels(window: Window) -> int:
