@@ -82,7 +82,7 @@ def test_an_empty_field_has_one_grain_and_no_bridge(value):
 @settings(max_examples=25, deadline=None)
 @given(st.integers(0, 10**6), st.integers(0, 10**6), st.integers(3, 40))
 def test_a_complete_network_is_left_as_it_is_whatever_the_probability(seed, other, count):
-    lines, grains = voronoi(seed, count)
+    lines, _ = voronoi(seed, count)
     chance = np.random.default_rng(other).uniform(size=lines.shape).astype(np.float32)
     closed = close_network(lines, chance)
     assert not closed.added.any() and not closed.bridges

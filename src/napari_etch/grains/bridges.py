@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from napari_etch.grains.editing.pixel_pairs import Groups, PixelPairs, level_of, read_pairs
 from napari_etch.grains.fragments import flood
-from napari_etch.grains.free_ends import free_ends, line_thickness
+from napari_etch.grains.free_ends import free_ends, is_blunt_end, line_thickness
 from napari_etch.grains.merge_tree import agglomerate
 
 __all__ = ["Bridge", "Closed", "close_network"]
@@ -30,6 +30,8 @@ _LEAST_RUN = 2
 _SCALE, _SCALES = 1 / 3, (0.7, 4.0)
 # A grain needs so many px that are no line.
 _LEAST_AREA = 12.0
+# A stretch meets the lines within so many px of it.
+_TOUCH = 2
 # Off the lines a wall is never as high as a line.
 _HIGHEST = np.float32(0.98)
 
@@ -176,14 +178,44 @@ def _runs(
 
     Stretches that meet, at a junction that was lost, need only one free end between them.
     """
-    from scipy.ndimage import label
+    from scipy.ndimage import find_objects, label
 
     pairs, _ = read_pairs(grains, lambda found: (), only=lambda found: _off(found, lines) > 0)
     picture = np.zeros(grains.shape, bool)
     picture[pairs.y, pairs.x] = True
     pieces, _ = label(picture, np.ones((3, 3), bool))
     near = _pieces_near(pieces, ends, int(np.ceil(thickness / 2)) + 4)
-    return pairs, np.isin(pieces[pairs.y, pairs.x], near)
+    founded = np.zeros(int(pieces.max(initial=0)) + 1, bool)
+    founded[near] = True
+    for number, window in enumerate(find_objects(pieces), start=1):
+        if not founded[number]:
+            founded[number] = _meets_an_end(pieces, number, window, lines, thickness)
+    return pairs, founded[pieces[pairs.y, pairs.x]]
+
+
+def _meets_an_end(
+    pieces: npt.NDArray[np.integer],
+    number: int,
+    window: tuple[slice, slice],
+    lines: Mask,
+    thickness: float,
+) -> bool:
+    """Return whether one of the lines that a stretch meets ends there."""
+    from scipy.ndimage import binary_dilation, center_of_mass, label
+
+    grown = tuple(
+        slice(max(0, side.start - _TOUCH), min(length, side.stop + _TOUCH))
+        for side, length in zip(window, lines.shape, strict=True)
+    )
+    beside = binary_dilation(pieces[grown] == number, iterations=_TOUCH, structure=np.ones((3, 3)))
+    faces, count = label(beside & lines[grown], np.ones((3, 3), bool))
+    for face in range(1, count + 1):
+        places = np.argwhere(faces == face)
+        middle = center_of_mass(faces == face)
+        place = places[((places - middle) ** 2).sum(1).argmin()] + [side.start for side in grown]
+        if is_blunt_end(lines, place, thickness):
+            return True
+    return False
 
 
 def _join_unfounded(
@@ -235,13 +267,14 @@ def _draw(
     numbers = _numbered(pairs.where(founded), grains.shape)
     count = int(numbers.max(initial=0))
     if not count:
-        return Closed(grains, numbers, ())
+        return Closed(_grains(lines, grains > 0), numbers, ())
     far, nearest = distance_transform_edt(numbers == 0, return_indices=True)
     reach = 0.9 * thickness + 1.5  # some lines are thicker than most
     ridge = _ridge(probability)
     # Where the path runs a pixel beside a probable line, the line is drawn and not the path.
     added = ((far <= reach) & (probability >= 0.5)) | ((far <= 0) & (ridge < 0.5))
     owner = np.where(added & ~lines & (grains > 0), numbers[tuple(nearest)], 0).astype(np.int32)
+    _seal(owner, numbers[tuple(nearest)], far <= reach + 1, grains, lines)
     bridges = []
     for index, window in enumerate(_windows(numbers), start=1):
         path = _in_order(np.argwhere(numbers[window] == index))
@@ -249,7 +282,41 @@ def _draw(
         chance = float(ridge[path[:, 0], path[:, 1]].mean())
         length = float(np.hypot(*np.diff(path, axis=0).T).sum()) + 1.0
         bridges.append(Bridge(index, chance, length, path))
-    return Closed(grains, owner, tuple(bridges))
+    return Closed(_grains(lines | (owner > 0), grains > 0), owner, tuple(bridges))
+
+
+def _seal(owner: Grains, nearest: Grains, near: Mask, grains: Grains, lines: Mask) -> None:
+    """Draw the pixels through which two grains still meet beside a bridge.
+
+    Parameters
+    ----------
+    owner : int32 (y, x), changed in place: the bridge of each added pixel
+    nearest : int32 (y, x), the nearest bridge of each pixel
+    near : bool (y, x), where a bridge is near
+    """
+    walls = lines | (owner > 0)
+
+    def open_here(pairs: PixelPairs) -> Mask:
+        y, x = pairs.y + pairs.down, pairs.x + ~pairs.down
+        return ~walls[pairs.y, pairs.x] & ~walls[y, x] & near[pairs.y, pairs.x]
+
+    pairs, _ = read_pairs(grains, lambda found: (), only=open_here)
+    owner[pairs.y, pairs.x] = nearest[pairs.y, pairs.x]
+
+
+def _grains(lines: Mask, field: Mask) -> Grains:
+    """Return what closed lines enclose; their pixels, and specks, go to the nearest interior."""
+    from scipy.ndimage import distance_transform_edt, label
+
+    interior, _ = label(~lines & field)
+    large = np.bincount(interior.ravel()) >= _LEAST_AREA
+    large[0] = False
+    if not large.any():
+        return field.astype(np.int32)
+    numbers = np.cumsum(large) * large
+    home = numbers[interior]
+    nearest = distance_transform_edt(home == 0, return_distances=False, return_indices=True)
+    return np.where(field, home[tuple(nearest)], 0).astype(np.int32)
 
 
 def _ridge(probability: Float) -> Float:
@@ -269,9 +336,7 @@ def _numbered(pairs: PixelPairs, shape: tuple[int, ...]) -> Grains:
     order = np.argsort(key, kind="stable")
     cuts = np.flatnonzero(np.diff(key[order])) + 1
     last = 0
-    for part in np.split(order, cuts):
-        if len(part) < _LEAST_RUN:
-            continue
+    for part in np.split(order, cuts) if order.size else []:
         y, x = pairs.y[part], pairs.x[part]
         top, left = int(y.min()), int(x.min())
         picture = np.zeros((int(y.max()) - top + 1, int(x.max()) - left + 1), bool)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["free_ends", "line_thickness"]
+__all__ = ["free_ends", "is_blunt_end", "line_thickness"]
 
 Mask = npt.NDArray[np.bool_]
 # A line that ends this near to the rim, beside half its thickness, leaves the field there.
 _RIM = 2.0
-# Radius of the disc, in thicknesses, on top of the rim.
-_DISC = 1.5
+# Radius of the disc: so many thicknesses, and so many px.
+_DISC, _DISC_PX = 1.2, 1.5
 
 
 def line_thickness(lines: Mask) -> float:
@@ -53,8 +53,27 @@ def free_ends(lines: Mask, thickness: float, mask: Mask | None = None) -> npt.ND
     if not len(ends):
         return ends
     ends = ends[_inside(ends, lines.shape, mask) > thickness / 2 + _RIM]
-    radius = _DISC * thickness + _RIM
+    radius = _DISC * thickness + _DISC_PX
     return ends[np.array([_exits(lines, place, radius) <= 1 for place in ends], bool)]
+
+
+def is_blunt_end(lines: Mask, place: npt.NDArray[np.intp], thickness: float) -> bool:
+    """Return whether the line ends at one of its pixels, skeleton or no skeleton.
+
+    The skeleton of a short, thick stump has no end, and yet from a disc around its face the line
+    leaves once. Near the rim nothing can be said, and the answer is no.
+
+    Parameters
+    ----------
+    lines : bool (y, x)
+    place : ndarray of int, shape (2,)
+        Row and column of a pixel of the line.
+    thickness : float
+        Of the lines, px.
+    """
+    radius = _DISC * thickness + _DISC_PX
+    far = np.minimum(place, np.array(lines.shape) - 1 - place).min()
+    return bool(far > radius + _RIM) and _exits(lines, place, radius) <= 1
 
 
 def _inside(
