@@ -6,6 +6,7 @@ from napari import Viewer
 
 PLUGIN = "napari-etch"
 SEGMENT_DOCK = "Segment"
+REPAIR_DOCK = "Repair"
 
 
 def segment_with_generalist(viewer: Viewer) -> None:
@@ -19,3 +20,11 @@ def segment_with(viewer: Viewer, model: str) -> None:
     dock, widget = viewer.window.add_plugin_dock_widget(PLUGIN, SEGMENT_DOCK, tabify=True)
     dock.raise_()
     widget.run_model(model)
+
+
+def repair_selected(viewer: Viewer) -> None:
+    """Open the Repair dock and close the gaps of the selected layer."""
+    selected = viewer.layers.selection.active
+    dock, widget = viewer.window.add_plugin_dock_widget(PLUGIN, REPAIR_DOCK, tabify=True)
+    dock.raise_()
+    widget.run_on(selected)

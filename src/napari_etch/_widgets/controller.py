@@ -3,23 +3,33 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable, Generator
 from typing import Any
 
 from napari.qt.threading import create_worker
 from qtpy.QtCore import QObject, Signal
 
-from napari_etch._widgets.job import Settings, Source
-from napari_etch._widgets.run import Engine, Failed, Note, Outcome, Progress, Stopped, segment
+from napari_etch._widgets.job import Source
+from napari_etch._widgets.run import Failed, Note, Progress, Stopped, segment
 
 
 class RunController(QObject):
     """At most one run at a time; all signals are emitted on the main thread.
 
+    Parameters
+    ----------
+    engine : object
+        What the run calls.
+    parent : QObject, optional
+    run : generator function
+        Is called in the thread with source, settings, cancel and engine; yields `Progress` and
+        `Note`, returns how it ended and raises nothing.
+
     Signals
     -------
     progressed : Progress
     noted : Note
-    ended : Segmented, Stopped or Failed
+    ended : Stopped, Failed or the result, such as Segmented
         Exactly once for each run, after which another can start.
     """
 
@@ -27,11 +37,17 @@ class RunController(QObject):
     noted = Signal(object)
     ended = Signal(object)
 
-    def __init__(self, engine: Engine, parent: QObject | None = None) -> None:
+    def __init__(
+        self,
+        engine: Any,
+        parent: QObject | None = None,
+        run: Callable[..., Generator[Progress | Note, None, Any]] = segment,
+    ) -> None:
         super().__init__(parent)
         self.engine = engine
+        self._run = run
         self._worker: Any = None
-        self._outcome: Outcome | None = None
+        self._outcome: Any = None
         # The events outlive this object: the thread must hear of a window that was closed.
         self._cancels: list[threading.Event] = []
         cancels = self._cancels
@@ -47,7 +63,7 @@ class RunController(QObject):
         """Whether the run that is under way was told to stop."""
         return self.is_running and self._cancels[0].is_set()
 
-    def start(self, source: Source, settings: Settings) -> None:
+    def start(self, source: Source, settings: Any) -> None:
         """Start a run.
 
         Raises
@@ -60,7 +76,9 @@ class RunController(QObject):
         cancel = threading.Event()
         self._cancels[:] = [cancel]
         self._outcome = None
-        worker = create_worker(segment, source, settings, cancel, self.engine, _start_thread=False)
+        worker = create_worker(
+            self._run, source, settings, cancel, self.engine, _start_thread=False
+        )
         worker.yielded.connect(self._on_yielded)
         worker.returned.connect(self._on_returned)
         worker.errored.connect(self._on_errored)
@@ -79,7 +97,7 @@ class RunController(QObject):
         elif not self.is_cancelling:
             self.progressed.emit(update)
 
-    def _on_returned(self, outcome: Outcome) -> None:
+    def _on_returned(self, outcome: Any) -> None:
         self._outcome = outcome
 
     def _on_errored(self, error: Exception) -> None:

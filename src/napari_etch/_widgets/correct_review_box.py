@@ -50,7 +50,8 @@ class ReviewBox(QGroupBox):
         column.addWidget(self.bar)
         column.addWidget(self.left)
         accept = CORRECT_BINDINGS["accept"]
-        column.addWidget(_small(f"{accept.shown}: {accept.does.lower()}"))
+        self.about_accept = _small(f"{accept.shown}: {accept.does.lower()}")
+        column.addWidget(self.about_accept)
 
     def show_progress(self, share: float, left: str) -> None:
         """Show the share reviewed, and in words what is left."""

@@ -97,6 +97,17 @@ class Walk(QObject):
         session, stop = self._standing()
         self._after(session.tour.wrong(stop))
 
+    def show(self, stop: Stop) -> None:
+        """Go to a certain place, such as one that was clicked on."""
+        if self._session is None:
+            return
+        if self.pair is not None and self.pair != stop:
+            self._history.append(self.pair)
+        view = self._session.tour.view(stop)
+        self.pair = stop
+        self._draw(self._session, view)  # without moving the view: it is in sight
+        self.said.emit(view.text)
+
     def refresh(self) -> None:
         """Draw what is shown anew after an edit, or nothing when it is gone."""
         if self.pair is None or self._session is None:

@@ -78,7 +78,15 @@ CORRECT_BINDINGS: dict[str, KeyBinding] = {
     "finish": KeyBinding("Enter", "Finish the clicks", "gestures.finish"),
     "leave": KeyBinding("Escape", "Drop the gesture, or leave the tool", "gestures.leave"),
 }
-ALL_BINDINGS = {**KEY_BINDINGS, **CORRECT_BINDINGS}
+#: For the Repair dock, which has them while it is in front: the keys of a run and of the review.
+REPAIR_BINDINGS: dict[str, KeyBinding] = {
+    "run_repair": KeyBinding("Shift-R", "Close the gaps, or cancel", "toggle_run"),
+    "next_bridge": KeyBinding("N", "Next bridge", "walk_on"),
+    "back_bridge": KeyBinding("Shift-N", "Previous bridge", "walk_back"),
+    "good_bridge": KeyBinding("G", "Accept the bridge", "say_right"),
+    "remove_bridge": KeyBinding("R", "Reject the bridge", "say_wrong"),
+}
+ALL_BINDINGS = {**KEY_BINDINGS, **CORRECT_BINDINGS, **REPAIR_BINDINGS}
 #: Keys that napari itself binds for a Labels layer: they go to the layer while a tool is on.
 TOOL_KEYS = ("finish", "leave")
 

@@ -164,8 +164,8 @@ def segment(
         return Failed(sentence(error, source.name), error)
 
 
-def sentence(error: Exception, name: str) -> str:
-    """Return the one sentence that tells the user about an error.
+def sentence(error: Exception, name: str, done: str = "segmented") -> str:
+    """Return the one sentence that tells the user about an error; `done` is what was not done.
 
     Errors of this package already are such sentences; of any other, its kind and its first line
     are shown.
@@ -179,7 +179,7 @@ def sentence(error: Exception, name: str) -> str:
             "the region."
         )
     said = f"{type(error).__name__}: {first_line}" if first_line else type(error).__name__
-    return f"“{name}” could not be segmented ({said.rstrip('.')}); the full report is in the log."
+    return f"“{name}” could not be {done} ({said.rstrip('.')}); the full report is in the log."
 
 
 @dataclass

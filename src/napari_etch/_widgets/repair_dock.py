@@ -1,0 +1,397 @@
+"""The Repair dock: from a broken boundary network to a closed one, bridge by bridge."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+from napari.layers import Labels
+from napari.utils.theme import get_theme
+from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
+
+from napari_etch._widgets.controller import RunController
+from napari_etch._widgets.correct_preview import Preview
+from napari_etch._widgets.correct_review_box import ReviewBox
+from napari_etch._widgets.correct_walk import Walk
+from napari_etch._widgets.device_box import offer_devices
+from napari_etch._widgets.devices import device_troubles
+from napari_etch._widgets.keys import REPAIR_BINDINGS, bind_keys, tip
+from napari_etch._widgets.layers import Origin, Placement
+from napari_etch._widgets.preferences import load_preferences
+from napari_etch._widgets.repair_form import RepairForm
+from napari_etch._widgets.repair_layers import (
+    RepairChoice,
+    Result,
+    about_layer,
+    find_results,
+    kind_of_layer,
+    mended_layers,
+    repair_source,
+    untouched_result,
+)
+from napari_etch._widgets.repair_run import (
+    Mended,
+    RepairEngine,
+    RepairSettings,
+    default_repair,
+    mend,
+    repair_refusal,
+)
+from napari_etch._widgets.repair_tour import ABOUT_BRIDGES, BridgeSession
+from napari_etch._widgets.run import Failed, Note, Stopped
+from napari_etch._widgets.scroll import UprightScroll
+from napari_etch._widgets.status import RunBar, duration
+from napari_etch.grains.editing import EditError
+
+if TYPE_CHECKING:
+    import napari
+
+#: A press and release within so many px on the screen is a click, and so near a bridge hits it.
+CLICK_REACH, CLICK_TARGET = 4.0, 6.0
+
+
+class RepairDock(QWidget):
+    """Choose a layer, close its gaps, and judge the bridges one by one.
+
+    Parameters
+    ----------
+    napari_viewer : napari.viewer.Viewer
+        The viewer whose layers are offered and which gets the results.
+    engine : callable, optional
+        `napari_etch.repairing.repair`, or a stand-in.
+    probe_devices : callable, optional
+        Returns the devices that cannot be used with the reason; runs in a worker thread.
+    """
+
+    def __init__(
+        self,
+        napari_viewer: napari.viewer.Viewer,
+        *,
+        engine: RepairEngine = default_repair,
+        probe_devices: Callable[[], dict[str, str]] = device_troubles,
+    ) -> None:
+        super().__init__()
+        self._viewer = napari_viewer
+        self._origin: Origin | None = None
+        self.is_gone = False
+        self.session: BridgeSession | None = None
+        self.form = RepairForm()
+        self.run_bar = RunBar()
+        self.review_box = ReviewBox()
+        self.undo_button = QPushButton("Undo")
+        self.preview = Preview(napari_viewer)
+        self.walk = Walk(napari_viewer, self.preview, self)
+        self.controller = RunController(engine, self, run=mend)
+        self._lay_out()
+        self.form.device.setCurrentIndex(
+            max(0, self.form.device.findData(load_preferences().device))
+        )
+        self.layers = RepairChoice(napari_viewer, self.form)
+        self._connect()
+        self._refresh()
+        offer_devices(self.form.device, probe_devices)
+
+    # -- building --------------------------------------------------------------------------------
+
+    def _lay_out(self) -> None:
+        self.review_box.setTitle("Bridges")
+        self.review_box.name_verdicts("Accept", "Reject")
+        self.review_box.bar.setToolTip("Share of the bridges that were judged.")
+        self.review_box.about_accept.hide()  # here a grain is not accepted, but a bridge
+        inner = QWidget()
+        column = QVBoxLayout(inner)
+        column.addWidget(self.form)
+        column.addSpacing(6)
+        column.addWidget(self.run_bar)
+        column.addWidget(self.review_box)
+        column.addWidget(self.undo_button)
+        column.addStretch(1)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.addWidget(UprightScroll(inner))
+
+    def _connect(self) -> None:
+        box, viewer = self.review_box, self._viewer
+        self.form.changed.connect(self._refresh)
+        self.form.least_moved.connect(self._on_least)
+        self.layers.changed.connect(self._refresh)
+        self.run_bar.button.clicked.connect(self.toggle_run)
+        box.next.clicked.connect(self.walk_on)
+        box.back.clicked.connect(self.walk_back)
+        box.good.clicked.connect(self.say_right)
+        box.remove.clicked.connect(self.say_wrong)
+        self.undo_button.clicked.connect(self.undo)
+        self.walk.said.connect(self._on_walk)
+        self.controller.progressed.connect(self.run_bar.show_progress)
+        self.controller.noted.connect(lambda note: self._on_note(note))
+        self.controller.ended.connect(self._on_ended)
+        viewer.mouse_drag_callbacks.append(self._on_mouse)
+        bind_keys(viewer, self, REPAIR_BINDINGS)
+        # `self` is half gone when Qt says destroyed: only what was captured here may be used.
+        layers, gone, callback = self.layers, self.__dict__, self._on_mouse
+
+        def end() -> None:
+            gone.update(is_gone=True)
+            layers.disconnect_viewer()
+            viewer.mouse_drag_callbacks.remove(callback)
+            session = gone.get("session")
+            if session is not None:
+                session.close()
+
+        self.destroyed.connect(end)
+
+    def showEvent(self, event: Any) -> None:
+        """Take the keys that other docks use too when this one is brought to the front."""
+        super().showEvent(event)
+        bind_keys(self._viewer, self, REPAIR_BINDINGS)
+
+    # -- what can be done now --------------------------------------------------------------------
+
+    def settings(self) -> RepairSettings:
+        """Return what is chosen in the form."""
+        form, layer = self.form, self.layers.layer()
+        kind = form.kind.currentData()
+        return RepairSettings(
+            kind=kind if layer is None else kind_of_layer(layer, kind),
+            polarity=form.polarity.currentData(),
+            device=form.device.currentData(),
+            least=round(form.least.value(), 4),
+        )
+
+    def why_not(self) -> str:
+        """Return why no run can be started now, as one sentence; empty when it can."""
+        layer = self.layers.layer()
+        if layer is None:
+            return "Open a boundary map, a micrograph or grains first."
+        return repair_refusal(repair_source(layer), self.settings())
+
+    def _refresh(self) -> None:
+        layer, form = self.layers.layer(), self.form
+        form.show_kinds(
+            grains=isinstance(layer, Labels),
+            polarity=form.kind.currentData() in ("auto", "map"),
+        )
+        text = "No layer is open." if layer is None else about_layer(layer)
+        form.about.setText(text)
+        form.about.setToolTip(text)
+        if not self.controller.is_running:
+            self._show_ready()
+        self._watch()
+
+    def _show_ready(self) -> None:
+        trouble = self.why_not()
+        self.run_bar.show_ready(trouble)
+        self.run_bar.button.setToolTip(
+            trouble or tip("Close the gaps of the network, in new layers.", "run_repair")
+        )
+
+    def _watch(self) -> None:
+        """Review the repair that is selected, that of the chosen layer, or the latest."""
+        result = self._result()
+        if self.session is not None and self.session.result is not result:
+            self.preview.remove()
+            self.walk.watch(None)
+            self.session.close()
+            self.session = None
+        if result is not None and self.session is None:
+            self.session = BridgeSession(result, self)
+            self.session.followed.connect(self._on_followed)
+            self.walk.watch(cast("Any", self.session))  # a walk asks for layer, section and tour
+        self._allow()
+
+    def _result(self) -> Result | None:
+        found = find_results(self._viewer.layers)
+        active = self._viewer.layers.selection.active
+        layer = self.layers.layer()
+        for each in found:
+            if active in (each.added, each.grains, each.boundary):
+                return each
+        for each in found:
+            made = each.added.metadata["napari_etch"]
+            if layer is not None and made["source_id"] == str(layer.unique_id):
+                return each
+        return found[0] if found else None
+
+    def _allow(self) -> None:
+        session = self.session
+        trouble = "" if session is not None else "Run a repair first: there are no bridges yet."
+        if session is not None and not len(session.result.bridges):
+            trouble = "Nothing was bridged."
+        there = "" if self.walk.pair is not None else "Go to a bridge first, or click on one."
+        self.review_box.allow(trouble, there)
+        self.undo_button.setEnabled(not trouble)
+        self.undo_button.setToolTip(trouble or "Take the last change of the grains back (Ctrl+Z).")
+        progress = (0.0, ABOUT_BRIDGES) if session is None else session.tour.progress()
+        self.review_box.show_progress(*progress)
+        self._hint()
+
+    def _hint(self) -> None:
+        session, least = self.session, self.form.least.value()
+        made = 1.0
+        if session is not None:
+            made = float(session.result.grains.metadata["napari_etch"]["parameters"]["least"])
+        below = session is not None and least < made - 1e-6
+        self.form.hint.setText(f"Run again for bridges less sure than {made:.2f}." if below else "")
+        self.form.hint.setVisible(below)
+
+    # -- running ---------------------------------------------------------------------------------
+
+    def toggle_run(self) -> None:
+        """Start a run, or cancel the one that is under way."""
+        if self.controller.is_running:
+            self.controller.cancel()
+            self.run_bar.show_cancelling()
+            return
+        self.start()
+
+    def start(self) -> None:
+        """Start a run, or say why that cannot be done."""
+        if self.controller.is_running:
+            self._say("A repair is under way: cancel it first, or wait for its end.", trouble=True)
+            return
+        trouble, layer = self.why_not(), self.layers.layer()
+        if trouble or layer is None:
+            self._say(trouble, trouble=True)
+            return
+        self._origin = Origin(str(layer.unique_id), layer.name, Placement.of(layer))
+        self.run_bar.show_running()
+        self._say("")
+        self.controller.start(repair_source(layer), self.settings())
+
+    def run_on(self, layer: Any) -> None:
+        """Choose a layer and start; the command of the Layers ▸ Segment menu."""
+        if layer is not None and not self.controller.is_running:
+            self.layers.choose(layer)
+        self.start()
+
+    def _on_note(self, note: Note) -> None:
+        self._say(note.message)
+
+    def _on_ended(self, outcome: Mended | Stopped | Failed) -> None:
+        origin, self._origin = self._origin, None
+        if isinstance(outcome, Mended) and origin is not None:
+            self._add_result(outcome, origin)
+        elif isinstance(outcome, Failed):
+            self._say(outcome.message, trouble=True)
+        elif isinstance(outcome, Stopped):
+            self._say("Cancelled; nothing was added.")
+        self._refresh()
+
+    def _add_result(self, mended: Mended, origin: Origin) -> None:
+        layers = self._viewer.layers
+        if all(str(layer.unique_id) != origin.layer_id for layer in layers):
+            self._say(
+                f"“{origin.name}” was removed during the run, so its result was dropped.",
+                trouble=True,
+            )
+            return
+        active = layers.selection.active
+        old = untouched_result(layers, origin)
+        if old is not None:  # nobody worked on it: a second run takes its place
+            for layer in (old.boundary, old.grains, old.added):
+                if layer in layers:
+                    layers.remove(layer)
+        result = mended_layers(mended, origin)
+        for layer in (result.grains, result.boundary, result.added):
+            layers.append(layer)
+        layers.selection.active = active if active in layers else result.grains
+        self._say(_outcome_text(mended))
+
+    # -- the bridges -----------------------------------------------------------------------------
+
+    def _on_least(self, value: float) -> None:
+        if self.session is None or self.controller.is_running:
+            self._hint()
+            return
+        made = float(self.session.result.grains.metadata["napari_etch"]["parameters"]["least"])
+        # A bridge may be less sure than the run's least value: with that, all of them stand.
+        self._try(lambda: self._set_least(0.0 if value <= made + 1e-6 else value))
+        self._allow()
+
+    def _set_least(self, least: float) -> None:
+        assert self.session is not None
+        if least != self.session.result.bridges.least:
+            self._say(self.session.set_least(least))
+
+    def walk_on(self) -> None:
+        """Show the least sure bridge that nobody judged."""
+        self._try(self.walk.go)
+
+    def walk_back(self) -> None:
+        """Show the bridge that was shown before."""
+        self._try(lambda: self.walk.go(back=True))
+
+    def say_right(self) -> None:
+        """Accept the bridge that is shown."""
+        self._try(self.walk.right)
+
+    def say_wrong(self) -> None:
+        """Reject the bridge that is shown."""
+        self._try(self.walk.wrong)
+
+    def undo(self) -> None:
+        """Take back the last change of the grains."""
+        if self.session is not None:
+            self.session.layer.undo()
+            self.session.follow()
+            self._say("Undone.")
+            self._allow()
+
+    def _try(self, act: Callable[[], None]) -> None:
+        try:
+            if self.session is None:
+                raise EditError("Run a repair first: there are no bridges yet.")
+            act()
+        except EditError as error:
+            self._say(str(error), trouble=True)
+
+    def _on_walk(self, text: str) -> None:
+        self._say(text)
+        self._allow()
+
+    def _on_followed(self) -> None:
+        self.walk.refresh()
+        self._allow()
+
+    def _on_mouse(self, _viewer: Any, event: Any) -> Iterator[None]:
+        """Show the bridge that is clicked on, while no tool of napari or of ours is in use."""
+        session, active = self.session, self._viewer.layers.selection.active
+        mode = str(getattr(active, "mode", "pan_zoom"))
+        if session is None or event.button != 1 or mode != "pan_zoom" or not self.isVisible():
+            return
+        pressed, moved = np.asarray(event.pos, float), False
+        yield
+        while event.type == "mouse_move":
+            moved |= float(np.hypot(*(np.asarray(event.pos, float) - pressed))) > CLICK_REACH
+            yield
+        if not moved:
+            self.show_bridge_at(np.asarray(session.result.added.world_to_data(event.position)))
+
+    def show_bridge_at(self, point: Any) -> bool:
+        """Show the bridge nearest to a pixel of the layer; return whether one is near."""
+        session = self.session
+        if session is None or not session.result.added.visible:
+            return False
+        reach = CLICK_TARGET / (self.preview.zoom() * abs(float(session.layer.scale[-1])))
+        bridge = session.result.bridges.nearest(np.asarray(point, float)[-2:], max(1.5, reach))
+        if bridge:
+            self._try(lambda: self.walk.show((bridge, 0)))
+        return bool(bridge)
+
+    def _say(self, text: str, *, trouble: bool = False) -> None:
+        colour = get_theme(self._viewer.theme).warning.as_hex() if trouble else None
+        self.run_bar.say(text, trouble_colour=colour)
+
+
+def _outcome_text(mended: Mended) -> str:
+    """Return what a run made and in what time, with what the user should know."""
+    repaired = mended.repaired
+    bridges, grains = len(repaired.bridges), len(np.unique(repaired.grains[repaired.grains > 0]))
+    what = "nothing to bridge" if not bridges else f"{bridges} bridge{'s' * (bridges > 1)} added"
+    said = [
+        f"“{mended.source.name}”: {what}, {grains} grain{'s' * (grains != 1)}, "
+        f"{duration(mended.provenance['seconds'])}."
+    ]
+    said += [notice if notice.endswith(".") else f"{notice}." for notice in mended.notices]
+    return " ".join(said)

@@ -1,0 +1,243 @@
+"""Between napari's layers and a repair: what can be repaired, and the layers that come of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from napari.layers import Image, Labels
+from napari.utils.colormaps import DirectLabelColormap
+
+from napari_etch._widgets.correct_preview import NAME as PREVIEW
+from napari_etch._widgets.layer_choice import about
+from napari_etch._widgets.layer_watch import LayerWatch
+from napari_etch._widgets.layers import (
+    BOUNDARY,
+    FIT_PREVIEW,
+    GRAINS,
+    GRAINS_LOOK,
+    METADATA_KEY,
+    Origin,
+    boundary_look,
+    kind_of,
+    layer_name,
+    pixel_size_um,
+    set_labels,
+    source_of,
+)
+from napari_etch._widgets.repair_bridges import Bridges
+from napari_etch._widgets.repair_form import RepairForm
+from napari_etch.results import bridge_colours
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+    from napari.components import LayerList, ViewerModel
+    from napari.layers import Layer
+
+    from napari_etch._widgets.job import Source
+    from napari_etch._widgets.repair_run import Mended
+
+ADDED = "added"
+#: Of a bridge that was accepted, and of one that does not stand.
+ACCEPTED_COLOUR, FALLEN_COLOUR = (0.0, 0.62, 0.45, 1.0), (0.5, 0.5, 0.5, 0.45)
+
+
+@dataclass(eq=False)
+class Result:
+    """The layers of a repair and the bridges in them."""
+
+    boundary: Image
+    grains: Labels
+    added: Labels
+    bridges: Bridges
+
+    def is_in(self, layers: LayerList) -> bool:
+        """Return whether its grains and its bridges are still in a viewer."""
+        return self.grains in layers and self.added in layers
+
+    @property
+    def fits(self) -> bool:
+        """Whether the grains still have the size of the repair."""
+        return bool(np.shape(self.grains.data) == self.bridges.numbers.shape)
+
+
+class RepairChoice(LayerWatch):
+    """Which layer the dock repairs; see `LayerWatch`."""
+
+    WATCHED = frozenset({"inserted", "removed", "reordered", "name", "scale", "units"})
+
+    def __init__(self, viewer: ViewerModel, form: RepairForm) -> None:
+        super().__init__(viewer, form)
+        self._form = form
+        self._listen()
+        self._on_active()
+
+    def layer(self) -> Image | Labels | None:
+        """Return the chosen layer."""
+        found = self._find(self._form.layer.currentData())
+        return found if isinstance(found, Image | Labels) else None
+
+    def choose(self, layer: Layer) -> None:
+        """Choose a layer, if it can be repaired."""
+        self.refresh(wanted=str(layer.unique_id))
+
+    def refresh(self, *, wanted: str | None = None) -> None:
+        """Fill the box anew; what was chosen stays chosen where it still exists."""
+        form = self._form
+        offered = [
+            (layer.name, str(layer.unique_id))
+            for layer in reversed(self._viewer.layers)
+            if can_repair(layer)
+        ]
+        form.set_choices(form.layer, offered, wanted or form.layer.currentData())
+        self.changed.emit()
+
+    def _on_active(self, _event: Any = None) -> None:
+        active = self._viewer.layers.selection.active
+        wanted = active is not None and can_repair(active)
+        self.refresh(wanted=str(active.unique_id) if wanted and active is not None else None)
+
+
+def can_repair(layer: Layer) -> bool:
+    """Return whether a layer can be chosen; whether it then fits, `repair_refusal` says."""
+    if kind_of(layer) in (ADDED, FIT_PREVIEW) or layer.name == PREVIEW:
+        return False
+    return isinstance(layer, Image | Labels)
+
+
+def repair_source(layer: Image | Labels) -> Source:
+    """Return a layer as the source of a repair."""
+    from napari_etch._widgets.job import Source
+
+    if isinstance(layer, Image):
+        return source_of(layer)
+    data = layer.data[0] if layer.multiscale else layer.data
+    return Source(data=data, name=layer.name, pixel_size_um=pixel_size_um(layer))
+
+
+def about_layer(layer: Image | Labels) -> str:
+    """Return size and pixel size of a layer in a few words."""
+    if isinstance(layer, Image):
+        return about(layer)
+    axes = repair_source(layer).axes
+    return f"{axes[-1]} × {axes[-2]} px of grains" if len(axes) >= 2 else "one axis"
+
+
+def kind_of_layer(layer: Image | Labels, chosen: str) -> str:
+    """Return what a layer is, where that is known without looking at its pixels."""
+    if isinstance(layer, Labels):
+        return "grains"
+    return "map" if chosen == "auto" and kind_of(layer) == BOUNDARY else chosen
+
+
+def mended_layers(mended: Mended, origin: Origin) -> Result:
+    """Return the closed boundary, the grains and the bridges of a repair as layers.
+
+    Parameters
+    ----------
+    mended : Mended
+        What the run made.
+    origin : Origin
+        The source layer as it was when the run started.
+    """
+    repaired, place = mended.repaired, origin.placement.keywords()
+    bridges = Bridges(repaired)
+    made = {
+        **mended.provenance,
+        "source": origin.name,
+        "source_id": origin.layer_id,
+        "pixel_size_um": mended.source.pixel_size_um,
+        "notices": mended.notices,
+    }
+    base = plain_name(origin.name)
+    boundary = Image(
+        repaired.boundary.copy(),
+        name=layer_name(base, f"closed {BOUNDARY}"),
+        metadata={METADATA_KEY: {**made, "kind": BOUNDARY}},
+        **place,
+        **boundary_look(mended.bright),
+    )
+    grains = Labels(
+        repaired.grains.copy(),
+        name=layer_name(base, f"closed {GRAINS}"),
+        metadata={METADATA_KEY: {**made, "kind": GRAINS}},
+        **place,
+        **GRAINS_LOOK,
+    )
+    added = Labels(
+        repaired.numbers,
+        name=layer_name(base, ADDED),
+        metadata={METADATA_KEY: {**made, "kind": ADDED}},
+        opacity=1.0,
+        **place,
+    )
+    added.editable = False
+    result = Result(boundary, grains, added, bridges)
+    added.metadata[METADATA_KEY]["result"] = result
+    show_bridges(result, np.ones(len(bridges), bool))
+    return result
+
+
+def plain_name(name: str) -> str:
+    """Return the name of the picture that a result layer belongs to."""
+    for kind in (BOUNDARY, GRAINS):
+        for suffix in (layer_name("", f"closed {kind}"), layer_name("", kind)):
+            name = name.removesuffix(suffix)
+    return name
+
+
+def show_bridges(result: Result, standing: npt.NDArray[np.bool_]) -> None:
+    """Colour the bridges by what became of them, and tell it to who points at one."""
+    import pandas as pd
+
+    bridges = result.bridges
+    colours = np.ones((len(bridges), 4), np.float32)
+    colours[:, :3] = bridge_colours(bridges.confidence) / 255
+    colours[bridges.accepted] = ACCEPTED_COLOUR
+    colours[~standing] = FALLEN_COLOUR
+    table: dict[int | None, Any] = {0: np.zeros(4), None: np.zeros(4)}
+    table.update(enumerate(colours, 1))
+    state = np.where(~standing, "not there", np.where(bridges.accepted, "accepted", "added"))
+    percent = [f"{100 * sure:.0f} %" for sure in bridges.confidence]
+    result.added.features = pd.DataFrame(
+        {
+            "index": np.arange(len(bridges) + 1),
+            "bridge": ["no bridge", *state],
+            "sure": ["", *percent],
+            "length_px": [0.0, *bridges.length.round(1)],
+        }
+    )
+    result.added.colormap = DirectLabelColormap(color_dict=table)
+
+
+def find_results(layers: LayerList) -> list[Result]:
+    """Return the repairs whose layers are in a viewer, the topmost first."""
+    found = []
+    for layer in reversed(layers):
+        result = layer.metadata.get(METADATA_KEY, {}) if kind_of(layer) == ADDED else {}
+        result = result.get("result")
+        if isinstance(result, Result) and result.added is layer and result.is_in(layers):
+            found.append(result)
+    return found
+
+
+def untouched_result(layers: LayerList, origin: Origin) -> Result | None:
+    """Return an earlier repair of the same layer that nobody judged or edited, if there is one."""
+    for result in find_results(layers):
+        made = result.added.metadata[METADATA_KEY]
+        same = made["source_id"] == origin.layer_id
+        if not same or not result.fits or result.bridges.accepted.any():
+            continue
+        grains = np.asarray(result.grains.data)
+        if not result.bridges.is_cut(grains) or result.bridges.any_rejected:
+            continue
+        return result
+    return None
+
+
+def write_cut(result: Result) -> int:
+    """Bring the grains to the wanted bridges, forgetting undo steps; return their number."""
+    cut = result.bridges.cut()
+    set_labels(result.grains, cut)
+    return len(np.unique(cut[cut > 0]))

@@ -1,0 +1,459 @@
+"""Window tests of the Repair dock: a real viewer, a real worker thread, a stand-in repair."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from _widgets.fakes import PATIENCE
+from _widgets.hands import Hands
+from _widgets.repair_fakes import GAPS, MIDDLES, FakeRepair, broken_lines, nine_grains
+from napari.layers import Image, Labels
+from qtpy.QtCore import Qt
+from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QApplication
+
+from napari_etch._widgets.keys import REPAIR_BINDINGS
+from napari_etch._widgets.repair_dock import RepairDock
+from napari_etch._widgets.repair_layers import ACCEPTED_COLOUR, FALLEN_COLOUR
+from napari_etch.repairing import RepairError
+
+pytestmark = pytest.mark.gui
+OpenRepair = Callable[..., tuple[Any, RepairDock]]
+BOUNDARY, GRAINS, ADDED = "net · closed boundary", "net · closed grains", "net · added"
+
+
+@pytest.fixture
+def open_repair(calm_threads: None, make_napari_viewer: Callable[..., Any]) -> OpenRepair:
+    """Return a function that opens a viewer with a broken map and the Repair dock."""
+
+    def open_(
+        engine: Callable[..., Any] | None = None, *, show: bool = False
+    ) -> tuple[Any, RepairDock]:
+        viewer = make_napari_viewer(show=show)
+        picture = np.where(broken_lines(), 0, 255).astype(np.uint8)
+        viewer.add_image(picture, name="net", scale=(0.5, 0.5), units=("µm", "µm"))
+        dock = RepairDock(
+            viewer, engine=engine or FakeRepair(), probe_devices=lambda: {"cuda": "No GPU here."}
+        )
+        viewer.window.add_dock_widget(dock, name="Repair")
+        return viewer, dock
+
+    return open_
+
+
+def wait_for_end(qtbot: Any, dock: RepairDock) -> None:
+    qtbot.waitUntil(lambda: not dock.controller.is_running, timeout=PATIENCE)
+
+
+def run(qtbot: Any, dock: RepairDock, least: float = 0.0) -> None:
+    dock.form.least.setValue(least)
+    dock.run_bar.button.click()
+    wait_for_end(qtbot, dock)
+
+
+def line(dock: RepairDock) -> str:
+    return str(dock.run_bar.line.text())
+
+
+def grain_count(viewer: Any) -> int:
+    return len(np.unique(viewer.layers[GRAINS].data))
+
+
+# -- running -------------------------------------------------------------------------------------
+
+
+def test_a_run_adds_the_closed_boundary_the_grains_and_the_bridges(
+    open_repair: OpenRepair, qtbot: Any
+) -> None:
+    viewer, dock = open_repair()
+    net = viewer.layers["net"]
+    run(qtbot, dock)
+    assert [layer.name for layer in viewer.layers] == ["net", GRAINS, BOUNDARY, ADDED]
+    boundary, grains, added = (viewer.layers[name] for name in (BOUNDARY, GRAINS, ADDED))
+    assert isinstance(boundary, Image) and isinstance(grains, Labels) and isinstance(added, Labels)
+    for layer in (boundary, grains, added):
+        np.testing.assert_allclose(layer.scale, (0.5, 0.5))
+        assert layer.units == net.units
+    assert boundary.data[MIDDLES[0]] == pytest.approx(0.9)
+    np.testing.assert_array_equal(grains.data, nine_grains())
+    assert [int(added.data[place]) for place in MIDDLES] == [1, 2, 3, 4]
+    assert line(dock).startswith("“net”: 4 bridges added, 9 grains, ")
+    assert viewer.layers.selection.active is net
+    assert not added.editable
+
+
+def test_who_points_at_a_bridge_reads_how_sure_it_is(open_repair: OpenRepair, qtbot: Any) -> None:
+    viewer, dock = open_repair()
+    run(qtbot, dock)
+    added = viewer.layers[ADDED]
+    said = added.get_status(np.array(MIDDLES[1]) * 0.5, world=True)
+    assert "60 %" in said["coordinates"] and "added" in said["coordinates"]
+
+
+def test_the_viewer_stays_responsive_and_a_cancelled_run_adds_nothing(
+    open_repair: OpenRepair, qtbot: Any
+) -> None:
+    engine = FakeRepair(hold=threading.Event())
+    viewer, dock = open_repair(engine)
+    dock.run_bar.button.click()
+    qtbot.waitUntil(engine.started.is_set, timeout=PATIENCE)
+    assert dock.run_bar.button.text() == "Cancel"
+    viewer.camera.zoom *= 2
+    dock.run_bar.button.click()
+    assert dock.run_bar.button.text() == "Cancelling…"
+    wait_for_end(qtbot, dock)
+    assert [layer.name for layer in viewer.layers] == ["net"]
+    assert line(dock) == "Cancelled; nothing was added."
+    assert dock.run_bar.button.text() == "Run"
+
+
+def test_progress_is_shown(open_repair: OpenRepair, qtbot: Any) -> None:
+    engine = FakeRepair(hold=threading.Event())
+    _, dock = open_repair(engine)
+    shown: list[str] = []
+    dock.controller.progressed.connect(lambda progress: shown.append(progress.message))
+    dock.run_bar.button.click()
+    qtbot.waitUntil(engine.started.is_set, timeout=PATIENCE)
+    assert not dock.run_bar.bar.isHidden()
+    assert engine.hold is not None
+    engine.hold.set()
+    wait_for_end(qtbot, dock)
+    assert shown[0] == "loading the model" and "closing gaps" in shown
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (RepairError("The map has no pixels: choose another."), "The map has no pixels: choose"),
+        (RuntimeError("boom"), "“net” could not be repaired (RuntimeError: boom)"),
+        (MemoryError(), "There is not enough memory for “net”"),
+    ],
+)
+def test_an_error_is_one_sentence(
+    open_repair: OpenRepair, qtbot: Any, error: Exception, said: str
+) -> None:
+    viewer, dock = open_repair(FakeRepair(error=error))
+    run(qtbot, dock)
+    assert line(dock).startswith(said)
+    assert len(viewer.layers) == 1
+    run(qtbot, dock)  # and another can be started
+
+
+def test_notices_stay_to_be_read(open_repair: OpenRepair, qtbot: Any) -> None:
+    _, dock = open_repair(FakeRepair(notice="Half the tile fits"))
+    run(qtbot, dock)
+    assert "Half the tile fits." in line(dock)
+
+
+def test_a_layer_removed_during_the_run_gets_no_result(open_repair: OpenRepair, qtbot: Any) -> None:
+    engine = FakeRepair(hold=threading.Event())
+    viewer, dock = open_repair(engine)
+    dock.run_bar.button.click()
+    qtbot.waitUntil(engine.started.is_set, timeout=PATIENCE)
+    viewer.layers.clear()
+    assert engine.hold is not None
+    engine.hold.set()
+    wait_for_end(qtbot, dock)
+    assert "was removed during the run" in line(dock)
+    assert not len(viewer.layers)
+
+
+def test_a_second_run_takes_the_place_of_one_nobody_worked_on(
+    open_repair: OpenRepair, qtbot: Any
+) -> None:
+    viewer, dock = open_repair()
+    run(qtbot, dock)
+    run(qtbot, dock)
+    assert len(viewer.layers) == 4
+    dock.walk_on()
+    dock.say_right()
+    run(qtbot, dock)
+    assert len(viewer.layers) == 7  # judged: it stays
+
+
+# -- what is repaired ----------------------------------------------------------------------------
+
+
+def test_a_grains_layer_is_repaired_as_grains(open_repair: OpenRepair, qtbot: Any) -> None:
+    engine = FakeRepair()
+    viewer, dock = open_repair(engine)
+    layer = viewer.add_labels(nine_grains(), name="net · grains")
+    assert dock.layers.layer() is layer  # the selected one
+    run(qtbot, dock)
+    assert engine.calls[-1]["kind"] == "grains"
+    assert engine.pictures[-1].dtype.kind == "i"
+    assert GRAINS in viewer.layers
+
+
+def test_a_boundary_layer_of_ours_is_a_map(open_repair: OpenRepair, qtbot: Any) -> None:
+    engine = FakeRepair()
+    viewer, dock = open_repair(engine)
+    run(qtbot, dock)
+    viewer.layers.selection.active = viewer.layers[BOUNDARY]
+    run(qtbot, dock)
+    assert engine.calls[-1]["kind"] == "map"
+
+
+def test_kind_and_polarity_are_passed_on_and_the_choice_for_grains_is_hidden(
+    open_repair: OpenRepair, qtbot: Any
+) -> None:
+    engine = FakeRepair()
+    viewer, dock = open_repair(engine)
+    form = dock.form
+    form.kind.setCurrentIndex(form.kind.findData("map"))
+    form.polarity.setCurrentIndex(form.polarity.findData("dark"))
+    run(qtbot, dock)
+    assert engine.calls[-1]["kind"] == "map" and engine.calls[-1]["polarity"] == "dark"
+    viewer.add_labels(nine_grains())
+    assert form.kind.isHidden() and form.polarity.isHidden()
+
+
+def test_the_bridges_and_previews_are_not_offered(open_repair: OpenRepair, qtbot: Any) -> None:
+    _, dock = open_repair()
+    run(qtbot, dock)
+    dock.walk_on()
+    offered = [dock.form.layer.itemText(row) for row in range(dock.form.layer.count())]
+    assert offered == [BOUNDARY, GRAINS, "net"]
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (np.zeros((3, 40, 40), np.uint8), "has 3 axes"),
+    ],
+)
+def test_what_cannot_be_repaired_is_said_before_a_run(
+    open_repair: OpenRepair, data: np.ndarray, said: str
+) -> None:
+    viewer, dock = open_repair()
+    viewer.add_layer(Image(data, name="other", contrast_limits=(0, 1)))
+    assert said in dock.why_not()
+    assert not dock.run_bar.button.isEnabled()
+    assert said in dock.run_bar.button.toolTip()
+
+
+# -- the bridges ---------------------------------------------------------------------------------
+
+
+def test_the_walk_begins_with_the_least_sure_bridge(open_repair: OpenRepair, qtbot: Any) -> None:
+    _, dock = open_repair()
+    run(qtbot, dock)
+    assert not dock.review_box.good.isEnabled()
+    seen = []
+    for _ in range(4):
+        dock.review_box.next.click()
+        seen.append(line(dock).split(":")[0])
+    assert seen == ["Bridge 4", "Bridge 2", "Bridge 1", "Bridge 3"]
+    dock.review_box.back.click()
+    assert line(dock).startswith("Bridge 1")
+
+
+def test_a_rejected_bridge_is_gone_and_its_grains_are_one_until_undone(
+    open_repair: OpenRepair, qtbot: Any
+) -> None:
+    viewer, dock = open_repair()
+    run(qtbot, dock)
+    dock.walk_on()
+    dock.review_box.remove.click()
+    boundary, grains = viewer.layers[BOUNDARY], viewer.layers[GRAINS]
+    assert grain_count(viewer) == 8
+    assert not boundary.data[GAPS[3][:2]].any()
+    assert line(dock).startswith("Rejected bridge 4: grains 8 and 9 are one. Bridge 2:")
+    np.testing.assert_allclose(viewer.layers[ADDED].get_color(4), FALLEN_COLOUR, atol=1e-6)
+    grains.undo()  # Ctrl+Z: one step
+    dock.session.follow()
+    assert grain_count(viewer) == 9
+    np.testing.assert_allclose(boundary.data[GAPS[3][:2]], 0.3)
+    grains.redo()
+    dock.session.follow()
+    assert grain_count(viewer) == 8 and not boundary.data[GAPS[3][:2]].any()
+    dock.undo_button.click()
+    assert grain_count(viewer) == 9
+
+
+def test_bridges_follow_edits_by_other_hands_without_being_asked(
+    open_repair: OpenRepair, qtbot: Any
+) -> None:
+    viewer, dock = open_repair()
+    run(qtbot, dock)
+    grains = viewer.layers[GRAINS]
+    grains.fill((15, 15), 4)  # napari's own bucket merges grains 1 and 4
+    qtbot.waitUntil(lambda: not viewer.layers[BOUNDARY].data[MIDDLES[0]], timeout=PATIENCE)
+    assert "1 not there" in dock.review_box.left.text()
+    grains.undo()
+    qtbot.waitUntil(lambda: viewer.layers[BOUNDARY].data[MIDDLES[0]] > 0, timeout=PATIENCE)
+
+
+def test_two_bridges_in_one_boundary_go_together_and_that_is_said(
+    open_repair: OpenRepair, qtbot: Any
+) -> None:
+    viewer, dock = open_repair()
+    run(qtbot, dock)
+    dock.show_bridge_at(MIDDLES[1])
+    dock.say_wrong()
+    assert "On the same boundary, so gone too: 3." in line(dock)
+    assert not viewer.layers[BOUNDARY].data[MIDDLES[2]]
+
+
+def test_an_accepted_bridge_is_seen_to_be_and_not_shown_again(
+    open_repair: OpenRepair, qtbot: Any
+) -> None:
+    viewer, dock = open_repair()
+    run(qtbot, dock)
+    dock.walk_on()
+    dock.review_box.good.click()
+    np.testing.assert_allclose(viewer.layers[ADDED].get_color(4), ACCEPTED_COLOUR, atol=1e-6)
+    for _ in range(3):
+        dock.say_right()
+    assert dock.review_box.bar.value() == 100
+    assert "4 accepted, 0 not there, 0 left." in dock.review_box.left.text()
+    dock.walk_on()
+    assert line(dock) == "Everything was looked at."
+
+
+def test_keys_judge_and_clicks_show(open_repair: OpenRepair, qtbot: Any) -> None:
+    viewer, dock = open_repair(show=True)
+    run(qtbot, dock)
+    hands = Hands(viewer, viewer.layers["net"])
+    viewer.reset_view()
+    QApplication.processEvents()
+    hands.click(*MIDDLES[0])
+    assert line(dock).startswith("Bridge 1: 90 % sure")
+    native = viewer.window._qt_viewer.canvas.native
+    QTest.keyClick(native, Qt.Key.Key_R)
+    assert "Rejected bridge 1: grains 1 and 4 are one." in line(dock)
+    assert line(dock).split(". ")[1].startswith("Bridge 4")
+    QTest.keyClick(native, Qt.Key.Key_G)
+    assert dock.session is not None and dock.session.result.bridges.accepted[3]
+    QTest.keyClick(native, Qt.Key.Key_N)
+    assert dock.walk.pair == (3, 0)
+    hands.click(15, 75)  # in a grain: nothing changes
+    assert dock.walk.pair == (3, 0)
+
+
+def test_verdicts_before_a_run_say_what_to_do(open_repair: OpenRepair) -> None:
+    _, dock = open_repair()
+    for act in (dock.walk_on, dock.say_right, dock.say_wrong):
+        act()
+        assert line(dock).startswith("Run a repair first")
+    assert not dock.review_box.next.isEnabled()
+
+
+def test_the_slider_takes_unsure_bridges_away_and_brings_them_back(
+    open_repair: OpenRepair, qtbot: Any
+) -> None:
+    viewer, dock = open_repair()
+    run(qtbot, dock)
+    dock.form.least.setValue(0.5)
+    assert line(dock) == "3 of 4 bridges, 8 grains."
+    assert not viewer.layers[BOUNDARY].data[MIDDLES[3]]
+    dock.form.least.setValue(0.0)
+    assert line(dock) == "4 of 4 bridges, 9 grains."
+    np.testing.assert_allclose(viewer.layers[BOUNDARY].data[MIDDLES[3]], 0.3)
+
+
+def test_the_slider_keeps_verdicts_and_refuses_to_cut_corrected_grains(
+    open_repair: OpenRepair, qtbot: Any
+) -> None:
+    viewer, dock = open_repair()
+    run(qtbot, dock)
+    dock.show_bridge_at(MIDDLES[3])
+    dock.say_right()
+    dock.show_bridge_at(MIDDLES[0])
+    dock.say_wrong()
+    dock.form.least.setValue(0.8)
+    standing = dock.session.standing
+    assert standing.tolist() == [False, False, False, True]  # 3 lies in one boundary with 2
+    grains = viewer.layers[GRAINS]
+    with grains.block_history():
+        grains.data_setitem((np.array([80, 81]), np.array([5, 5])), 99)
+    before = grains.data.copy()
+    dock.form.least.setValue(0.1)
+    assert "corrected by hand" in line(dock)
+    np.testing.assert_array_equal(grains.data, before)
+
+
+def test_below_the_value_of_the_run_it_asks_for_another(
+    open_repair: OpenRepair, qtbot: Any
+) -> None:
+    viewer, dock = open_repair()
+    run(qtbot, dock, 0.5)
+    assert grain_count(viewer) == 8
+    dock.form.least.setValue(0.2)
+    assert dock.form.hint.text() == "Run again for bridges less sure than 0.50."
+    run(qtbot, dock, 0.2)
+    assert grain_count(viewer) == 9 and not dock.form.hint.text()
+
+
+def test_grains_of_another_size_are_left_alone(open_repair: OpenRepair, qtbot: Any) -> None:
+    viewer, dock = open_repair()
+    run(qtbot, dock)
+    viewer.layers[GRAINS].data = np.ones((40, 40), np.int32)
+    dock.walk_on()
+    dock.say_wrong()
+    assert "has another size now" in line(dock)
+
+
+def test_without_its_grains_there_is_no_review(open_repair: OpenRepair, qtbot: Any) -> None:
+    viewer, dock = open_repair()
+    run(qtbot, dock)
+    dock.walk_on()
+    viewer.layers.remove(GRAINS)
+    qtbot.waitUntil(lambda: dock.session is None, timeout=PATIENCE)
+    assert not dock.review_box.next.isEnabled()
+
+
+def test_a_new_dock_takes_over_the_bridges_of_a_closed_one(
+    open_repair: OpenRepair, qtbot: Any
+) -> None:
+    viewer, dock = open_repair()
+    run(qtbot, dock)
+    dock.walk_on()
+    dock.say_right()
+    viewer.window.remove_dock_widget(dock)
+    dock.close()
+    dock.deleteLater()
+    qtbot.waitUntil(lambda: dock.is_gone, timeout=PATIENCE)
+    again = RepairDock(viewer, engine=FakeRepair(), probe_devices=dict)
+    viewer.window.add_dock_widget(again, name="Repair")
+    assert "1 accepted" in again.review_box.left.text()
+
+
+def test_the_correct_dock_and_this_one_work_on_the_same_grains(
+    open_repair: OpenRepair, add_correct: Callable[[Any], Any], qtbot: Any
+) -> None:
+    viewer, dock = open_repair()
+    run(qtbot, dock)
+    correct = add_correct(viewer)
+    viewer.layers.selection.active = viewer.layers[GRAINS]
+    qtbot.waitUntil(lambda: correct.session is not None, timeout=PATIENCE)
+    assert correct.session.boundary is viewer.layers[BOUNDARY]
+    dock.show_bridge_at(MIDDLES[0])
+    dock.say_wrong()
+    assert correct.session.editor().area(4) == 0  # its index has heard of it
+    correct.session.layer.undo()
+    dock.session.follow()
+    assert correct.session.editor().area(4) == 900
+    assert viewer.layers[BOUNDARY].data[MIDDLES[0]] > 0
+    correct.session.lock(1, is_locked=True)
+    dock.show_bridge_at(MIDDLES[0])
+    dock.say_wrong()
+    assert "is accepted in the Correct dock" in line(dock)
+    assert grain_count(viewer) == 9
+
+
+def test_keys_are_those_in_the_table_and_go_to_the_dock_in_front(
+    open_repair: OpenRepair, add_correct: Callable[[Any], Any], qtbot: Any
+) -> None:
+    viewer, dock = open_repair(show=True)
+    run(qtbot, dock)
+    add_correct(viewer)
+    dock.hide()
+    dock.show()
+    bound = {str(key): action for key, action in viewer.keymap.items()}
+    for binding in REPAIR_BINDINGS.values():
+        assert bound[binding.shown].__doc__ == binding.does
