@@ -345,8 +345,9 @@ def _numbered(pairs: PixelPairs, shape: tuple[int, ...]) -> Grains:
         numbers[y, x] = last + pieces[y - top, x - left]
         last += count
     # A pixel where three grains meet lies on several stretches, and one of them has it.
-    _, dense = np.unique(np.append(0, numbers), return_inverse=True)
-    return dense[1:].reshape(shape).astype(np.int32)
+    left = np.bincount(numbers.ravel(), minlength=last + 1) > 0
+    left[0] = False
+    return np.where(left, np.cumsum(left), 0).astype(np.int32)[numbers]
 
 
 def _windows(numbers: Grains) -> list[tuple[slice, slice]]:
