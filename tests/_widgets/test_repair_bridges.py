@@ -46,10 +46,10 @@ def test_what_stands_again_was_not_rejected(bridges: Bridges) -> None:
     bridges.reject(2)
     merged = np.where(grains == 5, 2, grains)
     bridges.seen(merged)
-    assert bridges.any_rejected
+    assert bridges.rejected.tolist() == [False, True, False, False]
     assert bridges.wanted().tolist() == [True, False, True, True]
     bridges.seen(grains)  # undone
-    assert not bridges.any_rejected and bridges.wanted().all()
+    assert not bridges.rejected.any() and bridges.wanted().all()
 
 
 def test_a_bridge_that_fell_is_accepted_no_more(bridges: Bridges) -> None:

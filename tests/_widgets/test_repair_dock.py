@@ -283,7 +283,7 @@ def test_bridges_follow_edits_by_other_hands_without_being_asked(
     grains = viewer.layers[GRAINS]
     grains.fill((15, 15), 4)  # napari's own bucket merges grains 1 and 4
     qtbot.waitUntil(lambda: not viewer.layers[BOUNDARY].data[MIDDLES[0]], timeout=PATIENCE)
-    assert "1 not there" in dock.review_box.left.text()
+    assert "1 gone with others" in dock.review_box.left.text()
     grains.undo()
     qtbot.waitUntil(lambda: viewer.layers[BOUNDARY].data[MIDDLES[0]] > 0, timeout=PATIENCE)
 
@@ -310,7 +310,7 @@ def test_an_accepted_bridge_is_seen_to_be_and_not_shown_again(
     for _ in range(3):
         dock.say_right()
     assert dock.review_box.bar.value() == 100
-    assert "4 accepted, 0 not there, 0 left." in dock.review_box.left.text()
+    assert "4 accepted, 0 rejected, 0 left." in dock.review_box.left.text()
     dock.walk_on()
     assert line(dock) == "Everything was looked at."
 

@@ -152,9 +152,9 @@ class Bridges:
         self._rejected[bridge - 1] = False
 
     @property
-    def any_rejected(self) -> bool:
-        """Whether the user has rejected a bridge that did not come back."""
-        return bool(self._rejected.any())
+    def rejected(self) -> npt.NDArray[np.bool_]:
+        """Which bridges the user has rejected, and they did not come back; bool (n,)."""
+        return self._rejected.copy()
 
     def seen(self, grains: Grains) -> npt.NDArray[np.bool_]:
         """Look at a map: what stands again was not rejected after all; return what stands."""

@@ -82,8 +82,8 @@ class RepairForm(QWidget):
         form.setLabelAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
         add(form, "Layer", self.layer)
         form.addRow("", self.about)
-        add(form, "It is", self.kind)
-        add(form, "Its lines", self.polarity)
+        add(form, "Kind", self.kind)
+        add(form, "Lines", self.polarity)
         add(form, "Device", self.device)
         add(form, "Least sure", self.least)
         self._form = form

@@ -230,7 +230,7 @@ def untouched_result(layers: LayerList, origin: Origin) -> Result | None:
         if not same or not result.fits or result.bridges.accepted.any():
             continue
         grains = np.asarray(result.grains.data)
-        if not result.bridges.is_cut(grains) or result.bridges.any_rejected:
+        if not result.bridges.is_cut(grains) or result.bridges.rejected.any():
             continue
         return result
     return None
