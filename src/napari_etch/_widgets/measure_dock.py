@@ -1,0 +1,413 @@
+"""The Measure dock: grain size by the standards, every number linked to the picture."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from napari.layers import Image, Labels
+from qtpy.QtWidgets import QVBoxLayout, QWidget
+
+from napari_etch._widgets.correct_line import StatusLine
+from napari_etch._widgets.layers import pixel_size_um
+from napari_etch._widgets.measure_export import Exporter, FieldParts, image_of
+from napari_etch._widgets.measure_form import OWN_COLOURS, MeasureForm
+from napari_etch._widgets.measure_job import NO_PIXEL_SIZE, LayerRange, LayerResult
+from napari_etch._widgets.measure_layers import MeasureLayers, provenance
+from napari_etch._widgets.measure_look import Flash, Shading
+from napari_etch._widgets.measure_marks import Marks, count_text
+from napari_etch._widgets.measure_plot import whole_grains
+from napari_etch._widgets.measure_runner import MeasureRunner
+from napari_etch._widgets.measure_table import COLUMNS, shown_columns
+from napari_etch._widgets.measure_words import about_text, size_rows
+from napari_etch._widgets.pixel_size import PixelSizeSetter, set_pixel_size
+from napari_etch._widgets.scroll import UprightScroll
+from napari_etch.measure import Measurement, combine_fields
+from napari_etch.measure.segmentation_range import SegmentationRange
+
+if TYPE_CHECKING:
+    import napari
+
+NO_GRAINS = "Open or segment an image first: there is no grains layer to measure."
+
+
+class MeasureDock(QWidget):
+    """Measures grain layers, again after every correction, and shows where each number is from.
+
+    Parameters
+    ----------
+    napari_viewer : napari.viewer.Viewer
+        The viewer whose grain layers are measured.
+    ask_path : callable, optional
+        Asks the user where to save a file; returns None when they cancel.
+    """
+
+    def __init__(
+        self,
+        napari_viewer: napari.viewer.Viewer,
+        *,
+        ask_path: Callable[[QWidget, str], Path | None] | None = None,
+    ) -> None:
+        super().__init__()
+        self._viewer = napari_viewer
+        self.results: dict[str, LayerResult] = {}
+        self.ranges: dict[str, SegmentationRange | None] = {}
+        self._watched: Labels | None = None
+        self._count_shown: Any = None
+        self._sized: Any = None
+        self._followers: list[str] = []
+        self.trouble = StatusLine(napari_viewer)
+        self.trouble.setToolTip("What has to be settled before there are numbers.")
+        self.form = MeasureForm(napari_viewer.theme, self.trouble)
+        self.line = StatusLine(napari_viewer)
+        self.marks = Marks(napari_viewer)
+        self.flash = Flash(napari_viewer, self)
+        self.shading = Shading()
+        self.runner = MeasureRunner(self)
+        self.exporter = Exporter(self, ask_path)
+        self._lay_out()
+        self.layers = MeasureLayers(napari_viewer, self.form)
+        self.pixel_size = PixelSizeSetter(napari_viewer, self.form.pixel_size, self.layers.image)
+        self._connect()
+        self._on_choice()
+
+    # -- building --------------------------------------------------------------------------------
+
+    def _lay_out(self) -> None:
+        inner = QWidget()
+        column = QVBoxLayout(inner)
+        column.addWidget(self.form, 1)
+        column.addWidget(self.line)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.addWidget(UprightScroll(inner))
+
+    def _connect(self) -> None:
+        form = self.form
+        self.layers.changed.connect(self._on_choice)
+        self.layers.edited.connect(self._on_edited)
+        self.pixel_size.said.connect(self._on_pixel_size)
+        self.runner.measured.connect(self._on_measured)
+        self.runner.ranged.connect(self._on_ranged)
+        self.runner.ended.connect(self._on_ended)
+        self.exporter.said.connect(self._say)
+        form.pattern_chosen.connect(self._show_pattern)
+        form.colour_chosen.connect(self._colour)
+        form.plot_chosen.connect(self._show_plot)
+        form.plot.range_moved.connect(lambda _low, _high: self._say_range())
+        form.table.chosen.connect(self.flash_grain)
+        form.export_wanted.connect(self.save)
+        self._viewer.dims.events.current_step.connect(self._on_section)
+        self._viewer.events.theme.connect(self._on_theme)
+        # `self` is half gone when Qt says destroyed: only what was captured here may be used.
+        viewer, layers, watched = self._viewer, self.layers, self.__dict__
+        on_section, on_theme, on_click = self._on_section, self._on_theme, self._on_click
+
+        def end() -> None:
+            layers.disconnect_viewer()
+            viewer.dims.events.current_step.disconnect(on_section)
+            viewer.events.theme.disconnect(on_theme)
+            layer = watched.get("_watched")
+            if layer is not None and on_click in layer.mouse_drag_callbacks:
+                layer.mouse_drag_callbacks.remove(on_click)
+
+        self.destroyed.connect(end)
+
+    # -- what is measured ------------------------------------------------------------------------
+
+    def _on_choice(self) -> None:
+        """Another layer was chosen, added, removed or ticked."""
+        layer = self.layers.grains()
+        self._watch(layer)
+        self._refresh_pixel_size()
+        there = {str(each.unique_id) for each in self._viewer.layers}
+        for known in (self.results, self.ranges):
+            for layer_id in set(known) - there:
+                del known[layer_id]
+        if layer is None:
+            self.marks.remove()
+        self._measure()
+        self._show()
+
+    def _on_edited(self) -> None:
+        self._refresh_pixel_size()
+        self._measure()
+
+    def _on_section(self, _event: Any = None) -> None:
+        layer = self.layers.grains()
+        if layer is not None and layer.ndim == 3:
+            self.flash.stop()
+            self._measure()
+
+    def _measure(self) -> None:
+        """Measure the chosen layers that are not what they were when they were measured."""
+        wanted = [each for each in self.layers.chosen() if not self._is_known(each)]
+        if wanted:
+            self._say("Measuring…", False)
+            self.runner.ask([self.layers.snapshot(each) for each in wanted])
+
+    def _is_known(self, layer: Labels) -> bool:
+        known = self.results.get(str(layer.unique_id))
+        if known is None:
+            return False
+        source = known.source
+        return (
+            source.section == self.layers.section(layer)
+            and source.pixel_size_um == pixel_size_um(layer)
+            and np.array_equal(source.grains, self.layers.plane(layer))
+        )
+
+    def _refresh_pixel_size(self) -> None:
+        self.pixel_size.refresh()
+        target = self._sized = self.layers.image()
+        self._followers = []
+        if target is None:
+            self.form.pixel_size.show_size(None, NO_GRAINS)
+            return
+        if not isinstance(target, Image):
+            self.form.pixel_size.line.setEnabled(False)
+            self.form.pixel_size.line.setToolTip("Open the micrograph to read its scale bar.")
+        shape, scale = np.shape(target.data)[:2], np.asarray(target.scale)[-2:]
+        self._followers = [
+            str(each.unique_id)
+            for each in self._viewer.layers
+            if isinstance(each, Image | Labels)
+            and np.shape(each.data)[:2] == shape
+            and np.allclose(np.asarray(each.scale)[-2:], scale)
+        ]
+
+    def _on_pixel_size(self, text: str, trouble: bool) -> None:
+        """Give layers that lay over the image, pixel by pixel, its pixel size, too."""
+        target = self._sized  # scaled by now, so it lies over nothing until the others follow
+        found = None if target is None else pixel_size_um(target)
+        followers, self._followers = self._followers, []
+        if not trouble and found is not None:
+            for layer in list(self._viewer.layers):
+                if str(layer.unique_id) in followers and pixel_size_um(layer) != found:
+                    set_pixel_size(self._viewer, layer, found)
+        self._say(text, trouble)
+        self._on_edited()
+
+    # -- what came out ---------------------------------------------------------------------------
+
+    def _on_measured(self, result: LayerResult) -> None:
+        self.results[result.source.layer_id] = result
+        self.ranges.pop(result.source.layer_id, None)
+        self._show()
+
+    def _on_ranged(self, found: LayerRange) -> None:
+        self.ranges[found.layer_id] = found.found
+        self._show_sizes()
+
+    def _on_ended(self, trouble: str) -> None:
+        if trouble:
+            self._say(trouble, True)
+        elif self.line.text() == "Measuring…":
+            self._say("", False)
+
+    def result(self) -> LayerResult | None:
+        """Return what the chosen layer gave last."""
+        layer = self.layers.grains()
+        return None if layer is None else self.results.get(str(layer.unique_id))
+
+    def measurement(self) -> Measurement | None:
+        """Return the fields taken together; None when they cannot be."""
+        found = self._chosen_results()
+        fields = [each.field for each in found if each.field is not None]
+        if not fields or len(fields) < len(found):
+            return None
+        try:
+            return combine_fields(fields)
+        except ValueError:
+            return None
+
+    def _chosen_results(self) -> list[LayerResult]:
+        ids = (str(layer.unique_id) for layer in self.layers.chosen())
+        return [self.results[each] for each in ids if each in self.results]
+
+    def _show(self) -> None:
+        found = self.result()
+        self.form.table.show_table(None if found is None else found.table)
+        self._fill_columns(found)
+        self._show_sizes()
+        self._show_plot()
+        self._show_pattern()
+        self._colour()
+
+    def _fill_columns(self, found: LayerResult | None) -> None:
+        form = self.form
+        names = [] if found is None else shown_columns(found.table)[1:]
+        rows = [(COLUMNS[name][0], name) for name in names]
+        form.set_choices(form.colour, [(OWN_COLOURS, ""), *rows], form.colour.currentData())
+        plotted = [row for row in rows if row[1] != "touches_border"]
+        usual = "ecd_um" if "ecd_um" in names else "ecd_px"
+        before = form.column.currentData()
+        form.set_choices(form.column, plotted, before if before in names else usual)
+
+    def _show_sizes(self) -> None:
+        found = self._chosen_results()
+        alone = [None if each.field is None else combine_fields([each.field]) for each in found]
+        together = self.measurement()
+        self.form.show_sizes(*size_rows(alone, together))
+        ranged = self.uncertainty()
+        self.form.about.setText(about_text(together, ranged))
+        trouble = self._trouble(found, together)
+        self.trouble.say_trouble(trouble)
+        self.trouble.setVisible(bool(trouble))
+        self.form.allow_exports(trouble if together is None else "")
+
+    def uncertainty(self) -> SegmentationRange | None:
+        """Return how far G moves with the granularity, of a single layer only."""
+        chosen = self.layers.chosen()
+        return self.ranges.get(str(chosen[0].unique_id)) if len(chosen) == 1 else None
+
+    def _trouble(self, found: list[LayerResult], together: Measurement | None) -> str:
+        layer = self.layers.grains()
+        if layer is None:
+            return NO_GRAINS
+        oblong = _oblong(layer)
+        if oblong:
+            return oblong
+        if any(pixel_size_um(each) is None for each in self.layers.chosen()):
+            return NO_PIXEL_SIZE
+        for each in found:
+            if each.trouble:
+                return each.trouble
+        if together is None and found:
+            return (
+                "These layers have different pixel sizes: measure fields of one magnification "
+                "together."
+            )
+        return "" if found else "Measuring…"
+
+    # -- the picture -----------------------------------------------------------------------------
+
+    def _show_pattern(self) -> None:
+        layer, found = self.layers.grains(), self.result()
+        key = self.form.pattern.currentData()
+        if not key or layer is None or found is None or found.field is None:
+            self.marks.remove()
+            self.form.counted.setText("")
+            return
+        count = found.field.patterns[key]
+        if self._count_shown is not count or not self.marks.layers():
+            self._count_shown = count
+            self.marks.show(layer, count)
+        self.form.counted.setText(count_text(count, found.field.pixel_size_um))
+
+    def _colour(self) -> None:
+        layer, found = self.layers.grains(), self.result()
+        column = self.form.colour.currentData()
+        if layer is None or found is None:
+            return
+        if not column:
+            self.shading.restore(layer)
+            return
+        low, high = self.shading.colour(layer, found.table, column)
+        title = COLUMNS[column][0]
+        self.form.colour.setToolTip(
+            f"{title}: dark is {low:.4g} and less, light {high:.4g} and more."
+        )
+
+    def _show_plot(self) -> None:
+        column = self.form.column.currentData()
+        if not column:
+            return
+        tables = [
+            (each.source.name, each.table)
+            for each in self._chosen_results()
+            if column in each.table.columns
+        ]
+        by_area = self.form.by_area.isChecked()
+        self.form.plot.show_values(tables, column, COLUMNS[column][0], by_area=by_area)
+        self._say_range()
+
+    def _say_range(self) -> None:
+        found, column = self.result(), self.form.column.currentData()
+        if found is None or not column or column not in found.table.columns:
+            self.form.range_text.setText("")
+            return
+        low, high = self.form.plot.range()
+        values, areas = whole_grains(found.table, column, by_area=True)
+        inside = (values >= low) & (values <= high)
+        share = 100 * areas[inside].sum() / areas.sum() if areas.size else 0.0
+        self.form.range_text.setText(
+            f"{low:.4g} … {high:.4g}: {int(inside.sum())} of {values.size} whole grains, "
+            f"{share:.0f} % of their area."
+        )
+
+    def flash_grain(self, label: int) -> None:
+        """Flash the grain of a row."""
+        layer, found = self.layers.grains(), self.result()
+        if layer is None or found is None:
+            return
+        rows = found.table[found.table["label"] == label]
+        if len(rows):
+            self.flash.start(layer, self.layers.plane(layer), next(rows.itertuples()))
+
+    def _watch(self, layer: Labels | None) -> None:
+        """Listen to clicks on the chosen layer."""
+        before = self._watched
+        if layer is before:
+            return
+        if before is not None:
+            if self._on_click in before.mouse_drag_callbacks:
+                before.mouse_drag_callbacks.remove(self._on_click)
+            self.shading.restore(before)
+        self._watched = layer
+        if layer is not None:
+            layer.mouse_drag_callbacks.append(self._on_click)
+
+    def _on_click(self, layer: Any, event: Any) -> Any:
+        """Show the row of the grain under the mouse, when it was clicked and not dragged."""
+        if layer.mode not in ("pan_zoom", "pick"):
+            return
+        yield
+        if event.type == "mouse_move":
+            return
+        value = layer.get_value(event.position, world=True)
+        label = int(value) if value else 0
+        if label and self.form.table.show_label(label):
+            self.form.tabs.setCurrentIndex(1)
+
+    # -- saving ----------------------------------------------------------------------------------
+
+    def save(self, name: str) -> None:
+        """Save a kind of file of what is measured now."""
+        found = self._chosen_results()
+        if self.measurement() is None:
+            self._say(self._trouble(found, None), True)
+            return
+        parts = []
+        for result in found:
+            layer = next(
+                each
+                for each in self._viewer.layers
+                if str(each.unique_id) == result.source.layer_id
+            )
+            made, image = provenance(self._viewer, layer)
+            pixels, image_name, rgb = image_of(image, result.source.section)
+            parts.append(FieldParts(result, made, pixels, image_name, rgb))
+        self.exporter.save(name, parts, self.uncertainty())
+
+    def _on_theme(self, _event: Any = None) -> None:
+        self.form.plot.set_theme(self._viewer.theme)
+
+    def _say(self, text: str, trouble: bool) -> None:
+        if trouble:
+            self.line.say_trouble(text)
+        else:
+            self.line.say(text)
+
+
+def _oblong(layer: Labels) -> str:
+    """Return why a layer's pixels cannot be measured: they are not square."""
+    down, right = (abs(float(step)) for step in layer.scale[-2:])
+    if abs(down - right) <= 0.01 * max(down, right):
+        return ""
+    return (
+        f"The pixels of “{layer.name}” are not square ({right:g} × {down:g}): resample it first, "
+        "or type the pixel size if the scale is wrong."
+    )

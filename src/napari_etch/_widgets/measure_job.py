@@ -1,0 +1,128 @@
+"""What is measured of grain layers, in a thread; no Qt, no napari."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_etch.measure import FieldMeasurement, grain_table, measure_field
+from napari_etch.measure.segmentation_range import SegmentationRange, segmentation_range
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+NO_PIXEL_SIZE = "The pixel size is not known: type it above, or read it off the scale bar."
+
+
+@dataclass(frozen=True, eq=False)
+class LayerInput:
+    """A grain layer as it was when its measurement was asked for.
+
+    Attributes
+    ----------
+    layer_id, name : str
+        Of the layer.
+    grains : ndarray, (y, x)
+        A copy, so that corrections go on meanwhile.
+    pixel_size_um : float or None
+        None leaves out everything in µm.
+    boundary : ndarray or None
+        Boundary map, (y, x).
+    partition : Partition or None
+        What the grains were cut from, if it is known.
+    section : int or None
+        Which section of a stack this is.
+    """
+
+    layer_id: str
+    name: str
+    grains: np.ndarray
+    pixel_size_um: float | None
+    boundary: np.ndarray | None = None
+    partition: Any = None
+    section: int | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class LayerResult:
+    """What a layer gave.
+
+    Attributes
+    ----------
+    source : LayerInput
+    table : pandas.DataFrame
+        A row a grain, without µm where there is no pixel size.
+    field : FieldMeasurement or None
+        None when it could not be measured.
+    trouble : str
+        Why not; empty when it could.
+    """
+
+    source: LayerInput
+    table: pd.DataFrame
+    field: FieldMeasurement | None
+    trouble: str = ""
+
+
+@dataclass(frozen=True)
+class LayerRange:
+    """How far the grain size of a layer moves with its granularity."""
+
+    layer_id: str
+    found: SegmentationRange | None = field(default=None)
+
+
+def measure_inputs(
+    inputs: Sequence[LayerInput], stop: threading.Event
+) -> Iterator[LayerResult | LayerRange]:
+    """Measure layers; first all tables and sizes, then what takes longer.
+
+    Parameters
+    ----------
+    inputs : sequence of LayerInput
+    stop : threading.Event
+        Set when nobody wants the results any more.
+
+    Yields
+    ------
+    LayerResult or LayerRange
+    """
+    for source in inputs:
+        if stop.is_set():
+            return
+        yield measured(source)
+    for source in inputs:
+        if stop.is_set():
+            return
+        if source.partition is not None and source.pixel_size_um is not None:
+            yield LayerRange(source.layer_id, _range(source, stop))
+
+
+def measured(source: LayerInput) -> LayerResult:
+    """Return the table and the grain sizes of a layer.
+
+    Parameters
+    ----------
+    source : LayerInput
+    """
+    table = grain_table(source.grains, pixel_size_um=source.pixel_size_um, boundary=source.boundary)
+    if source.pixel_size_um is None:
+        return LayerResult(source, table, None, NO_PIXEL_SIZE)
+    try:
+        found = measure_field(source.grains, source.pixel_size_um, name=f"“{source.name}”")
+    except ValueError as error:
+        text = str(error)
+        return LayerResult(source, table, None, text if text.endswith(".") else f"{text}.")
+    return LayerResult(source, table, found)
+
+
+def _range(source: LayerInput, stop: threading.Event) -> SegmentationRange | None:
+    assert source.pixel_size_um is not None
+    try:
+        return segmentation_range([source.partition], source.pixel_size_um, cancelled=stop.is_set)
+    except ValueError:  # a cut left a single grain: there is no range to speak of
+        return None

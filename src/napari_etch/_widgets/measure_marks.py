@@ -1,0 +1,112 @@
+"""Test lines and circles over the grains, with every place that was counted."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from napari.layers import Points, Vectors
+
+from napari_etch._widgets.layers import METADATA_KEY, Placement, kind_of, layer_name
+from napari_etch.measure.counting import CROSSING, END, TANGENT, TRIPLE, PatternCount
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+    from napari.layers import Labels, Layer
+
+PATTERN, PLACES = "test pattern", "intersections"
+LINE_COLOUR = "#20c05c"
+KIND_COLOURS = {CROSSING: "#ffd60a", TRIPLE: "#ff3df0", TANGENT: "#27e0ff", END: "#ffffff"}
+#: A circle is drawn by this many straight pieces.
+_PIECES = 240
+
+
+def pattern_vectors(count: PatternCount) -> np.ndarray:
+    """Return the lines and circles of a pattern as vectors, (n, 2, 2)."""
+    found = []
+    for curve in count.pattern.curves:
+        pieces = _PIECES if curve.closed else 1
+        points = curve.at(np.linspace(0, curve.length, pieces + 1))
+        found.append(np.stack([points[:-1], np.diff(points, axis=0)], axis=1))
+    return np.concatenate(found).astype(np.float32)
+
+
+class Marks:
+    """The two layers of a pattern: its lines, and its intersections.
+
+    Parameters
+    ----------
+    viewer : napari.components.ViewerModel
+    """
+
+    def __init__(self, viewer: ViewerModel) -> None:
+        self._viewer = viewer
+
+    def show(self, grains: Labels, count: PatternCount) -> None:
+        """Draw a pattern and what it counted over a grain map, in place of another one."""
+        place = (
+            Placement.of(grains) if grains.ndim == 2 else Placement.of(grains).plane()
+        ).keywords()
+        width = max(1.0, max(grains.data.shape[-2:]) / 500)
+        made = {"source_id": str(grains.unique_id)}
+        self._put(
+            Vectors(
+                pattern_vectors(count),
+                name=layer_name(grains.name, PATTERN),
+                edge_color=LINE_COLOUR,
+                edge_width=width,
+                vector_style="line",
+                opacity=1.0,
+                metadata={METADATA_KEY: {**made, "kind": PATTERN}},
+                **place,
+            )
+        )
+        kinds = [str(kind) for kind in count.kinds]
+        self._put(
+            Points(
+                count.points,
+                ndim=2,
+                name=layer_name(grains.name, PLACES),
+                size=5 * width,
+                border_width=0.15,
+                border_color="black",
+                face_color=[KIND_COLOURS[kind] for kind in kinds] or "white",
+                features={"kind": kinds, "counts": count.weights.tolist()},
+                metadata={METADATA_KEY: {**made, "kind": PLACES}},
+                **place,
+            )
+        )
+
+    def remove(self) -> None:
+        """Take the layers out."""
+        for layer in self.layers():
+            self._viewer.layers.remove(layer)
+
+    def layers(self) -> list[Layer]:
+        """Return the layers that are there."""
+        return [each for each in self._viewer.layers if kind_of(each) in (PATTERN, PLACES)]
+
+    def _put(self, new: Layer) -> None:
+        active = self._viewer.layers.selection.active
+        for old in self.layers():
+            if kind_of(old) == kind_of(new):
+                self._viewer.layers.remove(old)
+        self._viewer.layers.append(new)
+        if active is not None and active in self._viewer.layers:
+            self._viewer.layers.selection.active = active
+
+
+def count_text(count: PatternCount, pixel_size_um: float) -> str:
+    """Return what a pattern counted, as a sentence a person can check by the marks."""
+    kinds, numbers = np.unique(count.kinds, return_counts=True)
+    found: dict[str, Any] = dict(zip(kinds.tolist(), numbers.tolist(), strict=True))
+    parts = [
+        f"{found[kind]} {kind}{'s' if found[kind] > 1 else ''}"
+        for kind in (CROSSING, TRIPLE, TANGENT, END)
+        if kind in found
+    ]
+    length = count.length_px * pixel_size_um / 1000
+    return (
+        f"{count.pattern.name}: {', '.join(parts) or 'nothing met'}, together "
+        f"{count.intersections:g} on {length:.3g} mm of test line."
+    )

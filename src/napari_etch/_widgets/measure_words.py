@@ -1,0 +1,84 @@
+"""What the Measure dock says: grain sizes as rows of a table, and sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from napari_etch.measure import METHODS, Measurement, MethodResult
+from napari_etch.measure.report import interval_text, more_fields_text
+
+if TYPE_CHECKING:
+    from napari_etch.measure.segmentation_range import SegmentationRange
+
+Cell = tuple[str, str]
+
+
+def size_rows(
+    alone: Sequence[Measurement | None], together: Measurement | None
+) -> tuple[list[str], list[list[Cell]]]:
+    """Return titles and rows of the table of grain sizes.
+
+    Parameters
+    ----------
+    alone : sequence of Measurement or None
+        Of each layer; None where it could not be measured.
+    together : Measurement or None
+        Of all of them; None when they cannot be taken together.
+    """
+    several = len(alone) > 1
+    names = [str(at + 1) for at in range(len(alone))] if several else ["G"]
+    heads = ["Method", *names, *(["mean"] if several else []), "95 %"]
+    rows = []
+    for method in METHODS:
+        cells: list[Cell] = [(method.title, f"{method.standard}: {method.note}")]
+        found = [None if each is None else each.result(method.key) for each in alone]
+        if not any(found):
+            continue
+        cells += [_cell(each) for each in found]
+        whole = None if together is None else together.result(method.key)
+        if several:
+            cells.append(_cell(whole))
+        cells.append(("", "") if whole is None else (interval_text(whole), _interval_tip(whole)))
+        rows.append(cells)
+    return heads, rows
+
+
+def _cell(result: MethodResult | None) -> Cell:
+    if result is None:
+        return "", "This method found nothing to count."
+    tip = f"{result.mean.value:.4g} {result.method.unit}, G {result.grain_number:.3f}"
+    if result.method.recalled:
+        tip += "; rule recalled, not checked against the text of the standard"
+    return f"{result.grain_number:.1f}", tip
+
+
+def _interval_tip(result: MethodResult) -> str:
+    accuracy = result.mean.relative_accuracy
+    if accuracy is None:
+        return "Too few counts for an interval."
+    tip = f"From {result.mean.source}; {accuracy:.0f} % relative accuracy"
+    if result.more_fields is not None:
+        tip += f"; fields still needed for 10 %: {more_fields_text(result)}"
+    return f"{tip}."
+
+
+def about_text(together: Measurement | None, uncertainty: SegmentationRange | None) -> str:
+    """Return what a reader should know beside the table of grain sizes."""
+    if together is None:
+        return ""
+    said = []
+    if uncertainty is not None and "saltykov" in uncertainty.shifts:
+        low, high = uncertainty.shifts["saltykov"]
+        steps = uncertainty.granularities
+        said.append(
+            f"Segmentation: cut at granularity {steps[0]:g} to {steps[-1]:g}, the planimetric G "
+            f"moves by {low:+.2f} … {high:+.2f}."
+        )
+    largest = together.largest
+    said.append(f"Largest grain: G {largest.grain_number:.1f}. Structure: {together.duplex.kind}.")
+    if together.anisotropy is not None:
+        found = together.anisotropy
+        said.append(f"Anisotropy {found.index:.2f}, longest at {found.along_deg:.0f}°.")
+    said += [f"{each[:1].upper()}{each[1:]}." for each in together.remarks]
+    return " ".join(said)

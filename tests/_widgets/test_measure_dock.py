@@ -1,0 +1,392 @@
+"""Window tests of the Measure dock: a real viewer, real clicks, real measurements."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from _widgets.fakes import PATIENCE
+from _widgets.hands import Hands
+from measure.tessellation import poisson_voronoi
+from qtpy.QtCore import QPoint, Qt
+from qtpy.QtTest import QTest
+
+from napari_etch._widgets.layers import METADATA_KEY, kind_of, pixel_size_um
+from napari_etch._widgets.measure_dock import MeasureDock
+from napari_etch._widgets.measure_marks import PATTERN, PLACES
+from napari_etch.grains import partition
+
+pytestmark = [pytest.mark.gui, pytest.mark.usefixtures("calm_threads")]
+
+UM = {"scale": (0.5, 0.5), "units": ("um", "um")}
+OpenMeasure = Callable[..., tuple[Any, MeasureDock, Any]]
+
+
+def grains(seed: int = 0) -> np.ndarray:
+    return poisson_voronoi(160, 60, seed)
+
+
+@pytest.fixture
+def open_measure(
+    make_napari_viewer: Callable[..., Any], tmp_path: Path, qtbot: Any
+) -> Iterator[OpenMeasure]:
+    """Return a function that opens a viewer with an image, its grains and the dock."""
+    docks: list[MeasureDock] = []
+
+    def open_(*, show: bool = False, **place: Any) -> tuple[Any, MeasureDock, Any]:
+        viewer = make_napari_viewer(show=show)
+        image = np.random.default_rng(0).integers(0, 255, (160, 160), np.uint8)
+        viewer.add_image(image, name="steel", **place)
+        layer = viewer.add_labels(grains(), name="steel · grains", **place)
+        dock = MeasureDock(viewer, ask_path=lambda _parent, name: tmp_path / name)
+        viewer.window.add_dock_widget(dock, name="Measure")
+        docks.append(dock)
+        wait(qtbot, dock)
+        return viewer, dock, layer
+
+    yield open_
+    for dock in docks:
+        qtbot.waitUntil(
+            lambda dock=dock: not dock.runner.is_running and not dock.exporter.is_running,
+            timeout=PATIENCE,
+        )
+
+
+def wait(qtbot: Any, dock: MeasureDock) -> None:
+    """Wait until the dock has measured what the layers show."""
+
+    def done() -> bool:
+        chosen = dock.layers.chosen()
+        known = all(dock._is_known(layer) for layer in chosen)
+        return known and not dock.runner.is_running
+
+    qtbot.waitUntil(done, timeout=PATIENCE)
+
+
+def g_of(dock: MeasureDock, row: int = 0, column: int = 1) -> str:
+    item = dock.form.sizes.item(row, column)
+    assert item is not None
+    return item.text()
+
+
+# -- pixel size first ----------------------------------------------------------------------------
+
+
+def test_without_a_pixel_size_there_is_no_grain_size_and_it_is_asked_for(
+    open_measure: OpenMeasure,
+) -> None:
+    _viewer, dock, _layer = open_measure()
+    assert dock.form.pixel_size.number.text() == "unknown"
+    assert "pixel size is not known: type it" in dock.trouble.text()
+    assert dock.form.sizes.rowCount() == 0
+    assert not any(button.isEnabled() for button in dock.form.exports.values())
+    assert "not known" in dock.form.exports["report.html"].toolTip()
+    # the table is there in pixels
+    assert dock.form.table.grains.headerData(1, Qt.Orientation.Horizontal) == "area px"
+
+
+def test_a_typed_pixel_size_gives_grain_sizes(open_measure: OpenMeasure, qtbot: Any) -> None:
+    viewer, dock, layer = open_measure()
+    dock.form.pixel_size.number.setValue(0.5)
+    wait(qtbot, dock)
+    assert pixel_size_um(layer) == pytest.approx(0.5)
+    assert pixel_size_um(viewer.layers["steel"]) == pytest.approx(0.5)
+    assert dock.trouble.text() == ""
+    assert dock.form.sizes.rowCount() == 12
+    # 60 grains on (80 µm)²
+    assert float(g_of(dock)) == pytest.approx(np.log2(60 / 0.0064) - 2.954, abs=0.3)
+    assert all(button.isEnabled() for button in dock.form.exports.values())
+
+
+def test_grains_without_a_micrograph_take_the_pixel_size_themselves(
+    make_napari_viewer: Callable[..., Any], qtbot: Any
+) -> None:
+    viewer = make_napari_viewer()
+    layer = viewer.add_labels(grains())
+    dock = MeasureDock(viewer)
+    viewer.window.add_dock_widget(dock)
+    wait(qtbot, dock)
+    assert not dock.form.pixel_size.line.isEnabled()
+    dock.form.pixel_size.number.setValue(2.0)
+    wait(qtbot, dock)
+    assert pixel_size_um(layer) == pytest.approx(2)
+    assert dock.form.sizes.rowCount() == 12
+
+
+def test_oblong_pixels_are_refused(open_measure: OpenMeasure) -> None:
+    _viewer, dock, _layer = open_measure(scale=(0.5, 0.7), units=("um", "um"))
+    assert "are not square" in dock.trouble.text()
+    assert dock.form.sizes.rowCount() == 0
+
+
+def test_no_grains_are_asked_for(make_napari_viewer: Callable[..., Any]) -> None:
+    viewer = make_napari_viewer()
+    dock = MeasureDock(viewer)
+    viewer.window.add_dock_widget(dock)
+    assert "segment an image first" in dock.trouble.text()
+
+
+def test_one_grain_is_said_to_be_too_few(open_measure: OpenMeasure, qtbot: Any) -> None:
+    _viewer, dock, layer = open_measure(**UM)
+    layer.data = np.ones((160, 160), np.int32)
+    wait(qtbot, dock)
+    assert "a single grain" in dock.trouble.text()
+
+
+# -- linked both ways ----------------------------------------------------------------------------
+
+
+def test_a_click_on_a_row_lets_the_grain_flash(open_measure: OpenMeasure, qtbot: Any) -> None:
+    viewer, dock, layer = open_measure(show=True, **UM)
+    dock.form.tabs.setCurrentIndex(1)
+    table = dock.form.table
+    index = table.grains.index(4, 1)
+    table.scrollTo(index)
+    spot = table.visualRect(index).center()
+    port = table.viewport()
+    assert port is not None
+    QTest.mouseClick(port, Qt.MouseButton.LeftButton, pos=QPoint(spot))
+    assert dock.flash.is_on
+    assert dock.flash.label == table.grains.label_at(4)
+    lines = viewer.layers["correction preview"].data
+    rows, columns = np.nonzero(layer.data == dock.flash.label)
+    middle = lines[:, 0].mean(axis=0)
+    assert rows.min() - 1 <= middle[0] <= rows.max() + 1
+    assert columns.min() - 1 <= middle[1] <= columns.max() + 1
+    assert viewer.layers.selection.active is layer
+    qtbot.waitUntil(lambda: not dock.flash.is_on, timeout=PATIENCE)
+    assert "correction preview" not in [each.name for each in viewer.layers]
+
+
+def test_a_click_on_a_grain_shows_its_row(open_measure: OpenMeasure) -> None:
+    viewer, dock, layer = open_measure(show=True, **UM)
+    viewer.layers.selection.active = layer
+    viewer.reset_view()
+    hands = Hands(viewer, layer)
+    hands.click(80, 100)
+    assert dock.form.table.chosen_label() == layer.data[80, 100]
+    assert dock.form.tabs.currentIndex() == 1
+    before = dock.form.table.chosen_label()
+    hands.drag((80, 100), (20, 20))  # moving the view is no choice
+    assert dock.form.table.chosen_label() == before
+
+
+def test_sorting_keeps_rows_and_grains_together(open_measure: OpenMeasure) -> None:
+    _viewer, dock, layer = open_measure(**UM)
+    table = dock.form.table
+    table.sortByColumn(1, Qt.SortOrder.DescendingOrder)
+    areas = np.bincount(layer.data.ravel())
+    assert table.grains.label_at(0) == areas.argmax()
+    assert table.show_label(int(areas.argmax()))
+    assert table.currentIndex().row() == 0
+
+
+def test_grains_are_coloured_by_a_column(open_measure: OpenMeasure) -> None:
+    _viewer, dock, layer = open_measure(**UM)
+    own = layer.colormap
+    dock.form.colour.setCurrentIndex(dock.form.colour.findData("ecd_um"))
+    areas = np.bincount(layer.data.ravel())
+    large, small = int(areas.argmax()), int(np.flatnonzero(areas > 0)[areas[areas > 0].argmin()])
+    # viridis ends in yellow
+    assert layer.get_color(large)[0] > 0.9
+    assert layer.get_color(small)[0] < 0.35
+    dock.form.colour.setCurrentIndex(0)
+    assert layer.colormap is own
+
+
+# -- patterns ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("key", ["heyn", "abrams", "hilliard", "combined"])
+def test_a_pattern_is_drawn_with_every_place_that_counts(
+    open_measure: OpenMeasure, key: str
+) -> None:
+    viewer, dock, layer = open_measure(**UM)
+    dock.form.pattern.setCurrentIndex(dock.form.pattern.findData(key))
+    kinds = {kind_of(each): each for each in viewer.layers}
+    count = dock.result().field.patterns[key]
+    places = kinds[PLACES]
+    np.testing.assert_allclose(places.data, count.points)
+    assert places.features["counts"].sum() == count.intersections
+    np.testing.assert_allclose(places.scale, layer.scale)
+    length = np.hypot(*kinds[PATTERN].data[:, 1].T).sum()
+    assert length == pytest.approx(count.pattern.length, rel=1e-3)
+    assert f"together {count.intersections:g}" in dock.form.counted.text()
+    assert viewer.layers.selection.active is layer
+    dock.form.pattern.setCurrentIndex(0)
+    assert not dock.marks.layers()
+
+
+def test_choosing_patterns_in_a_row_leaves_one(open_measure: OpenMeasure) -> None:
+    viewer, dock, _layer = open_measure(**UM)
+    for row in (1, 2, 3, 4):
+        dock.form.pattern.setCurrentIndex(row)
+    assert [kind_of(each) for each in viewer.layers].count(PATTERN) == 1
+
+
+# -- corrections ---------------------------------------------------------------------------------
+
+
+def test_a_correction_is_measured(open_measure: OpenMeasure, qtbot: Any) -> None:
+    _viewer, dock, layer = open_measure(**UM)
+    dock.form.pattern.setCurrentIndex(2)
+    rows = dock.form.table.grains.rowCount()
+    counted = dock.form.counted.text()
+    one = int(layer.data[80, 80])
+    other = next(int(n) for n in layer.data[80] if n != one)
+    layer.data_setitem(np.nonzero(layer.data == other), one)
+    wait(qtbot, dock)
+    assert dock.form.table.grains.rowCount() == rows - 1
+    layer.undo()
+    wait(qtbot, dock)
+    assert dock.form.table.grains.rowCount() == rows
+    assert dock.form.counted.text() == counted
+
+
+def test_what_is_only_drawn_changes_nothing(open_measure: OpenMeasure, qtbot: Any) -> None:
+    viewer, dock, _layer = open_measure(**UM)
+    dock.form.plot.set_range(10, 12)
+    before = dock.result()
+    viewer.add_points(np.zeros((1, 2)))
+    viewer.add_shapes()
+    qtbot.wait(500)
+    assert dock.result() is before
+    assert dock.form.plot.range() == (10, 12)
+
+
+def test_a_removed_layer_is_forgotten(open_measure: OpenMeasure, qtbot: Any) -> None:
+    viewer, dock, layer = open_measure(**UM)
+    dock.form.pattern.setCurrentIndex(2)
+    viewer.layers.remove(layer)
+    qtbot.waitUntil(lambda: dock.results == {}, timeout=PATIENCE)
+    assert dock.layers.grains() is None
+    assert not dock.marks.layers()
+    assert "segment an image first" in dock.trouble.text()
+
+
+def test_the_section_of_a_stack_that_is_shown_is_measured(
+    make_napari_viewer: Callable[..., Any], qtbot: Any
+) -> None:
+    viewer = make_napari_viewer()
+    stack = np.stack([poisson_voronoi(120, count, 0) for count in (20, 60)])
+    viewer.add_labels(stack, scale=(1, 0.5, 0.5), units=("um",) * 3)
+    dock = MeasureDock(viewer)
+    viewer.window.add_dock_widget(dock)
+    for section, most in ((1, 60), (0, 20)):
+        viewer.dims.set_current_step(0, section)
+        wait(qtbot, dock)
+        assert dock.result().source.section == section
+        assert dock.form.table.grains.rowCount() == pytest.approx(most, abs=1)
+
+
+# -- several layers ------------------------------------------------------------------------------
+
+
+def test_several_layers_are_compared(open_measure: OpenMeasure, qtbot: Any) -> None:
+    viewer, dock, layer = open_measure(**UM)
+    for seed in (1, 2):
+        viewer.add_labels(grains(seed), name=f"field {seed}", **UM)
+    qtbot.waitUntil(lambda: dock.form.compare.count() == 3, timeout=PATIENCE)
+    for row in range(3):
+        dock.form.compare.item(row).setCheckState(Qt.CheckState.Checked)
+    wait(qtbot, dock)
+    assert dock.form.sizes.columnCount() == 6  # method, three layers, mean, interval
+    measured = dock.measurement()
+    assert len(measured.fields) == 3
+    assert g_of(dock, 0, 4) == f"{measured.result('saltykov').grain_number:.1f}"
+    assert measured.result("saltykov").mean.source == "fields"
+    assert len(dock.form.plot._curves) == 3
+    assert layer.name == "steel · grains"
+
+
+def test_layers_of_two_magnifications_are_not_taken_together(
+    open_measure: OpenMeasure, qtbot: Any
+) -> None:
+    viewer, dock, _layer = open_measure(**UM)
+    viewer.add_labels(grains(1), name="other", scale=(0.2, 0.2), units=("um", "um"))
+    qtbot.waitUntil(lambda: dock.form.compare.count() == 2, timeout=PATIENCE)
+    for row in range(2):
+        dock.form.compare.item(row).setCheckState(Qt.CheckState.Checked)
+    wait(qtbot, dock)
+    assert dock.measurement() is None
+    assert "different pixel sizes" in dock.trouble.text()
+
+
+# -- distribution and segmentation ---------------------------------------------------------------
+
+
+def test_the_range_says_what_lies_in_it(open_measure: OpenMeasure) -> None:
+    _viewer, dock, _layer = open_measure(**UM)
+    table = dock.result().table
+    whole = table[~table["touches_border"]]
+    assert dock.form.plot.counts.sum() == len(whole)
+    middle = float(whole["ecd_um"].median())
+    dock.form.plot.set_range(0, middle)
+    inside = whole["ecd_um"] <= middle
+    assert f"{inside.sum()} of {len(whole)} whole grains" in dock.form.range_text.text()
+    dock.form.by_area.setChecked(True)
+    assert dock.form.plot.counts.sum() == pytest.approx(whole["area_um2"].sum())
+
+
+def test_a_segmented_layer_says_how_far_the_granularity_moves_it(
+    make_napari_viewer: Callable[..., Any], qtbot: Any
+) -> None:
+    boundary = np.zeros((120, 120), np.float32)
+    for at in range(20, 120, 20):
+        boundary[at] = boundary[:, at] = 0.9
+    boundary[10] = 0.4
+    cut = partition(boundary)
+    viewer = make_napari_viewer()
+    made = {"kind": "grains", "partitions": (cut,), "granularity": 0.5, "source_id": "1"}
+    viewer.add_labels(np.array(cut.grains), metadata={METADATA_KEY: made}, **UM)
+    dock = MeasureDock(viewer)
+    viewer.window.add_dock_widget(dock)
+    qtbot.waitUntil(lambda: dock.uncertainty() is not None, timeout=PATIENCE)
+    assert "Segmentation: cut at granularity 0.3 to 0.7" in dock.form.about.text()
+
+
+# -- saving --------------------------------------------------------------------------------------
+
+
+def test_everything_can_be_saved(open_measure: OpenMeasure, qtbot: Any, tmp_path: Path) -> None:
+    _viewer, dock, _layer = open_measure(**UM)
+    for name, button in dock.form.exports.items():
+        button.click()
+        qtbot.waitUntil(lambda: not dock.exporter.is_running, timeout=PATIENCE)
+        assert (tmp_path / name).stat().st_size > 100
+        assert dock.line.text() == f"Saved {tmp_path / name}."
+    found = json.loads((tmp_path / "measure.json").read_text(encoding="utf-8"))
+    shown = float(g_of(dock))
+    assert found["methods"]["saltykov"]["G"] == pytest.approx(shown, abs=0.05)
+    table = pd.read_csv(tmp_path / "grains.csv")
+    assert len(table) == dock.form.table.grains.rowCount()
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert page.count("data:image/png") == 3
+
+
+def test_what_cannot_be_saved_is_said(
+    open_measure: OpenMeasure, qtbot: Any, tmp_path: Path
+) -> None:
+    _viewer, dock, _layer = open_measure(**UM)
+    dock.exporter.ask_path = lambda _parent, name: tmp_path / "no folder" / name
+    dock.form.exports["grains.csv"].click()
+    qtbot.waitUntil(lambda: not dock.exporter.is_running, timeout=PATIENCE)
+    assert "could not be saved" in dock.line.text()
+
+
+def test_a_closed_dock_lets_go_of_the_viewer(open_measure: OpenMeasure, qtbot: Any) -> None:
+    viewer, dock, layer = open_measure(**UM)
+    viewer.window.remove_dock_widget(dock.parent())
+    dock.deleteLater()
+    qtbot.wait(50)
+    assert not layer.mouse_drag_callbacks or all(
+        "MeasureDock" not in repr(each) for each in layer.mouse_drag_callbacks
+    )
+    layer.data_setitem(np.nonzero(layer.data == 1), 2)
+    viewer.layers.remove(layer)
+    qtbot.wait(500)
