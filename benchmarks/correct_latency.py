@@ -1,4 +1,8 @@
-"""How long the Correct dock takes from a gesture to the request for a repaint, in a real window.
+"""How long the Correct dock takes, and how long it holds up the window, at any size.
+
+From a gesture to the request for a repaint, in a real window; opening the dock; measuring the
+doubts, which a thread does, with the longest time for which the window did not answer meanwhile;
+and the walk, from key to request for a repaint.
 
     python benchmarks/correct_latency.py [--size 8192] [--gestures 60]
 
@@ -16,6 +20,7 @@ from pathlib import Path
 
 import napari
 import numpy as np
+from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QApplication
 
 from napari_etch._widgets.correct_dock import CorrectDock
@@ -40,6 +45,55 @@ def timed(do: Callable[[], object]) -> float:
     return spent
 
 
+class Stalls(QTimer):
+    """Notes for how long the window did not answer; it should come every 5 ms."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.longest = 0.0
+        self._last = time.perf_counter()
+        self.timeout.connect(self._tick)
+        self.start(5)
+
+    def _tick(self) -> None:
+        now = time.perf_counter()
+        self.longest = max(self.longest, 1000 * (now - self._last) - 5)
+        self._last = now
+
+
+def wait_for(done: Callable[[], bool]) -> tuple[float, float]:
+    """Wait; return the seconds it took and the longest stall, ms."""
+    begun, stalls = time.perf_counter(), Stalls()
+    while not done():
+        QApplication.processEvents()
+        time.sleep(0.001)
+    stalls.stop()
+    return time.perf_counter() - begun, stalls.longest
+
+
+def walked(dock: CorrectDock, count: int) -> dict[str, list[float]]:
+    """Measure the doubts, then walk; return the times of the keys."""
+    begun = timed(dock.reviewing.walk_on)
+    seconds, stall = wait_for(lambda: dock.walk.pair is not None)
+    print(f"doubts: {seconds:.1f} s in a thread; first key {begun:.0f} ms", end="; ")
+    print(f"longest stall {stall:.0f} ms", flush=True)
+    keys = {
+        "next": dock.reviewing.walk_on,
+        "right": dock.reviewing.say_right,
+        "wrong": dock.reviewing.say_wrong,
+    }
+    times: dict[str, list[float]] = {name: [] for name in keys}
+    stalls = Stalls()
+    for _ in range(count):
+        for name, press in keys.items():
+            if dock.walk.pair is not None:
+                times[name].append(timed(press))
+    wait_for(lambda: not dock.session._grains._soon.isActive())
+    print(f"longest stall of the walk {stalls.longest:.0f} ms", flush=True)
+    stalls.stop()
+    return times
+
+
 def report(name: str, times: list[float]) -> None:
     median, late = np.percentile(times, (50, 95))
     print(f"{name:24s} median {median:7.1f} ms   95 % {late:7.1f} ms   n {len(times)}", flush=True)
@@ -54,7 +108,9 @@ def main() -> None:
     viewer = napari.Viewer()
     viewer.add_image(boundary, name="grid · boundary", visible=False)
     layer = viewer.add_labels(grains, name="grid · grains")
+    begun = time.perf_counter()
     dock = CorrectDock(viewer, folder=Path(tempfile.mkdtemp()))
+    print(f"opening the dock: {1000 * (time.perf_counter() - begun):.0f} ms", flush=True)
     viewer.window.add_dock_widget(dock, name="Correct")
     print(f"{chosen.size}², {int(grains[-1, -1])} grains")
     times: dict[str, list[float]] = {name: [] for name in ("split", "join", "redraw", "undo")}
@@ -70,6 +126,7 @@ def main() -> None:
             times[name].append(timed(lambda name=name, path=path: dock.gestures.make(name, path)))
             times["undo"].append(timed(layer.undo))
     times[WHOLE] = [timed(lambda: layer.refresh(extent=False)) for _ in range(5)]
+    times |= walked(dock, chosen.gestures)
     for name, spent in times.items():
         report(name, spent)
     viewer.close()

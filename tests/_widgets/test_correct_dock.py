@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from operator import attrgetter
 from pathlib import Path
@@ -14,6 +15,7 @@ from _widgets.fakes import PATIENCE
 from _widgets.hands import SHIFT, Hands
 from qtpy.QtCore import Qt
 
+from napari_etch._widgets import correct_reading
 from napari_etch._widgets.correct_dock import CorrectDock
 from napari_etch._widgets.correct_preview import NAME
 from napari_etch._widgets.keys import ALL_BINDINGS, CORRECT_BINDINGS, KEY_BINDINGS
@@ -553,3 +555,56 @@ def test_a_journal_that_cannot_be_written_is_reported_and_editing_goes_on(
     dock.gestures.make("join", [(30.0, 30.0), (30.0, 100.0)])
     qtbot.waitUntil(lambda: dock.saved.text().startswith("NOT on disk: 1 edit"), timeout=PATIENCE)
     assert layer.data[30, 30] == layer.data[30, 100]
+
+
+# -- large maps ----------------------------------------------------------------------------------
+
+
+def test_a_large_map_is_read_while_napari_goes_on(
+    make_napari_viewer: Callable[..., Any],
+    add_correct: AddDock,
+    qtbot: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(correct_reading, "AT_ONCE", 100)
+    go, asked = threading.Event(), []
+    whole = correct_reading.is_tiling
+
+    def slow(grains: np.ndarray) -> bool:
+        asked.append(threading.current_thread())
+        go.wait(PATIENCE / 1000)
+        return whole(grains)
+
+    monkeypatch.setattr(correct_reading, "is_tiling", slow)
+    viewer = make_napari_viewer()
+    layer = viewer.add_labels(cells(), name="grains")
+    dock = add_correct(viewer)
+    assert dock.session is None
+    assert dock.line.text() == "Reading “grains” …"
+    assert not dock.form.tools["split"].isEnabled()
+    layer.data_setitem((np.array([5]), np.array([5])), 9)  # read again: this was not seen
+    go.set()
+    qtbot.waitUntil(lambda: dock.session is not None, timeout=PATIENCE)
+    assert len(asked) == 2 and threading.main_thread() not in asked
+    assert dock.form.tools["split"].isEnabled() and dock.line.text() == ""
+    assert dock.session.editor().area(9) == 1
+    dock.gestures.make("join", [(30.0, 30.0), (30.0, 100.0)])
+    assert layer.data[30, 30] == layer.data[30, 100]
+
+
+def test_a_large_map_that_goes_while_it_is_read_leaves_no_trace(
+    make_napari_viewer: Callable[..., Any],
+    add_correct: AddDock,
+    qtbot: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(correct_reading, "AT_ONCE", 100)
+    viewer = make_napari_viewer()
+    dock = add_correct(viewer)
+    layer = viewer.add_labels(cells(), name="first")
+    viewer.layers.remove(layer)
+    other = viewer.add_labels(cells(), name="second")
+    qtbot.waitUntil(
+        lambda: dock.session is not None and dock.session.layer is other, timeout=PATIENCE
+    )
+    assert list(dock.sessions.opened) == [str(other.unique_id)]

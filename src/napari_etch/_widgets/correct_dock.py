@@ -14,6 +14,7 @@ from napari_etch._widgets.correct_history import Step
 from napari_etch._widgets.correct_layers import CorrectLayers
 from napari_etch._widgets.correct_line import StatusLine
 from napari_etch._widgets.correct_preview import Preview
+from napari_etch._widgets.correct_reading import MapReader
 from napari_etch._widgets.correct_restore import (
     JournalError,
     RestoreBox,
@@ -62,6 +63,7 @@ class CorrectDock(QWidget):
         self._trouble = ""
         self._said_trouble = ""
         self._looked: set[Path] = set()
+        self._restoring: dict[str, Summary] = {}
         self.is_gone = False
         self.session: CorrectSession | None = None
         self.form = CorrectForm()
@@ -69,6 +71,8 @@ class CorrectDock(QWidget):
         self.line = StatusLine(napari_viewer)
         self.saved = SavedLine(napari_viewer)
         self.preview = Preview(napari_viewer)
+        self.reader = MapReader(self)
+        self.reader.ready.connect(self._refresh)
         self.sessions = Sessions(self._folder, lambda: self.form.options().value, self)
         self.gestures = Gestures(
             napari_viewer, self.form, self.preview, self.line, self.why_not, self
@@ -158,11 +162,19 @@ class CorrectDock(QWidget):
         if refusal(layer):
             return None
         image = micrograph_of(self._viewer.layers, layer)
+        reading = None
+        if self.sessions.find(layer) is None:
+            reading = self.reader.of(layer)
+            if reading is None:
+                self._trouble = f"Reading “{layer.name}” …"
+                return None
         try:
-            return self.sessions.of(layer, self.layers.boundary(), image)
+            session = self.sessions.of(layer, self.layers.boundary(), image, reading)
         except EditError as error:
             self._trouble = str(error)
             return None
+        self._drop_restored(session)
+        return session
 
     def _take(self, session: CorrectSession | None) -> None:
         if session is not self.session:
@@ -236,11 +248,16 @@ class CorrectDock(QWidget):
             self.line.say_trouble(str(error))
             return
         self.sessions.remember(layer, notes)
+        self._restoring[str(layer.unique_id)] = summary
+        self.restore_box.drop(summary, delete=False)
         self._viewer.add_layer(layer)
-        session = self.sessions.find(layer)
-        kept = session is not None and session.journal.flush()
-        self.restore_box.drop(summary, delete=kept)
         self.line.say(f"Restored “{layer.name}” with {held(summary.edits, summary.verdicts)}.")
+
+    def _drop_restored(self, session: CorrectSession) -> None:
+        """Delete the journal that a map was restored from, once its own holds all of it."""
+        summary = self._restoring.pop(str(session.layer.unique_id), None)
+        if summary is not None and session.journal.flush():
+            self.restore_box.drop(summary, delete=True)
 
     def _on_journal(self, text: str) -> None:
         if "again" in text:

@@ -13,6 +13,7 @@ from qtpy.QtCore import QObject, Signal
 
 from napari_etch._widgets.correct_facets import FacetTour
 from napari_etch._widgets.correct_history import EDIT, HistoryGuard, Indices, Pixels, Step
+from napari_etch._widgets.correct_reading import Reading, read
 from napari_etch._widgets.correct_stack import region_of
 from napari_etch._widgets.correct_target import GreyView, is_classes, journal_folders
 from napari_etch._widgets.correct_tour import BoundaryTour
@@ -39,6 +40,8 @@ class CorrectSession(QObject):
         What lies under it; for a class map, the probability of a class in place of the boundary.
     notes : mapping, optional
         What a journal says about the states of its grains or facets.
+    reading : Reading, optional
+        What is known of the map as it is now.
     chosen_class : callable, optional
         Returns the class that is chosen in the dock.
 
@@ -64,6 +67,7 @@ class CorrectSession(QObject):
         boundary: Image | None = None,
         image: Image | None = None,
         notes: Mapping[str, Any] | None = None,
+        reading: Reading | None = None,
         chosen_class: Callable[[], int] = lambda: 1,
         parent: QObject | None = None,
     ) -> None:
@@ -79,7 +83,9 @@ class CorrectSession(QObject):
         self._is_stale = False
         self._top = int(layer.data.max(initial=0))
         self.last_region: tuple[Window2, npt.NDArray[np.bool_]] | None = None
-        self._refuse_pieces()
+        reading = reading or read(layer)
+        self._refuse_pieces(reading)
+        self._indices = reading.indices
         self._grains = BoundaryTour(self, notes)
         self._facets = FacetTour(self, notes or {}, chosen_class)
         self.tour: BoundaryTour | FacetTour = self._facets if self.is_classes else self._grains
@@ -128,6 +134,7 @@ class CorrectSession(QObject):
                 boundary=None if self.is_classes else self.under(self.boundary, at),
                 image=self._grey(at),
                 tiling=not self.is_classes,
+                index=self._indices.pop(at, None),
             )
             self._editors[at].locked = self.review.accepted
         if (
@@ -187,15 +194,12 @@ class CorrectSession(QObject):
         data = self.under(self.image, section)
         return None if data is None else GreyView(data, rgb=bool(self.image and self.image.rgb))
 
-    def _refuse_pieces(self) -> None:
-        if self.is_classes:
-            return
-        for section in self.layer.data if self.is_stack else [self.layer.data]:
-            if not is_tiling(section):
-                raise EditError(
-                    f"“{self.layer.name}” has labels in several pieces: make an editable copy, "
-                    "where every piece is a grain of its own."
-                )
+    def _refuse_pieces(self, reading: Reading) -> None:
+        if not reading.tiles:
+            raise EditError(
+                f"“{self.layer.name}” has labels in several pieces: make an editable copy, "
+                "where every piece is a grain of its own."
+            )
 
     # -- what happens to the map -----------------------------------------------------------------
 
@@ -209,6 +213,7 @@ class CorrectSession(QObject):
 
     def _mend(self, step: Step) -> Pixels | None:
         """Return what brings the tiling back after an edit by another hand."""
+        self._indices.clear()  # one that was not used yet does not know of the edit
         if self.is_classes:
             return self._unpainted(step)
         if self._own is not None:
@@ -286,6 +291,7 @@ class CorrectSession(QObject):
     def _on_data(self, _event: Any = None) -> None:
         # The granularity slider cuts up to fifty times a second: look again only when needed.
         self._is_stale = True
+        self._indices.clear()
         self.tour.forget()
 
     def _start_anew(self) -> None:

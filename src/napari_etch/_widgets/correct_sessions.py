@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QObject, QTimer, Signal
 
+from napari_etch._widgets.correct_reading import Reading
 from napari_etch._widgets.correct_session import CorrectSession
 
 if TYPE_CHECKING:
@@ -56,7 +57,13 @@ class Sessions(QObject):
         """Return all sessions."""
         return list(self.opened.values())
 
-    def of(self, layer: Labels, boundary: Image | None, image: Image | None) -> CorrectSession:
+    def of(
+        self,
+        layer: Labels,
+        boundary: Image | None,
+        image: Image | None,
+        reading: Reading | None = None,
+    ) -> CorrectSession:
         """Return the session of a layer, a new one where there is none.
 
         Raises
@@ -74,6 +81,7 @@ class Sessions(QObject):
             boundary=boundary,
             image=image,
             notes=self._restored.pop(key, None),
+            reading=reading,
             chosen_class=self._chosen_class,
             parent=self,
         )

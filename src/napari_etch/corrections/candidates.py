@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from napari_etch.corrections.opinion import Opinion
 from napari_etch.corrections.traces import traces
+from napari_etch.grains.connected import connected
 from napari_etch.grains.editing.change import Labels, Mask
 from napari_etch.grains.fragments import flood
 from napari_etch.grains.merge_tree import MergeTree, agglomerate
@@ -82,13 +83,11 @@ class Cut:
         scale: float,
         beside: int,
     ) -> None:
-        import cc3d
-
         self._boundary, self._image, self._beside = boundary, image, beside
         fragments = flood(boundary, grains > 0, scale=_FINER * scale)
         key = fragments.astype(np.int64) * (int(grains.max(initial=0)) + 1) + grains
         key[grains == 0] = 0
-        self._pieces = cc3d.connected_components(key, connectivity=4).astype(np.int32)
+        self._pieces = connected(key)
         areas = np.bincount(self._pieces.ravel())
         areas[0] = 0
         self._areas = areas

@@ -26,6 +26,8 @@ _LEVELS = 512
 # Four megabytes a block and array stay in the cache; one block of 4096² floods half as fast.
 _BLOCK = 1024
 _THREADS = 2
+# Pixels of the half-size map whose distances are computed in one go.
+_STRIP = 1 << 20
 
 Float = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
@@ -96,8 +98,16 @@ def _slope(boundary: Float, scale: float) -> Float:
     half += even[1::2, 1::2]
     half *= 0.25
     open_ = filters.gaussian_smoothing(half, 0.4 * scale) < _CLOSED
-    distance = edt.edt(open_, black_border=False, parallel=_THREADS)
-    return np.minimum(distance, _REACH * scale / 2) * np.float32(2 * _SLOPE / scale)
+    reach = _REACH * scale / 2
+    slope = np.empty(half.shape, np.float32)
+    # Strip by strip, with a margin as far as distances count: meanwhile no other thread may run.
+    step = max(1, _STRIP // max(1, half.shape[1]))
+    for top in range(0, len(half), step):
+        first = max(0, top - int(reach) - 1)
+        part = open_[first : top + step + int(reach) + 1]
+        distance = edt.edt(part, black_border=False, parallel=_THREADS)
+        slope[top : top + step] = distance[top - first : top - first + step]
+    return np.minimum(slope, reach) * np.float32(2 * _SLOPE / scale)
 
 
 def _surface(boundary: Float, slope: Float, window: Window, scale: float) -> tuple[Float, Mask]:

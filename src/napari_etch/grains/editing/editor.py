@@ -82,6 +82,7 @@ class GrainEditor:
         image: npt.NDArray[Any] | None = None,
         locked: Iterable[int] = (),
         tiling: bool = True,
+        index: GrainIndex | None = None,
     ) -> None:
         grains = checked_grains(grains)
         for name, other in (("boundary map", boundary), ("micrograph", image)):
@@ -91,7 +92,7 @@ class GrainEditor:
                 )
         _load_libraries()
         self._tiling = tiling
-        index = GrainIndex(grains, read=tiling)
+        index = index or GrainIndex(grains, read=tiling)
         self._any_field = Field(grains, index, boundary, image, set(locked))
 
     # ---------------------------------------------------------------- state

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 import numpy as np
 import numpy.typing as npt
 
+from napari_etch.grains.connected import connected
 from napari_etch.grains.editing.change import Labels, Mask, Window, closed, grow, local, union
 from napari_etch.grains.editing.field import Field, Float
 
@@ -185,9 +186,8 @@ def _pieces(
     part: Labels,
 ) -> tuple[npt.NDArray[np.integer], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """Return pieces 1 … n as an image, and the label and size of each, shape (n,)."""
-    import cc3d
-
-    pieces, n = cc3d.connected_components(part, connectivity=4, return_N=True)
+    pieces = connected(part)
+    n = int(pieces.max(initial=0))
     labels = np.zeros(n + 1, np.int64)
     labels[pieces.ravel()] = part.ravel()
     sizes = np.bincount(pieces.ravel(), minlength=n + 1)
