@@ -40,7 +40,7 @@ class MeasureRunner(QObject):
         # The event outlives this object: the thread must hear of a window that was closed.
         self._stop = threading.Event()
         stops = self._stops = [self._stop]
-        self.destroyed.connect(lambda: [stop.set() for stop in stops])
+        self.destroyed.connect(lambda: _set_all(stops))
 
     @property
     def is_running(self) -> bool:
@@ -84,3 +84,8 @@ class MeasureRunner(QObject):
             self._start(following)
         else:
             self.ended.emit(self._trouble)
+
+
+def _set_all(events: list[threading.Event]) -> None:
+    for event in events:
+        event.set()

@@ -277,10 +277,8 @@ def _drop_corners(walk: _Walk, junctions: Junctions) -> None:
     tangents = [event for event in walk.events if event.kind == TANGENT]
     if not tangents or not len(junctions.points):
         return
-    from scipy.spatial import cKDTree
-
     places = walk.points(np.array([event.along for event in tangents]))
-    away, _nearest = cKDTree(junctions.points).query(places)
+    away = np.array([np.abs(junctions.points - place).max(axis=1).min() for place in places])
     corners = {id(each) for each, far in zip(tangents, away, strict=True) if far <= _CORNER_PX}
     walk.events = [event for event in walk.events if id(event) not in corners]
 
@@ -311,16 +309,12 @@ def _take_triple_points(
 
 def _hits(walk: _Walk, points: np.ndarray, reach: float) -> list[tuple[int, float]]:
     """Return the junctions that a curve passes within reach, and where along it."""
-    from scipy.spatial import cKDTree
-
-    samples = walk.points(walk.along)
-    low, high = samples.min(0) - reach, samples.max(0) + reach
-    near = np.flatnonzero(((points >= low) & (points <= high)).all(axis=1))
-    if near.size == 0:
-        return []
-    away, sample = cKDTree(samples).query(points[near])
-    hit = away <= reach
-    found = zip(near[hit].tolist(), walk.along[sample[hit]].tolist(), strict=True)
+    along, away = walk.curve.nearest(points)
+    if walk.curve.closed:  # a circle is counted from where its walk begins
+        along = np.where(along < walk.along[0], along + walk.curve.length, along)
+    first, last = walk.along[0] - reach, walk.along[-1] + reach
+    hit = np.flatnonzero((away <= reach) & (along >= first) & (along <= last))
+    found = zip(hit.tolist(), along[hit].tolist(), strict=True)
     return sorted(found, key=lambda each: each[1])
 
 

@@ -47,6 +47,13 @@ class StraightLine:
         across = np.array([towards[1], -towards[0]])
         return np.asarray(self.start) + along[:, None] * towards + aside * across
 
+    def nearest(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return how far along the endless line points (n, 2) lie, and how far from it, px."""
+        towards = (np.asarray(self.end) - self.start) / self.length
+        offset = points - np.asarray(self.start)
+        away = np.abs(offset @ np.array([towards[1], -towards[0]]))
+        return offset @ towards, away
+
 
 @dataclass(frozen=True)
 class Circle:
@@ -74,6 +81,12 @@ class Circle:
         angle = along / self.radius
         ray = np.stack([np.sin(angle), np.cos(angle)], axis=1)
         return np.asarray(self.centre) + (self.radius + aside) * ray
+
+    def nearest(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return how far along the circle points (n, 2) lie, and how far from it, px."""
+        offset = points - np.asarray(self.centre)
+        angle = np.arctan2(offset[:, 0], offset[:, 1]) % (2 * math.pi)
+        return angle * self.radius, np.abs(np.hypot(offset[:, 0], offset[:, 1]) - self.radius)
 
 
 Curve = StraightLine | Circle
