@@ -19,6 +19,7 @@ from qtpy.QtWidgets import QApplication
 from napari_etch._widgets.keys import REPAIR_BINDINGS
 from napari_etch._widgets.repair_dock import RepairDock
 from napari_etch._widgets.repair_layers import ACCEPTED_COLOUR, FALLEN_COLOUR
+from napari_etch._widgets.repair_run import default_repair
 from napari_etch.repairing import RepairError
 
 pytestmark = pytest.mark.gui
@@ -47,6 +48,11 @@ def open_repair(calm_threads: None, make_napari_viewer: Callable[..., Any]) -> O
 
 def wait_for_end(qtbot: Any, dock: RepairDock) -> None:
     qtbot.waitUntil(lambda: not dock.controller.is_running, timeout=PATIENCE)
+
+
+def slide(qtbot: Any, dock: RepairDock, least: float) -> None:
+    dock.form.least.setValue(least)
+    qtbot.waitUntil(lambda: not dock.least_soon.isActive(), timeout=PATIENCE)
 
 
 def run(qtbot: Any, dock: RepairDock, least: float = 0.0) -> None:
@@ -223,7 +229,7 @@ def test_the_bridges_and_previews_are_not_offered(open_repair: OpenRepair, qtbot
 @pytest.mark.parametrize(
     ("data", "said"),
     [
-        (np.zeros((3, 40, 40), np.uint8), "has 3 axes"),
+        (np.zeros((2, 3, 40, 40), np.uint8), "has 4 axes"),
     ],
 )
 def test_what_cannot_be_repaired_is_said_before_a_run(
@@ -348,10 +354,10 @@ def test_the_slider_takes_unsure_bridges_away_and_brings_them_back(
 ) -> None:
     viewer, dock = open_repair()
     run(qtbot, dock)
-    dock.form.least.setValue(0.5)
+    slide(qtbot, dock, 0.5)
     assert line(dock) == "3 of 4 bridges, 8 grains."
     assert not viewer.layers[BOUNDARY].data[MIDDLES[3]]
-    dock.form.least.setValue(0.0)
+    slide(qtbot, dock, 0.0)
     assert line(dock) == "4 of 4 bridges, 9 grains."
     np.testing.assert_allclose(viewer.layers[BOUNDARY].data[MIDDLES[3]], 0.3)
 
@@ -365,14 +371,14 @@ def test_the_slider_keeps_verdicts_and_refuses_to_cut_corrected_grains(
     dock.say_right()
     dock.show_bridge_at(MIDDLES[0])
     dock.say_wrong()
-    dock.form.least.setValue(0.8)
+    slide(qtbot, dock, 0.8)
     standing = dock.session.standing
     assert standing.tolist() == [False, False, False, True]  # 3 lies in one boundary with 2
     grains = viewer.layers[GRAINS]
     with grains.block_history():
         grains.data_setitem((np.array([80, 81]), np.array([5, 5])), 99)
     before = grains.data.copy()
-    dock.form.least.setValue(0.1)
+    slide(qtbot, dock, 0.1)
     assert "corrected by hand" in line(dock)
     np.testing.assert_array_equal(grains.data, before)
 
@@ -383,7 +389,7 @@ def test_below_the_value_of_the_run_it_asks_for_another(
     viewer, dock = open_repair()
     run(qtbot, dock, 0.5)
     assert grain_count(viewer) == 8
-    dock.form.least.setValue(0.2)
+    slide(qtbot, dock, 0.2)
     assert dock.form.hint.text() == "Run again for bridges less sure than 0.50."
     run(qtbot, dock, 0.2)
     assert grain_count(viewer) == 9 and not dock.form.hint.text()
@@ -446,14 +452,53 @@ def test_the_correct_dock_and_this_one_work_on_the_same_grains(
     assert grain_count(viewer) == 9
 
 
-def test_keys_are_those_in_the_table_and_go_to_the_dock_in_front(
+def test_keys_go_to_the_dock_in_front_and_back_when_it_is_hidden(
     open_repair: OpenRepair, add_correct: Callable[[Any], Any], qtbot: Any
 ) -> None:
     viewer, dock = open_repair(show=True)
-    run(qtbot, dock)
-    add_correct(viewer)
+    viewer.window.show()
+    qtbot.waitUntil(dock.isVisible, timeout=PATIENCE)
+
+    def bound() -> dict[str, Any]:
+        return {str(key): action for key, action in viewer.keymap.items()}
+
+    assert bound()["R"].__doc__ == "Reject the bridge"
     dock.hide()
+    assert "R" not in bound()
+    add_correct(viewer)
+    assert bound()["R"].__doc__ == "This line is wrong"
     dock.show()
-    bound = {str(key): action for key, action in viewer.keymap.items()}
     for binding in REPAIR_BINDINGS.values():
-        assert bound[binding.shown].__doc__ == binding.does
+        assert bound()[binding.shown].__doc__ == binding.does
+    assert bound()["S"].__doc__ == "Split"
+    dock.hide()
+    assert bound()["R"].__doc__ == "This line is wrong"
+
+
+def test_of_a_stack_the_section_shown_is_repaired(open_repair: OpenRepair, qtbot: Any) -> None:
+    engine = FakeRepair()
+    viewer, dock = open_repair(engine)
+    picture = viewer.layers["net"].data
+    stack = np.stack([255 - picture, picture, 255 - picture])
+    viewer.add_image(stack, name="stack", scale=(2, 0.5, 0.5), translate=(0, 4, 6))
+    viewer.dims.set_current_step(0, 1)
+    run(qtbot, dock)
+    np.testing.assert_array_equal(engine.pictures[-1], picture)
+    grains = viewer.layers["stack · section 1 · closed grains"]
+    assert grains.ndim == 2
+    np.testing.assert_allclose(grains.translate, (4, 6))
+    dock.walk_on()
+    dock.say_wrong()
+    assert len(np.unique(grains.data)) == 8
+    viewer.dims.set_current_step(0, 2)
+    run(qtbot, dock)
+    assert "stack · section 2 · closed grains" in viewer.layers
+
+
+def test_the_real_network_closes_the_gaps(open_repair: OpenRepair, qtbot: Any) -> None:
+    viewer, dock = open_repair(default_repair)
+    run(qtbot, dock, 0.5)
+    assert grain_count(viewer) == 9
+    dock.walk_on()
+    dock.say_wrong()
+    assert grain_count(viewer) == 8

@@ -169,11 +169,15 @@ def test_what_does_not_fit_is_refused_in_a_sentence(etch, tmp_path, arguments, s
     assert not (tmp_path / "fixed").exists()
 
 
-def test_a_stack_is_refused(etch):
-    tifffile.imwrite("stack.tif", np.stack([black_on_white()] * 4), photometric="minisblack")
-    refused = etch("repair", "stack.tif", "--out", "fixed")
-    assert refused.exit_code == 2
-    assert "stack.tif" in refused.stderr
+def test_the_pages_of_a_file_are_repaired_one_by_one(etch, tmp_path):
+    pages = np.stack([black_on_white(), 255 - black_on_white()])
+    tifffile.imwrite("pages.tif", pages, photometric="minisblack")
+    done = etch("repair", "pages.tif", "--out", "fixed")
+    assert done.exit_code == 0, done.output
+    for page in ("pages_0000", "pages_0001"):
+        assert f"{page}: 9 grains, 2 bridges" in done.stdout
+        assert (tmp_path / "fixed" / "pages" / page / "grains.tif").exists()
+    assert etch("repair", "pages.tif", "--out", "fixed").exit_code == 2
 
 
 def test_an_empty_picture_stays_empty(etch):

@@ -6,7 +6,7 @@ napari ignores key bindings in a plugin's manifest, so they are bound through th
 from __future__ import annotations
 
 import weakref
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
@@ -115,6 +115,28 @@ def bind_keys(
         if current is not None and not getattr(current, "of_napari_etch", False):
             continue
         viewer.bind_key(binding.keys, _action(binding, reference), overwrite=True)
+
+
+def lend_keys(
+    viewer: ViewerModel, dock: Any, bindings: Mapping[str, KeyBinding]
+) -> Callable[[], None]:
+    """Bind keys to a dock that is in front, and return a function that gives them back.
+
+    Given back are those keys that nobody else has taken meanwhile, to whom they were before.
+    """
+    before = {str(key): action for key, action in viewer.keymap.items()}
+    bind_keys(viewer, dock, bindings)
+    mine = {str(key): action for key, action in viewer.keymap.items()}
+
+    def give_back() -> None:
+        now = {str(key): action for key, action in viewer.keymap.items()}
+        for binding in bindings.values():
+            key = binding.shown
+            if mine.get(key) is before.get(key) or now.get(key) is not mine[key]:
+                continue
+            viewer.bind_key(binding.keys, before.get(key), overwrite=True)
+
+    return give_back
 
 
 def bind_tool_keys(layer: Layer, dock: Any) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 from napari.layers import Labels
 from napari.utils.theme import get_theme
+from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
 from napari_etch._widgets.controller import RunController
@@ -16,8 +17,8 @@ from napari_etch._widgets.correct_review_box import ReviewBox
 from napari_etch._widgets.correct_walk import Walk
 from napari_etch._widgets.device_box import offer_devices
 from napari_etch._widgets.devices import device_troubles
-from napari_etch._widgets.keys import REPAIR_BINDINGS, bind_keys, tip
-from napari_etch._widgets.layers import Origin, Placement
+from napari_etch._widgets.keys import REPAIR_BINDINGS, lend_keys, tip
+from napari_etch._widgets.layers import Origin
 from napari_etch._widgets.preferences import load_preferences
 from napari_etch._widgets.repair_form import RepairForm
 from napari_etch._widgets.repair_layers import (
@@ -27,7 +28,9 @@ from napari_etch._widgets.repair_layers import (
     find_results,
     kind_of_layer,
     mended_layers,
+    repair_origin,
     repair_source,
+    section_shown,
     untouched_result,
 )
 from napari_etch._widgets.repair_run import (
@@ -49,6 +52,8 @@ if TYPE_CHECKING:
 
 #: A press and release within so many px on the screen is a click, and so near a bridge hits it.
 CLICK_REACH, CLICK_TARGET = 4.0, 6.0
+#: Milliseconds from moving the slider to the new cut.
+LEAST_WAIT = 30
 
 
 class RepairDock(QWidget):
@@ -74,6 +79,7 @@ class RepairDock(QWidget):
         super().__init__()
         self._viewer = napari_viewer
         self._origin: Origin | None = None
+        self._lent: Callable[[], None] | None = None
         self.is_gone = False
         self.session: BridgeSession | None = None
         self.form = RepairForm()
@@ -83,6 +89,9 @@ class RepairDock(QWidget):
         self.preview = Preview(napari_viewer)
         self.walk = Walk(napari_viewer, self.preview, self)
         self.controller = RunController(engine, self, run=mend)
+        self.least_soon = QTimer(self)  # the last of the places that the slider passes counts
+        self.least_soon.setSingleShot(True)
+        self.least_soon.setInterval(LEAST_WAIT)
         self._lay_out()
         self.form.device.setCurrentIndex(
             max(0, self.form.device.findData(load_preferences().device))
@@ -114,7 +123,8 @@ class RepairDock(QWidget):
     def _connect(self) -> None:
         box, viewer = self.review_box, self._viewer
         self.form.changed.connect(self._refresh)
-        self.form.least_moved.connect(self._on_least)
+        self.form.least_moved.connect(lambda _value: self.least_soon.start())
+        self.least_soon.timeout.connect(self._on_least)
         self.layers.changed.connect(self._refresh)
         self.run_bar.button.clicked.connect(self.toggle_run)
         box.next.clicked.connect(self.walk_on)
@@ -127,13 +137,15 @@ class RepairDock(QWidget):
         self.controller.noted.connect(lambda note: self._on_note(note))
         self.controller.ended.connect(self._on_ended)
         viewer.mouse_drag_callbacks.append(self._on_mouse)
-        bind_keys(viewer, self, REPAIR_BINDINGS)
+        viewer.dims.events.ndisplay.connect(self._refresh)
         # `self` is half gone when Qt says destroyed: only what was captured here may be used.
         layers, gone, callback = self.layers, self.__dict__, self._on_mouse
+        refresh = self._refresh
 
         def end() -> None:
             gone.update(is_gone=True)
             layers.disconnect_viewer()
+            viewer.dims.events.ndisplay.disconnect(refresh)
             viewer.mouse_drag_callbacks.remove(callback)
             session = gone.get("session")
             if session is not None:
@@ -144,7 +156,15 @@ class RepairDock(QWidget):
     def showEvent(self, event: Any) -> None:
         """Take the keys that other docks use too when this one is brought to the front."""
         super().showEvent(event)
-        bind_keys(self._viewer, self, REPAIR_BINDINGS)
+        if self._lent is None:
+            self._lent = lend_keys(self._viewer, self, REPAIR_BINDINGS)
+
+    def hideEvent(self, event: Any) -> None:
+        """Give them back."""
+        super().hideEvent(event)
+        if self._lent is not None:
+            self._lent()
+            self._lent = None
 
     # -- what can be done now --------------------------------------------------------------------
 
@@ -164,9 +184,10 @@ class RepairDock(QWidget):
         layer = self.layers.layer()
         if layer is None:
             return "Open a boundary map, a micrograph or grains first."
-        return repair_refusal(repair_source(layer), self.settings())
+        source = repair_source(layer, section_shown(self._viewer, layer))
+        return repair_refusal(source, self.settings())
 
-    def _refresh(self) -> None:
+    def _refresh(self, _event: object = None) -> None:
         layer, form = self.layers.layer(), self.form
         form.show_kinds(
             grains=isinstance(layer, Labels),
@@ -254,10 +275,11 @@ class RepairDock(QWidget):
         if trouble or layer is None:
             self._say(trouble, trouble=True)
             return
-        self._origin = Origin(str(layer.unique_id), layer.name, Placement.of(layer))
+        section = section_shown(self._viewer, layer)
+        self._origin = repair_origin(layer, section)
         self.run_bar.show_running()
         self._say("")
-        self.controller.start(repair_source(layer), self.settings())
+        self.controller.start(repair_source(layer, section), self.settings())
 
     def run_on(self, layer: Any) -> None:
         """Choose a layer and start; the command of the Layers ▸ Segment menu."""
@@ -300,7 +322,8 @@ class RepairDock(QWidget):
 
     # -- the bridges -----------------------------------------------------------------------------
 
-    def _on_least(self, value: float) -> None:
+    def _on_least(self) -> None:
+        value = self.form.least.value()
         if self.session is None or self.controller.is_running:
             self._hint()
             return

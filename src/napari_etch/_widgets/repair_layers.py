@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,6 +10,7 @@ from napari.layers import Image, Labels
 from napari.utils.colormaps import DirectLabelColormap
 
 from napari_etch._widgets.correct_preview import NAME as PREVIEW
+from napari_etch._widgets.job import Source
 from napari_etch._widgets.layer_choice import about
 from napari_etch._widgets.layer_watch import LayerWatch
 from napari_etch._widgets.layers import (
@@ -19,6 +20,7 @@ from napari_etch._widgets.layers import (
     GRAINS_LOOK,
     METADATA_KEY,
     Origin,
+    Placement,
     boundary_look,
     kind_of,
     layer_name,
@@ -35,7 +37,6 @@ if TYPE_CHECKING:
     from napari.components import LayerList, ViewerModel
     from napari.layers import Layer
 
-    from napari_etch._widgets.job import Source
     from napari_etch._widgets.repair_run import Mended
 
 ADDED = "added"
@@ -106,14 +107,32 @@ def can_repair(layer: Layer) -> bool:
     return isinstance(layer, Image | Labels)
 
 
-def repair_source(layer: Image | Labels) -> Source:
-    """Return a layer as the source of a repair."""
-    from napari_etch._widgets.job import Source
-
+def repair_source(layer: Image | Labels, section: int | None = None) -> Source:
+    """Return a layer, or a section of it, as the source of a repair."""
     if isinstance(layer, Image):
-        return source_of(layer)
-    data = layer.data[0] if layer.multiscale else layer.data
-    return Source(data=data, name=layer.name, pixel_size_um=pixel_size_um(layer))
+        source = source_of(layer)
+    else:
+        data = layer.data[0] if layer.multiscale else layer.data
+        source = Source(data=data, name=layer.name, pixel_size_um=pixel_size_um(layer))
+    if section is None or not source.is_stack:
+        return source
+    name = f"{layer.name} · section {section}"
+    return replace(source, data=source.data[section], name=name)
+
+
+def repair_origin(layer: Image | Labels, section: int | None = None) -> Origin:
+    """Return where the result of a repair belongs; that of a section is flat."""
+    place, name = Placement.of(layer), repair_source(layer, section).name
+    return Origin(str(layer.unique_id), name, place if section is None else place.plane())
+
+
+def section_shown(viewer: ViewerModel, layer: Image | Labels) -> int | None:
+    """Return which section of a stack is shown; None for a single picture."""
+    axes = repair_source(layer).axes
+    if len(axes) != 3 or viewer.dims.ndisplay != 2 or not axes[0]:
+        return None
+    at = float(layer.world_to_data(viewer.dims.point[-3:])[0])
+    return int(min(max(round(at), 0), axes[0] - 1))
 
 
 def about_layer(layer: Image | Labels) -> str:
@@ -142,7 +161,7 @@ def mended_layers(mended: Mended, origin: Origin) -> Result:
         The source layer as it was when the run started.
     """
     repaired, place = mended.repaired, origin.placement.keywords()
-    bridges = Bridges(repaired)
+    bridges = mended.bridges
     made = {
         **mended.provenance,
         "source": origin.name,
@@ -226,7 +245,7 @@ def untouched_result(layers: LayerList, origin: Origin) -> Result | None:
     """Return an earlier repair of the same layer that nobody judged or edited, if there is one."""
     for result in find_results(layers):
         made = result.added.metadata[METADATA_KEY]
-        same = made["source_id"] == origin.layer_id
+        same = (made["source_id"], made["source"]) == (origin.layer_id, origin.name)
         if not same or not result.fits or result.bridges.accepted.any():
             continue
         grains = np.asarray(result.grains.data)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_etch._widgets.job import MAX_SECTION_PIXELS, Source
+from napari_etch._widgets.repair_bridges import Bridges
 from napari_etch._widgets.run import (
     PROGRESS_INTERVAL,
     Failed,
@@ -59,6 +60,8 @@ class Mended:
 
     Attributes
     ----------
+    bridges : Bridges
+        Those of `repaired`, for the review.
     bright : bool
         Whether most of the picture is nearly white.
     provenance : dict
@@ -70,6 +73,7 @@ class Mended:
     source: Source
     settings: RepairSettings
     repaired: Repaired
+    bridges: Bridges
     bright: bool
     provenance: dict[str, Any]
     notices: tuple[str, ...] = ()
@@ -166,7 +170,7 @@ def _mend(
         if isinstance(event, Repaired):
             bright = kind != "grains" and is_bright(micrograph)
             made = _provenance(event, time.monotonic() - began)
-            return Mended(source, settings, event, bright, made, tuple(notices))
+            return Mended(source, settings, event, Bridges(event), bright, made, tuple(notices))
         if isinstance(event, TileDone) and time.monotonic() - shown >= PROGRESS_INTERVAL:
             shown = time.monotonic()
             yield Progress(min(event.fraction, 1.0), event.what, event.seconds_left)

@@ -88,7 +88,7 @@ def repair(
     """Close the gaps of boundary networks, so that grains are closed.
 
     For each map DIR/STEM gets boundary.tif, grains.tif, added.tif (the confidence of each added
-    pixel), bridges.csv, summary.json and overlay.png.
+    pixel), bridges.csv, summary.json and overlay.png; of a file with several pages DIR/STEM/PAGE.
     """
     from napari_etch.cli.jobs import result_folders, worst
     from napari_etch.inference import pick_device
@@ -100,7 +100,7 @@ def repair(
     done: dict[Path, ExitCode] = {}
     try:
         for path, folder in zip(maps, folders, strict=True):
-            done[path] = _repair_map(path, folder, options)
+            done[path] = _repair_file(path, folder, options)
     except KeyboardInterrupt:
         fail(f"stopped after {len(done)} of {len(maps)} maps; no result is half written")
         raise typer.Exit(ExitCode.STOPPED) from None
@@ -110,54 +110,84 @@ def repair(
     raise typer.Exit(worst(done.values()))
 
 
-def _repair_map(path: Path, folder: Path, options: Options) -> ExitCode:
-    """Repair one map and tell how it went, so that the others still get their turn."""
-    from napari_etch.cli.progress import follow_to
-    from napari_etch.micrograph import MicrographError
-    from napari_etch.repairing import Repaired, RepairError
-    from napari_etch.results import ResultExistsError, check_free, write_repair
+def _repair_file(path: Path, folder: Path, options: Options) -> ExitCode:
+    """Repair what is in a file and tell how it went, so that the others still get their turn."""
+    from napari_etch.cli.jobs import worst
+    from napari_etch.results import check_free
 
-    began = time.monotonic()
     try:
         if not options.overwrite:
             check_free(folder)
-        micrograph, kind = _read(path, options)
+        pictures = _read(path, folder, options)
     except (ValueError, OSError) as error:
         fail(sentence(error, str(path)))
         return ExitCode.BAD_INPUT
+    single = len(pictures) == 1
+    return worst(
+        [
+            _repair(micrograph, kind, target, path.name if single else target.name, options)
+            for micrograph, kind, target in pictures
+        ]
+    )
+
+
+def _repair(
+    micrograph: Micrograph, kind: str, folder: Path, name: str, options: Options
+) -> ExitCode:
+    from napari_etch.cli.progress import follow_to
+    from napari_etch.micrograph import MicrographError
+    from napari_etch.repairing import Repaired, RepairError
+    from napari_etch.results import ResultExistsError, write_repair
+
+    began = time.monotonic()
+    if micrograph.info_bar_row is not None:
+        note(f"{name}: the information bar from row {micrograph.info_bar_row} down is left out")
     try:
-        repaired = follow_to(Repaired, path.name, _run(micrograph, kind, options))
+        repaired = follow_to(Repaired, name, _run(micrograph, kind, options))
         about = {"device": options.device, "seconds": round(time.monotonic() - began, 3)}
         sizes = write_repair(repaired, micrograph, folder, about=about, overwrite=options.overwrite)
     except (RepairError, MicrographError, ResultExistsError, OSError) as error:
-        fail(sentence(error, str(path)))
+        fail(sentence(error, name))
         return ExitCode.BAD_INPUT
     except Exception as error:
-        fail_inside(error, path.name)
+        fail_inside(error, name)
         return ExitCode.INTERNAL
-    say(f"{path.name}: {_result_words(repaired, sizes)} -> {folder}")
+    say(f"{name}: {_result_words(repaired, sizes)} -> {folder}")
     return ExitCode.DONE
 
 
-def _read(path: Path, options: Options) -> tuple[Micrograph, str]:
-    """Return what is in a file and its kind; no map has an information bar."""
+def _read(path: Path, folder: Path, options: Options) -> list[tuple[Micrograph, str, Path]]:
+    """Return the pictures in a file, what each is, and where its result goes.
+
+    Pages are repaired one by one. No map has an information bar.
+    """
     from dataclasses import replace
 
-    from napari_etch.micrograph import read_micrograph
+    from napari_etch.micrograph import MicrographError, read_micrograph
     from napari_etch.micrograph.line_map import kind_of_picture
 
-    micrograph = read_micrograph(
-        path, pixel_size_um=options.pixel_size_um, keep_info_bar=options.keep_info_bar
-    )
-    kind = str(options.kind)
-    if kind == Kind.AUTO:
-        kind = "grains" if _holds_labels(path) else kind_of_picture(micrograph.data)
-    if kind != Kind.MICROGRAPH:
-        micrograph = replace(micrograph, info_bar_row=None)
-    if micrograph.info_bar_row is not None:
-        row = micrograph.info_bar_row
-        note(f"{path.name}: the information bar from row {row} down is left out")
-    return micrograph, kind
+    def read(stack: bool | None) -> Micrograph:
+        return read_micrograph(
+            path,
+            pixel_size_um=options.pixel_size_um,
+            keep_info_bar=options.keep_info_bar,
+            stack=stack,
+        )
+
+    try:
+        pictures = [(read(None), folder)]
+    except MicrographError:  # several images, or none: reading them as sections tells
+        pictures = [(each, folder / each.name) for each in read(True).sections()]
+    labels = options.kind is Kind.AUTO and _holds_labels(path)
+    found = []
+    for micrograph, target in pictures:
+        kind = "grains" if labels else str(options.kind)
+        if kind == Kind.AUTO:
+            kind = kind_of_picture(micrograph.data)
+        if kind != Kind.MICROGRAPH:
+            micrograph = replace(micrograph, info_bar_row=None)
+        found.append((micrograph, kind, target))
+    return found
 
 
 def _holds_labels(path: Path) -> bool:
@@ -167,7 +197,7 @@ def _holds_labels(path: Path) -> bool:
     try:
         with tifffile.TiffFile(path) as file:
             return str(file.series[0].dtype) in LABEL_TYPES
-    except (tifffile.TiffFileError, IndexError):
+    except (tifffile.TiffFileError, IndexError, OSError):
         return False
 
 
