@@ -132,7 +132,13 @@ def repair(
     except MicrographError as error:
         raise RepairError(str(error)) from error
     prediction = yield from _predict(lines, model, device, cancel, start)
-    closed = close_network(lines.lines, prediction.boundary, least=least, mask=lines.mask)
+    closed = close_network(
+        lines.lines,
+        prediction.boundary,
+        separation=prediction.fields["separation"],
+        least=least,
+        mask=lines.mask,
+    )
     added = closed.confidence()
     yield Repaired(
         boundary=np.maximum(lines.strength, added),

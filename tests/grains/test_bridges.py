@@ -63,6 +63,13 @@ def test_the_least_confidence_decides():
     assert len(close_network(lines, chance, least=0.7).bridges) == 0
 
 
+def test_a_bridge_whose_course_is_unsure_is_as_sure_as_the_separation():
+    lines, whole = square_with_a_wall()
+    closed = close_network(lines, certain(whole, 0.4), separation=certain(whole, 0.7))
+    assert closed.grains.max() == 2
+    assert closed.bridges[0].confidence == pytest.approx(0.7, abs=0.01)
+
+
 def test_a_line_that_is_nowhere_begun_is_not_invented():
     lines, _ = square_with_a_wall(slice(64, 64))
     invented = lines.copy()

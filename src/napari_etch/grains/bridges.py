@@ -84,7 +84,12 @@ class Closed:
 
 
 def close_network(
-    lines: Mask, probability: Float, *, least: float = 0.5, mask: Mask | None = None
+    lines: Mask,
+    probability: Float,
+    *,
+    separation: Float | None = None,
+    least: float = 0.5,
+    mask: Mask | None = None,
 ) -> Closed:
     """Bridge the gaps of a boundary network.
 
@@ -94,6 +99,9 @@ def close_network(
         The broken network.
     probability : float32 (y, x)
         Of a boundary of the complete network, in [0, 1].
+    separation : float32 (y, x), optional
+        Probability that two grains are parted within a pixel or two of each pixel. A bridge may be
+        certain while its course is not; where it is given, its confidence is the larger of the two.
     least : float
         Bridges less sure than this are not made.
     mask : bool (y, x), optional
@@ -117,20 +125,25 @@ def close_network(
         raise ValueError(f"The least confidence of a bridge is from 0 to 1, not {least}.")
     thickness = line_thickness(lines)
     ends = free_ends(lines, thickness, mask)
-    grains = _cut(lines, probability, thickness, least, mask)
+    chance = probability if separation is None else np.maximum(probability, separation)
+    grains = _cut(lines, probability, _ridge(chance), thickness, least, mask)
     grains = _join_unfounded(grains, lines, ends, thickness)
-    return _draw(grains, lines, probability, ends, thickness)
+    return _draw(grains, lines, probability, _ridge(chance), ends, thickness)
 
 
 def _cut(
-    lines: Mask, probability: Float, thickness: float, least: float, mask: Mask | None
+    lines: Mask,
+    probability: Float,
+    chances: Float,
+    thickness: float,
+    least: float,
+    mask: Mask | None,
 ) -> Grains:
     """Return the grains when every sufficiently probable gap is bridged."""
     walls = np.where(lines, np.float32(1), np.minimum(probability, _HIGHEST))
     fragments = flood(walls, mask, scale=float(np.clip(_SCALE * thickness, *_SCALES)))
-    ridge = _ridge(probability)
     pairs, (off, chance) = read_pairs(
-        fragments, lambda found: (_off(found, lines), level_of(found, ridge))
+        fragments, lambda found: (_off(found, lines), level_of(found, chances))
     )
     groups = Groups(pairs)
     table = _table(groups)
@@ -257,6 +270,7 @@ def _draw(
     grains: Grains,
     lines: Mask,
     probability: Float,
+    chances: Float,
     ends: npt.NDArray[np.intp],
     thickness: float,
 ) -> Closed:
@@ -270,16 +284,15 @@ def _draw(
         return Closed(_grains(lines, grains > 0), numbers, ())
     far, nearest = distance_transform_edt(numbers == 0, return_indices=True)
     reach = 0.9 * thickness + 1.5  # some lines are thicker than most
-    ridge = _ridge(probability)
     # Where the path runs a pixel beside a probable line, the line is drawn and not the path.
-    added = ((far <= reach) & (probability >= 0.5)) | ((far <= 0) & (ridge < 0.5))
+    added = ((far <= reach) & (probability >= 0.5)) | ((far <= 0) & (_ridge(probability) < 0.5))
     owner = np.where(added & ~lines & (grains > 0), numbers[tuple(nearest)], 0).astype(np.int32)
     _seal(owner, numbers[tuple(nearest)], far <= reach + 1, grains, lines)
     bridges = []
     for index, window in enumerate(_windows(numbers), start=1):
         path = _in_order(np.argwhere(numbers[window] == index))
         path += [window[0].start, window[1].start]
-        chance = float(ridge[path[:, 0], path[:, 1]].mean())
+        chance = float(chances[path[:, 0], path[:, 1]].mean())
         length = float(np.hypot(*np.diff(path, axis=0).T).sum()) + 1.0
         bridges.append(Bridge(index, chance, length, path))
     return Closed(_grains(lines | (owner > 0), grains > 0), owner, tuple(bridges))
