@@ -162,3 +162,25 @@ def test_the_menu_command_opens_the_dock_and_starts_the_generalist(
     segment_with_generalist(viewer)  # the dock that is open is used again
     assert started == ["generalist", "generalist"]
     assert len(viewer.window.dock_widgets) == 1
+
+
+@pytest.mark.gui
+@pytest.mark.parametrize("kind", ["image", "labels"])
+def test_the_menu_command_opens_the_repair_dock_and_repairs_the_selected_layer(
+    make_napari_viewer: Any, registered: PluginManager, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    from napari_etch._widgets import repair_dock
+    from napari_etch._widgets.commands import repair_selected
+
+    started: list[Any] = []
+    monkeypatch.setattr(
+        repair_dock.RepairDock, "start", lambda dock: started.append(dock.layers.layer())
+    )
+    monkeypatch.setattr(repair_dock, "offer_devices", lambda *_: None)
+    viewer = make_napari_viewer()
+    viewer.add_image(noise(40, 50), name="other")
+    layer = getattr(viewer, f"add_{kind}")(noise(40, 50))
+    viewer.layers.selection.active = layer
+    repair_selected(viewer)
+    repair_selected(viewer)  # the dock that is open is used again
+    assert started == [layer, layer]

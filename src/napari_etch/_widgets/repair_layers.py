@@ -190,11 +190,11 @@ def mended_layers(mended: Mended, origin: Origin) -> Result:
         metadata={METADATA_KEY: {**made, "kind": ADDED}},
         opacity=1.0,
         **place,
+        **_bridge_look(bridges, np.ones(len(bridges), bool)),
     )
     added.editable = False
     result = Result(boundary, grains, added, bridges)
     added.metadata[METADATA_KEY]["result"] = result
-    show_bridges(result, np.ones(len(bridges), bool))
     return result
 
 
@@ -208,9 +208,14 @@ def plain_name(name: str) -> str:
 
 def show_bridges(result: Result, standing: npt.NDArray[np.bool_]) -> None:
     """Colour the bridges by what became of them, and tell it to who points at one."""
+    for name, value in _bridge_look(result.bridges, standing).items():
+        setattr(result.added, name, value)
+
+
+def _bridge_look(bridges: Bridges, standing: npt.NDArray[np.bool_]) -> dict[str, Any]:
+    """Return the features and the colours of a layer of bridges."""
     import pandas as pd
 
-    bridges = result.bridges
     colours = np.ones((len(bridges), 4), np.float32)
     colours[:, :3] = bridge_colours(bridges.confidence) / 255
     colours[bridges.accepted] = ACCEPTED_COLOUR
@@ -219,7 +224,7 @@ def show_bridges(result: Result, standing: npt.NDArray[np.bool_]) -> None:
     table.update(enumerate(colours, 1))
     state = np.where(~standing, "not there", np.where(bridges.accepted, "accepted", "added"))
     percent = [f"{100 * sure:.0f} %" for sure in bridges.confidence]
-    result.added.features = pd.DataFrame(
+    features = pd.DataFrame(
         {
             "index": np.arange(len(bridges) + 1),
             "bridge": ["no bridge", *state],
@@ -227,7 +232,7 @@ def show_bridges(result: Result, standing: npt.NDArray[np.bool_]) -> None:
             "length_px": [0.0, *bridges.length.round(1)],
         }
     )
-    result.added.colormap = DirectLabelColormap(color_dict=table)
+    return {"features": features, "colormap": DirectLabelColormap(color_dict=table)}
 
 
 def find_results(layers: LayerList) -> list[Result]:
