@@ -138,6 +138,7 @@ def repair(
         separation=prediction.fields["separation"],
         least=least,
         mask=lines.mask,
+        is_sharp=prediction.parameters.get("scale", 1.0) >= 1,
     )
     added = closed.confidence()
     yield Repaired(

@@ -90,6 +90,7 @@ def close_network(
     separation: Float | None = None,
     least: float = 0.5,
     mask: Mask | None = None,
+    is_sharp: bool = True,
 ) -> Closed:
     """Bridge the gaps of a boundary network.
 
@@ -106,6 +107,9 @@ def close_network(
         Bridges less sure than this are not made.
     mask : bool (y, x), optional
         True on the field.
+    is_sharp : bool
+        Whether the probability tells how thick a bridge is; otherwise, as when it was enlarged,
+        bridges are as thick as the lines are on average.
 
     Returns
     -------
@@ -128,7 +132,9 @@ def close_network(
     chance = probability if separation is None else np.maximum(probability, separation)
     grains = _cut(lines, probability, _ridge(chance), thickness, least, mask)
     grains = _join_unfounded(grains, lines, ends, thickness)
-    return _draw(grains, lines, probability, _ridge(chance), ends, thickness)
+    # Where the probability is sharp it is followed: some lines are thicker than most.
+    reach = 0.9 * thickness + 1.5 if is_sharp else thickness / 2 + 0.5
+    return _draw(grains, lines, probability, _ridge(chance), ends, thickness, reach)
 
 
 def _cut(
@@ -273,6 +279,7 @@ def _draw(
     chances: Float,
     ends: npt.NDArray[np.intp],
     thickness: float,
+    reach: float,
 ) -> Closed:
     """Draw each stretch of boundary off the lines as thick as the probability has it."""
     from scipy.ndimage import distance_transform_edt
@@ -283,7 +290,6 @@ def _draw(
     if not count:
         return Closed(_grains(lines, grains > 0), numbers, ())
     far, nearest = distance_transform_edt(numbers == 0, return_indices=True)
-    reach = 0.9 * thickness + 1.5  # some lines are thicker than most
     # Where the path runs a pixel beside a probable line, the line is drawn and not the path.
     added = ((far <= reach) & (probability >= 0.5)) | ((far <= 0) & (_ridge(probability) < 0.5))
     owner = np.where(added & ~lines & (grains > 0), numbers[tuple(nearest)], 0).astype(np.int32)
@@ -358,9 +364,9 @@ def _numbered(pairs: PixelPairs, shape: tuple[int, ...]) -> Grains:
         numbers[y, x] = last + pieces[y - top, x - left]
         last += count
     # A pixel where three grains meet lies on several stretches, and one of them has it.
-    left = np.bincount(numbers.ravel(), minlength=last + 1) > 0
-    left[0] = False
-    return np.where(left, np.cumsum(left), 0).astype(np.int32)[numbers]
+    used = np.bincount(numbers.ravel(), minlength=last + 1) > 0
+    used[0] = False
+    return np.where(used, np.cumsum(used), 0).astype(np.int32)[numbers]
 
 
 def _windows(numbers: Grains) -> list[tuple[slice, slice]]:
