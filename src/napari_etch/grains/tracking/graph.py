@@ -1,0 +1,222 @@
+"""The graph of a stack: grains of sections, and where they lie over each other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_etch.grains.tracking.sections import (
+    Floats,
+    Ints,
+    SectionGrains,
+    agreement,
+    describe,
+    neighbours,
+    overlaps,
+)
+
+# A section is damaged when it is less like both its neighbours than this share of what they are
+# like each other, across it. A jump between two sound sections leaves each like one neighbour.
+DAMAGED = 0.6
+# Sections are compared with so many before them: the next, and the next but one.
+REACH = 2
+
+
+@dataclass(frozen=True)
+class SkippedSection:
+    """A section that takes no part.
+
+    Attributes
+    ----------
+    section : int
+        Its place in the stack, from 0.
+    why : str
+        "blank", without two grains, or "damaged", unlike what is on both sides of it.
+    """
+
+    section: int
+    why: str
+
+
+@dataclass(frozen=True, eq=False)
+class SectionGraph:
+    """The grains of all sections (nodes) and what speaks about which are one grain.
+
+    Attributes
+    ----------
+    shape : tuple of int
+        (z, y, x) of the stack.
+    section : ndarray of int64, shape (n,)
+        Section of each node; nodes are sorted by it.
+    label : ndarray of int64, shape (n,)
+        What the node is called in its section.
+    area : ndarray of int64, shape (n,)
+        In px.
+    centroid : ndarray of float64, shape (n, 2)
+        (y, x) in px.
+    links : ndarray of int64, shape (m, 2)
+        Nodes that lie over each other, the one of the earlier section first.
+    overlap : ndarray of int64, shape (m,)
+        Px that they share.
+    steps : ndarray of int64, shape (m,)
+        1 between neighbouring sections, 2 with one between them; skipped ones do not count.
+    agreement : ndarray of float64, shape (m,)
+        How alike the two sections are, 0 to 1.
+    touching : ndarray of int64, shape (k, 2)
+        Nodes that touch within a section.
+    skipped : tuple of SkippedSection
+    """
+
+    shape: tuple[int, int, int]
+    section: Ints
+    label: Ints
+    area: Ints
+    centroid: Floats
+    links: Ints
+    overlap: Ints
+    steps: Ints
+    agreement: Floats
+    touching: Ints
+    skipped: tuple[SkippedSection, ...]
+
+    @property
+    def count(self) -> int:
+        """Number of nodes."""
+        return int(self.area.size)
+
+    def is_skipped(self) -> npt.NDArray[np.bool_]:
+        """Tell for each section whether it is skipped, (z,)."""
+        flags = np.zeros(self.shape[0], bool)
+        flags[[each.section for each in self.skipped]] = True
+        return flags
+
+
+def build_graph(sections: Iterable[npt.NDArray[np.integer]]) -> SectionGraph:
+    """Read a stack section by section and return its graph.
+
+    No more than four sections are held at a time.
+
+    Parameters
+    ----------
+    sections : iterable of ndarray of int, shape (y, x)
+        Grain maps; a number means the same grain within its section only.
+
+    Raises
+    ------
+    ValueError
+        When there are no sections, they differ in size, or one is no grain map.
+    """
+    builder = _Builder()
+    for section in sections:
+        builder.add(section)
+    return builder.graph()
+
+
+@dataclass(eq=False)
+class _Sound:
+    """A section that has not been found damaged, its place and its first node."""
+
+    index: int
+    first: int
+    grains: SectionGrains
+
+
+@dataclass(eq=False)
+class _Builder:
+    height_width: tuple[int, ...] = ()
+    index: int = 0
+    nodes: int = 0
+    parts: dict[str, list[np.ndarray]] = field(
+        default_factory=lambda: {"section": [], "label": [], "area": [], "centroid": []}
+    )
+    touching: list[Ints] = field(default_factory=list)
+    # by the indices of two sections: pairs of nodes, shared px, agreement
+    pairs: dict[tuple[int, int], tuple[Ints, Ints, float]] = field(default_factory=dict)
+    window: list[_Sound] = field(default_factory=list)
+    skipped: dict[int, str] = field(default_factory=dict)
+
+    def add(self, section: npt.NDArray[np.integer]) -> None:
+        try:
+            grains = describe(section)
+        except ValueError as error:
+            raise ValueError(f"section {self.index}: {error}") from None
+        self._check_size(grains.dense.shape)
+        if grains.count < 2:
+            self.skipped[self.index] = "blank"
+        else:
+            self._join(_Sound(self.index, self.nodes, grains))
+        self._keep(grains)
+        self.index += 1
+
+    def _check_size(self, shape: tuple[int, ...]) -> None:
+        self.height_width = self.height_width or shape
+        if shape != self.height_width:
+            raise ValueError(
+                f"section {self.index} is {shape[0]} × {shape[1]} px and those before it "
+                f"{self.height_width[0]} × {self.height_width[1]}: all must be of one size"
+            )
+
+    def _keep(self, grains: SectionGrains) -> None:
+        self.parts["section"].append(np.full(grains.count, self.index, np.int64))
+        for name in ("label", "area", "centroid"):
+            self.parts[name].append(getattr(grains, "labels" if name == "label" else name))
+        self.nodes += grains.count
+
+    def _join(self, new: _Sound) -> None:
+        """Compare a section with those before it, and drop the last of them if it is damaged."""
+        self.touching.append(neighbours(new.grains) + new.first)
+        for old in self.window[-REACH:]:
+            self._compare(old, new)
+        if len(self.window) >= 2 and self._is_damaged(new):
+            self.skipped[self.window.pop().index] = "damaged"
+            for old in self.window[-REACH:]:
+                self._compare(old, new)
+        self.window = [*self.window[-REACH:], new]
+
+    def _compare(self, old: _Sound, new: _Sound) -> None:
+        if (old.index, new.index) in self.pairs:
+            return
+        pairs, area = overlaps(old.grains, new.grains)
+        alike = agreement(old.grains, new.grains, pairs, area)
+        first = np.array([old.first, new.first])
+        self.pairs[old.index, new.index] = (pairs + first, area, alike)
+
+    def _is_damaged(self, after: _Sound) -> bool:
+        before, middle = self.window[-2:]
+
+        def alike(one: _Sound, two: _Sound) -> float:
+            return self.pairs[one.index, two.index][2]
+
+        with_it = max(alike(before, middle), alike(middle, after))
+        return with_it < DAMAGED * alike(before, after)
+
+    def graph(self) -> SectionGraph:
+        if self.index == 0:
+            raise ValueError("there are no sections to track grains through")
+        nodes = {name: np.concatenate(values) for name, values in self.parts.items()}
+        sound = [index for index in range(self.index) if index not in self.skipped]
+        rank = {index: place for place, index in enumerate(sound)}
+        links, overlap = [np.zeros((0, 2), np.int64)], [np.zeros(0, np.int64)]
+        steps, alike = [np.zeros(0, np.int64)], [np.zeros(0)]
+        for (one, two), (pairs, area, agreed) in sorted(self.pairs.items()):
+            apart = rank[two] - rank[one] if one in rank and two in rank else 0
+            if 1 <= apart <= REACH:
+                links.append(pairs)
+                overlap.append(area)
+                steps.append(np.full(area.size, apart))
+                alike.append(np.full(area.size, agreed))
+        touching = np.concatenate([np.zeros((0, 2), np.int64), *self.touching])
+        damaged = np.isin(nodes["section"], list(self.skipped))
+        return SectionGraph(
+            shape=(self.index, self.height_width[0], self.height_width[1]),
+            links=np.concatenate(links),
+            overlap=np.concatenate(overlap),
+            steps=np.concatenate(steps),
+            agreement=np.concatenate(alike),
+            touching=touching[~damaged[touching].any(axis=1)],
+            skipped=tuple(SkippedSection(at, why) for at, why in sorted(self.skipped.items())),
+            **nodes,
+        )

@@ -1,0 +1,196 @@
+"""Grains through a stack of sections: which 2D grains are one 3D grain, and what becomes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_etch.grains.tracking.baselines import (
+    absorb_single_sections,
+    link_by_centroid,
+    link_by_overlap,
+)
+from napari_etch.grains.tracking.between import fill_between
+from napari_etch.grains.tracking.global_cut import link_globally
+from napari_etch.grains.tracking.graph import SectionGraph, SkippedSection, build_graph
+from napari_etch.grains.tracking.history import TrackedGrain, histories
+from napari_etch.grains.tracking.sections import Ints
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Method = Literal["global", "overlap", "centroid"]
+Sections = Sequence[npt.NDArray[np.integer]] | npt.NDArray[np.integer]
+
+METHODS: dict[str, Callable[[SectionGraph], Ints]] = {
+    "global": link_globally,
+    "overlap": link_by_overlap,
+    "centroid": link_by_centroid,
+}
+"""From the graph of a stack to the 3D grain of each node."""
+
+
+@dataclass(frozen=True, eq=False)
+class Tracks:
+    """Which grains of the sections are one grain of the stack.
+
+    Attributes
+    ----------
+    graph : SectionGraph
+        The grains of the sections and their overlaps.
+    node_grain : ndarray of int32, shape (n,)
+        Number of the 3D grain, from 1, of each node of the graph; 0 in skipped sections.
+    grains : tuple of TrackedGrain
+        The 3D grains in the order of their numbers.
+    method : str
+        A key of `METHODS`.
+    """
+
+    graph: SectionGraph
+    node_grain: npt.NDArray[np.int32]
+    grains: tuple[TrackedGrain, ...]
+    method: str
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(z, y, x) of the stack."""
+        return self.graph.shape
+
+    @property
+    def skipped(self) -> tuple[SkippedSection, ...]:
+        """Sections that took no part."""
+        return self.graph.skipped
+
+    def relabel(self, index: int, section: npt.NDArray[np.integer]) -> npt.NDArray[np.int32]:
+        """Return a section with the numbers of the 3D grains.
+
+        Parameters
+        ----------
+        index : int
+            Its place in the stack.
+        section : ndarray of int, shape (y, x)
+            The grain map that was tracked.
+
+        Returns
+        -------
+        ndarray of int32, shape (y, x)
+            0 where the section has no grain, and all over when it is skipped.
+        """
+        import fastremap
+
+        nodes = slice(*np.searchsorted(self.graph.section, [index, index + 1]))
+        table = {0: 0} | dict(
+            zip(self.graph.label[nodes].tolist(), self.node_grain[nodes].tolist(), strict=True)
+        )
+        wide = np.array(section, np.int64)
+        return fastremap.remap(wide, table, in_place=True).astype(np.int32)
+
+    def relabelled(
+        self, sections: Sections, *, fill: bool = True
+    ) -> Iterator[npt.NDArray[np.int32]]:
+        """Yield the sections of the 3D grain map one by one.
+
+        Parameters
+        ----------
+        sections : sequence of ndarray of int, shape (y, x)
+            The stack that was tracked.
+        fill : bool
+            Draw skipped sections from the next sound ones on both sides; else they are 0.
+
+        Yields
+        ------
+        ndarray of int32, shape (y, x)
+        """
+        skipped = self.graph.is_skipped()
+        sound = np.flatnonzero(~skipped)
+        before: npt.NDArray[np.int32] | None = None
+        after: tuple[int, npt.NDArray[np.int32]] | None = None
+        for index in range(self.shape[0]):
+            if not skipped[index]:
+                ready = after is not None and after[0] == index
+                before = after[1] if ready and after else self.relabel(index, sections[index])
+                yield before
+                continue
+            following = sound[sound > index]
+            if not fill or before is None or following.size == 0:
+                yield np.zeros(self.shape[1:], np.int32)
+                continue
+            if after is None or after[0] != following[0]:
+                after = int(following[0]), self.relabel(following[0], sections[following[0]])
+            yield fill_between(before, after[1], self._way(sound, index))
+
+    def _way(self, sound: Ints, index: int) -> float:
+        """Return how far a skipped section is on the way from the sound one before to the next."""
+        at = int(np.searchsorted(sound, index))
+        return float((index - sound[at - 1]) / (sound[at] - sound[at - 1]))
+
+    def volume(self, sections: Sections, *, fill: bool = True) -> npt.NDArray[np.int32]:
+        """Return the whole 3D grain map, int32 (z, y, x); see `relabelled`."""
+        return np.stack(list(self.relabelled(sections, fill=fill)))
+
+    def table(self, voxel_size_um: tuple[float, float, float] | None = None) -> pd.DataFrame:
+        """Return a row for each 3D grain; with a voxel size (z, y, x) in µm also its volume.
+
+        Lengths along z count section by section; µm³ are of the sections that hold the grain.
+        """
+        import pandas as pd
+
+        from napari_etch.grains.tracking.history import COLUMNS
+
+        table = pd.DataFrame([each.as_row() for each in self.grains], columns=COLUMNS)
+        if voxel_size_um is not None:
+            place = list(COLUMNS).index("voxels") + 1
+            table.insert(place, "volume_um3", table["voxels"] * float(np.prod(voxel_size_um)))
+        return table
+
+
+def track(
+    sections: Iterable[npt.NDArray[np.integer]],
+    *,
+    method: Method = "global",
+    absorb_single: bool = False,
+) -> Tracks:
+    """Track grains through a stack of sections.
+
+    Parameters
+    ----------
+    sections : iterable of ndarray of int, shape (y, x)
+        Grain maps in order, e.g. the first axis of an array (z, y, x). They are read once, one
+        after the other.
+    method : {"global", "overlap", "centroid"}
+        All sections at once, or one of the published ways from section to section.
+    absorb_single : bool
+        Give a grain that lives in one inner section only to its neighbour of largest overlap, as
+        the published system does afterwards.
+
+    Returns
+    -------
+    Tracks
+
+    Raises
+    ------
+    ValueError
+        When the method is unknown, or the sections are no grain maps of one size.
+    """
+    if method not in METHODS:
+        raise ValueError(f"there is no way of tracking {method!r}: choose {', '.join(METHODS)}")
+    return link(build_graph(sections), method=method, absorb_single=absorb_single)
+
+
+def link(graph: SectionGraph, *, method: Method = "global", absorb_single: bool = False) -> Tracks:
+    """Link the grains of a stack whose graph is known; see `track`."""
+    found = METHODS[method](graph)
+    if absorb_single:
+        found = absorb_single_sections(graph, found)
+    sound = ~graph.is_skipped()[graph.section]
+    node_grain = np.zeros(graph.count, np.int32)
+    # numbered by their first appearance: sections in order, nodes in order
+    _, first, index = np.unique(found[sound], return_index=True, return_inverse=True)
+    rank = np.empty(first.size, np.int32)
+    rank[np.argsort(first)] = np.arange(1, first.size + 1)
+    node_grain[sound] = rank[index]
+    return Tracks(graph, node_grain, histories(graph, node_grain), method)
