@@ -18,7 +18,7 @@ from napari_etch.measure import combine_fields, measure_field
 from napari_etch.measure.segmentation_range import segmentation_range
 from napari_etch.micrograph import read_micrograph
 from napari_etch.models import load_model
-from napari_etch.segmentation import segment
+from napari_etch.segmentation import segment_sections
 
 # name, micrograph, drawn lines, µm a pixel (sem-etched states none, so its G is relative), goal
 SETS = (
@@ -59,9 +59,8 @@ def main() -> None:
     for name, image, lines, pixel_size, goal in SETS:
         truth = combine_fields([measure_field(drawn_grains(options.data / lines), pixel_size)])
         micrograph = read_micrograph(options.data / image, pixel_size_um=pixel_size)
-        cut = next(
-            event.partition for event in segment(model, micrograph) if hasattr(event, "partition")
-        )
+        *_progress, done = segment_sections(model, [micrograph], 1)
+        cut = done.partition
         ours = combine_fields([measure_field(cut.grains, pixel_size)])
         shifts = segmentation_range([cut], pixel_size).shifts
         print(f"\n{name}, goal {goal}\n{'method':26} drawn  model    ΔG   granularity")

@@ -218,6 +218,8 @@ class MeasureDock(QWidget):
         fields = [each.field for each in found if each.field is not None]
         if not fields or len(fields) < len(found):
             return None
+        if len(found) == 1:
+            return found[0].alone
         try:
             return combine_fields(fields)
         except ValueError:
@@ -248,9 +250,10 @@ class MeasureDock(QWidget):
 
     def _show_sizes(self) -> None:
         found = self._chosen_results()
-        alone = [None if each.field is None else combine_fields([each.field]) for each in found]
+        alone = [each.alone for each in found]
         together = self.measurement()
         self.form.show_sizes(*size_rows(alone, together))
+        self.form.number_layers([each.source.layer_id for each in found])
         ranged = self.uncertainty()
         self.form.about.setText(about_text(together, ranged))
         trouble = self._trouble(found, together)

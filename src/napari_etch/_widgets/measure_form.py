@@ -49,6 +49,10 @@ EXPORTS = (
 )
 
 
+_ID = Qt.ItemDataRole.UserRole
+_NAME = Qt.ItemDataRole.UserRole + 1
+
+
 class MeasureForm(QWidget):
     """What is measured, and what came out.
 
@@ -122,18 +126,31 @@ class MeasureForm(QWidget):
         self.compare.clear()
         for name, layer_id in rows:
             item = QListWidgetItem(name)
-            item.setData(Qt.ItemDataRole.UserRole, layer_id)
+            item.setData(_ID, layer_id)
+            item.setData(_NAME, name)
             item.setFlags(item.flags() | Qt.ItemFlag.ItemIsUserCheckable)
             on = Qt.CheckState.Checked if layer_id in ticked else Qt.CheckState.Unchecked
             item.setCheckState(on)
             self.compare.addItem(item)
         self.compare.blockSignals(False)
 
+    def number_layers(self, order: Sequence[str]) -> None:
+        """Write before the name of each compared layer which column of the sizes is its own."""
+        self.compare.blockSignals(True)
+        for row in range(self.compare.count()):
+            item = self.compare.item(row)
+            if item is None:
+                continue
+            layer_id, name = (item.data(role) for role in (_ID, _NAME))
+            known = len(order) > 1 and layer_id in order
+            item.setText(f"{order.index(layer_id) + 1}: {name}" if known else name)
+        self.compare.blockSignals(False)
+
     def ticked(self) -> list[str]:
         """Return the layers that are compared."""
         items = (self.compare.item(row) for row in range(self.compare.count()))
         return [
-            str(item.data(Qt.ItemDataRole.UserRole))
+            str(item.data(_ID))
             for item in items
             if item is not None and item.checkState() == Qt.CheckState.Checked
         ]

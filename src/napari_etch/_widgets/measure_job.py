@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_etch.measure import FieldMeasurement, grain_table, measure_field
+from napari_etch.measure import (
+    FieldMeasurement,
+    Measurement,
+    combine_fields,
+    grain_table,
+    measure_field,
+)
 from napari_etch.measure.segmentation_range import SegmentationRange, segmentation_range
 
 if TYPE_CHECKING:
@@ -58,6 +64,8 @@ class LayerResult:
         A row a grain, without µm where there is no pixel size.
     field : FieldMeasurement or None
         None when it could not be measured.
+    alone : Measurement or None
+        The field taken by itself.
     trouble : str
         Why not; empty when it could.
     """
@@ -65,6 +73,7 @@ class LayerResult:
     source: LayerInput
     table: pd.DataFrame
     field: FieldMeasurement | None
+    alone: Measurement | None = None
     trouble: str = ""
 
 
@@ -111,13 +120,14 @@ def measured(source: LayerInput) -> LayerResult:
     """
     table = grain_table(source.grains, pixel_size_um=source.pixel_size_um, boundary=source.boundary)
     if source.pixel_size_um is None:
-        return LayerResult(source, table, None, NO_PIXEL_SIZE)
+        return LayerResult(source, table, None, trouble=NO_PIXEL_SIZE)
     try:
         found = measure_field(source.grains, source.pixel_size_um, name=f"“{source.name}”")
     except ValueError as error:
         text = str(error)
-        return LayerResult(source, table, None, text if text.endswith(".") else f"{text}.")
-    return LayerResult(source, table, found)
+        text = text if text.endswith(".") else f"{text}."
+        return LayerResult(source, table, None, trouble=text)
+    return LayerResult(source, table, found, combine_fields([found]))
 
 
 def _range(source: LayerInput, stop: threading.Event) -> SegmentationRange | None:

@@ -166,7 +166,7 @@ def duplex(
     areas = np.asarray(areas_um2, float)
     if areas.size == 0:
         raise ValueError("there is no grain: the structure has no class")
-    number = np.array([astm_grain_number_from_area(float(area)) for area in areas])
+    number = astm_grain_number_from_area(1.0) - np.log2(areas)
     coarse_share = float(areas[areas >= mean_area_um2 * 2**COARSE_BY_G].sum() / areas.sum())
     order = np.argsort(number)
     share = np.cumsum(areas[order]) / areas.sum()
