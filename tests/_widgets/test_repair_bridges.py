@@ -115,3 +115,23 @@ def test_a_repair_without_bridges_can_be_asked_everything() -> None:
     assert bridges.standing(grains).size == 0
     assert bridges.nearest(np.array([3.0, 3.0]), 5) == 0
     assert not bridges.draw(repaired(least=1.0).boundary, np.zeros(0, bool))
+
+
+def test_a_bridge_that_closes_no_grain_goes_by_its_verdict() -> None:
+    result = repaired()
+    result.grains[result.grains == 9] = 8  # the last bridge runs into one grain
+    bridges = Bridges(result)
+    assert bridges.closing.tolist() == [True, True, True, False]
+    assert bridges.standing(result.grains).all()
+    assert bridges.without(4, result.grains) is None
+    bridges.reject(4)
+    assert bridges.seen(result.grains).tolist() == [True, True, True, False]
+    boundary = result.boundary.copy()
+    bridges.draw(boundary, bridges.standing(result.grains))
+    assert not boundary[GAPS[3][:2]].any()
+    bridges.accept(4)
+    assert bridges.seen(result.grains).all()
+    bridges.accepted[:] = False
+    bridges.least = 0.5
+    assert not bridges.standing(result.grains)[3]
+    assert bridges.is_cut(bridges.cut())

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 import pytest
 from _widgets.fakes import PATIENCE
 from _widgets.hands import Hands
-from _widgets.repair_fakes import GAPS, MIDDLES, FakeRepair, broken_lines, nine_grains
+from _widgets.repair_fakes import GAPS, MIDDLES, FakeRepair, broken_lines, nine_grains, repaired
 from napari.layers import Image, Labels
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
@@ -20,7 +20,7 @@ from napari_etch._widgets.keys import REPAIR_BINDINGS
 from napari_etch._widgets.repair_dock import RepairDock
 from napari_etch._widgets.repair_layers import ACCEPTED_COLOUR, FALLEN_COLOUR
 from napari_etch._widgets.repair_run import default_repair
-from napari_etch.repairing import RepairError
+from napari_etch.repairing import Repaired, RepairError
 
 pytestmark = pytest.mark.gui
 OpenRepair = Callable[..., tuple[Any, RepairDock]]
@@ -279,6 +279,26 @@ def test_a_rejected_bridge_is_gone_and_its_grains_are_one_until_undone(
     assert grain_count(viewer) == 8 and not boundary.data[GAPS[3][:2]].any()
     dock.undo_button.click()
     assert grain_count(viewer) == 9
+
+
+def test_a_bridge_that_closes_nothing_is_rejected_and_brought_back(
+    open_repair: OpenRepair, qtbot: Any
+) -> None:
+    def engine(*_: Any, **__: Any) -> Iterator[Repaired]:
+        result = repaired()
+        result.grains[result.grains == 9] = 8
+        yield result
+
+    viewer, dock = open_repair(engine)
+    run(qtbot, dock)
+    dock.show_bridge_at(MIDDLES[3])
+    dock.say_wrong()
+    assert line(dock).startswith("Rejected bridge 4, which closed no grain")
+    assert not viewer.layers[BOUNDARY].data[MIDDLES[3]]
+    dock.show_bridge_at(MIDDLES[3])
+    dock.say_right()
+    assert viewer.layers[BOUNDARY].data[MIDDLES[3]] > 0
+    assert "1 accepted, 0 rejected, 3 left" in dock.review_box.left.text()
 
 
 def test_bridges_follow_edits_by_other_hands_without_being_asked(

@@ -1,7 +1,8 @@
 """The bridges of a repair and what becomes of them: which stand, which were judged.
 
 Whether a bridge stands follows from the grain map alone: it does where the grains on its two sides
-differ. So it comes and goes with every edit, undo and redo of that map, whoever makes it.
+differ. So it comes and goes with every edit, undo and redo of that map, whoever makes it. Of one that
+closes no grain it follows from the verdict.
 """
 
 from __future__ import annotations
@@ -47,6 +48,8 @@ class Bridges:
         Of the bridges 1 to n.
     accepted : bool (n,)
         Which of them the user has said are right.
+    closing : bool (n,)
+        Which of them part two grains; others are lines that close nothing.
     least : float
         Bridges less sure than this are not wanted unless they were accepted; 0 for all.
     """
@@ -65,6 +68,8 @@ class Bridges:
         self._windows = find_objects(self.numbers, max_label=len(self))
         self._rejected = np.zeros(len(self), bool)
         self._sides = _find_sides(self._paths, repaired.grains)
+        self._contacts = np.bincount(self._sides.bridge, minlength=len(self) + 1)[1:]
+        self.closing = self._contacts > 0
 
     def __len__(self) -> int:
         return len(self._paths)
@@ -108,12 +113,14 @@ class Bridges:
         return int(part[tuple(places[best])]) if away[best] <= reach + 0.5 else 0
 
     def standing(self, grains: Grains) -> npt.NDArray[np.bool_]:
-        """Return which bridges part two grains in a map, bool (n,)."""
+        """Return which bridges part two grains in a map, bool (n,).
+
+        Of those that close no grain, which are wanted.
+        """
         sides = self._sides
         first, second = grains[sides.first], grains[sides.second]
         apart = np.bincount(sides.bridge, first != second, len(self) + 1)[1:]
-        seen = np.bincount(sides.bridge, minlength=len(self) + 1)[1:]
-        return np.asarray((seen == 0) | (2 * apart >= np.maximum(seen, 1)))
+        return np.where(self.closing, 2 * apart >= self._contacts, self.wanted())
 
     def pairs(self, bridge: int, grains: Grains) -> list[tuple[int, int]]:
         """Return the grains that a bridge parts in a map, the commonest pair first."""

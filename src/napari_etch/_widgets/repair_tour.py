@@ -94,11 +94,13 @@ class BridgeSession(QObject):
 
     def accept(self, bridge: int) -> str:
         """Take down that a bridge is right; one that fell comes back with an undo alone."""
-        if not self.standing[bridge - 1]:
+        bridges = self.result.bridges
+        if not self.standing[bridge - 1] and bridges.closing[bridge - 1]:
             raise EditError(
                 f"Bridge {bridge} is not there: undo its rejection, or move the slider."
             )
-        self.result.bridges.accept(bridge)
+        bridges.accept(bridge)
+        self.standing[bridge - 1] = True
         self._show()
         return f"Accepted bridge {bridge}."
 
@@ -106,6 +108,10 @@ class BridgeSession(QObject):
         """Take a bridge away: the grains beside it become one, as one undo step."""
         result = self.result
         self._refuse_other_size()
+        if not result.bridges.closing[bridge - 1]:
+            result.bridges.reject(bridge)
+            self.follow()
+            return f"Rejected bridge {bridge}, which closed no grain: Accept brings it back."
         change = result.bridges.without(bridge, np.asarray(self.layer.data))
         if change is None:
             raise EditError(f"Bridge {bridge} is not there any more.")
