@@ -216,3 +216,22 @@ def test_the_largest_circle_on_the_nist_steel(dev_data):
     count = count_pattern(drawn_steel(dev_data), hilliard_pattern((600, 800)))
     assert count.intercepts == pytest.approx(31, abs=4)
     assert count.chords_px.mean() == pytest.approx(44.02, rel=0.1)
+
+
+def test_the_line_grids_on_the_nist_steel(dev_data):
+    """NIST's own count on rows and columns: 871 segments of 37.176 px on average.
+
+    Its segments run from drawn line to drawn line, which are 3 px wide and some of which end inside
+    a grain, and those cut by the frame are left out: shorter than length of line per boundary.
+    """
+    from skimage.io import imread
+
+    lines = imread(dev_data / "steel-optical" / "boundary.png") > 0
+    found = []
+    for row in [*lines[12::25], *lines.T[12::25]]:
+        free = np.flatnonzero(np.diff(np.r_[True, row, True].astype(int))).reshape(-1, 2)
+        found += [last - first for first, last in free if first > 0 and last < row.size]
+    assert len(found) == pytest.approx(871, rel=0.05)
+    assert np.mean(found) == pytest.approx(37.176, rel=0.03)
+    count = count_pattern(drawn_steel(dev_data), heyn_pattern((600, 800), angles_deg=(0, 90)))
+    assert np.mean(found) + 3 < count.mean_intercept_px < 1.2 * np.mean(found)
