@@ -1,8 +1,8 @@
 """The bridges of a repair and what becomes of them: which stand, which were judged.
 
 Whether a bridge stands follows from the grain map alone: it does where the grains on its two sides
-differ. So it comes and goes with every edit, undo and redo of that map, whoever makes it. Of one that
-closes no grain it follows from the verdict.
+differ. So it comes and goes with every edit, undo and redo of that map, whoever makes it. Of those
+that close no grain it is the verdict that decides.
 """
 
 from __future__ import annotations
