@@ -110,7 +110,12 @@ def main() -> None:
     layer = viewer.add_labels(grains, name="grid · grains")
     begun = time.perf_counter()
     dock = CorrectDock(viewer, folder=Path(tempfile.mkdtemp()))
-    print(f"opening the dock: {1000 * (time.perf_counter() - begun):.0f} ms", flush=True)
+    opened = 1000 * (time.perf_counter() - begun)
+    seconds, stall = wait_for(lambda: dock.session is not None)
+    print(
+        f"opening the dock: {opened:.0f} ms; reading the map: {seconds:.1f} s in a thread,", end=" "
+    )
+    print(f"longest stall {stall:.0f} ms", flush=True)
     viewer.window.add_dock_widget(dock, name="Correct")
     print(f"{chosen.size}², {int(grains[-1, -1])} grains")
     times: dict[str, list[float]] = {name: [] for name in ("split", "join", "redraw", "undo")}
