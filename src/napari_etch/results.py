@@ -119,7 +119,7 @@ def write_segmentation(
     if not overwrite:
         check_free(folder)
     sizes = summarise_sizes(segmentation.grains, segmentation.micrograph.pixel_size_um)
-    _write_whole(folder, lambda unfinished: _write_files(segmentation, sizes, unfinished))
+    write_whole(folder, lambda unfinished: _write_files(segmentation, sizes, unfinished))
     return sizes
 
 
@@ -178,7 +178,7 @@ def write_repair(
         picture = repair_rgb(repaired, micrograph)
         (unfinished / OVERLAY_FILE).write_bytes(_png(picture))
 
-    _write_whole(folder, write)
+    write_whole(folder, write)
     return sizes
 
 
@@ -218,7 +218,7 @@ def write_report(
             if (name != EXCEL_FILE or excel) and (name != PDF_FILE or pdf):
                 (unfinished / name).write_bytes(report_file(report, name))
 
-    _write_whole(folder, write, MEASURE_FILES)
+    write_whole(folder, write, MEASURE_FILES)
 
 
 def report_file(report: Report, name: str) -> bytes:
@@ -241,10 +241,13 @@ def report_file(report: Report, name: str) -> bytes:
     return makers[name](report)
 
 
-def _write_whole(
+def write_whole(
     folder: Path, write: Callable[[Path], None], names: Sequence[str] = _ALL_FILES
 ) -> None:
-    """Let files be written beside a folder, and move them into it when all are there."""
+    """Let `write` fill a folder beside `folder`, and move the files into it when all are there.
+
+    What is called as one of `names` and is not written anew was left by an earlier run, and goes.
+    """
     folder.parent.mkdir(parents=True, exist_ok=True)
     unfinished = folder.with_name(f".{folder.name}.unfinished")
     shutil.rmtree(unfinished, ignore_errors=True)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from napari_etch.cli import demo, evaluate, fit, measure, models, repair, segment, virtual
+from napari_etch.cli import demo, evaluate, fit, measure, models, repair, segment, track, virtual
 from napari_etch.cli.console import ExitCode, fail_inside, quiet_libraries
 
 app = typer.Typer(
@@ -20,6 +20,7 @@ app = typer.Typer(
 app.command("demo")(demo.demo)
 app.command("segment")(segment.segment)
 app.command("repair")(repair.repair)
+app.command("track")(track.track)
 app.command("fit")(fit.fit)
 app.command("virtual")(virtual.virtual)
 app.command("measure")(measure.measure)

@@ -142,6 +142,8 @@ class Tracks:
         from napari_etch.grains.tracking.history import COLUMNS
 
         table = pd.DataFrame([each.as_row() for each in self.grains], columns=COLUMNS)
+        for name in ("from_grain", "into_grain"):  # whole numbers, some of them missing
+            table[name] = table[name].astype("Int64")
         if voxel_size_um is not None:
             place = list(COLUMNS).index("voxels") + 1
             table.insert(place, "volume_um3", table["voxels"] * float(np.prod(voxel_size_um)))
