@@ -51,6 +51,14 @@ def test_grains_of_one_size_are_uniform():
     assert duplex(areas, mean_area_um2=float(areas.mean())).kind == "uniform"
 
 
+def test_bands_are_told_only_where_strips_are_given():
+    areas = np.full(50, 10.0)
+    assert duplex(areas, mean_area_um2=10.0).bands is None
+    even, banded = np.array([8.0, 8.3]), np.array([8.0, 9.5, 8.1])
+    assert duplex(areas, (even,), mean_area_um2=10.0).bands is False
+    assert duplex(areas, (even, banded), mean_area_um2=10.0).bands is True
+
+
 def test_no_grain_has_no_largest():
     with pytest.raises(ValueError, match="no grain"):
         largest_grain(np.zeros(0, int), np.zeros(0), np.zeros(0, bool), 1.0)

@@ -121,8 +121,9 @@ class Duplex:
         Share of the area within 1 G of the modes.
     coarse_share : float
         Share of the area in grains at least 3 G coarser than the mean.
-    bands : bool
-        Whether strips across the field differ in grain size by more than 1 G.
+    bands : bool or None
+        Whether strips across the field differ in grain size by more than 1 G; None when that was
+        not looked at.
     """
 
     kind: str
@@ -130,7 +131,7 @@ class Duplex:
     modes_g: tuple[float, ...]
     modes_share: float
     coarse_share: float
-    bands: bool
+    bands: bool | None
 
 
 def duplex(
@@ -175,7 +176,8 @@ def duplex(
     modes = _modes(number, areas)
     near = np.abs(number[:, None] - np.array(modes)[None]).min(axis=1) <= 1
     modes_share = float(areas[near].sum() / areas.sum())
-    bands = any(strip.size and float(np.ptp(strip)) > 1 for strip in strips_g)
+    apart = [float(np.ptp(strip)) for strip in strips_g if strip.size]
+    bands = max(apart) > 1 if apart else None
     if len(modes) == 2 and modes_share >= MODES_SHARE:
         kind = "bimodal"
     elif 0 < coarse_share <= COARSE_SHARE:
