@@ -40,7 +40,7 @@ def nothing(lines: Mask) -> Mask:
     return lines
 
 
-def closing(lines: Mask, radius: int = 5) -> Mask:
+def closing(lines: Mask, radius: int) -> Mask:
     """Morphological closing with a disc."""
     from skimage.morphology import isotropic_closing
 
@@ -222,16 +222,16 @@ def _joint(first: np.ndarray, second: np.ndarray) -> np.ndarray:
 
 
 def _methods(published: str | None) -> dict[str, Callable[[Mask], Mask]]:
-    from napari_etch.models import load_model
-
     methods: dict[str, Callable[[Mask], Mask]] = {
         "broken, as it is": nothing,
-        "closing, disc of 5 px": closing,
+        "closing, disc of 3 px": partial(closing, radius=3),
+        "closing, disc of 8 px": partial(closing, radius=8),
         "linking of ends": linking,
-        "our network, thresholded": network(load_model("repair")),
         "repair": ours,
     }
     if published:
+        from napari_etch.models import load_model
+
         methods["published network"] = network(load_model(published))
     return methods
 

@@ -131,3 +131,13 @@ def test_bad_input_is_named():
         close_network(lines, certain(whole)[:-1])
     with pytest.raises(ValueError, match="from 0 to 1"):
         close_network(lines, certain(whole), least=2)
+
+
+def test_no_bridge_is_less_sure_than_asked_for():
+    whole, _ = voronoi(3)
+    lines = broken(broken(whole, (40, 40), 9), (60, 70), 9)
+    field = np.random.default_rng(0).uniform(0.2, 1, whole.shape).astype(np.float32)
+    for least in (0.4, 0.6, 0.8):
+        closed = close_network(lines, np.where(whole, field, 0).astype(np.float32), least=least)
+        long = [bridge for bridge in closed.bridges if len(bridge.path) > 3]
+        assert all(bridge.confidence >= least - 0.05 for bridge in long)

@@ -132,6 +132,7 @@ def close_network(
     chance = probability if separation is None else np.maximum(probability, separation)
     grains = _cut(lines, probability, _ridge(chance), thickness, least, mask)
     grains = _join_unfounded(grains, lines, ends, thickness)
+    grains = _join_unsure(grains, lines, _ridge(chance), least)
     # Where the probability is sharp it is followed: some lines are thicker than most.
     reach = 0.9 * thickness + 1.5 if is_sharp else thickness / 2 + 0.5
     return _draw(grains, lines, probability, _ridge(chance), ends, thickness, reach)
@@ -241,9 +242,6 @@ def _join_unfounded(
     grains: Grains, lines: Mask, ends: npt.NDArray[np.intp], thickness: float
 ) -> Grains:
     """Merge grains that only gaps without any free end hold apart."""
-    from scipy.sparse import coo_matrix
-    from scipy.sparse.csgraph import connected_components
-
     pairs, founded = _runs(grains, lines, ends, thickness)
     if not pairs.y.size:
         return grains
@@ -252,9 +250,36 @@ def _join_unfounded(
     # Beside a thick line an edge may leave it for a little where there is no gap.
     gap = groups.length > max(_LEAST_RUN, thickness) + 2
     join = gap & (groups.mean(founded.astype(np.float32)) == 0)
+    return _joined(grains, table["label_a"][join], table["label_b"][join])
+
+
+def _join_unsure(grains: Grains, lines: Mask, chances: Float, least: float) -> Grains:
+    """Merge grains that a gap less sure than the least holds apart, however sure their others are.
+
+    A boundary with two gaps is open as long as one of them is.
+    """
+    while True:
+        pairs, _ = read_pairs(grains, lambda found: (), only=lambda found: _off(found, lines) > 0)
+        numbers = _numbered(pairs, grains.shape)[pairs.y, pairs.x]
+        length = np.bincount(numbers)
+        sums = np.bincount(numbers, chances[pairs.y, pairs.x])
+        unsure = (sums < least * length) & (length > _LEAST_RUN)
+        join = unsure[numbers]
+        if not join.any():
+            return grains
+        grains = _joined(grains, pairs.low[join], pairs.high[join])
+
+
+def _joined(
+    grains: Grains, first: npt.NDArray[np.integer], second: npt.NDArray[np.integer]
+) -> Grains:
+    """Return the map with these pairs of grains merged."""
+    from scipy.sparse import coo_matrix
+    from scipy.sparse.csgraph import connected_components
+
     count = int(grains.max()) + 1
-    links = (np.ones(int(join.sum())), (table["label_a"][join], table["label_b"][join]))
-    _, merged = connected_components(coo_matrix(links, shape=(count, count)), directed=False)
+    links = coo_matrix((np.ones(len(first)), (first, second)), shape=(count, count))
+    _, merged = connected_components(links, directed=False)
     _, dense = np.unique(merged[1:], return_inverse=True)
     return np.concatenate([[0], dense + 1]).astype(np.int32)[grains]
 
