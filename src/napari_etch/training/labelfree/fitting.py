@@ -40,7 +40,7 @@ Event = FitStep | FitPreview | FitNotice | Fitted
 PREVIEW_SECONDS = 1.0
 # A fit from scratch looks from so much closer than the found grain size asks for: where that is
 # found too large, thin lines vanish, and where too small, little is lost.
-CLOSER = 0.85
+CLOSER = 0.9
 # An early end needs this many checks without a better one.
 PATIENCE = 4
 # So many checks in a row in which no grains are found end a fit.
