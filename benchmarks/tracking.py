@@ -109,10 +109,22 @@ def virtual_stacks(first_seed: int, count: int = 16, size: int = 192) -> Iterato
         yield f"{kind} {intercept} px, every {spacing:g}", true, rng
 
 
+def elongated_stacks(first_seed: int, count: int = 14, size: int = 160) -> Iterator[tuple]:
+    """Grains stretched along rows, that lean so many px a section."""
+    for spacing, stretch, lean in ((4.0, 3, 2), (8.0, 3, 0), (3.0, 2, 4)):
+        rng = np.random.default_rng(first_seed + 10 * stretch + lean)
+        wide = (count, size, stretch * (size + count * lean))
+        volume = grain_volume(wide, intercept=36, spacing=spacing, rng=rng)
+        parts = [
+            part[:, at * lean * stretch :: stretch][:, :size] for at, part in enumerate(volume)
+        ]
+        yield f"elongated {stretch}:1, leaning {lean}", np.stack(parts), rng
+
+
 def compare_all(data: Path | None, seed: int) -> None:
     header = ("stack", "way", "VI", "split", "merge", "ARI", "grains", "true", "skip")
     print("{:32s} {:18s} {:>7s} {:>7s} {:>7s} {:>7s} {:>6s} {:>6s} {:>4s}".format(*header))
-    stacks = list(virtual_stacks(seed))
+    stacks = [*virtual_stacks(seed), *elongated_stacks(seed)]
     if data is not None:
         import tifffile
 
@@ -181,7 +193,9 @@ def speed(sections: int, size: int, seed: int) -> None:
 def calibrate(seed: int) -> None:
     """Fit the log-odds that two overlapping 2D grains are one, by logistic regression."""
     columns, answers = [], []
-    stacks = itertools.chain(virtual_stacks(seed + 1000), virtual_stacks(seed + 2000))
+    stacks = itertools.chain.from_iterable(
+        [*virtual_stacks(seed + each), *elongated_stacks(seed + each)] for each in (1000, 2000)
+    )
     for _, true, rng in stacks:
         maps = independent(true)
         for stack in (maps, np.stack([worse(part, rng) for part in maps])):

@@ -134,16 +134,16 @@ def test_pixels_without_a_grain_stay_without():
 def test_the_table_tells_where_grains_begin_and_end():
     maps = np.stack([squares() for _ in range(6)])
     maps[:2][maps[:2] == 9] = 8  # 8 and 9 are one at first
-    maps[4:, 45:55, 5:15] = 77  # a new grain in the lower left one
+    maps[3:, 45:55, 5:15] = 77  # a new grain in the lower left one
     tracks = track(maps)
     volume = tracks.volume(maps)
     history = {each.grain: each for each in tracks.grains}
     new = history[volume[5, 50, 10]]
-    assert (new.first_section, new.last_section, new.sections) == (4, 5, 2)
+    assert (new.first_section, new.last_section, new.sections) == (3, 5, 3)
     assert (new.began, new.ended) == ("split", "last section")
-    assert new.from_grain == volume[3, 50, 10] and new.into_grain is None
-    assert new.voxels == 200 and new.largest_area_px == 100
-    assert (new.centroid_z, new.centroid_y_px, new.centroid_x_px) == (4.5, 49.5, 9.5)
+    assert new.from_grain == volume[2, 50, 10] and new.into_grain is None
+    assert new.voxels == 300 and new.largest_area_px == 100
+    assert (new.centroid_z, new.centroid_y_px, new.centroid_x_px) == (4.0, 49.5, 9.5)
     pair = sorted(
         (history[volume[5, 59, x]] for x in (30, 59)), key=lambda each: each.first_section
     )
