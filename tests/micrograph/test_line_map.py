@@ -63,6 +63,25 @@ def test_a_flat_probability_is_no_line_but_where_it_is_bright_is_asked_for(value
     assert not read_line_map(flat, "auto").lines.any()
 
 
+@pytest.mark.parametrize("polarity", ["auto", "dark", "bright"])
+def test_a_picture_without_any_value_has_no_lines_and_no_field(polarity):
+    found = read_line_map(np.full((9, 9), np.nan, np.float32), polarity)
+    assert not found.lines.any() and not found.mask.any() and not found.strength.any()
+
+
+@pytest.mark.parametrize("picture", [np.eye(9, dtype=complex), np.full((9, 9), "line")])
+def test_what_holds_no_grey_values_is_refused_in_a_sentence(picture):
+    with pytest.raises(MicrographError, match="grey values"):
+        kind_of_picture(picture)
+    with pytest.raises(MicrographError, match="grey values"):
+        read_line_map(picture)
+
+
+def test_an_empty_grain_map_is_refused_in_a_sentence():
+    with pytest.raises(MicrographError, match=r"not \(0, 5\)"):
+        lines_of_grains(np.zeros((0, 5), int))
+
+
 def test_a_micrograph_is_not_taken_for_a_map(dev_data):
     from skimage.io import imread
 

@@ -73,7 +73,7 @@ def read_line_map(picture: npt.NDArray[Any], polarity: str = "auto") -> LineMap:
     Raises
     ------
     MicrographError
-        When the polarity is unknown or the picture is not two-dimensional.
+        When the polarity is unknown, the picture is not two-dimensional or holds no grey values.
     """
     if polarity not in POLARITIES:
         raise MicrographError(f"The polarity is {polarity!r}: choose {', '.join(POLARITIES)}.")
@@ -81,10 +81,10 @@ def read_line_map(picture: npt.NDArray[Any], polarity: str = "auto") -> LineMap:
     mask = np.isfinite(grey)
     inside = grey[mask]
     low, high = (float(inside.min()), float(inside.max())) if inside.size else (0.0, 0.0)
-    unit = picture.dtype.kind == "f" and low >= 0 and high <= 1
+    unit = inside.size > 0 and picture.dtype.kind == "f" and low >= 0 and high <= 1
     if unit:
         low, high = 0.0, 1.0
-    if low == high:  # a flat picture has no lines, whatever it is flat at
+    if low == high:  # a flat picture, or one without values, has no lines
         return LineMap(np.zeros(grey.shape, np.float32), mask, "bright")
     strength = np.where(mask, (grey - low) / (high - low), 0).astype(np.float32)
     if polarity == "auto":
@@ -106,9 +106,9 @@ def lines_of_grains(grains: npt.NDArray[np.integer]) -> LineMap:
     Raises
     ------
     MicrographError
-        When the map is not a two-dimensional array of whole numbers.
+        When the map is not a two-dimensional array of whole numbers, or empty.
     """
-    if grains.ndim != 2 or grains.dtype.kind not in "iu":
+    if grains.ndim != 2 or grains.size == 0 or grains.dtype.kind not in "iu":
         raise MicrographError(
             f"A grain map is one picture (y, x) of whole numbers, not {grains.shape} of "
             f"{grains.dtype}."
@@ -123,6 +123,11 @@ def lines_of_grains(grains: npt.NDArray[np.integer]) -> LineMap:
 
 def _grey(picture: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
     picture = np.asarray(picture)
+    if picture.dtype.kind not in "biuf":
+        raise MicrographError(
+            f"A boundary map holds grey values, not values of type {picture.dtype}: save it as "
+            "8-bit, 16-bit or float image."
+        )
     if picture.ndim == 3 and picture.shape[-1] in (3, 4):
         picture = luminance(picture[..., :3])
     if picture.ndim != 2 or picture.size == 0:
