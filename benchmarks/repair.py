@@ -124,9 +124,9 @@ def _path(lines: Mask, start: np.ndarray, stop: np.ndarray) -> np.ndarray:
 
 
 def _draw(lines: Mask, path: np.ndarray, thickness: float) -> None:
-    from napari_etch.virtual.broken.realistic import _stamp
+    from napari_etch.virtual.broken.realistic import stamp
 
-    _stamp(lines, path, thickness)
+    stamp(lines, path, thickness)
 
 
 def network(model: Any) -> Callable[[Mask], Mask]:

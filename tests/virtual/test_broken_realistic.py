@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from napari_etch.virtual.broken import PRESETS
-from napari_etch.virtual.broken.realistic import realistic_pair
+from napari_etch.virtual.broken.realistic import realistic_pair, stamp
 
 
 def pairs(count, size=192):
@@ -45,3 +45,14 @@ def test_grain_sizes_and_thicknesses_vary(drawn):
 def test_any_side(size):
     micro, label = PRESETS["realistic"](size, np.random.default_rng(1))
     assert micro.shape == label.shape == (size, size)
+
+
+@pytest.mark.parametrize("shape", [(20, 50), (50, 20)])
+def test_a_path_is_drawn_where_it_runs_in_a_picture_that_is_not_square(shape):
+    mask = np.zeros(shape, bool)
+    corner = np.array(shape) - 1
+    stamp(mask, np.array([corner, corner - 1]), 3.0)
+    expected = np.zeros(shape, bool)
+    for y, x in (corner, corner - 1):
+        expected[y - 1 : y + 2, x] = expected[y, x - 1 : x + 2] = True
+    assert np.array_equal(mask, expected)

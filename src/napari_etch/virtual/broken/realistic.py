@@ -214,7 +214,7 @@ def _spurs(network: _Network, rng: np.random.Generator) -> Mask:
             continue
         back = np.flatnonzero(clear[away[0] :] < thick + 3)
         last = away[0] + (back[0] if len(back) else len(clear))
-        _stamp(mask, path[first:last], min(float(thick), 3.0))
+        stamp(mask, path[first:last], min(float(thick), 3.0))
     return mask
 
 
@@ -230,14 +230,21 @@ def _wander(
     return np.rint(path[:end]).astype(np.int64).reshape(-1, 2)
 
 
-def _stamp(mask: Mask, path: npt.NDArray[np.int64], thickness: float) -> None:
-    """Set the pixels within half a thickness of a path."""
+def stamp(mask: Mask, path: npt.NDArray[np.int64], thickness: float) -> None:
+    """Set the pixels within half a thickness of a path.
+
+    Parameters
+    ----------
+    mask : bool (y, x), changed in place
+    path : int (n, 2), rows and columns
+    thickness : float, px
+    """
     radius = max(0.0, (thickness - 1) / 2)
     reach = int(np.ceil(radius))
     for dy in range(-reach, reach + 1):
         for dx in range(-reach, reach + 1):
             if np.hypot(dy, dx) <= radius + 0.3:
-                spots = np.clip(path + np.array((dy, dx)), 0, len(mask) - 1)
+                spots = np.clip(path + np.array((dy, dx)), 0, np.array(mask.shape) - 1)
                 mask[spots[:, 0], spots[:, 1]] = True
 
 
@@ -268,7 +275,7 @@ def _scratches(size: int, rng: np.random.Generator) -> Mask:
         ]
         path = rng.uniform(0, size, 2) + steps[:, None] * (np.sin(angle), np.cos(angle))
         path = path[((path >= 0) & (path <= size - 1)).all(1)]
-        _stamp(mask, np.rint(path).astype(np.int64).reshape(-1, 2), rng.uniform(1, 2.2))
+        stamp(mask, np.rint(path).astype(np.int64).reshape(-1, 2), rng.uniform(1, 2.2))
     return mask
 
 
