@@ -141,3 +141,17 @@ def test_no_bridge_is_less_sure_than_asked_for():
         closed = close_network(lines, np.where(whole, field, 0).astype(np.float32), least=least)
         long = [bridge for bridge in closed.bridges if len(bridge.path) > 3]
         assert all(bridge.confidence >= least - 0.05 for bridge in long)
+
+
+def test_a_stretch_that_its_neighbours_draw_is_no_bridge_of_its_own():
+    whole, _ = voronoi(46)
+    rng = np.random.default_rng(46)
+    lines = whole
+    for spot in rng.uniform(0, 96, (12, 2)):
+        lines = broken(lines, spot, rng.uniform(2, 8))
+    chance = rng.uniform(0.2, 1, whole.shape)
+    field = np.where(whole, chance, 0.3 * chance).astype(np.float32)
+    closed = close_network(lines, field, least=0.4)
+    assert len(closed.bridges) == 8
+    assert [bridge.id for bridge in closed.bridges] == list(range(1, 9))
+    assert set(np.unique(closed.added)) == set(range(9))

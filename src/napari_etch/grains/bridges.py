@@ -319,13 +319,17 @@ def _draw(
     added = ((far <= reach) & (probability >= 0.5)) | ((far <= 0) & (_ridge(probability) < 0.5))
     owner = np.where(added & ~lines & (grains > 0), numbers[tuple(nearest)], 0).astype(np.int32)
     _seal(owner, numbers[tuple(nearest)], far <= reach + 1, grains, lines)
-    bridges = []
+    bridges: list[Bridge] = []
+    # A stretch of a pixel or two may be drawn entirely as part of its neighbours.
+    owner, drawn = _renumbered(owner, count)
     for index, window in enumerate(_windows(numbers), start=1):
+        if not drawn[index]:
+            continue
         path = _in_order(np.argwhere(numbers[window] == index))
         path += [window[0].start, window[1].start]
         chance = float(chances[path[:, 0], path[:, 1]].mean())
         length = float(np.hypot(*np.diff(path, axis=0).T).sum()) + 1.0
-        bridges.append(Bridge(index, chance, length, path))
+        bridges.append(Bridge(len(bridges) + 1, chance, length, path))
     return Closed(_grains(lines | (owner > 0), grains > 0), owner, tuple(bridges))
 
 
@@ -389,9 +393,14 @@ def _numbered(pairs: PixelPairs, shape: tuple[int, ...]) -> Grains:
         numbers[y, x] = last + pieces[y - top, x - left]
         last += count
     # A pixel where three grains meet lies on several stretches, and one of them has it.
+    return _renumbered(numbers, last)[0]
+
+
+def _renumbered(numbers: Grains, last: int) -> tuple[Grains, Mask]:
+    """Return numbers 0 … `last` without those that no pixel has, and which a pixel has."""
     used = np.bincount(numbers.ravel(), minlength=last + 1) > 0
     used[0] = False
-    return np.where(used, np.cumsum(used), 0).astype(np.int32)[numbers]
+    return np.where(used, np.cumsum(used), 0).astype(np.int32)[numbers], used
 
 
 def _windows(numbers: Grains) -> list[tuple[slice, slice]]:
