@@ -104,6 +104,12 @@ def test_scale_brings_fine_and_coarse_networks_to_what_was_learnt():
     assert choose_scale(thick) < 0.5
 
 
+@pytest.mark.parametrize("polarity", ["auto", "dark"])
+def test_a_picture_without_any_value_has_no_grain(model, polarity):
+    found = repaired(np.full((40, 50), np.nan, np.float32), polarity=polarity, model=model)
+    assert not found.grains.any() and not found.bridges and not found.boundary.any()
+
+
 def test_a_cancelled_repair_stops(model):
     cancel = threading.Event()
     cancel.set()
@@ -120,6 +126,8 @@ def test_a_cancelled_repair_stops(model):
         (np.eye(9), {"kind": "drawing"}, "kind"),
         (np.eye(9), {"least": 1.5}, "least confidence"),
         (np.eye(9), {"kind": "grains"}, "whole numbers"),
+        (np.zeros((0, 5), int), {"kind": "grains"}, "whole numbers"),
+        (np.eye(9, dtype=complex), {}, "grey values"),
     ],
 )
 def test_what_cannot_be_repaired_is_refused_in_a_sentence(image, options, message):

@@ -3,6 +3,7 @@
 import json
 
 import numpy as np
+import pytest
 import torch
 
 from napari_etch.models import load_model, write_model
@@ -59,6 +60,11 @@ def test_replay_hands_out_flips_of_image_and_labels_alike():
     for one, label in zip(images[:, 0], labels, strict=True):
         order = np.argsort(label.numpy(), axis=None)
         assert (np.diff(one.numpy().ravel()[order]) >= 0).all()
+
+
+def test_a_replay_that_nothing_came_into_says_so():
+    with pytest.raises(RuntimeError, match="no training samples"):
+        Replay(4, 16, seed=0).pick(1)
 
 
 def test_a_constant_sample_stays_finite():

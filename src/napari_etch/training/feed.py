@@ -68,7 +68,18 @@ class Replay:
         return torch.from_numpy(np.stack(images))[:, None], torch.from_numpy(labels)
 
     def pick(self, count: int) -> list[list[np.ndarray]]:
-        """Return random pairs of image and labels as they were stored, turned and mirrored."""
+        """Return random pairs of image and labels as they were stored, turned and mirrored.
+
+        Raises
+        ------
+        RuntimeError
+            When nothing was stored yet, as when the process that makes samples has stopped.
+        """
+        if not self.filled:
+            raise RuntimeError(
+                "There are no training samples: the process that makes them has stopped or is far "
+                "too slow; see its messages above."
+            )
         return [
             orient([self.images[index], self.labels[index]], self.random)
             for index in self.random.integers(self.filled, size=count)
