@@ -178,6 +178,25 @@ def test_a_missing_file_is_named(etch):
     assert (done.exit_code, "none.tif" in done.stderr) == (2, True)
 
 
+@pytest.mark.parametrize("name", ["notes.txt", "text.tif"])
+def test_a_file_that_is_no_image_is_refused_by_its_name(etch, tmp_path, name):
+    (tmp_path / name).write_text("x")
+    done = etch("measure", tmp_path / name, "--out", "out", "--pixel-size", 1)
+    assert done.exit_code == 2
+    assert name in done.stderr
+    assert "read" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_micrograph_is_not_measured_as_if_it_were_a_grain_map(etch, tmp_path):
+    grey = np.random.default_rng(0).integers(1, 200, (80, 80)).astype(np.uint8)
+    imsave(tmp_path / "steel.png", grey, check_contrast=False)
+    done = etch("measure", "steel.png", "--out", "out", "--pixel-size", 1)
+    assert done.exit_code == 2
+    assert "a picture or drawn lines and no grain map" in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
 def test_grains_that_are_all_cut_are_reported(etch, write_grains, tmp_path):
     done = etch("measure", write_grains(grains=checkerboard(2, 60)), "--out", "out")
     assert done.exit_code == 0

@@ -90,14 +90,28 @@ def read_map(path: Path) -> np.ndarray:
         if path.suffix.lower() in (".tif", ".tiff"):
             import tifffile
 
-            array = tifffile.imread(path)
+            try:
+                array = tifffile.imread(path)
+            except tifffile.TiffFileError:
+                raise ValueError("it cannot be read as a TIFF file: write it again") from None
         else:
-            from skimage.io import imread
-
-            array = imread(path)
+            array = _read_picture(path)
         if array.ndim == 3 and array.shape[-1] in (2, 3, 4):  # grey stored as colour
             colours = array[..., :3] if array.shape[-1] > 2 else array[..., :1]
             if (colours != colours[..., :1]).any():
                 raise ValueError("a colour image is not a map: give a label map or a mask")
             array = colours[..., 0]
         return array
+
+
+def _read_picture(path: Path) -> np.ndarray:
+    from PIL import Image, UnidentifiedImageError
+    from skimage.io import imread
+
+    try:
+        with Image.open(path):  # scikit-image stumbles over what is no image
+            pass
+    except UnidentifiedImageError:
+        raise ValueError("it is no image that can be read: give TIFF, PNG or NPY") from None
+    array: np.ndarray = imread(path)
+    return array

@@ -27,6 +27,7 @@ from napari_etch.micrograph import (
     micrograph_from_array,
     read_micrograph,
 )
+from napari_etch.micrograph.serial import refuse_picture
 from napari_etch.results import BOUNDARY_FILE, GRAINS_FILE, SUMMARY_FILE, overlay_rgb
 
 if TYPE_CHECKING:
@@ -236,6 +237,8 @@ def _read(
         ]
     else:
         raise ValueError(f"{file}: a grain map is (y, x) or a stack (z, y, x), not {grains.shape}")
+    if grains.size and grains.dtype.kind in "iu":
+        refuse_picture(sections[len(sections) // 2][1], str(file))
     return [
         FieldInput(
             called,

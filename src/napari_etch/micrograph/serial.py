@@ -265,8 +265,6 @@ def _stated_size(file: Path) -> float | None:
 
 def _refuse_pictures(stack: SectionStack) -> None:
     """Refuse micrographs and drawn lines, which are whole numbers, too."""
-    import cc3d
-
     section = stack[len(stack) // 2]
     if section.dtype.kind not in "iu":
         raise MicrographError(
@@ -275,12 +273,32 @@ def _refuse_pictures(stack: SectionStack) -> None:
         )
     if section.min() < 0:
         raise MicrographError(f"{stack.path} holds negative numbers, which are no grains")
+    refuse_picture(section, str(stack.path))
+
+
+def refuse_picture(section: Section, name: str) -> None:
+    """Refuse a micrograph or drawn lines where a grain map is wanted.
+
+    Parameters
+    ----------
+    section : np.ndarray
+        Whole numbers from 0, (y, x).
+    name : str
+        What the message calls it.
+
+    Raises
+    ------
+    MicrographError
+        When its values lie in far more pieces than grains do.
+    """
+    import cc3d
+
     inside = section[section > 0]
     labels = np.unique(inside).size
     pieces = int(cc3d.connected_components(section.astype(np.int64), connectivity=8).max())
     if pieces > min(_PIECES_A_LABEL * max(labels, 1), max(inside.size // _LEAST_PIECE_PX, 1)):
         raise MicrographError(
-            f"{stack.path} holds {pieces} pieces of {labels} values in a section, so it is a "
+            f"{name} holds {pieces} pieces of {labels} values in a section, so it is a "
             "picture or drawn lines and no grain map: make grain maps with etch segment or "
             "etch repair"
         )
