@@ -156,6 +156,11 @@ def test_an_earlier_report_is_kept(etch, write_grains, tmp_path):
         (np.zeros((50, 50), np.int32), ("--pixel-size", 1), "shows no grain"),
         (np.ones((50, 50), np.int32), ("--pixel-size", 1), "a single grain"),
         (checkerboard(4, 20), ("--pixel-size", -1), "must be a positive number"),
+        (
+            checkerboard(4, 20),
+            ("--pixel-size", 1, "--section-distance", -2),
+            "--section-distance -2: give a length",
+        ),
         (checkerboard(4, 20), ("--pixel-size", 1, "--image", "none.png"), "none.png"),
         (checkerboard(4, 20), ("--pixel-size", 1, "--boundary", "small.tif"), "maps of one image"),
     ],

@@ -72,6 +72,8 @@ def measure(
     from napari_etch.measure.report import headline
     from napari_etch.results import MEASURE_FILES, check_free, write_report
 
+    if section_distance is not None and not 0 < section_distance < float("inf"):
+        refuse(f"--section-distance {section_distance:g}: give a length in µm, above 0")
     if not overwrite:
         with bad_input(str(out)):
             check_free(out, MEASURE_FILES)
