@@ -29,7 +29,7 @@ def names():
 
 def test_own_models_are_listed_after_those_of_the_package(etch):
     rows = [line.split() for line in etch("models", "list").stdout.splitlines()]
-    assert [row[0] for row in rows][1:] == ["generalist", "generalist-real", "duplex"]
+    assert [row[0] for row in rows][1:] == ["generalist", "generalist-real", "repair", "duplex"]
     assert "Learnt from d.tif, 2026-11-20." in " ".join(rows[3])
 
 

@@ -35,8 +35,8 @@ def test_an_etch_file_is_the_folder_in_one_file(folder, tmp_path):
     assert load_model(str(packed)).weights_hash == load_model(str(folder)).weights_hash
 
 
-@pytest.mark.parametrize("name", ["generalist", "generalist-real"])
-def test_the_generalist_is_shipped_and_small(name):
+@pytest.mark.parametrize("name", ["generalist", "generalist-real", "repair"])
+def test_models_are_shipped_with_their_cards_and_small(name):
     info = {item.name: item for item in list_models()}[name]
     assert info.ready and not info.why_not
     stored = read_model(SHIPPED / name)
@@ -68,5 +68,5 @@ def test_a_spoiled_model_is_one_sentence(folder, spoil, message):
 
 
 def test_an_unknown_name_says_what_there_is():
-    with pytest.raises(ModelError, match="choose generalist, generalist-real, or give the path"):
+    with pytest.raises(ModelError, match="choose generalist, generalist-real, repair, or give the path"):
         load_model("segment-anything")

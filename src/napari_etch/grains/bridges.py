@@ -260,7 +260,7 @@ def _join_unsure(grains: Grains, lines: Mask, chances: Float, least: float) -> G
     """
     while True:
         pairs, _ = read_pairs(grains, lambda found: (), only=lambda found: _off(found, lines) > 0)
-        numbers = _numbered(pairs, grains.shape)[pairs.y, pairs.x]
+        numbers = _stretches(pairs)
         length = np.bincount(numbers)
         sums = np.bincount(numbers, chances[pairs.y, pairs.x])
         unsure = (sums < least * length) & (length > _LEAST_RUN)
@@ -376,24 +376,12 @@ def _ridge(probability: Float) -> Float:
 
 
 def _numbered(pairs: PixelPairs, shape: tuple[int, ...]) -> Grains:
-    """Number stretches of pixel pairs, each between two grains, int32 (y, x)."""
-    from scipy.ndimage import label
-
+    """Draw the numbers of the stretches of pixel pairs, dense from 1, int32 (y, x)."""
+    of_pairs = _stretches(pairs)
     numbers = np.zeros(shape, np.int32)
-    key = pairs.low * (int(pairs.high.max(initial=0)) + 1) + pairs.high
-    order = np.argsort(key, kind="stable")
-    cuts = np.flatnonzero(np.diff(key[order])) + 1
-    last = 0
-    for part in np.split(order, cuts) if order.size else []:
-        y, x = pairs.y[part], pairs.x[part]
-        top, left = int(y.min()), int(x.min())
-        picture = np.zeros((int(y.max()) - top + 1, int(x.max()) - left + 1), bool)
-        picture[y - top, x - left] = True
-        pieces, count = label(picture, np.ones((3, 3), bool))
-        numbers[y, x] = last + pieces[y - top, x - left]
-        last += count
+    numbers[pairs.y, pairs.x] = of_pairs
     # A pixel where three grains meet lies on several stretches, and one of them has it.
-    return _renumbered(numbers, last)[0]
+    return _renumbered(numbers, int(of_pairs.max(initial=0)))[0]
 
 
 def _renumbered(numbers: Grains, last: int) -> tuple[Grains, Mask]:
@@ -401,6 +389,25 @@ def _renumbered(numbers: Grains, last: int) -> tuple[Grains, Mask]:
     used = np.bincount(numbers.ravel(), minlength=last + 1) > 0
     used[0] = False
     return np.where(used, np.cumsum(used), 0).astype(np.int32)[numbers], used
+
+
+def _stretches(pairs: PixelPairs) -> npt.NDArray[np.intp]:
+    """Number stretches of pixel pairs, each between two grains and in one piece, from 1."""
+    from scipy.ndimage import label
+
+    numbers = np.zeros(pairs.y.size, np.intp)
+    key = pairs.low * (int(pairs.high.max(initial=0)) + 1) + pairs.high
+    order = np.argsort(key, kind="stable")
+    cuts = np.flatnonzero(np.diff(key[order])) + 1
+    last = 0
+    for part in np.split(order, cuts) if order.size else []:
+        y, x = pairs.y[part] - pairs.y[part].min(), pairs.x[part] - pairs.x[part].min()
+        picture = np.zeros((int(y.max()) + 1, int(x.max()) + 1), bool)
+        picture[y, x] = True
+        pieces, count = label(picture, np.ones((3, 3), bool))
+        numbers[part] = last + pieces[y, x]
+        last += count
+    return numbers
 
 
 def _windows(numbers: Grains) -> list[tuple[slice, slice]]:
