@@ -30,7 +30,7 @@ def names():
 def test_own_models_are_listed_after_those_of_the_package(etch):
     rows = [line.split() for line in etch("models", "list").stdout.splitlines()]
     assert [row[0] for row in rows][1:] == ["generalist", "generalist-real", "repair", "duplex"]
-    assert "Learnt from d.tif, 2026-11-20." in " ".join(rows[3])
+    assert "Learnt from d.tif, 2026-11-20." in " ".join(rows[4])
 
 
 def test_the_card_of_an_own_model_is_printed(etch):
