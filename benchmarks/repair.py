@@ -176,9 +176,9 @@ class Tally:
 
 def interiors(lines: Mask) -> np.ndarray:
     """Number what the lines enclose; each line pixel belongs to the nearest interior."""
-    from napari_etch.training.repair import grains_of
+    from napari_etch.grains.lines import enclosed_grains
 
-    return grains_of(~lines)
+    return enclosed_grains(lines)
 
 
 def score_pair(broken: Mask, complete: Mask, found: Mask) -> Tally:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from napari_etch.grains.lines import enclosed_grains
 from napari_etch.models import load_model
 from napari_etch.models.repair import Repair
 from napari_etch.training.export import export
@@ -13,7 +14,6 @@ from napari_etch.training.repair import (
     RECIPES,
     Recipe,
     broken_crops,
-    grains_of,
     repair_loss,
     train,
 )
@@ -37,9 +37,9 @@ def test_crops_hold_the_broken_and_the_complete_network(name):
 def test_each_line_pixel_goes_to_the_nearest_grain():
     interior = np.ones((9, 9), bool)
     interior[:, 4] = False
-    grains = grains_of(interior)
+    grains = enclosed_grains(~interior)
     assert set(np.unique(grains)) == {1, 2} and (grains[:, :4] == 1).all()
-    assert (grains_of(np.zeros((4, 4), bool)) == 1).all()
+    assert (enclosed_grains(np.ones((4, 4), bool)) == 1).all()
 
 
 def test_known_lines_teach_little_and_missing_ones_much():

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from napari_etch.grains.editing.pixel_pairs import Groups, PixelPairs, level_of, read_pairs
 from napari_etch.grains.fragments import flood
 from napari_etch.grains.free_ends import free_ends, is_blunt_end, line_thickness
+from napari_etch.grains.lines import enclosed_grains
 from napari_etch.grains.merge_tree import agglomerate
 
 __all__ = ["Bridge", "Closed", "close_network"]
@@ -129,13 +130,13 @@ def close_network(
         raise ValueError(f"The least confidence of a bridge is from 0 to 1, not {least}.")
     thickness = line_thickness(lines)
     ends = free_ends(lines, thickness, mask)
-    chance = probability if separation is None else np.maximum(probability, separation)
-    grains = _cut(lines, probability, _ridge(chance), thickness, least, mask)
+    chances = _ridge(probability if separation is None else np.maximum(probability, separation))
+    grains = _cut(lines, probability, chances, thickness, least, mask)
     grains = _join_unfounded(grains, lines, ends, thickness)
-    grains = _join_unsure(grains, lines, _ridge(chance), least)
+    grains = _join_unsure(grains, lines, chances, least)
     # Where the probability is sharp it is followed: some lines are thicker than most.
     reach = 0.9 * thickness + 1.5 if is_sharp else thickness / 2 + 0.5
-    return _draw(grains, lines, probability, _ridge(chance), ends, thickness, reach)
+    return _draw(grains, lines, probability, chances, ends, thickness, reach)
 
 
 def _cut(
@@ -153,7 +154,6 @@ def _cut(
         fragments, lambda found: (_off(found, lines), level_of(found, chances))
     )
     groups = Groups(pairs)
-    table = _table(groups)
     run = groups.mean(off) * groups.length
     gap = np.divide(
         groups.mean(off * chance) * groups.length, run, out=np.ones_like(run), where=run > 0
@@ -162,20 +162,13 @@ def _cut(
     areas = np.bincount(fragments[~lines], minlength=int(fragments.max(initial=0)) + 1)
     areas[0] = 0
     tree = agglomerate(
-        np.stack([table["label_a"], table["label_b"]], -1).astype(np.int32).reshape(-1, 2),
+        np.stack(groups.labels, -1).astype(np.int32).reshape(-1, 2),
         np.where(broken, gap, 1.0).astype(np.float32),
         np.where(broken, run, groups.length).astype(np.float32),
         areas.astype(np.float32),
         min_area=_LEAST_AREA,
     )
     return tree.cut(least)[fragments]
-
-
-def _table(groups: Groups) -> npt.NDArray[np.void]:
-    names = [("label_a", np.int64), ("label_b", np.int64), ("length", np.float32)]
-    table = np.zeros(groups.count, np.dtype([*names, ("y", np.int32), ("x", np.int32)]))
-    groups.describe(table)
-    return table
 
 
 def _off(pairs: PixelPairs, lines: Mask) -> Float:
@@ -191,6 +184,11 @@ def _off(pairs: PixelPairs, lines: Mask) -> Float:
     return off.astype(np.float32)
 
 
+def _pairs_off(grains: Grains, lines: Mask) -> PixelPairs:
+    """Return the pixel pairs of two grains off the lines."""
+    return read_pairs(grains, lambda found: (), only=lambda found: _off(found, lines) > 0)[0]
+
+
 def _runs(
     grains: Grains, lines: Mask, ends: npt.NDArray[np.intp], thickness: float
 ) -> tuple[PixelPairs, Mask]:
@@ -200,7 +198,7 @@ def _runs(
     """
     from scipy.ndimage import find_objects, label
 
-    pairs, _ = read_pairs(grains, lambda found: (), only=lambda found: _off(found, lines) > 0)
+    pairs = _pairs_off(grains, lines)
     picture = np.zeros(grains.shape, bool)
     picture[pairs.y, pairs.x] = True
     pieces, _ = label(picture, np.ones((3, 3), bool))
@@ -246,11 +244,11 @@ def _join_unfounded(
     if not pairs.y.size:
         return grains
     groups = Groups(pairs)
-    table = _table(groups)
     # Beside a thick line an edge may leave it for a little where there is no gap.
     gap = groups.length > max(_LEAST_RUN, thickness) + 2
     join = gap & (groups.mean(founded.astype(np.float32)) == 0)
-    return _joined(grains, table["label_a"][join], table["label_b"][join])
+    low, high = groups.labels
+    return _joined(grains, low[join], high[join])
 
 
 def _join_unsure(grains: Grains, lines: Mask, chances: Float, least: float) -> Grains:
@@ -259,7 +257,7 @@ def _join_unsure(grains: Grains, lines: Mask, chances: Float, least: float) -> G
     A boundary with two gaps is open as long as one of them is.
     """
     while True:
-        pairs, _ = read_pairs(grains, lambda found: (), only=lambda found: _off(found, lines) > 0)
+        pairs = _pairs_off(grains, lines)
         numbers = _stretches(pairs)
         length = np.bincount(numbers)
         sums = np.bincount(numbers, chances[pairs.y, pairs.x])
@@ -307,13 +305,13 @@ def _draw(
     reach: float,
 ) -> Closed:
     """Draw each stretch of boundary off the lines as thick as the probability has it."""
-    from scipy.ndimage import distance_transform_edt
+    from scipy.ndimage import distance_transform_edt, find_objects
 
     pairs, founded = _runs(grains, lines, ends, thickness)
     numbers = _numbered(pairs.where(founded), grains.shape)
     count = int(numbers.max(initial=0))
     if not count:
-        return Closed(_grains(lines, grains > 0), numbers, ())
+        return Closed(_enclosed(lines, grains), numbers, ())
     far, nearest = distance_transform_edt(numbers == 0, return_indices=True)
     # Where the path runs a pixel beside a probable line, the line is drawn and not the path.
     added = ((far <= reach) & (probability >= 0.5)) | ((far <= 0) & (_ridge(probability) < 0.5))
@@ -322,7 +320,7 @@ def _draw(
     bridges: list[Bridge] = []
     # A stretch of a pixel or two may be drawn entirely as part of its neighbours.
     owner, drawn = _renumbered(owner, count)
-    for index, window in enumerate(_windows(numbers), start=1):
+    for index, window in enumerate(find_objects(numbers), start=1):
         if not drawn[index]:
             continue
         path = _in_order(np.argwhere(numbers[window] == index))
@@ -330,7 +328,7 @@ def _draw(
         chance = float(chances[path[:, 0], path[:, 1]].mean())
         length = float(np.hypot(*np.diff(path, axis=0).T).sum()) + 1.0
         bridges.append(Bridge(len(bridges) + 1, chance, length, path))
-    return Closed(_grains(lines | (owner > 0), grains > 0), owner, tuple(bridges))
+    return Closed(_enclosed(lines | (owner > 0), grains), owner, tuple(bridges))
 
 
 def _seal(owner: Grains, nearest: Grains, near: Mask, grains: Grains, lines: Mask) -> None:
@@ -352,19 +350,8 @@ def _seal(owner: Grains, nearest: Grains, near: Mask, grains: Grains, lines: Mas
     owner[pairs.y, pairs.x] = nearest[pairs.y, pairs.x]
 
 
-def _grains(lines: Mask, field: Mask) -> Grains:
-    """Return what closed lines enclose; their pixels, and specks, go to the nearest interior."""
-    from scipy.ndimage import distance_transform_edt, label
-
-    interior, _ = label(~lines & field)
-    large = np.bincount(interior.ravel()) >= _LEAST_AREA
-    large[0] = False
-    if not large.any():
-        return field.astype(np.int32)
-    numbers = np.cumsum(large) * large
-    home = numbers[interior]
-    nearest = distance_transform_edt(home == 0, return_distances=False, return_indices=True)
-    return np.where(field, home[tuple(nearest)], 0).astype(np.int32)
+def _enclosed(lines: Mask, grains: Grains) -> Grains:
+    return enclosed_grains(lines, grains > 0, least_area=_LEAST_AREA)
 
 
 def _ridge(probability: Float) -> Float:
@@ -408,12 +395,6 @@ def _stretches(pairs: PixelPairs) -> npt.NDArray[np.intp]:
         numbers[part] = last + pieces[y, x]
         last += count
     return numbers
-
-
-def _windows(numbers: Grains) -> list[tuple[slice, slice]]:
-    from scipy.ndimage import find_objects
-
-    return list(find_objects(numbers))
 
 
 def _in_order(places: npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:

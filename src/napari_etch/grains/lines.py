@@ -1,11 +1,11 @@
-"""Boundary lines drawn from a grain map."""
+"""From a grain map to boundary lines, and from closed lines back to grains."""
 
 from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["boundary_lines"]
+__all__ = ["boundary_lines", "enclosed_grains"]
 
 
 def boundary_lines(grains: npt.NDArray[np.integer]) -> npt.NDArray[np.bool_]:
@@ -25,3 +25,37 @@ def boundary_lines(grains: npt.NDArray[np.integer]) -> npt.NDArray[np.bool_]:
     lines[:-1] = grains[:-1] != grains[1:]
     lines[:, :-1] |= grains[:, :-1] != grains[:, 1:]
     return lines
+
+
+def enclosed_grains(
+    lines: npt.NDArray[np.bool_],
+    field: npt.NDArray[np.bool_] | None = None,
+    *,
+    least_area: float = 1,
+) -> npt.NDArray[np.int32]:
+    """Return what closed lines enclose; the pixels of lines go to the nearest interior.
+
+    Parameters
+    ----------
+    lines : ndarray of bool, shape (y, x)
+    field : ndarray of bool, shape (y, x), optional
+        True where grains can be.
+    least_area : float
+        An interior of fewer px is no grain, and goes to the nearest one like a line.
+
+    Returns
+    -------
+    ndarray of int32, shape (y, x)
+        Grains 1 … n; 0 off the field. Where nothing is enclosed, the field is one grain.
+    """
+    from scipy.ndimage import distance_transform_edt, label
+
+    field = np.ones(lines.shape, bool) if field is None else field
+    interior, _ = label(~lines & field)
+    large = np.bincount(interior.ravel()) >= least_area
+    large[0] = False
+    if not large.any():
+        return field.astype(np.int32)
+    home = (np.cumsum(large) * large)[interior]
+    nearest = distance_transform_edt(home == 0, return_distances=False, return_indices=True)
+    return np.where(field, home[tuple(nearest)], 0).astype(np.int32)

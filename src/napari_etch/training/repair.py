@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from napari_etch.grains.lines import enclosed_grains
 from napari_etch.networks.attention_unet import AttentionUNet
 from napari_etch.training.feed import LEAST, Replay, sample_feed, top_up
 from napari_etch.training.losses import Targets, affinity_loss, dice_loss, distance_loss
@@ -93,7 +94,7 @@ def broken_crops(
     while True:
         micro, label = PRESETS[str(rng.choice(names, p=shares / shares.sum()))](side, rng)
         image = BROKEN * (micro == 0) + COMPLETE * (label == 0)
-        grains = grains_of(label != 0)
+        grains = enclosed_grains(label == 0)
         yield _cut(image.astype(np.uint8), size), _cut(grains.astype(np.int16), size)
 
 
@@ -102,18 +103,6 @@ def _cut(picture: np.ndarray, size: int) -> np.ndarray:
     many = len(picture) // size
     rows = picture.reshape(many, size, many, size).swapaxes(1, 2)
     return np.ascontiguousarray(rows.reshape(-1, size, size))
-
-
-def grains_of(interior: np.ndarray) -> np.ndarray:
-    """Number the interiors and give each line pixel to the nearest of them, int32 (y, x)."""
-    from scipy.ndimage import distance_transform_edt, label
-
-    numbers, count = label(interior)
-    if not count:
-        return np.ones(interior.shape, np.int32)
-    nearest = distance_transform_edt(~interior, return_distances=False, return_indices=True)
-    grains: np.ndarray = numbers[tuple(nearest)]
-    return grains
 
 
 def repair_loss(

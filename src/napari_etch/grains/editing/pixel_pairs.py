@@ -155,6 +155,11 @@ class Groups:
         self.count = int(self._first.size)
         self.length = np.bincount(self._index, minlength=self.count)
 
+    @property
+    def labels(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """The two labels that meet in each group, the lower ones first."""
+        return self._pairs.low[self._first], self._pairs.high[self._first]
+
     def mean(self, values: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
         """Return the mean over each group of values in the order of the pairs given."""
         sums = np.bincount(self._index, values[self._order], minlength=self.count)
@@ -166,7 +171,7 @@ class Groups:
         y and x are the pixel nearest the centre of gravity.
         """
         pairs = self._pairs
-        table["label_a"], table["label_b"] = pairs.low[self._first], pairs.high[self._first]
+        table["label_a"], table["label_b"] = self.labels
         table["length"] = self.length
         centre_y = np.bincount(self._index, pairs.y, minlength=self.count) / self.length
         centre_x = np.bincount(self._index, pairs.x, minlength=self.count) / self.length
