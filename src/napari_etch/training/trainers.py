@@ -1,0 +1,146 @@
+"""Supervised training: what it is asked, what it tells while it runs, and who does it for each model.
+
+One contract serves the command line, the Train dock and scripts: a trainer is a function from a
+`TrainRequest` to an iterator of events, the last of which is `Trained`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class TrainError(ValueError):
+    """A training that cannot give a model; one sentence for the user."""
+
+
+@dataclass(frozen=True)
+class TrainRequest:
+    """What is to be trained, on what, and for how long.
+
+    Attributes
+    ----------
+    model : str
+        A key of `TRAINERS`.
+    data : pathlib.Path
+        Training folder: `images/` and `labels/` with equal stems, optionally `ignore/` (nonzero is
+        not learnt from) and `specimens.csv` (columns image, specimen) to split by.
+    labels : str
+        What the files in `labels/` are: ``grains``, ``boundary`` or ``classes``.
+    start : str or None
+        Model to continue from, by name or path; None: the shipped weights of the model, where
+        there are any.
+    minutes, steps : float, int or None
+        Limits; None: the trainer's own.
+    seed : int
+    device : str
+        ``auto``, ``cpu``, ``cuda`` or ``mps``.
+    checkpoint : pathlib.Path or None
+        Folder in which an interrupted training is kept and from which it goes on.
+    options : dict
+        What only this trainer knows, by name.
+    """
+
+    model: str
+    data: Path
+    labels: str = "grains"
+    start: str | None = None
+    minutes: float | None = None
+    steps: int | None = None
+    seed: int = 0
+    device: str = "auto"
+    checkpoint: Path | None = None
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class TrainStep:
+    """One step, or one look at the images held back.
+
+    Attributes
+    ----------
+    step, steps : int
+        Steps taken, and the most there will be.
+    elapsed, left : float
+        Seconds since the start, and until the end at the latest.
+    losses : dict
+        The terms' values on what is learnt from, by name.
+    validation : dict or None
+        Loss and scores on what is held back, by name; given at looks only.
+    """
+
+    step: int
+    steps: int
+    elapsed: float
+    left: float
+    losses: dict[str, float]
+    validation: dict[str, float] | None = None
+
+
+@dataclass(frozen=True)
+class TrainNotice:
+    """Something the user should know, in one sentence."""
+
+    message: str
+
+
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """The end of a training: the model.
+
+    Attributes
+    ----------
+    tensors : dict of Tensor
+        The weights by name, those of the best look.
+    card : dict
+        What `model.json` holds.
+    step : int
+        The step whose weights were kept.
+    why : str
+        Why the training ended, one sentence.
+    before, after : dict
+        Scores on what was held back, with the weights it started from and with those kept; empty
+        where nothing was held back.
+    """
+
+    tensors: dict[str, Tensor] = field(repr=False)
+    card: dict[str, Any]
+    step: int
+    why: str
+    before: dict[str, float] = field(default_factory=dict)
+    after: dict[str, float] = field(default_factory=dict)
+
+    def save(self, path: Path) -> None:
+        """Write the model's folder (float16); each file is renamed into place."""
+        from napari_etch.models.weights_file import write_model
+
+        write_model(path, self.tensors, self.card)
+
+
+TrainEvent = TrainStep | TrainNotice | Trained
+#: Takes the request and a function that says when to stop and keep the best so far.
+Trainer = Callable[[TrainRequest, Callable[[], bool]], Iterator[TrainEvent]]
+
+#: Model name to "module:function"; the module is imported when it is trained.
+TRAINERS: dict[str, str] = {}
+
+
+def find_trainer(model: str) -> Trainer:
+    """Return the trainer of a model.
+
+    Raises
+    ------
+    TrainError
+        When there is none.
+    """
+    if model not in TRAINERS:
+        raise TrainError(f"{model!r} cannot be trained: choose {', '.join(sorted(TRAINERS))}.")
+    module, function = TRAINERS[model].split(":")
+    trainer: Trainer = getattr(import_module(module), function)
+    return trainer
