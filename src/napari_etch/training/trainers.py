@@ -1,4 +1,4 @@
-"""Supervised training: what it is asked, what it tells while it runs, and who does it for each model.
+"""Supervised training: what it is asked, what it tells while it runs, who does it for each model.
 
 One contract serves the command line, the Train dock and scripts: a trainer is a function from a
 `TrainRequest` to an iterator of events, the last of which is `Trained`.
