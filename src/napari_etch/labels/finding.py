@@ -1,0 +1,99 @@
+"""Where the images of annotations are, and how large."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path, PurePosixPath
+
+from napari_etch.labels.report import LabelsError
+from napari_etch.micrograph import IMAGE_SUFFIXES
+
+Shape = tuple[int, int]
+
+
+def base_name(path: str) -> str:
+    """Return the last part of a path or address, whichever system wrote it."""
+    return PurePosixPath(path.replace("\\", "/")).name
+
+
+def stem_of(path: str) -> str:
+    """Return the name of an image without folder and ending."""
+    name = base_name(path)
+    suffix = PurePosixPath(name).suffix
+    return name.removesuffix(suffix) if suffix.lower() in IMAGE_SUFFIXES else name
+
+
+class ImageFinder:
+    """Finds images by name in folders, and their sizes.
+
+    Parameters
+    ----------
+    places : iterable of Path
+        Folders, whose images count, and images.
+    shapes : mapping of str to (rows, columns), optional
+        Sizes of images by file name or stem; they go before what is found.
+    """
+
+    def __init__(self, places: Iterable[Path], shapes: Mapping[str, Shape] | None = None) -> None:
+        self._by_name: dict[str, Path] = {}
+        self._by_stem: dict[str, list[Path]] = {}
+        self._shapes = {key: (int(size[0]), int(size[1])) for key, size in (shapes or {}).items()}
+        for place in places:
+            for path in _images_in(place):
+                self._by_name.setdefault(path.name, path)
+                self._by_stem.setdefault(path.stem, []).append(path)
+
+    def path(self, file_name: str, *, apart_from: Path | None = None) -> Path | None:
+        """Return the image that a file calls so: by its name, or by its stem if only one has it.
+
+        A mask lies `apart_from` its image and may have its name.
+        """
+        name = base_name(file_name)
+        found = self._by_name.get(name)
+        if found is not None and found != apart_from:
+            return found
+        listed = dict.fromkeys(self._by_stem.get(stem_of(name), []))
+        same = [path for path in listed if path != apart_from]
+        return same[0] if len({path.name for path in same}) == 1 else None
+
+    def shape(self, file_name: str) -> Shape | None:
+        """Return the rows and columns of an image, None when nothing is known."""
+        for key in (base_name(file_name), stem_of(file_name)):
+            if key in self._shapes:
+                return self._shapes[key]
+        path = self.path(file_name)
+        return None if path is None else image_shape(path)
+
+
+def _images_in(place: Path) -> list[Path]:
+    if place.is_dir():
+        return sorted(
+            path
+            for path in place.iterdir()
+            if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file() and path.name[0] != "."
+        )
+    return [place] if place.is_file() else []
+
+
+def image_shape(path: Path) -> Shape:
+    """Return the rows and columns of an image from its header.
+
+    Raises
+    ------
+    LabelsError
+        When it cannot be read.
+    """
+    try:
+        if path.suffix.lower() in (".tif", ".tiff"):
+            import tifffile
+
+            with tifffile.TiffFile(path) as tif:
+                page = tif.pages.first
+                return int(page.imagelength), int(page.imagewidth)
+        from PIL import Image
+
+        with Image.open(path) as image:
+            return image.height, image.width
+    except Exception as error:  # decoders raise anything on damaged files
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise LabelsError(f"{path} cannot be read as an image ({reason}).") from error

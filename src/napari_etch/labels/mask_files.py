@@ -1,0 +1,153 @@
+"""Files whose pixels are labels: grain numbers, class ids or drawn boundaries."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_etch.grains.class_table import ClassTable
+from napari_etch.labels.annotated import Annotated
+from napari_etch.labels.published import from_published
+from napari_etch.labels.report import LabelsError
+
+MASK_SUFFIXES = (".tif", ".tiff", ".png", ".npy")
+MASK_KINDS = ("auto", "grains", "classes", "boundary")
+_MOST = np.iinfo(np.int32).max
+
+
+def read_mask(path: Path) -> npt.NDArray[Any]:
+    """Read the whole numbers of a mask as they stand in the file.
+
+    Parameters
+    ----------
+    path : Path
+        TIFF, PNG or NPY; never a pickle.
+
+    Returns
+    -------
+    ndarray of integers, shape (y, x)
+
+    Raises
+    ------
+    LabelsError
+        When there is no file, or it holds no mask.
+    """
+    if path.name.endswith("_seg.npy"):
+        raise LabelsError(
+            f"{path.name} is a pickle, which can run any program when it is opened, so it is not: "
+            "in Cellpose save the masks as TIFF or PNG (File, Save masks), and import those."
+        )
+    try:
+        array = _decoded(path)
+    except LabelsError:
+        raise
+    except Exception as error:  # decoders raise anything on damaged files
+        reason = getattr(error, "strerror", None) or " ".join(str(error).split())
+        raise LabelsError(f"{path} cannot be read as a mask ({reason}).") from error
+    return whole_numbers(array, path.name)
+
+
+def _decoded(path: Path) -> npt.NDArray[Any]:
+    suffix = path.suffix.lower()
+    if suffix == ".npy":
+        return np.asarray(np.load(path, allow_pickle=False))
+    if suffix in (".tif", ".tiff"):
+        import tifffile
+
+        return np.asarray(tifffile.imread(path))
+    from PIL import Image
+
+    with Image.open(path) as image:
+        if image.format == "JPEG":
+            raise LabelsError(f"{path.name} is a JPEG, which blurs labels: use PNG or TIFF.")
+        if image.mode == "P":  # the numbers, not the colours that they are shown in
+            return np.asarray(image)
+        return np.asarray(image.convert("L") if image.mode == "1" else image)
+
+
+def whole_numbers(array: npt.NDArray[Any], name: str) -> npt.NDArray[Any]:
+    """Return a mask as a 2D array of whole numbers from 0.
+
+    Raises
+    ------
+    LabelsError
+        When it is none.
+    """
+    while array.ndim > 2 and len(array) == 1:
+        array = array[0]
+    if array.ndim == 3 and array.shape[-1] in (2, 3, 4):  # grey stored as colour
+        colours = array[..., :3] if array.shape[-1] > 2 else array[..., :1]
+        if (colours != colours[..., :1]).any():
+            raise LabelsError(f"{name} is in colour: a mask has one number a pixel.")
+        array = colours[..., 0]
+    if array.ndim != 2 or not array.size:
+        raise LabelsError(f"{name} has shape {array.shape}: a mask is one image (y, x).")
+    if array.dtype == bool:
+        return array.astype(np.uint8)
+    if array.dtype.kind == "f" and np.isfinite(array).all() and (array == np.rint(array)).all():
+        array = array.astype(np.int64)
+    if array.dtype.kind not in "iu":
+        raise LabelsError(f"{name} holds {array.dtype} numbers, which are no labels.")
+    if array.min() < 0 or array.max() > _MOST:
+        raise LabelsError(f"{name} holds numbers below 0 or above {_MOST}: number it anew.")
+    return array
+
+
+def as_labels(
+    mask: npt.NDArray[Any], table: ClassTable, kind: str, convention: str, name: str
+) -> dict[str, Any]:
+    """Return a mask as the field of `Annotated` that it belongs to.
+
+    Parameters
+    ----------
+    mask : ndarray of integers, shape (y, x)
+    table : ClassTable
+    kind : str
+        ``auto``: a mask of 8 bits and two values, one of them 255, is boundaries; one of 8 bits
+        whose values are all in the table is classes; everything else is grains.
+    convention : str
+        ``published``: class ids are those of the published fractography code.
+    name : str
+        For messages.
+
+    Raises
+    ------
+    LabelsError
+        When the values do not fit the kind.
+    """
+    if kind == "auto":
+        kind = "classes" if convention == "published" else _guess(mask, table)
+    if kind == "boundary":
+        return {"boundary": mask > 0}
+    if kind == "grains":
+        return {"grains": mask.astype(np.int32)}
+    if convention == "published":
+        return {"classes": from_published(mask, table)}
+    unknown = sorted(set(np.unique(mask).tolist()) - {0, *table.ids})
+    if unknown:
+        raise LabelsError(
+            f"{name} holds class {unknown[0]}, which is not in the class table: add it there."
+        )
+    return {"classes": mask.astype(np.uint8)}
+
+
+def _guess(mask: npt.NDArray[Any], table: ClassTable) -> str:
+    if mask.dtype.itemsize > 1:
+        return "grains"
+    values = set(np.unique(mask).tolist())
+    if values <= {0, 255} and 255 in values:
+        return "boundary"
+    return "classes" if values <= {0, *table.ids} else "grains"
+
+
+def mask_annotated(
+    path: Path, table: ClassTable, kind: str, convention: str, about: dict[str, Any]
+) -> Annotated:
+    """Return a mask file as an annotated image."""
+    mask = read_mask(path)
+    labels = as_labels(mask, table, kind, convention, path.name)
+    shape = (int(mask.shape[0]), int(mask.shape[1]))
+    return Annotated(about.pop("name", path.stem), shape, **labels, **about)

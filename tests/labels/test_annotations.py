@@ -1,0 +1,361 @@
+"""Annotation files of other programs become maps, and the report says what did not."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from napari_etch.grains.class_table import FRACTURE_MODES, ClassTable
+from napari_etch.labels import LabelsError, read_annotations
+
+SQUARE = {"name": "polygon", "all_points_x": [2, 6, 6, 2], "all_points_y": [1, 1, 4, 4]}
+
+
+def write(path, value):
+    path.write_text(json.dumps(value), encoding="utf-8")
+    return path
+
+
+def image(folder, name="a.png", shape=(8, 10)):
+    Image.fromarray(np.zeros(shape, np.uint8)).save(folder / name)
+
+
+def via(*regions, name="a.png", **about):
+    listed = [
+        {"shape_attributes": shape, "region_attributes": {"name": word}} for shape, word in regions
+    ]
+    return {f"{name}100": {"filename": name, "size": 100, "regions": listed, **about}}
+
+
+def said(found):
+    return "\n".join(found.report.lines())
+
+
+def expected(value=1):
+    classes = np.zeros((8, 10), np.uint8)
+    classes[1:4, 2:6] = value
+    return classes
+
+
+# -- VIA -------------------------------------------------------------------------------------------
+
+
+def test_via_2_annotations_become_a_class_map(tmp_path):
+    image(tmp_path)
+    found = read_annotations(write(tmp_path / "via_region_data.json", via((SQUARE, "t"))))
+    assert np.array_equal(found["a"].classes, expected(2))
+    assert found["a"].classes.dtype == np.uint8
+    assert found["a"].image_path == tmp_path / "a.png"
+    assert found.report.lines() == ["1 region on 1 image."]
+
+
+def test_via_2_project_and_via_1_are_read_alike(tmp_path):
+    image(tmp_path)
+    entries = via((SQUARE, "i"))
+    project = write(tmp_path / "project.json", {"_via_settings": {}, "_via_img_metadata": entries})
+    old = json.loads(json.dumps(entries))
+    entry = next(iter(old.values()))
+    entry["regions"] = {"0": entry["regions"][0]}
+    entry |= {"fileref": "", "base64_img_data": ""}
+    first = write(tmp_path / "via1.json", old)
+    for path in (project, first):
+        assert np.array_equal(read_annotations(path)["a"].classes, expected(1))
+
+
+def test_via_3_is_read_with_its_options_and_shapes(tmp_path):
+    image(tmp_path)
+    value = {
+        "project": {"pid": "__VIA_PROJECT_ID__"},
+        "config": {},
+        "attribute": {
+            "1": {"aname": "name", "type": 4, "options": {"0": "i", "1": "t"}},
+            "2": {"aname": "remark", "type": 1, "options": {}},
+        },
+        "file": {"1": {"fid": "1", "fname": "a.png", "type": 2, "loc": 1, "src": "a.png"}},
+        "view": {"1": {"fid_list": ["1"]}},
+        "metadata": {
+            "1_a": {
+                "vid": "1",
+                "flg": 0,
+                "z": [],
+                "xy": [7, 2, 1, 6, 1, 6, 4, 2, 4],
+                "av": {"1": "1"},
+            },
+            "1_b": {
+                "vid": "1",
+                "flg": 0,
+                "z": [],
+                "xy": [2, 7, 5, 2, 2],
+                "av": {"1": "0", "2": "?"},
+            },
+            "1_c": {"vid": "1", "flg": 0, "z": [], "xy": [1, 3, 3], "av": {"1": "0"}},
+            "1_d": {"vid": "1", "flg": 0, "z": [], "xy": [], "av": {"2": "whole file"}},
+        },
+    }
+    found = read_annotations(write(tmp_path / "via3.json", value))
+    wanted = expected(2)
+    wanted[5:7, 7:9] = 1
+    assert np.array_equal(found["a"].classes, wanted)
+    assert "a point has no area" in said(found)
+
+
+def test_rectangles_circles_and_ellipses_have_their_areas(tmp_path):
+    shapes = [
+        ({"name": "rect", "x": 1, "y": 2, "width": 10, "height": 5}, 50),
+        ({"name": "circle", "cx": 40, "cy": 40, "r": 20}, np.pi * 400),
+        ({"name": "ellipse", "cx": 40, "cy": 40, "rx": 20, "ry": 10, "theta": 0.5}, np.pi * 200),
+    ]
+    for shape, area in shapes:
+        path = write(tmp_path / "via.json", via((shape, "i")))
+        found = read_annotations(path, shapes={"a.png": (80, 80)})
+        assert np.count_nonzero(found["a"].classes) == pytest.approx(area, rel=0.02)
+
+
+def test_any_attribute_serves_through_a_class_table(tmp_path):
+    table = ClassTable.from_json(
+        {"attribute": "mode", "classes": [{"id": 3, "name": "dimple", "aliases": ["d"]}]}
+    )
+    regions = via((SQUARE, "i"))
+    entry = next(iter(regions.values()))
+    entry["regions"][0]["region_attributes"] = {"name": "x", "mode": {"d": True, "i": False}}
+    found = read_annotations(
+        write(tmp_path / "via.json", regions), classes=table, shapes={"a": (8, 10)}
+    )
+    assert np.array_equal(found["a"].classes, expected(3))
+
+
+def test_later_regions_lie_on_top_and_the_report_says_so(tmp_path):
+    path = write(tmp_path / "via.json", via((SQUARE, "i"), (SQUARE, "t")))
+    found = read_annotations(path, shapes={"a": (8, 10)})
+    assert np.array_equal(found["a"].classes, expected(2))
+    assert "later regions cover 12 px of earlier ones" in said(found)
+
+
+# -- what cannot be used ---------------------------------------------------------------------------
+
+
+def test_the_report_names_what_was_skipped_and_why(tmp_path):
+    image(tmp_path)
+    outside = {"name": "polygon", "all_points_x": [50, 60, 60], "all_points_y": [1, 1, 4]}
+    partly = {"name": "polygon", "all_points_x": [-9, 3, 3, -9], "all_points_y": [5, 5, 7, 7]}
+    bow_tie = {"name": "polygon", "all_points_x": [6, 10, 10, 6], "all_points_y": [4, 8, 4, 8]}
+    empty = {"name": "polygon", "all_points_x": [], "all_points_y": []}
+    thin = {"name": "polygon", "all_points_x": [1, 9, 1], "all_points_y": [1, 1, 1]}
+    broken = {"name": "polygon", "all_points_x": [1, "x", 3], "all_points_y": [1, 2, 3]}
+    value = via(
+        (SQUARE, "i"),
+        (outside, "i"),
+        (partly, "t"),
+        (bow_tie, "t"),
+        (empty, "i"),
+        (thin, "i"),
+        (broken, "i"),
+        (SQUARE, "dimple"),
+        (SQUARE, ""),
+        ({"name": "point", "cx": 1, "cy": 1}, "i"),
+    )
+    value |= via((SQUARE, "i"), name="missing.png") | via(name="nothing.png")
+    found = read_annotations(write(tmp_path / "via.json", value), kind="classes")
+    words = said(found)
+    for line in (
+        "a: region 2 (i): skipped: it lies outside the image (10 × 8)",
+        "a: region 3 (t): what lies outside the image was cut off",
+        "a: region 4 (t): its outline crosses itself; it was filled even-odd",
+        "a: region 5 (i): skipped: it is empty: it has fewer than three points",
+        "a: region 6 (i): skipped: it is empty: no pixel's middle lies inside",
+        "a: region 7 (i): skipped: it is empty",
+        "a: region 8 (dimple): skipped: class 'dimple' is not in the class table",
+        "a: region 9: skipped: it has no class",
+        "a: region 10: skipped: a point has no area",
+        "missing: skipped: the image missing.png was not found, so its size is not known",
+        "nothing: skipped: it has no region that can be used",
+    ):
+        assert line in words
+    assert list(found) == ["a"]
+    assert found.report.regions == 3
+    assert (found["a"].classes[1:4, 2:6] == 1).all()
+    assert (found["a"].classes[5:7, :3] == 2).all()
+
+
+def test_another_size_than_that_of_the_image_is_refused(tmp_path):
+    image(tmp_path, "b.png")
+    image(tmp_path, "c.png")
+    coco = {
+        "images": [
+            {"id": 1, "file_name": "b.png", "height": 80, "width": 100},
+            {"id": 2, "file_name": "c.png", "height": 8, "width": 10},
+        ],
+        "annotations": [
+            {"id": 1, "image_id": 1, "category_id": 1, "segmentation": [[0, 0, 5, 0, 5, 5]]},
+            {"id": 2, "image_id": 2, "category_id": 1, "segmentation": [[2, 1, 6, 1, 6, 4, 2, 4]]},
+            {"id": 3, "image_id": 9, "category_id": 1, "segmentation": [[0, 0, 5, 0, 5, 5]]},
+        ],
+        "categories": [{"id": 1, "name": "intergranular"}],
+    }
+    found = read_annotations(write(tmp_path / "coco.json", coco))
+    assert "it was annotated at 100 × 80, the image is 10 × 8" in said(found)
+    assert "there is no image 9 in the file" in said(found)
+    assert np.array_equal(found["c"].classes, expected(1))
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "says"),
+    [
+        ("a.json", "{", "cannot be read as JSON"),
+        ("a.json", "[1, 2]", "neither VIA nor COCO nor LabelMe"),
+        ("a.json", '{"images": [], "annotations": []}', "no annotation that can be used"),
+        ("a.csv", "x", "no known format"),
+        ("a_seg.npy", "x", "pickle"),
+        ("a.npy", "x", "cannot be read as a mask"),
+        ("a.tif", "x", "cannot be read as a mask"),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_refused_in_a_sentence(tmp_path, name, text, says):
+    (tmp_path / name).write_text(text)
+    with pytest.raises(LabelsError, match=says) as caught:
+        read_annotations(tmp_path / name)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_seg_file_of_cellpose_is_never_opened(tmp_path):
+    np.save(tmp_path / "a_seg.npy", {"masks": np.ones((3, 3))}, allow_pickle=True)
+    with pytest.raises(LabelsError, match="save the masks as TIFF or PNG"):
+        read_annotations(tmp_path / "a_seg.npy")
+
+
+def test_a_missing_path_and_unknown_options_are_refused(tmp_path):
+    with pytest.raises(LabelsError, match="does not exist"):
+        read_annotations(tmp_path / "no.json")
+    with pytest.raises(LabelsError, match="choose auto, grains, classes"):
+        read_annotations(tmp_path, kind="lines")
+    with pytest.raises(LabelsError, match="choose project, published"):
+        read_annotations(tmp_path, convention="theirs")
+
+
+def test_damaged_run_lengths_are_skipped(tmp_path):
+    entries = [
+        {"counts": "zzz!", "size": [8, 10]},
+        {"counts": [5, 2, 1], "size": [8, 10]},
+        {"counts": [0, 80], "size": [8, 11]},
+        {"counts": [79, 1], "size": [8, 10]},
+        {"counts": None, "size": [8]},
+    ]
+    coco = {
+        "images": [{"id": 1, "file_name": "a.png", "height": 8, "width": 10}],
+        "annotations": [
+            {"id": n, "image_id": 1, "category_id": 1, "segmentation": each}
+            for n, each in enumerate(entries)
+        ],
+        "categories": [{"id": 1, "name": "i"}],
+    }
+    found = read_annotations(write(tmp_path / "coco.json", coco))
+    assert said(found).count("run lengths are damaged") == 4
+    assert np.argwhere(found["a"].classes).tolist() == [[7, 9]]
+
+
+# -- grains ----------------------------------------------------------------------------------------
+
+
+def test_regions_called_grain_are_grains_and_the_kind_can_be_said(tmp_path):
+    path = write(tmp_path / "via.json", via((SQUARE, "grain"), (SQUARE, "i")))
+    shapes = {"a": (8, 10)}
+    both = read_annotations(path, shapes=shapes)["a"]
+    assert np.array_equal(both.grains, expected(1))
+    assert np.array_equal(both.classes, expected(1))
+    only = read_annotations(path, shapes=shapes, kind="grains")
+    assert np.array_equal(only["a"].grains, expected(2))
+    assert only["a"].classes is None
+    assert "later regions cover it entirely" in said(only)
+
+
+# -- the published convention ----------------------------------------------------------------------
+
+
+def test_published_masks_are_swapped_back(tmp_path):
+    Image.fromarray(np.array([[0, 1, 2]], np.uint8)).save(tmp_path / "m.png")
+    assert read_annotations(tmp_path / "m.png")["m"].classes.tolist() == [[0, 1, 2]]
+    found = read_annotations(tmp_path / "m.png", convention="published")
+    assert found["m"].classes.tolist() == [[0, 2, 1]]
+
+
+@pytest.mark.parametrize(
+    ("words", "mode"),
+    [
+        ("i", 1),
+        ("t", 2),
+        ("it", 2),  # 335 mod 256 = 79
+        ("tt", 2),
+        ("ttt", 1),  # 240
+        ("ii", 1),  # 254
+        ("tttt", 2),  # 64
+    ],
+)
+def test_published_overlaps_are_added_in_eight_bits(tmp_path, words, mode):
+    path = write(tmp_path / "via.json", via(*[(SQUARE, word) for word in words]))
+    found = read_annotations(path, shapes={"a": (8, 10)}, convention="published")
+    assert found["a"].classes[2, 4] == mode
+    assert found["a"].classes[6, 8] == 0
+
+
+def test_published_annotations_agree_with_published_masks(tmp_path):
+    """What the published code would have written as a mask reads the same as its annotations."""
+    from skimage.draw import polygon
+
+    other = {"name": "polygon", "all_points_x": [4, 9, 9, 4], "all_points_y": [2, 2, 7, 7]}
+    total = np.zeros((8, 10), np.uint8)
+    for shape, value in ((SQUARE, 255), (other, 80)):
+        rows, columns = polygon(shape["all_points_y"], shape["all_points_x"], total.shape)
+        total[rows, columns] += np.uint8(value)
+    mask = np.zeros_like(total)
+    mask[(total > 20) & (total < 200)] = 1
+    mask[total >= 200] = 2
+    Image.fromarray(mask).save(tmp_path / "a.png")
+    path = write(tmp_path / "via.json", via((SQUARE, "i"), (other, "t")))
+    ours = read_annotations(path, shapes={"a": (8, 10)}, convention="published")["a"].classes
+    theirs = read_annotations(tmp_path / "a.png", convention="published")["a"].classes
+    assert np.array_equal(ours, theirs)
+    assert set(np.unique(ours)) == {0, 1, 2}
+
+
+def test_the_published_convention_needs_both_modes(tmp_path):
+    path = write(tmp_path / "via.json", via((SQUARE, "a")))
+    table = ClassTable.from_json(["a"])
+    with pytest.raises(LabelsError, match="intergranular and transgranular"):
+        read_annotations(path, classes=table, convention="published", shapes={"a": (8, 10)})
+
+
+# -- masks -----------------------------------------------------------------------------------------
+
+
+def test_masks_are_told_apart_by_their_values(tmp_path):
+    masks = {
+        "classes": np.array([[0, 1], [2, 2]], np.uint8),
+        "boundary": np.array([[0, 255], [255, 0]], np.uint8),
+        "grains": np.array([[0, 1], [2, 70_000]], np.int32),
+    }
+    for kind, mask in masks.items():
+        np.save(tmp_path / f"{kind}.npy", mask)
+        found = read_annotations(tmp_path / f"{kind}.npy")[kind]
+        assert found.kinds == (kind,)
+    assert read_annotations(tmp_path / "classes.npy", kind="grains")["classes"].kinds == ("grains",)
+
+
+def test_a_folder_of_masks_is_read_and_bad_ones_are_reported(tmp_path):
+    folder = tmp_path / "masks"
+    folder.mkdir()
+    (tmp_path / "images").mkdir()
+    image(tmp_path / "images", "a.jpg")
+    Image.fromarray(expected(2)).save(folder / "a.png")
+    Image.fromarray(np.full((4, 4, 3), (1, 2, 3), np.uint8)).save(folder / "b.png")
+    found = read_annotations(folder)
+    assert list(found) == ["a"]
+    assert found["a"].image_path == tmp_path / "images" / "a.jpg"
+    assert "in colour" in said(found)
+
+
+def test_the_table_is_that_of_fracture_modes_by_default(tmp_path):
+    path = write(tmp_path / "via.json", via((SQUARE, "i")))
+    assert read_annotations(path, shapes={"a": (8, 10)}).table is FRACTURE_MODES
