@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -21,6 +21,7 @@ def painted(rings, shape):
     return mask
 
 
+@settings(deadline=None)
 @given(MASKS)
 def test_the_outlines_of_a_mask_give_it_back(mask):
     rings = [joined(part) for part in outlines(mask)]
@@ -28,12 +29,14 @@ def test_the_outlines_of_a_mask_give_it_back(mask):
     assert not any(crosses_itself(ring) for ring in rings)
 
 
+@settings(deadline=None)
 @given(MASKS.filter(np.any))
 def test_all_pieces_with_their_holes_fit_in_one_ring(mask):
     rings = [ring for part in outlines(mask) for ring in part]
     assert np.array_equal(painted([joined(rings)], mask.shape), mask)
 
 
+@settings(deadline=None)
 @given(MASKS)
 def test_pixels_are_told_as_scikit_image_tells_them(mask):
     from skimage.draw import polygon2mask

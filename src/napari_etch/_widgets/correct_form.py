@@ -26,11 +26,12 @@ from napari_etch._widgets.correct_target import MOST_CLASSES
 from napari_etch._widgets.correct_tools import TOOLS, Options
 from napari_etch._widgets.form import add, combo_box
 from napari_etch._widgets.keys import CORRECT_BINDINGS, tip
+from napari_etch.grains.class_table import FRACTURE_MODES
 
 NO_BOUNDARY = "None"
 COLUMNS = 3
 #: The classes of a fracture-mode map; further ones come from the map itself.
-CLASS_NAMES = ("unlabelled", "intergranular", "transgranular")
+CLASS_NAMES = tuple(FRACTURE_MODES.names.values())
 
 #: Which row of options a tool shows.
 ROWS = {

@@ -35,11 +35,12 @@ def read_labelme(value: Mapping[str, Any], notes: Notes) -> ImageRegions:
     shape = (int(sizes[0]), int(sizes[1])) if known else None
     found = []
     for number, each in enumerate(value.get("shapes") or [], 1):
-        word = str(each.get("label") or "") if isinstance(each, Mapping) else ""
+        if not isinstance(each, Mapping):
+            notes.skip(stem_of(name), f"shape {number}", "it is no shape of LabelMe")
+            continue
+        word = str(each.get("label") or "")
         what = f"shape {number} ({word})" if word else f"shape {number}"
-        region = (
-            _region(what, word, each, notes, stem_of(name)) if isinstance(each, Mapping) else None
-        )
+        region = _region(what, word, each, notes, stem_of(name))
         found += [] if region is None else [region]
     return ImageRegions(name, found, shape, about_from(value))
 
