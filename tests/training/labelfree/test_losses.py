@@ -104,3 +104,18 @@ def test_a_term_can_be_followed_downhill(term):
     assert torch.isfinite(slope).all() and slope.abs().sum() > 0
     step = 0.02 * first.detach() / slope.square().sum()
     assert term(torch.sigmoid(logit.detach() - step * slope)) < first
+
+
+def test_threads_do_not_change_the_gradient_of_patches():
+    def gradient():
+        b = network_map(0).float().clone().requires_grad_()
+        losses.patches(b, network_map(1), generator()).backward()
+        return b.grad
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(4)
+    try:
+        first, *others = (gradient() for _ in range(8))
+    finally:
+        torch.set_num_threads(threads)
+    assert all(torch.equal(first, other) for other in others)

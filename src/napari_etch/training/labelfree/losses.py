@@ -103,7 +103,10 @@ def _some_patches(maps: Tensor, side: int, count: int, generator: torch.Generato
     corner = place // (rows * columns) * height * width
     corner += place // columns % rows * width + place % columns
     within = torch.arange(side)[:, None] * width + torch.arange(side)
-    return maps.flatten()[(corner[:, None] + within.flatten()).to(maps.device)]
+    chosen = (corner[:, None] + within.flatten()).to(maps.device)
+    # Not by plain indexing: its gradient is summed by several threads in no fixed order, and a
+    # seed would not say which model comes out.
+    return maps.flatten().index_select(0, chosen.flatten()).view(chosen.shape)
 
 
 def two_point(probability: Tensor, truth: Tensor, *, reach: int = 48) -> Tensor:
