@@ -102,3 +102,56 @@ def test_training_takes_real_crops_along(tmp_path):
     folder = write_folder(tmp_path / "data")
     path = train(Settings(steps=1, share=0.5, **quick), tmp_path / "run", data=folder)
     assert torch.load(path, weights_only=False)["step"] == 1
+
+
+def test_ignored_places_and_lines_as_labels(tmp_path):
+    lines = np.zeros((160, 160), np.uint8)
+    lines[40::40] = lines[:, 40::40] = 255
+    folder = write_folder(tmp_path, lines)
+    (folder / "ignore").mkdir()
+    ignore = np.zeros((160, 160), np.uint8)
+    ignore[:80] = 1
+    tifffile.imwrite(folder / "ignore" / "a.tif", ignore)
+    (pair,) = read_training_folder(folder, "boundary")
+    assert len(np.unique(pair.labels)) == 16
+    assert not pair.learnt[:80].any() and pair.learnt[80:].all()
+
+
+def test_specimens_are_told_by_stem_or_file_name(tmp_path):
+    for name in ("a", "b", "c"):
+        write_folder(tmp_path, name=name)
+    (tmp_path / "specimens.csv").write_text("image,specimen\na.tif,one\nb,two\n")
+    found = {pair.name: pair.specimen for pair in read_training_folder(tmp_path)}
+    assert found == {"a": "one", "b": "two", "c": ""}
+    (tmp_path / "specimens.csv").write_text("file;specimen\na;one\n")
+    with pytest.raises(TrainingDataError, match="it needs image and specimen"):
+        read_training_folder(tmp_path)
+
+
+def test_a_stack_gives_its_sections(tmp_path):
+    for part in ("images", "labels"):
+        (tmp_path / part).mkdir()
+    image = np.random.default_rng(0).integers(0, 255, (3, 160, 160)).astype(np.uint8)
+    tifffile.imwrite(tmp_path / "images" / "s.tif", image, photometric="minisblack")
+    tifffile.imwrite(
+        tmp_path / "labels" / "s.tif", np.stack([checkers()] * 3), photometric="minisblack"
+    )
+    pairs = read_training_folder(tmp_path)
+    assert [(pair.source, pair.section) for pair in pairs] == [("s", 0), ("s", 1), ("s", 2)]
+
+
+def test_a_folder_of_classes_keeps_their_numbers(tmp_path):
+    classes = np.full((160, 160), 2, np.uint8)
+    classes[:, :80] = 0
+    (pair,) = read_training_folder(write_folder(tmp_path, classes), "classes")
+    assert pair.learnt.sum() == 160 * 80 and pair.labels.max() == 2
+
+
+def test_nothing_left_to_learn_from_is_said(tmp_path):
+    folder = write_folder(tmp_path)
+    (folder / "ignore").mkdir()
+    tifffile.imwrite(folder / "ignore" / "a.tif", np.ones((160, 160), np.uint8))
+    with pytest.raises(TrainingDataError, match="Nothing of a is left"):
+        read_training_folder(folder)
+    with pytest.raises(TrainingDataError, match="choose grains, boundary, classes"):
+        read_training_folder(folder, "outlines")

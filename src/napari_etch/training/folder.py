@@ -1,23 +1,32 @@
-"""Real micrographs with grain maps, cut into samples beside the virtual ones.
+"""Training folders: real micrographs with labels, whole or refused in a sentence.
 
-A training folder holds `images/` and `labels/` with equal stems; labels are grain maps, 0 on drawn
-lines. Every crop is brought to another grain size, so that a few micrographs teach many scales.
+`images/` and `labels/` hold files with equal stems; `ignore/` masks (nonzero is not learnt from)
+and `specimens.csv` (columns image and specimen) are optional.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import csv
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from napari_etch.measure.intercepts import count_crossings
 from napari_etch.models.resize import resize
+from napari_etch.training.truth import KINDS, truth_of
+
+if TYPE_CHECKING:
+    from napari_etch.micrograph import Micrograph
 
 # Mean intercepts, px, to which crops are brought; log-uniform.
 INTERCEPTS = (16.0, 64.0)
-_LABEL_SUFFIXES = (".tif", ".tiff", ".png")
+IMAGES, LABELS, IGNORE, SPECIMENS = "images", "labels", "ignore", "specimens.csv"
+_SUFFIXES = (".tif", ".tiff", ".png")
+_WORDS = {"grains": "grain map", "boundary": "boundary mask", "classes": "class map"}
 
 
 class TrainingDataError(ValueError):
@@ -26,90 +35,221 @@ class TrainingDataError(ValueError):
 
 @dataclass(frozen=True, eq=False)
 class Pair:
-    """A micrograph, its grains and its mean intercept.
+    """A micrograph, or a section of a stack, and its labels.
 
     Attributes
     ----------
     image : float32 (y, x)
         Grey, about [0, 1].
     labels : int32 (y, x)
-        Grain numbers; drawn lines are given to the nearest grain, so there is no 0.
+        Grain numbers; drawn lines are given to the nearest grain, so there is no 0. Where the
+        labels are classes: their numbers, 0 where unlabelled.
     intercept : float
-        Mean intercept along both axes, px.
+        Mean intercept along both axes where it is learnt, px; NaN for classes.
+    learnt : bool (y, x)
+        False is not learnt from: what `ignore/` marks, the information bar, pixels without a value,
+        what the labels leave open (see `training.truth`).
+    micrograph : Micrograph
+        2D, with what is known of it beside its grey values.
+    specimen : str
+        As `specimens.csv` says; "" where it does not.
+    source : str
+        Stem of the file.
+    section : int or None
+        Which one, of a stack.
     """
 
     image: npt.NDArray[np.float32]
     labels: npt.NDArray[np.int32]
     intercept: float
+    learnt: npt.NDArray[np.bool_]
+    micrograph: Micrograph
+    specimen: str = ""
+    source: str = ""
+    section: int | None = None
+
+    @property
+    def name(self) -> str:
+        """Name of the micrograph, of a section with its number."""
+        return self.micrograph.name
+
+    def cut(self, rows: slice, columns: slice) -> Pair:
+        """Return a part of it; rows and columns in px, with start and stop."""
+        window = rows, columns
+        bar = self.micrograph.info_bar_row
+        if bar is not None:
+            bar = bar - rows.start if rows.start <= bar < rows.stop else None
+        part = replace(self.micrograph, data=self.micrograph.data[window], info_bar_row=bar)
+        return replace(
+            self,
+            image=self.image[window],
+            labels=self.labels[window],
+            learnt=self.learnt[window],
+            micrograph=part,
+        )
 
 
-def read_training_folder(folder: Path) -> list[Pair]:
-    """Read every micrograph of a training folder.
+def read_training_folder(folder: Path, labels: str = "grains") -> list[Pair]:
+    """Read every micrograph of a training folder; the sections of a stack one by one.
 
     Parameters
     ----------
     folder : Path
-        With `images/` and `labels/`; TIFF or PNG labels.
+        With `images/` and `labels/`, perhaps `ignore/` and `specimens.csv`; TIFF or PNG labels.
+    labels : str
+        What the labels are, see `training.truth.truth_of`: ``grains``, ``boundary``, ``classes``.
 
     Raises
     ------
     TrainingDataError
-        When a folder, a partner or a grain is missing, or sizes differ.
+        When a folder, a partner or a label is missing, or sizes differ.
     napari_etch.micrograph.MicrographError
         When an image cannot be read.
     """
-    images = folder / "images"
-    if not images.is_dir() or not (folder / "labels").is_dir():
+    if labels not in KINDS:
+        raise TrainingDataError(f"labels are {labels!r}: choose {', '.join(KINDS)}.")
+    images = folder / IMAGES
+    if not images.is_dir() or not (folder / LABELS).is_dir():
         raise TrainingDataError(
-            f"{folder} is no training folder: put micrographs in images/ and their grain maps, "
-            "with equal names, in labels/."
+            f"{folder} is no training folder: put micrographs in images/ and their "
+            f"{_WORDS[labels]}s, with equal names, in labels/."
         )
     files = sorted(path for path in images.iterdir() if path.is_file() and path.name[0] != ".")
     if not files:
         raise TrainingDataError(f"{images} is empty: put at least one micrograph there.")
-    return [_read_pair(path, folder / "labels") for path in files]
+    specimens = _read_specimens(folder / SPECIMENS)
+    pairs = [pair for path in files for pair in _read_pairs(path, folder, labels)]
+    return [replace(pair, specimen=specimens.get(pair.source, "")) for pair in pairs]
 
 
-def _read_pair(path: Path, folder: Path) -> Pair:
+def _read_specimens(path: Path) -> dict[str, str]:
+    """Return the specimen of each image, by its stem."""
+    if not path.exists():
+        return {}
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        rows = csv.DictReader(file)
+        if not {"image", "specimen"} <= set(rows.fieldnames or ()):
+            raise TrainingDataError(
+                f"{path} has the columns {', '.join(rows.fieldnames or ['none'])}: it needs image "
+                "and specimen."
+            )
+        return {
+            Path(row["image"].strip()).stem: row["specimen"].strip()
+            for row in rows
+            if row["image"] and row["specimen"]
+        }
+
+
+def _read_pairs(path: Path, folder: Path, kind: str) -> Iterator[Pair]:
+    """Yield a micrograph with its labels, or the sections of a stack."""
     from napari_etch.micrograph import read_micrograph
 
-    candidates = [folder / (path.stem + suffix) for suffix in _LABEL_SUFFIXES]
-    found = next((candidate for candidate in candidates if candidate.exists()), None)
+    found = _partner(folder / LABELS, path.stem)
     if found is None:
         raise TrainingDataError(
-            f"{path.name} has no grain map: put {path.stem}.tif into {folder}, or take the image "
-            "out."
+            f"{path.name} has no {_WORDS[kind]}: put {path.stem}.tif into {folder / LABELS}, or "
+            "take the image out."
         )
-    image = read_micrograph(path, keep_info_bar=True).grey()
-    labels = _read_labels(found)
-    if labels.shape != image.shape:
+    micrograph = read_micrograph(path, stack=True)
+    picture = _read_numbers(found, _WORDS[kind])
+    _same_size(found, picture, micrograph, _WORDS[kind])
+    masks = _partner(folder / IGNORE, path.stem)
+    ignored = None
+    if masks is not None:
+        ignored = _read_numbers(masks, "ignore mask", may_be_empty=True)
+        _same_size(masks, ignored, micrograph, "ignore mask")
+    alone = len(micrograph.data) == 1
+    for index, section in enumerate(micrograph.sections()):
+        if alone:
+            section = replace(section, name=path.stem)
+        skipped = None if ignored is None else ignored[index] != 0
+        pair = pair_of(section, picture[index], kind, skipped)
+        yield replace(pair, source=path.stem, section=None if alone else index)
+
+
+def pair_of(
+    micrograph: Micrograph,
+    labels: npt.NDArray[np.integer],
+    kind: str = "grains",
+    ignore: npt.NDArray[np.bool_] | None = None,
+) -> Pair:
+    """Return one 2D micrograph with its labels.
+
+    Parameters
+    ----------
+    micrograph : Micrograph, 2D
+    labels : whole numbers (y, x)
+        As drawn, see `training.truth.truth_of`.
+    kind : ``grains``, ``boundary`` or ``classes``
+    ignore : bool (y, x), optional
+        True is not learnt from.
+
+    Raises
+    ------
+    TrainingDataError
+        When there is nothing to learn from.
+    """
+    if not np.any(labels):
+        raise TrainingDataError(f"The labels of {micrograph.name} are empty: draw some.")
+    truth = truth_of(labels, kind)
+    learnt = truth.claimed & micrograph.mask
+    if ignore is not None:
+        learnt &= ~ignore
+    if not learnt.any():
         raise TrainingDataError(
-            f"{found.name} is {labels.shape} and {path.name} is {image.shape}: a grain map needs "
-            "the size of its micrograph."
+            f"Nothing of {micrograph.name} is left to learn from: its ignore mask and what is not "
+            "labelled cover it all."
         )
-    length, crossings = count_crossings(labels)
-    return Pair(image, labels, length / max(1, crossings))  # one grain: as wide as all its lines
+    intercept = float("nan")
+    if kind != "classes":
+        length, crossings = count_crossings(np.where(learnt, truth.labels, 0))
+        intercept = length / max(1, crossings)  # one grain: as wide as all its lines
+    return Pair(
+        micrograph.grey(), truth.labels, intercept, learnt, micrograph, source=micrograph.name
+    )
 
 
-def _read_labels(path: Path) -> npt.NDArray[np.int32]:
-    """Return a grain map in which lines are given to the nearest grain."""
-    from skimage.segmentation import expand_labels
+def _partner(folder: Path, stem: str) -> Path | None:
+    candidates = [folder / (stem + suffix) for suffix in _SUFFIXES]
+    return next((candidate for candidate in candidates if candidate.exists()), None)
 
-    if path.suffix == ".png":
-        from skimage.io import imread
 
-        labels = np.asarray(imread(path))
-    else:
-        import tifffile
-
-        labels = np.asarray(tifffile.imread(path))
-    if labels.ndim != 2 or not np.issubdtype(labels.dtype, np.integer) or labels.max() < 1:
+def _same_size(
+    path: Path, picture: npt.NDArray[np.integer], micrograph: Micrograph, word: str
+) -> None:
+    if picture.shape != micrograph.data.shape:
+        seen, wanted = (
+            shape[1:] if shape[0] == 1 else shape
+            for shape in (picture.shape, micrograph.data.shape)
+        )
         raise TrainingDataError(
-            f"{path.name} ({labels.dtype}, {labels.shape}) is no grain map: it needs one whole "
-            "number a grain, (y, x), and at least one grain."
+            f"{path.name} is {seen} and its micrograph is {wanted}: a {word} needs the size of its "
+            "micrograph."
         )
-    filled: npt.NDArray[np.int32] = expand_labels(labels, max(labels.shape)).astype(np.int32)
-    return filled
+
+
+def _read_numbers(path: Path, word: str, *, may_be_empty: bool = False) -> npt.NDArray[np.integer]:
+    """Return a picture of whole numbers, (z, y, x)."""
+    try:
+        if path.suffix == ".png":
+            from skimage.io import imread
+
+            numbers = np.asarray(imread(path))
+        else:
+            import tifffile
+
+            numbers = np.asarray(tifffile.imread(path))
+    except Exception as error:  # decoders raise anything on damaged files
+        raise TrainingDataError(f"{path} is damaged or no image: save it again.") from error
+    if numbers.ndim == 2:
+        numbers = numbers[None]
+    whole = np.issubdtype(numbers.dtype, np.integer) or numbers.dtype == bool
+    if numbers.ndim != 3 or not whole or not (may_be_empty or numbers.max() > 0):
+        raise TrainingDataError(
+            f"{path.name} ({numbers.dtype}, {numbers.shape}) is no {word}: it needs whole numbers, "
+            "(y, x), and at least one that is not 0."
+        )
+    return numbers
 
 
 class RealCrops:
