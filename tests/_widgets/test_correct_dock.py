@@ -434,6 +434,8 @@ def test_what_was_left_behind_is_offered_and_comes_back(
     assert again.restore_box.isVisibleTo(again)
     assert again.restore_box.choice.currentText().startswith("steel · grains: 1 edit")
     again.restore_box.restore.click()
+    assert not again.restore_box.restore.isEnabled()  # it is read in a thread
+    qtbot.waitUntil(lambda: again.session is not None, timeout=PATIENCE)
     restored = again.session.layer
     np.testing.assert_array_equal(restored.data, last)
     assert restored.name == "steel · grains"
@@ -540,8 +542,26 @@ def test_corrections_of_a_file_are_kept_beside_it_and_offered_there(
     assert not again.restore_box.isVisibleTo(again)
     viewer.open(tmp_path / "map.tif", plugin="napari", layer_type="labels")
     qtbot.waitUntil(lambda: again.restore_box.isVisibleTo(again), timeout=PATIENCE)
+    opened = again.session.layer
     again.restore_box.restore.click()
+    qtbot.waitUntil(lambda: again.session.layer is not opened, timeout=PATIENCE)
     np.testing.assert_array_equal(again.session.layer.data, last)
+
+
+def test_a_journal_that_cannot_be_read_leaves_a_sentence_and_the_offer(
+    desk: Desk, qtbot: Any, add_correct: AddDock, folder: Path
+) -> None:
+    viewer, _dock, layer, hands = desk
+    hands.key(KEY.Key_J)
+    hands.click(30, 64)
+    viewer.layers.remove(layer)
+    qtbot.waitUntil(lambda: bool(journals_in(folder)), timeout=PATIENCE)
+    again = add_correct(viewer)
+    [path] = journals_in(folder)
+    path.unlink()
+    again.restore_box.restore.click()
+    qtbot.waitUntil(lambda: "cannot be read" in again.line.text(), timeout=PATIENCE)
+    assert again.restore_box.restore.isEnabled() and again.session is None
 
 
 def test_a_journal_that_cannot_be_written_is_reported_and_editing_goes_on(

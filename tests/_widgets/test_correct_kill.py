@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from napari_etch._widgets.correct_restore import left_behind, restored_layer
+from napari_etch._widgets.correct_restore import left_behind, read_back, restored_layer
 from napari_etch.grains.editing import is_tiling
 
 pytestmark = pytest.mark.gui
@@ -69,7 +69,7 @@ def test_a_killed_napari_comes_back_with_its_last_map(tmp_path: Path) -> None:
     edits, checksum = map(int, told.split())
     [summary] = left_behind([tmp_path])
     assert summary.edits == edits
-    layer, _states = restored_layer(summary)
+    layer = restored_layer(summary, read_back(summary))
     assert zlib.crc32(np.ascontiguousarray(layer.data)) == checksum
     assert is_tiling(layer.data)
     assert layer.name == "killed"

@@ -16,8 +16,8 @@ from napari_etch._widgets.correct_line import StatusLine
 from napari_etch._widgets.correct_preview import Preview
 from napari_etch._widgets.correct_reading import MapReader
 from napari_etch._widgets.correct_restore import (
-    JournalError,
     RestoreBox,
+    Restorer,
     held,
     left_behind,
     restored_layer,
@@ -36,7 +36,7 @@ from napari_etch._widgets.correct_target import (
 )
 from napari_etch._widgets.keys import CORRECT_BINDINGS, bind_keys
 from napari_etch._widgets.scroll import UprightScroll
-from napari_etch.corrections import Summary, user_folder
+from napari_etch.corrections import Restored, Summary, user_folder
 from napari_etch.grains.editing import EditError
 
 if TYPE_CHECKING:
@@ -68,6 +68,7 @@ class CorrectDock(QWidget):
         self.session: CorrectSession | None = None
         self.form = CorrectForm()
         self.restore_box = RestoreBox()
+        self.restorer = Restorer(self)
         self.line = StatusLine(napari_viewer)
         self.saved = SavedLine(napari_viewer)
         self.preview = Preview(napari_viewer)
@@ -111,6 +112,8 @@ class CorrectDock(QWidget):
         self.layers.changed.connect(self._refresh)
         self.form.copy.clicked.connect(self.copy_layer)
         self.restore_box.wanted.connect(self.restore)
+        self.restorer.restored.connect(self._on_restored)
+        self.restorer.failed.connect(self._on_not_restored)
         self.sessions.edited.connect(self._on_edited)
         self.sessions.reviewed.connect(self.reviewing.count)
         self.sessions.reviewed.connect(self.saved.look)
@@ -239,19 +242,24 @@ class CorrectDock(QWidget):
             self.restore_box.offer(left_behind(sorted(new)), more=True)
 
     def restore(self, summary: Summary) -> None:
-        """Add the map of a journal that was left behind."""
+        """Add the map of a journal that was left behind, as soon as it is read."""
         current = self.layers.grains()
         base = current.data if isinstance(current, Labels) and not refusal(current) else None
-        try:
-            layer, notes = restored_layer(summary, base)
-        except JournalError as error:
-            self.line.say_trouble(str(error))
-            return
-        self.sessions.remember(layer, notes)
+        self.restore_box.set_busy(True)
+        self.restorer.ask(summary, base)
+
+    def _on_restored(self, summary: Summary, back: Restored) -> None:
+        self.restore_box.set_busy(False)
+        layer = restored_layer(summary, back)
+        self.sessions.remember(layer, dict(back.notes))
         self._restoring[str(layer.unique_id)] = summary
         self.restore_box.drop(summary, delete=False)
         self._viewer.add_layer(layer)
         self.line.say(f"Restored “{layer.name}” with {held(summary.edits, summary.verdicts)}.")
+
+    def _on_not_restored(self, why: str) -> None:
+        self.restore_box.set_busy(False)
+        self.line.say_trouble(why)
 
     def _drop_restored(self, session: CorrectSession) -> None:
         """Delete the journal that a map was restored from, once its own holds all of it."""

@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.layers import Labels
-from qtpy.QtCore import Signal
+from napari.qt.threading import create_worker
+from qtpy.QtCore import QObject, Signal
 from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from napari_etch._widgets.correct_target import CLASSES
 from napari_etch._widgets.layers import GRAINS, GRAINS_LOOK, METADATA_KEY
 from napari_etch.corrections import (
     JournalError,
+    Restored,
     Summary,
     forget_old,
     journals_in,
@@ -27,6 +29,10 @@ from napari_etch.corrections.places import discard
 
 if TYPE_CHECKING:
     import numpy.typing as npt
+
+
+OFFER = "Corrections of an earlier session can be restored:"
+READING = "Corrections of an earlier session are being read …"
 
 
 def left_behind(folders: Sequence[Path]) -> list[Summary]:
@@ -48,27 +54,77 @@ def left_behind(folders: Sequence[Path]) -> list[Summary]:
     return sorted(found, key=lambda summary: -summary.changed)
 
 
-def restored_layer(
-    summary: Summary, base: npt.NDArray[np.integer] | None = None
-) -> tuple[Labels, dict[str, Any]]:
-    """Return the map of a journal as a layer in its old place, and its notes on grains.
+def read_back(summary: Summary, base: npt.NDArray[np.integer] | None = None) -> Restored:
+    """Read the map of a journal.
 
     Raises
     ------
     JournalError
         When the journal cannot be read, or `base` is needed and does not fit.
     """
-    back = read_journal(summary.path, None if summary.complete else base)
-    about = back.about
-    is_classes = about.get("kind") == "classes"
-    layer = Labels(
+    return read_journal(summary.path, None if summary.complete else base)
+
+
+def restored_layer(summary: Summary, back: Restored) -> Labels:
+    """Return the map of a journal as a layer in its old place."""
+    is_classes = back.about.get("kind") == "classes"
+    return Labels(
         back.grains,
         name=summary.name,
         metadata={METADATA_KEY: {"kind": CLASSES if is_classes else GRAINS}},
-        **_place(about, back.grains.ndim),
+        **_place(back.about, back.grains.ndim),
         **GRAINS_LOOK,
     )
-    return layer, dict(back.notes)
+
+
+class Restorer(QObject):
+    """Reads one journal at a time in a thread: that of a large map takes seconds.
+
+    Signals
+    -------
+    restored : Summary, Restored
+    failed : str
+        The sentence that says why not.
+    """
+
+    restored = Signal(object, object)
+    failed = Signal(str)
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._worker: Any = None
+
+    @property
+    def is_running(self) -> bool:
+        """Whether a journal is being read."""
+        return self._worker is not None
+
+    def ask(self, summary: Summary, base: npt.NDArray[np.integer] | None) -> None:
+        """Begin to read a journal, unless one is being read."""
+        if self.is_running:
+            return
+        worker = create_worker(_try_to_read, summary, base, _start_thread=False)
+        worker.returned.connect(lambda found: self._end(summary, found))
+        self._worker = worker
+        worker.start()
+
+    def _end(self, summary: Summary, found: Restored | str) -> None:
+        self._worker = None
+        with suppress(RuntimeError):  # the dock was closed meanwhile
+            if isinstance(found, str):
+                self.failed.emit(found)
+            else:
+                self.restored.emit(summary, found)
+
+
+def _try_to_read(summary: Summary, base: npt.NDArray[np.integer] | None) -> Restored | str:
+    """Return what a journal holds, or the sentence that says why it cannot be read."""
+    try:
+        return read_back(summary, base)
+    except JournalError as error:
+        return str(error)
+    except Exception as error:  # such as too little memory
+        return f"“{summary.name}” could not be restored ({error}); its journal stays where it is."
 
 
 def words(summary: Summary) -> str:
@@ -97,7 +153,7 @@ class RestoreBox(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.text = QLabel("Corrections of an earlier session can be restored:")
+        self.text = QLabel(OFFER)
         self.text.setWordWrap(True)
         self.choice = QComboBox()
         self.choice.setToolTip("Which map to bring back, the latest first.")
@@ -130,6 +186,12 @@ class RestoreBox(QWidget):
         self.choice.addItems([words(summary) for summary in self._found])
         self.setVisible(bool(found))
 
+    def set_busy(self, busy: bool) -> None:
+        """Take no orders while a journal is being read."""
+        for widget in (self.choice, self.restore, self.discard):
+            widget.setEnabled(not busy)
+        self.text.setText(READING if busy else OFFER)
+
     def drop(self, summary: Summary, *, delete: bool) -> None:
         """Offer a journal no more."""
         if delete:
@@ -159,4 +221,4 @@ def _place(about: dict[str, Any], ndim: int) -> dict[str, Any]:
     return place
 
 
-__all__ = ["JournalError", "RestoreBox", "left_behind", "restored_layer", "words"]
+__all__ = ["RestoreBox", "Restorer", "left_behind", "read_back", "restored_layer", "words"]
