@@ -229,7 +229,7 @@ def test_a_seg_file_of_cellpose_is_never_opened(tmp_path):
 def test_a_missing_path_and_unknown_options_are_refused(tmp_path):
     with pytest.raises(LabelsError, match="does not exist"):
         read_annotations(tmp_path / "no.json")
-    with pytest.raises(LabelsError, match="choose auto, grains, classes"):
+    with pytest.raises(LabelsError, match="choose auto, grains, classes, boundary"):
         read_annotations(tmp_path, kind="lines")
     with pytest.raises(LabelsError, match="choose project, published"):
         read_annotations(tmp_path, convention="theirs")

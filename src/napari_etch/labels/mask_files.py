@@ -9,12 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_etch.grains.class_table import ClassTable
-from napari_etch.labels.annotated import Annotated
 from napari_etch.labels.published import from_published
 from napari_etch.labels.report import LabelsError
 
 MASK_SUFFIXES = (".tif", ".tiff", ".png", ".npy")
-MASK_KINDS = ("auto", "grains", "classes", "boundary")
 _MOST = np.iinfo(np.int32).max
 
 
@@ -141,13 +139,3 @@ def _guess(mask: npt.NDArray[Any], table: ClassTable) -> str:
     if values <= {0, 255} and 255 in values:
         return "boundary"
     return "classes" if values <= {0, *table.ids} else "grains"
-
-
-def mask_annotated(
-    path: Path, table: ClassTable, kind: str, convention: str, about: dict[str, Any]
-) -> Annotated:
-    """Return a mask file as an annotated image."""
-    mask = read_mask(path)
-    labels = as_labels(mask, table, kind, convention, path.name)
-    shape = (int(mask.shape[0]), int(mask.shape[1]))
-    return Annotated(about.pop("name", path.stem), shape, **labels, **about)

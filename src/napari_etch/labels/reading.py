@@ -4,19 +4,41 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from napari_etch.grains.class_table import FRACTURE_MODES, ClassTable
-from napari_etch.labels.annotated import Annotated, AnnotationSet
+from napari_etch.labels.annotated import AnnotationSet
 from napari_etch.labels.coco import is_coco, read_coco
-from napari_etch.labels.finding import ImageFinder, Shape, stem_of
+from napari_etch.labels.collector import Collector
+from napari_etch.labels.finding import ImageFinder, Shape
+from napari_etch.labels.folders import (
+    files_in,
+    read_cellpose,
+    read_masks,
+    read_pairs,
+    read_stardist,
+)
+from napari_etch.labels.hdf5 import HDF5_SUFFIXES, read_hdf5
+from napari_etch.labels.imagej import ROI_SUFFIXES, read_imagej, read_rois
 from napari_etch.labels.labelme import is_labelme, read_labelme
-from napari_etch.labels.mask_files import MASK_SUFFIXES, mask_annotated
-from napari_etch.labels.regions import ImageRegions, checked_kind, paint
-from napari_etch.labels.report import LabelsError, Notes
+from napari_etch.labels.mask_files import MASK_SUFFIXES
+from napari_etch.labels.names import (
+    CELLPOSE_MASKS,
+    CLASSES_FILE,
+    IMAGES_FOLDER,
+    LABELS_FOLDER,
+    MASKS_FOLDER,
+    PARTS,
+    ZARR_SUFFIX,
+)
+from napari_etch.labels.ome_zarr import read_zarr
+from napari_etch.labels.published import mode_ids
+from napari_etch.labels.regions import ImageRegions, checked_kind
+from napari_etch.labels.report import LabelsError
 from napari_etch.labels.via import is_via, read_via
+from napari_etch.labels.yolo import read_yolo
 
 PathLike = str | os.PathLike[str]
 
@@ -35,16 +57,18 @@ def read_annotations(
     Parameters
     ----------
     path : str or path
-        A JSON file of VIA (version 1, 2 or 3), COCO or LabelMe; a mask as TIFF, PNG or NPY; or a
-        folder with such files.
+        A JSON file of VIA (version 1, 2 or 3), COCO or LabelMe; ImageJ regions (zip or roi); HDF5;
+        OME-Zarr; a mask as TIFF, PNG or NPY; or a folder of such files, of YOLO-seg, StarDist,
+        Cellpose, or a training folder, as a whole or split in train, val and test.
     classes : ClassTable, optional
-        What the classes are called; default `FRACTURE_MODES`.
+        What the classes are called; default that of the folder, else `FRACTURE_MODES`.
     convention : str
         ``project``: later regions lie on top of earlier ones. ``published``: ids and overlaps of
         the published fractography code, converted.
     kind : str
         ``auto``: a region is a class when the table knows its word, and a grain when it is called
-        grain or nothing; ``grains``: every region is a grain; ``classes``: none is.
+        grain or nothing; ``grains``: every region is a grain; ``classes``: none is. Of masks, what
+        their numbers are; ``boundary``: nonzero is a line.
     images : path or paths, optional
         Folders and files where the images are, beside the annotation file and its folder
         ``images``.
@@ -65,14 +89,25 @@ def read_annotations(
     source = Path(path)
     if not source.exists():
         raise LabelsError(f"{source} does not exist; check the name and the folder.")
-    table = FRACTURE_MODES if classes is None else classes
+    folder = source if source.is_dir() else source.parent
+    table = classes or _table_of(folder) or FRACTURE_MODES
+    if convention == "published":
+        mode_ids(table)
     finder = ImageFinder(_places(source, images), shapes)
-    reader = _Reader(table, convention, kind, finder)
+    into = Collector(table, convention, kind, finder)
+    into.enter(folder)
     if source.is_dir():
-        reader.folder(source)
+        _read_folder(source, into)
     else:
-        reader.file(source)
-    return reader.result(source)
+        _read_file(source, into)
+    return into.result(source)
+
+
+def _table_of(folder: Path) -> ClassTable | None:
+    for path in (folder / CLASSES_FILE, *(folder / part / CLASSES_FILE for part in PARTS)):
+        if path.is_file():
+            return ClassTable.read(path)
+    return None
 
 
 def _places(source: Path, images: PathLike | Iterable[PathLike] | None) -> list[Path]:
@@ -86,130 +121,96 @@ def _places(source: Path, images: PathLike | Iterable[PathLike] | None) -> list[
     if missing:
         raise LabelsError(f"{missing[0]} does not exist; check where the images are.")
     folder = source if source.is_dir() else source.parent
-    return [*given, folder, folder / "images", folder.parent / "images"]
+    parts = [folder / part for part in PARTS if (folder / part).is_dir()]
+    inside = [each / IMAGES_FOLDER for each in (folder, folder.parent, *parts)]
+    return [*given, folder, *parts, *inside]
 
 
-class _Reader:
-    """Collects the annotated images of a call."""
+def _read_folder(folder: Path, into: Collector) -> None:
+    """Read a folder by what is in it."""
+    parts = [folder / part for part in PARTS if (folder / part).is_dir()]
+    for part in parts:
+        into.enter(part)
+        _read_folder(part, into)
+    if not parts:
+        _reader_of(folder)(folder, into)
 
-    def __init__(self, table: ClassTable, convention: str, kind: str, finder: ImageFinder) -> None:
-        self.table, self.convention, self.kind, self.finder = table, convention, kind, finder
-        self.notes = Notes()
-        self.images: dict[str, Annotated] = {}
 
-    def folder(self, folder: Path) -> None:
-        """Read the JSON files of a folder; where there is none, its masks."""
-        files = sorted(path for path in folder.iterdir() if path.is_file() and path.name[0] != ".")
-        texts = [path for path in files if path.suffix.lower() == ".json"]
-        known = 0
-        for path in texts:
-            value = read_json(path)
-            if is_via(value) or is_coco(value) or is_labelme(value):
-                self.value(value)
-                known += 1
-        if known:
-            return
-        masks = [path for path in files if path.suffix.lower() in MASK_SUFFIXES]
-        for path in masks:
-            try:
-                self.mask(path)
-            except LabelsError as error:
-                self.notes.skip(path.stem, "", str(error))
+def _reader_of(folder: Path) -> Callable[[Path, Collector], None]:
+    """Return the function that reads a folder."""
+    if folder.name.endswith(".zarr"):
+        return read_zarr
+    labels = folder / LABELS_FOLDER
+    if labels.is_dir():
+        texts = any(path.suffix == ".txt" for path in labels.iterdir())
+        return read_yolo if texts else read_pairs
+    if (folder / MASKS_FOLDER).is_dir():
+        return read_stardist
+    files = files_in(folder)
+    if any(path.name.endswith((f"{CELLPOSE_MASKS}{path.suffix}", "_seg.npy")) for path in files):
+        return read_cellpose
+    if any(path.suffix.lower() in ROI_SUFFIXES for path in files):
+        return read_imagej
+    return _read_files
 
-    def file(self, path: Path) -> None:
-        """Read one file."""
-        if path.suffix.lower() in MASK_SUFFIXES:
-            self.mask(path)
-            return
-        if path.suffix.lower() != ".json":
-            raise LabelsError(
-                f"{path.name} is of no known format: give JSON of VIA, COCO or LabelMe, or a mask "
-                "as TIFF or PNG."
-            )
-        self.value(read_json(path), path.name)
 
-    def value(self, value: Any, name: str = "") -> None:
-        """Take what a JSON file holds."""
-        if is_coco(value):
-            found: Sequence[ImageRegions] = read_coco(value, self.notes)
-        elif is_labelme(value):
-            found = [read_labelme(value, self.notes)]
-        elif is_via(value):
-            found = read_via(value, self.table, self.notes)
-        else:
-            raise LabelsError(f"{name} is JSON, but of neither VIA nor COCO nor LabelMe.")
+def _read_files(folder: Path, into: Collector) -> None:
+    """Read the files of a folder that are of a known format; where there is none, its masks."""
+    files = files_in(folder)
+    known = _read_texts(files, into)
+    for path in files:
+        if path.suffix.lower() in HDF5_SUFFIXES:
+            read_hdf5(path, into)
+            known = True
+    for group in sorted(folder.glob(f"*{ZARR_SUFFIX}")):
+        read_zarr(group, into)
+        known = True
+    if not known:
+        read_masks(folder, into)
+
+
+def _read_texts(files: Sequence[Path], into: Collector) -> bool:
+    """Read the JSON files of a folder; return whether there was one of a known format."""
+    known = False
+    for path in files:
+        if path.suffix.lower() == ".json":
+            found = _regions_of(read_json(path), into)
+            for each in found or ():
+                into.regions(each)
+            known = known or found is not None
+    return known
+
+
+def _read_file(path: Path, into: Collector) -> None:
+    suffix = path.suffix.lower()
+    if suffix in MASK_SUFFIXES:
+        into.one_mask(path)
+    elif suffix in ROI_SUFFIXES:
+        read_rois(path, into)
+    elif suffix in HDF5_SUFFIXES:
+        read_hdf5(path, into)
+    elif suffix == ".json":
+        found = _regions_of(read_json(path), into)
+        if found is None:
+            raise LabelsError(f"{path.name} is JSON, but of neither VIA nor COCO nor LabelMe.")
         for each in found:
-            self._take(each)
+            into.regions(each)
+    else:
+        raise LabelsError(
+            f"{path.name} is of no known format: give JSON of VIA, COCO or LabelMe, ImageJ "
+            "regions, HDF5, OME-Zarr, or a mask as TIFF or PNG."
+        )
 
-    def mask(self, path: Path) -> None:
-        """Take a mask; the image of the same stem, if there is one beside it, is another file."""
-        about: dict[str, Any] = {}
-        image = self.finder.path(path.stem, apart_from=path)
-        if image is not None:
-            about["image_path"] = image
-        self._add(mask_annotated(path, self.table, self.kind, self.convention, about))
-        self.notes.regions += 1
 
-    def _take(self, found: ImageRegions) -> None:
-        name = stem_of(found.file_name)
-        if not name:
-            self.notes.skip("", "image without a name", "the file does not say which image it is")
-            return
-        if not found.regions:
-            self.notes.skip(name, "", "it has no region that can be used")
-            return
-        path = self.finder.path(found.file_name)
-        shape = self._shape(found, name)
-        if shape is None:
-            return
-        if path is None:
-            self.notes.change(name, "", f"the image {found.file_name} was not found; labels only")
-        self.add_painted(found, name, shape, path)
-
-    def add_painted(self, found: ImageRegions, name: str, shape: Shape, path: Path | None) -> None:
-        """Paint the regions of an image and add it."""
-        options = {"kind": self.kind, "convention": self.convention}
-        found.about.setdefault("image_path", path)
-        self._add(paint(found, name, shape, self.table, self.notes, **options))
-
-    def _shape(self, found: ImageRegions, name: str) -> Shape | None:
-        """Return the size of an image; None, with a remark, when it is unknown or contradicted."""
-        try:
-            shape = self.finder.shape(found.file_name)
-        except LabelsError as error:
-            self.notes.skip(name, "", str(error))
-            return None
-        if shape is None and found.shape is None:
-            self.notes.skip(
-                name, "", f"the image {found.file_name} was not found, so its size is not known"
-            )
-            return None
-        if shape is not None and found.shape is not None and shape != found.shape:
-            sizes = [f"{each[1]} × {each[0]}" for each in (found.shape, shape)]
-            self.notes.skip(name, "", f"it was annotated at {sizes[0]}, the image is {sizes[1]}")
-            return None
-        return shape or found.shape
-
-    def _add(self, each: Annotated) -> None:
-        if each.name in self.images:
-            self.notes.skip(each.name, "", "another image of that name came before")
-            return
-        self.images[each.name] = each
-        self.notes.images += 1
-
-    def result(self, source: Path) -> AnnotationSet:
-        """Return what was read.
-
-        Raises
-        ------
-        LabelsError
-            When nothing was.
-        """
-        report = self.notes.report()
-        if not self.images:
-            why = f" ({report.remarks[0]})" if report.remarks else ""
-            raise LabelsError(f"{source} holds no annotation that can be used{why}.")
-        return AnnotationSet(self.images, self.table, report)
+def _regions_of(value: Any, into: Collector) -> Sequence[ImageRegions] | None:
+    """Return the regions of a JSON value; None of one of no known format."""
+    if is_coco(value):
+        return read_coco(value, into.notes)
+    if is_labelme(value):
+        return [read_labelme(value, into.notes)]
+    if is_via(value):
+        return read_via(value, into.table, into.notes)
+    return None
 
 
 def read_json(path: Path) -> Any:

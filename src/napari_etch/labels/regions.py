@@ -17,7 +17,7 @@ from napari_etch.labels.report import LabelsError, Notes
 
 #: What a region is called that is a grain, or that nothing is to be learnt from.
 GRAIN, IGNORE = "grain", "ignore"
-KINDS = ("auto", "grains", "classes")
+KINDS = ("auto", "grains", "classes", "boundary")
 CONVENTIONS = ("project", "published")
 #: What other programs call a region that is one of many things of one sort.
 _GRAIN_WORDS = frozenset({GRAIN, "grains", "particle", "cell", "object", "instance", ""})
@@ -143,7 +143,7 @@ class _Canvas:
             return "grain"
         if self.table.find(word) is not None:
             return "class"
-        if self.kind == "auto" and word in _GRAIN_WORDS:
+        if self.kind != "classes" and word in _GRAIN_WORDS:
             return "grain"
         known = ", ".join(entry.name for entry in self.table.classes)
         why = f"class {region.word!r} is not in the class table ({known})"

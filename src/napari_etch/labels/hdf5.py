@@ -1,0 +1,84 @@
+"""HDF5: one file, a group an image, with data sets image, grains, classes, boundary and ignore."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from napari_etch.labels.annotated import Annotated
+from napari_etch.labels.collector import Collector
+from napari_etch.labels.names import HDF5_FILE
+from napari_etch.labels.report import LabelsError
+from napari_etch.labels.values import about_from, about_values
+from napari_etch.labels.writing import SetWriter
+
+HDF5_SUFFIXES = (".h5", ".hdf5", ".hdf")
+MAPS = ("grains", "classes", "boundary", "ignore")
+
+
+class Hdf5Writer(SetWriter):
+    """All images in one file."""
+
+    def write(self, each: Annotated) -> None:
+        """Add a group."""
+        import h5py
+
+        with h5py.File(self.folder / HDF5_FILE, "a") as file:
+            file.attrs["class_table"] = json.dumps(self.options.table.as_json())
+            group = file.create_group(each.name)
+            for name in ("image", *MAPS):
+                data = getattr(each, name)
+                if data is not None:
+                    group.create_dataset(name, data=data, compression="gzip")
+            group.attrs.update(about_values(each))
+            if each.made:
+                group.attrs["made"] = json.dumps(each.made)
+
+
+def read_hdf5(path: Path, into: Collector) -> None:
+    """Read an HDF5 file of `Hdf5Writer`.
+
+    Raises
+    ------
+    LabelsError
+        When it cannot be read.
+    """
+    import h5py
+
+    try:
+        with h5py.File(path, "r") as file:
+            groups = {name: each for name, each in file.items() if isinstance(each, h5py.Group)}
+            for name, group in groups.items():
+                _read_group(str(name), group, into)
+    except LabelsError:
+        raise
+    except Exception as error:  # h5py raises anything on damaged files
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise LabelsError(f"{path} cannot be read as HDF5 ({reason}).") from error
+
+
+def _read_group(name: str, group: Any, into: Collector) -> None:
+    maps = {key: np.asarray(group[key]) for key in MAPS if key in group}
+    if not maps:
+        into.notes.skip(name, "", f"it has none of {', '.join(MAPS)}")
+        return
+    kinds = {"grains": np.int32, "classes": np.uint8, "boundary": bool, "ignore": bool}
+    labels: dict[str, Any] = {key: data.astype(kinds[key]) for key, data in maps.items()}
+    if "image" in group:
+        labels["image"] = np.asarray(group["image"])
+    about = about_from(group.attrs)
+    if "made" in group.attrs:
+        about["made"] = json.loads(group.attrs["made"])
+    shape = next(iter(maps.values())).shape
+    try:
+        if len(shape) != 2:
+            raise LabelsError(f"its labels have shape {shape}, not (y, x)")
+        each = Annotated(name, (int(shape[0]), int(shape[1])), **labels, **about)
+    except LabelsError as error:
+        into.notes.skip(name, "", str(error))
+        return
+    into.add(each)
+    into.notes.regions += len(each.kinds)
