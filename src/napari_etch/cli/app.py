@@ -7,7 +7,19 @@ from typing import Annotated
 
 import typer
 
-from napari_etch.cli import demo, evaluate, fit, measure, models, repair, segment, track, virtual
+from napari_etch.cli import (
+    demo,
+    evaluate,
+    export,
+    fit,
+    import_,
+    measure,
+    models,
+    repair,
+    segment,
+    track,
+    virtual,
+)
 from napari_etch.cli.console import ExitCode, fail_inside, quiet_libraries
 
 app = typer.Typer(
@@ -24,6 +36,8 @@ app.command("track")(track.track)
 app.command("fit")(fit.fit)
 app.command("virtual")(virtual.virtual)
 app.command("measure")(measure.measure)
+app.command("export")(export.export)
+app.command("import")(import_.import_)
 app.command("evaluate")(evaluate.evaluate)
 app.add_typer(models.app, name="models")
 

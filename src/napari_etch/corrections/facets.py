@@ -114,6 +114,11 @@ class FacetReview:
         """Return which pixels of a window nobody may change."""
         return np.asarray(self._codes[window] == _CODES.index(State.ACCEPTED))
 
+    def judged(self) -> Mask:
+        """Return where a region was accepted or edited."""
+        self._read()
+        return np.asarray(self._codes > 0)
+
     def is_open(self, place: Place) -> bool:
         """Return whether a region is there and nobody judged it."""
         return self.facet(place) is not None and self.state(place) is State.UNREVIEWED

@@ -29,11 +29,21 @@ class Collector:
     convention, kind : str
         As `read_annotations` has them.
     finder : ImageFinder
+    shape : (rows, columns), optional
+        Of images that are not found.
     """
 
-    def __init__(self, table: ClassTable, convention: str, kind: str, finder: ImageFinder) -> None:
+    def __init__(
+        self,
+        table: ClassTable,
+        convention: str,
+        kind: str,
+        finder: ImageFinder,
+        shape: Shape | None = None,
+    ) -> None:
         self.table, self.convention, self.kind, self.finder = table, convention, kind, finder
         self.notes = Notes()
+        self._default = shape
         self.images: dict[str, Annotated] = {}
         self._about: dict[str, dict[str, Any]] = {}
         self._ignored: dict[str, Path] = {}
@@ -81,8 +91,8 @@ class Collector:
             return
         with self._skipping(name):
             path = self.finder.path(found.file_name)
-            shape = self._shape(found, path)
-            if path is None:
+            shape = self._shape(found)
+            if path is None and self._default is None:
                 self.notes.change(
                     name, "", f"the image {found.file_name} was not found; labels only"
                 )
@@ -90,7 +100,11 @@ class Collector:
             found.about.setdefault("image_path", path)
             self.add(paint(found, name, shape, self.table, self.notes, **options))
 
-    def _shape(self, found: ImageRegions, path: Path | None) -> Shape:
+    def known_shape(self, file_name: str) -> Shape | None:
+        """Return the size of an image, as far as it is known without its annotations."""
+        return self.finder.shape(file_name) or self._default
+
+    def _shape(self, found: ImageRegions) -> Shape:
         """Return the size of an image.
 
         Raises
@@ -98,9 +112,7 @@ class Collector:
         LabelsError
             When it is unknown or contradicted.
         """
-        shape = self.finder.shape(found.file_name)
-        if shape is None:
-            shape = found.shape
+        shape = self.known_shape(found.file_name) or found.shape
         if shape is None:
             raise LabelsError(
                 f"the image {found.file_name} was not found, so its size is not known"

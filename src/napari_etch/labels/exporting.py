@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -104,7 +104,7 @@ class Exported:
 
 def export_set(
     sources: Sequence[LabelSource], request: ExportRequest
-) -> Iterator[ExportStep | Exported]:
+) -> Generator[ExportStep | Exported, None, None]:
     """Write a set; it appears under its name when it is whole.
 
     Parameters

@@ -51,6 +51,7 @@ def read_annotations(
     kind: str = "auto",
     images: PathLike | Iterable[PathLike] | None = None,
     shapes: Mapping[str, Shape] | None = None,
+    shape: Shape | None = None,
 ) -> AnnotationSet:
     """Read annotations: class maps, grain maps and what is to be ignored.
 
@@ -74,6 +75,8 @@ def read_annotations(
         ``images``.
     shapes : mapping of str to (rows, columns), optional
         Sizes of images by file name or stem, for images that are not at hand.
+    shape : (rows, columns), optional
+        Size of all images that are not found otherwise, such as the one that is open.
 
     Returns
     -------
@@ -94,7 +97,7 @@ def read_annotations(
     if convention == "published":
         mode_ids(table)
     finder = ImageFinder(_places(source, images), shapes)
-    into = Collector(table, convention, kind, finder)
+    into = Collector(table, convention, kind, finder, shape)
     into.enter(folder)
     if source.is_dir():
         _read_folder(source, into)

@@ -82,7 +82,7 @@ def read_yolo(folder: Path, into: Collector) -> None:
 
 def _read_image(path: Path, names: Mapping[int, str], into: Collector) -> None:
     try:
-        shape = into.finder.shape(path.stem)
+        shape = into.known_shape(path.stem)
     except LabelsError as error:
         into.notes.skip(path.stem, "", str(error))
         return

@@ -1,0 +1,309 @@
+"""What can be exported from disk: results of `etch segment`, annotation files and training sets."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_etch.grains.class_table import ClassTable
+from napari_etch.labels.annotated import Annotated
+from napari_etch.labels.collector import specimens_of
+from napari_etch.labels.exporting import LabelSource
+from napari_etch.labels.finding import ImageFinder
+from napari_etch.labels.mask_files import whole_numbers
+from napari_etch.labels.reading import read_annotations
+from napari_etch.labels.report import LabelsError, Report
+from napari_etch.labels.reviewed import Correction, correction_of, only_reviewed
+from napari_etch.labels.values import about_from
+from napari_etch.micrograph import Micrograph, read_micrograph
+from napari_etch.results import GRAINS_FILE, SUMMARY_FILE
+
+CLASSES_RESULT = "fracture.tif"
+
+
+@dataclass(frozen=True)
+class SourceOptions:
+    """How sources are read.
+
+    Attributes
+    ----------
+    images : sequence of Path
+        Folders and files in which images are looked for.
+    table : ClassTable or None
+    convention, kind : str
+        As `read_annotations` has them.
+    specimens : Path or None
+        Table of specimens by image.
+    pixel_size_um : float or None
+        Typed; goes before what files say.
+    corrected : bool
+        Take corrections that lie beside a result, made in the Correct dock.
+    reviewed : bool
+        Only what was reviewed there is to be learnt from.
+    """
+
+    images: Sequence[Path] = ()
+    table: ClassTable | None = None
+    convention: str = "project"
+    kind: str = "auto"
+    specimens: Path | None = None
+    pixel_size_um: float | None = None
+    corrected: bool = True
+    reviewed: bool = False
+
+
+def find_sources(
+    paths: Sequence[Path], options: SourceOptions
+) -> tuple[list[LabelSource], Report, ClassTable | None]:
+    """Return what is labelled at some paths.
+
+    Parameters
+    ----------
+    paths : sequence of Path
+        Result folders of `etch segment`, folders of such folders, or what `read_annotations` reads.
+    options : SourceOptions
+
+    Returns
+    -------
+    list of LabelSource
+    Report
+        Of what was read at once.
+    ClassTable or None
+        That of the annotations, where they were read.
+
+    Raises
+    ------
+    LabelsError
+        When there is nothing at a path, or two images have one name.
+    """
+    found: list[LabelSource] = []
+    report, table = Report(), options.table
+    for path in paths:
+        results = result_folders(path)
+        for folder in results:
+            found += _result_sources(folder, options)
+        if not results:
+            listed, read, table = _annotated_sources(path, options)
+            found += listed
+            report += read
+    if options.specimens is not None:
+        if not options.specimens.is_file():
+            raise LabelsError(f"{options.specimens} does not exist: check --specimens.")
+        about = specimens_of(options.specimens)
+        found = [_with_about(source, about.get(source.name, {})) for source in found]
+    names = [source.name.casefold() for source in found]
+    twice = next((source.name for source in found if names.count(source.name.casefold()) > 1), None)
+    if twice is not None:
+        raise LabelsError(f"Two images are called {twice}: export them one by one, or rename one.")
+    return found, report, table
+
+
+def result_folders(path: Path) -> list[Path]:
+    """Return the result folders at a path: itself, or those in it."""
+    if not path.is_dir():
+        return []
+    if (path / SUMMARY_FILE).is_file() and _maps_in(path):
+        return [path]
+    inside = sorted(each for each in path.iterdir() if each.is_dir() and each.name[0] != ".")
+    return [each for each in inside if (each / SUMMARY_FILE).is_file() and _maps_in(each)]
+
+
+def _maps_in(folder: Path) -> list[str]:
+    return [name for name in (GRAINS_FILE, CLASSES_RESULT) if (folder / name).is_file()]
+
+
+# -- annotations -----------------------------------------------------------------------------------
+
+
+def _annotated_sources(
+    path: Path, options: SourceOptions
+) -> tuple[list[LabelSource], Report, ClassTable]:
+    if options.reviewed:
+        raise LabelsError(
+            f"{path} is no result folder: what was reviewed is known only of maps that were "
+            "corrected in napari."
+        )
+    found = read_annotations(
+        path,
+        classes=options.table,
+        convention=options.convention,
+        kind=options.kind,
+        images=options.images,
+    )
+    sources = [
+        LabelSource(name, _loader(each, path, options), each.specimen)
+        for name, each in found.items()
+    ]
+    return sources, found.report, found.table
+
+
+def _loader(each: Annotated, path: Path, options: SourceOptions) -> Callable[[], Annotated]:
+    def load() -> Annotated:
+        made = {"labels": str(path.resolve()), **each.made}
+        return replace(with_image(each, options.pixel_size_um), made=made)
+
+    return load
+
+
+def with_image(each: Annotated, pixel_size_um: float | None = None) -> Annotated:
+    """Return annotations with the pixels of their image, and its pixel size.
+
+    Parameters
+    ----------
+    each : Annotated
+    pixel_size_um : float, optional
+        Goes before what is known.
+
+    Raises
+    ------
+    LabelsError
+        When the image was not found, or has another size.
+    """
+    if each.image is not None:
+        return each if pixel_size_um is None else replace(each, pixel_size_um=pixel_size_um)
+    if each.image_path is None:
+        raise LabelsError("its image was not found: say with --images where it is")
+    micrograph = read_micrograph(each.image_path, keep_info_bar=True)
+    size = pixel_size_um or each.pixel_size_um or micrograph.pixel_size_um
+    return replace(each, image=micrograph.data, pixel_size_um=size)
+
+
+def _with_about(source: LabelSource, about: Mapping[str, Any]) -> LabelSource:
+    if not about:
+        return source
+    load = source.load
+    return LabelSource(
+        source.name, lambda: replace(load(), **about), about.get("specimen", source.specimen)
+    )
+
+
+# -- results ---------------------------------------------------------------------------------------
+
+
+def _result_sources(folder: Path, options: SourceOptions) -> Iterator[LabelSource]:
+    """Iterate over the images of a result: one, or the sections of a stack."""
+    summary = _summary(folder)
+    sections = int((summary.get("image") or {}).get("sections") or 1)
+    name = folder.resolve().name
+    about = about_from(summary)
+    specimen = about.get("specimen", "") or (name if sections > 1 else "")
+
+    @cache
+    def read() -> _Result:
+        return _read_result(folder, summary, options)
+
+    if sections == 1:
+        yield LabelSource(name, lambda: read().annotated(name, 0, options), specimen)
+        return
+    for at in range(sections):
+
+        def load(at: int = at) -> Annotated:
+            return read().annotated(f"{name}_{at:04d}", at, options)
+
+        yield LabelSource(f"{name}_{at:04d}", load, specimen)
+
+
+def _summary(folder: Path) -> dict[str, Any]:
+    with suppress(OSError, ValueError):
+        found = json.loads((folder / SUMMARY_FILE).read_text(encoding="utf-8"))
+        if isinstance(found, dict):
+            return found
+    raise LabelsError(f"{folder / SUMMARY_FILE} cannot be read: run etch segment again.")
+
+
+@dataclass(frozen=True, eq=False)
+class _Result:
+    """A result folder that was read."""
+
+    micrograph: Micrograph
+    grains: npt.NDArray[Any] | None
+    classes: npt.NDArray[Any] | None
+    correction: dict[str, Correction]
+    made: dict[str, Any]
+    specimen: str
+
+    def annotated(self, name: str, at: int, options: SourceOptions) -> Annotated:
+        """Return a section as an annotated image."""
+
+        def plane(data: npt.NDArray[Any] | None) -> npt.NDArray[Any] | None:
+            return data[at] if data is not None and data.ndim == 3 else data
+
+        grains, classes = plane(self.grains), plane(self.classes)
+        section = list(self.micrograph.sections())[at]
+        each = Annotated(
+            name,
+            (section.height, section.width),
+            grains=None if grains is None else whole_numbers(grains, name).astype(np.int32),
+            classes=None if classes is None else whole_numbers(classes, name).astype(np.uint8),
+            ignore=None if section.mask.all() else ~section.mask,
+            image=section.data,
+            image_path=self.micrograph.path if not self.micrograph.is_stack else None,
+            pixel_size_um=self.micrograph.pixel_size_um,
+            specimen=self.specimen,
+            made=self.made,
+        )
+        if not options.reviewed:
+            return each
+        grain_states = self.correction.get(GRAINS_FILE)
+        judged = self.correction.get(CLASSES_RESULT)
+        return only_reviewed(
+            each,
+            None if grain_states is None else grain_states.states(),
+            None if judged is None else judged.judged(at),
+        )
+
+
+def _read_result(folder: Path, summary: Mapping[str, Any], options: SourceOptions) -> _Result:
+    path = _image_of(folder, summary, options)
+    size = options.pixel_size_um or about_from(summary).get("pixel_size_um")
+    image = summary.get("image") or {}
+    stack = int(image.get("sections") or 1) > 1
+    micrograph = read_micrograph(path, pixel_size_um=size, keep_info_bar=True, stack=stack)
+    row = image.get("info_bar_row")
+    micrograph = replace(micrograph, info_bar_row=row if isinstance(row, int) else None)
+    maps: dict[str, npt.NDArray[Any]] = {}
+    corrections: dict[str, Correction] = {}
+    for name in _maps_in(folder):
+        maps[name] = _read_tiff(folder / name)
+        found = correction_of(folder / name, maps[name].shape) if options.corrected else None
+        if found is not None:
+            maps[name], corrections[name] = found.labels, found
+    keys = ("model", "weights_hash", "napari_etch", "parameters")
+    made = {key: summary[key] for key in keys if summary.get(key) is not None}
+    made["edits"] = sum(each.edits for each in corrections.values())
+    made["labels"] = str(folder.resolve())
+    specimen = str(about_from(summary).get("specimen", ""))
+    grains, classes = maps.get(GRAINS_FILE), maps.get(CLASSES_RESULT)
+    return _Result(micrograph, grains, classes, corrections, made, specimen)
+
+
+def _image_of(folder: Path, summary: Mapping[str, Any], options: SourceOptions) -> Path:
+    about = summary.get("image") or {}
+    stated = str(about.get("path") or "")
+    given = ImageFinder(options.images).path(stated or folder.resolve().name)
+    if given is not None:
+        return given
+    if stated and Path(stated).exists():
+        return Path(stated)
+    raise LabelsError(
+        f"the micrograph {stated or folder.name} is not where it was segmented: say with --images "
+        "where it is"
+    )
+
+
+def _read_tiff(path: Path) -> npt.NDArray[Any]:
+    import tifffile
+
+    try:
+        return np.asarray(tifffile.imread(path))
+    except Exception as error:  # decoders raise anything on damaged files
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise LabelsError(f"{path} cannot be read ({reason}).") from error

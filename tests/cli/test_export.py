@@ -1,0 +1,214 @@
+from __future__ import annotations
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+import tifffile
+from skimage.io import imsave
+from typer.testing import CliRunner
+
+from napari_etch.cli.app import app
+from napari_etch.corrections import Journal
+from napari_etch.labels import read_annotations
+
+SQUARE = {"name": "polygon", "all_points_x": [2, 9, 9, 2], "all_points_y": [1, 1, 6, 6]}
+
+
+def write_via(path, *names, word="i"):
+    regions = [{"shape_attributes": SQUARE, "region_attributes": {"name": word}}]
+    value = {name: {"filename": name, "size": -1, "regions": regions} for name in names}
+    path.write_text(json.dumps(value))
+
+
+def write_image(path, shape=(20, 30)):
+    path.parent.mkdir(exist_ok=True)
+    picture = np.random.default_rng(0).integers(0, 255, shape, np.uint8)
+    imsave(path, picture, check_contrast=False)
+    return picture
+
+
+@pytest.fixture
+def results(etch, micrograph_file):
+    """Return the folder with the results of two micrographs."""
+    paths = [micrograph_file("one.tif"), micrograph_file("two.tif")]
+    assert etch("segment", *paths, "--out", "results", "--pixel-size", 0.5).exit_code == 0
+    return paths[0].parent / "results"
+
+
+# -- export ----------------------------------------------------------------------------------------
+
+
+def test_results_become_a_training_folder(etch, results, tmp_path):
+    done = etch("export", results, "--out", "set", "--split", "1,1")
+    assert done.exit_code == 0, done.output
+    assert "2 pairs images (1 train, 1 val), grains -> set" in done.stdout
+    found = read_annotations(tmp_path / "set")
+    for name in ("one", "two"):
+        grains = tifffile.imread(results / name / "grains.tif")
+        assert np.array_equal(found[name].grains, grains)
+        assert found[name].pixel_size_um == 0.5
+        assert found[name].made["weights_hash"]
+    manifest = json.loads((tmp_path / "set" / "manifest.json").read_text())
+    assert {entry["source"]["of"] for entry in manifest["images"]} == {"file"}
+
+
+@pytest.mark.parametrize("form", ["coco", "yolo", "zarr"])
+def test_a_training_folder_is_exported_on(etch, results, form, tmp_path):
+    assert etch("export", results / "one", "--out", "set").exit_code == 0
+    done = etch("export", "set", "--out", "other", "--format", form, "--tiles", 64)
+    assert done.exit_code == 0, done.output
+    assert len(read_annotations(tmp_path / "other")) == 4
+
+
+def test_boundaries_are_drawn(etch, results, tmp_path):
+    done = etch("export", results, "--out", "set", "--labels", "boundary", "--line-width", 4)
+    assert done.exit_code == 0, done.output
+    assert "boundary -> set" in done.stdout
+    found = read_annotations(tmp_path / "set")["one"]
+    assert found.boundary.any() and not found.boundary.all()
+
+
+def test_an_export_is_not_replaced_unasked(etch, results):
+    assert etch("export", results, "--out", "set").exit_code == 0
+    done = etch("export", results, "--out", "set")
+    assert done.exit_code == 2
+    assert "add --overwrite" in done.stderr
+    assert etch("export", results, "--out", "set", "--overwrite").exit_code == 0
+
+
+def test_a_micrograph_that_moved_is_asked_for(etch, results, tmp_path):
+    (tmp_path / "moved").mkdir()
+    shutil.move(tmp_path / "one.tif", tmp_path / "moved" / "one.tif")
+    done = etch("export", results, "--out", "set")
+    assert done.exit_code == 2
+    assert "one: skipped" in done.stderr and "say with --images where it is" in done.stderr
+    assert "1 of 2 images could not be exported" in done.stderr
+    done = etch("export", results, "--out", "set", "--overwrite", "--images", "moved")
+    assert done.exit_code == 0, done.output
+
+
+def test_what_was_corrected_and_reviewed_beside_a_result_counts(etch, results, tmp_path):
+    path = results / "one" / "grains.tif"
+    grains = tifffile.imread(path)
+    with_journal = grains.copy()
+    window = (slice(0, 8), slice(0, 8))
+    about = {"source_path": str(path), "kind": "grains"}
+    journal = Journal(with_journal, "grains", [path.parent], about=about)
+    before = with_journal[window].copy()
+    with_journal[window] = 2
+    journal.record(window, before, with_journal[window])
+    journal.note(**{"grain 2": "edited", "grain 3": "accepted"})
+    journal.close()
+    done = etch("export", results / "one", "--out", "set", "--only-reviewed")
+    assert done.exit_code == 0, done.output
+    found = read_annotations(tmp_path / "set")["one"]
+    assert np.array_equal(found.grains, with_journal)
+    assert np.array_equal(found.ignore, ~np.isin(with_journal, [0, 2, 3]))
+    assert found.made["reviewed_share"] == pytest.approx(np.isin(with_journal, [2, 3]).mean(), 0.01)
+    assert found.made["edits"] == 1
+    assert etch("export", results / "one", "--out", "b", "--no-corrections").exit_code == 0
+    assert np.array_equal(read_annotations(tmp_path / "b")["one"].grains, grains)
+
+
+def test_without_a_review_there_is_nothing_reviewed_to_export(etch, results):
+    done = etch("export", results, "--out", "set", "--only-reviewed")
+    assert done.exit_code == 2
+    assert "nothing of one was reviewed" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["--split", "a"], "no split"),
+        (["--tiles", 8], "too small"),
+        (["--format", "yolo", "--labels", "boundary"], "holds grains and classes"),
+        (["--classes", "none.json"], "no class table"),
+        (["--specimens", "none.csv"], "check --specimens"),
+    ],
+)
+def test_bad_options_are_refused_in_a_sentence(etch, results, options, says):
+    done = etch("export", results, "--out", "set", *options)
+    assert done.exit_code == 2
+    assert says in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_specimens_keep_images_together(etch, results, tmp_path):
+    (tmp_path / "groups.csv").write_text("image,specimen\none.tif,A\ntwo.tif,A\n")
+    done = etch("export", results, "--out", "s", "--split", "1,1", "--specimens", "groups.csv")
+    assert done.exit_code == 0, done.output
+    assert "(2 train)" in done.stdout
+    assert "too few of them, so val has no image" in done.stderr
+
+
+# -- import ----------------------------------------------------------------------------------------
+
+
+def test_via_becomes_a_training_folder(etch, tmp_path):
+    picture = write_image(tmp_path / "frames" / "a.png")
+    write_via(tmp_path / "via.json", "a.png", "gone.png")
+    done = etch("import", "via.json", "--images", "frames", "--out", "set", "--pixel-size", 0.1)
+    assert done.exit_code == 0, done.output
+    assert "1 region on 1 image, 1 skipped." in done.stderr
+    assert "gone: skipped: the image gone.png was not found" in done.stderr
+    assert "1 pairs image, classes -> set" in done.stdout
+    found = read_annotations(tmp_path / "set")["a"]
+    assert found.classes[3, 4] == 1 and found.pixel_size_um == 0.1
+    assert np.array_equal(tifffile.imread(tmp_path / "set" / "images" / "a.tif"), picture)
+
+
+def test_maps_are_written_without_images(etch, tmp_path):
+    write_image(tmp_path / "frames" / "a.png")
+    write_via(tmp_path / "via.json", "a.png")
+    arguments = ("import", "via.json", "--images", "frames", "--out", "maps", "--as", "maps")
+    assert etch(*arguments).exit_code == 0
+    classes = tifffile.imread(tmp_path / "maps" / "a_classes.tif")
+    assert (classes.dtype, classes[3, 4], classes.shape) == (np.uint8, 1, (20, 30))
+    (tmp_path / "maps" / "mine.txt").write_text("")
+    done = etch(*arguments)
+    assert done.exit_code == 2 and "already holds a_classes.tif" in done.stderr
+    assert etch(*arguments, "--overwrite").exit_code == 0
+    assert {path.name for path in (tmp_path / "maps").iterdir()} == {"a_classes.tif", "mine.txt"}
+
+
+def test_one_image_is_matched_by_its_size(etch, tmp_path):
+    write_image(tmp_path / "frames" / "renamed.png")
+    write_via(tmp_path / "via.json", "a.png")
+    done = etch("import", "via.json", "--images", "frames/renamed.png", "--out", "set")
+    assert done.exit_code == 0, done.output
+    assert "no image has its name; renamed.png has its size" in done.stderr
+
+
+def test_published_masks_are_imported(etch, tmp_path):
+    write_image(tmp_path / "images" / "a.png", (2, 3))
+    (tmp_path / "masks").mkdir()
+    mask = np.array([[0, 1, 2], [0, 0, 0]], np.uint8)
+    imsave(tmp_path / "masks" / "a.png", mask, check_contrast=False)
+    done = etch("import", "masks", "--out", "set", "--convention", "published")
+    assert done.exit_code == 0, done.output
+    assert tifffile.imread(tmp_path / "set" / "labels" / "a.tif")[0].tolist() == [0, 2, 1]
+
+
+def test_images_that_are_nowhere_are_asked_for(etch, tmp_path):
+    np.save(tmp_path / "a.npy", np.ones((4, 4), np.int32))
+    done = etch("import", "a.npy", "--out", "set")
+    assert done.exit_code == 2
+    assert "say with --images where they are" in done.stderr
+    assert not (tmp_path / "set").exists()
+
+
+def test_a_pickle_is_refused(etch, tmp_path):
+    np.save(tmp_path / "a_seg.npy", {"masks": 1}, allow_pickle=True)
+    done = etch("import", "a_seg.npy", "--out", "set")
+    assert done.exit_code == 2
+    assert "is a pickle" in done.stderr
+
+
+def test_help_names_every_format():
+    from napari_etch.labels import FORMATS
+
+    done = CliRunner().invoke(app, ["export", "--help"], env={"COLUMNS": "200"})
+    for name in FORMATS:
+        assert name in done.stdout
