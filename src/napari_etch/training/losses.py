@@ -13,7 +13,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from napari_etch.virtual.maps import DISTANCE_CAP, affinities, boundary_distance, boundary_mask
+from napari_etch.virtual.maps import (
+    AFFINITY_OFFSETS,
+    DISTANCE_CAP,
+    affinities,
+    boundary_distance,
+    boundary_mask,
+)
 
 
 @dataclass(frozen=True)
@@ -41,16 +47,23 @@ def dice_loss(probability: Tensor, truth: Tensor, weight: Tensor | float = 1.0) 
     return 1 - ((2 * overlap + 1) / (total + 1)).mean()
 
 
-def boundary_loss(logit: Tensor, truth: Tensor) -> Tensor:
+def boundary_loss(logit: Tensor, truth: Tensor, weight: Tensor | None = None) -> Tensor:
     """Return cross-entropy, for honest probabilities, plus 0.3 Dice, for thin lines."""
-    return functional.binary_cross_entropy_with_logits(logit, truth) + 0.3 * dice_loss(
-        torch.sigmoid(logit)[:, None], truth[:, None]
-    )
+    probability = torch.sigmoid(logit)[:, None]
+    if weight is None:
+        entropy = functional.binary_cross_entropy_with_logits(logit, truth)
+        return entropy + 0.3 * dice_loss(probability, truth[:, None])
+    entropy = functional.binary_cross_entropy_with_logits(logit, truth, weight, reduction="sum")
+    dice = dice_loss(probability, truth[:, None], weight[:, None])
+    return entropy / weight.sum().clamp(min=1) + 0.3 * dice
 
 
-def distance_loss(logit: Tensor, truth: Tensor) -> Tensor:
+def distance_loss(logit: Tensor, truth: Tensor, weight: Tensor | None = None) -> Tensor:
     """Return the mean absolute error of the capped distance."""
-    return (torch.sigmoid(logit) - truth).abs().mean()
+    error = (torch.sigmoid(logit) - truth).abs()
+    if weight is None:
+        return error.mean()
+    return (weight * error).sum() / weight.sum().clamp(min=1)
 
 
 def affinity_loss(logit: Tensor, same: Tensor, valid: Tensor) -> Tensor:
@@ -59,12 +72,37 @@ def affinity_loss(logit: Tensor, same: Tensor, valid: Tensor) -> Tensor:
     return entropy + 0.5 * dice_loss(torch.sigmoid(-logit), 1 - same, valid)
 
 
-def generalist_loss(logits: Tensor, truth: Targets) -> tuple[Tensor, dict[str, float]]:
-    """Return the weighted sum of all terms and each term's value."""
+def both_ends(valid: Tensor, weight: Tensor) -> Tensor:
+    """Return `valid` (b, k, h, w) where both ends of an affinity count, weight (b, h, w)."""
+    height, width = weight.shape[-2:]
+    counted = valid * weight[:, None]
+    for index, (dy, dx) in enumerate(AFFINITY_OFFSETS):
+        counted[:, index, : height - dy, : width - dx] *= weight[:, dy:, dx:]
+    return counted
+
+
+def generalist_loss(
+    logits: Tensor, truth: Targets, weight: Tensor | None = None
+) -> tuple[Tensor, dict[str, float]]:
+    """Return the weighted sum of all terms and each term's value.
+
+    Parameters
+    ----------
+    logits : float32 (b, 8, h, w)
+    truth : Targets
+    weight : float32 (b, h, w), optional
+        0 where the truth is not known; an affinity counts where both its ends do.
+    """
+    valid, near = truth.valid, weight
+    if weight is not None:
+        valid = both_ends(truth.valid, weight)
+        # What is not known may hold a nearer line.
+        unknown = boundary_distance(weight <= 0) / DISTANCE_CAP
+        near = weight * (truth.distance <= unknown)
     terms = {
-        "boundary": boundary_loss(logits[:, 0], truth.boundary),
-        "distance": distance_loss(logits[:, 1], truth.distance),
-        "affinity": affinity_loss(logits[:, 2:], truth.same, truth.valid),
+        "boundary": boundary_loss(logits[:, 0], truth.boundary, weight),
+        "distance": distance_loss(logits[:, 1], truth.distance, near),
+        "affinity": affinity_loss(logits[:, 2:], truth.same, valid),
     }
     total = terms["boundary"] + 0.5 * terms["distance"] + 0.5 * terms["affinity"]
     return total, {name: float(value.detach()) for name, value in terms.items()}

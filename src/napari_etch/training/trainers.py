@@ -128,7 +128,9 @@ TrainEvent = TrainStep | TrainNotice | Trained
 Trainer = Callable[[TrainRequest, Callable[[], bool]], Iterator[TrainEvent]]
 
 #: Model name to "module:function"; the module is imported when it is trained.
-TRAINERS: dict[str, str] = {}
+TRAINERS: dict[str, str] = {
+    "generalist": "napari_etch.training.finetune:finetune",
+}
 
 
 def find_trainer(model: str) -> Trainer:

@@ -8,6 +8,7 @@ lens, sensor, file format.
 from __future__ import annotations
 
 import math
+from dataclasses import fields
 
 import torch
 from torch import Tensor
@@ -16,7 +17,7 @@ from torch.nn import functional
 from napari_etch.virtual.clutter import add_particles, add_pits, add_rings, add_scratches
 from napari_etch.virtual.fields import blur, column, normal, octaves, smooth_field, span, uniform
 from napari_etch.virtual.maps import boundary_strength
-from napari_etch.virtual.styles import Optics
+from napari_etch.virtual.styles import RETAKEN, Optics
 from napari_etch.virtual.tessellation import BANDS
 
 # Entries of the table that gives each pair of neighbours its groove strength.
@@ -46,6 +47,25 @@ def render(generator: torch.Generator, labels: Tensor, intercept: Tensor, optics
     image = add_scratches(generator, image, optics)
     image = _illuminate(generator, image, optics)
     return _camera(generator, image, optics)
+
+
+def retake(generator: torch.Generator, image: Tensor) -> Tensor:
+    """Take real micrographs again: other light, focus, noise, brightness, file format.
+
+    Parameters
+    ----------
+    generator : torch.Generator
+    image : float32 (b, s, s) in [0, 1]
+
+    Returns
+    -------
+    float32 (b, s, s) in [0, 1].
+    """
+    values = {
+        field.name: getattr(RETAKEN, field.name).draw(len(image), generator)
+        for field in fields(RETAKEN)
+    }
+    return _camera(generator, _illuminate(generator, image, Optics(values)), Optics(values))
 
 
 def _groove_strength(generator: torch.Generator, labels: Tensor, optics: Optics) -> Tensor:

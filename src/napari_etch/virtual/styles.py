@@ -271,6 +271,21 @@ STYLES: dict[str, tuple[Style, float]] = {
 UNTWINNED = ("ferrite", "carbides-dark-field", "carbides-bright-field", "membrane")
 
 
+# What another exposure of the same place may differ by (`optics.retake`): light and camera only.
+RETAKEN = Style(
+    illumination=Range(0.02, 0.2, chance=0.5),
+    stain=NONE,
+    blur=Range(0.3, 1.0, chance=0.4, off=0.1),
+    noise=Range(0.002, 0.05, chance=0.6, log=True),
+    correlated_noise=Range(0.01, 0.04, chance=0.2),
+    line_noise=Range(0.003, 0.015, chance=0.1),
+    jpeg=Range(1.0, 4.0, chance=0.15),
+    pixelate=Range(1.1, 1.6, chance=0.1),
+    gamma=Range(0.7, 1.4),
+    negative=NONE,
+)
+
+
 @dataclass
 class Optics:
     """One batch's drawn parameters: every field of `Style` as float32 (batch,)."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -33,6 +34,18 @@ class AdamW:
         """Drop the gradients of the last step."""
         for item in self.parameters:
             item.grad = None
+
+    def state(self) -> dict[str, Any]:
+        """Return what has to be kept to go on later."""
+        return {"steps": self.steps, "mean": self._mean, "square": self._square}
+
+    @torch.no_grad()
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from what `state` returned."""
+        self.steps = int(state["steps"])
+        for mine, kept in ((self._mean, state["mean"]), (self._square, state["square"])):
+            for item, value in zip(mine, kept, strict=True):
+                item.copy_(value)
 
     @torch.no_grad()
     def step(self) -> None:

@@ -1,0 +1,418 @@
+"""Fine-tune the generalist on corrected micrographs: a few are enough.
+
+Most of a step's crops are of the labelled micrographs, the rest are virtual ones, so that what the
+network knows of other materials is not forgotten. A part is held back: by the loss on it the best
+weights are chosen, and the scores before and after are taken on it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_etch.training.folder import Pair, read_training_folder
+from napari_etch.training.holdout import SHARE, Split, hold_out
+from napari_etch.training.trainers import (
+    Trained,
+    TrainError,
+    TrainEvent,
+    TrainNotice,
+    TrainRequest,
+    TrainStep,
+)
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from napari_etch.models.generalist import Generalist
+
+SAVE_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What a fine-tuning is made of.
+
+    Attributes
+    ----------
+    steps : int
+    real, virtual : int
+        Crops a step of the labelled micrographs, and of virtual ones.
+    pool : int
+        Virtual micrographs that are rendered for it.
+    size : int
+        Side of a crop, working px.
+    rate : float
+        Highest learning rate.
+    looks : int
+        Looks at what is held back.
+    patience : int
+        So many looks without a better one end it.
+    """
+
+    steps: int = 240
+    real: int = 4
+    virtual: int = 1
+    pool: int = 32
+    size: int = 192
+    rate: float = 1.5e-3
+    looks: int = 8
+    patience: int = 4
+
+
+def finetune(request: TrainRequest, stop: Callable[[], bool]) -> Iterator[TrainEvent]:
+    """Fine-tune the generalist, or a model of its kind; see `training.trainers`.
+
+    Options: ``hold_out`` (part that is held back, 0.2; 0 for none) and the fields of `Recipe`.
+
+    Yields
+    ------
+    TrainStep, TrainNotice
+        While it learns.
+    Trained
+        Last: the model.
+
+    Raises
+    ------
+    TrainError
+        When the labels are classes, the model to start from is of another kind, or an option is
+        unknown.
+    napari_etch.training.folder.TrainingDataError
+        When the folder cannot be used.
+    napari_etch.models.ModelError
+        When the model to start from cannot be loaded.
+    """
+    begun = time.monotonic()
+    recipe, share = _recipe(request)
+    if request.labels == "classes":
+        raise TrainError(
+            "The generalist finds grains, and these labels are classes: give --labels grains or "
+            "boundary."
+        )
+    pairs = read_training_folder(request.data, request.labels)
+    model = _start(request)
+    split = hold_out(pairs, share=share, seed=request.seed)
+    yield TrainNotice(
+        f"Held back to measure on: {split.how}."
+        if split.held
+        else "Nothing is held back: the "
+        "labelled part is too small, so neither scores nor an early end tell whether it helps."
+        if share > 0
+        else "Nothing is held back, as asked."
+    )
+    run = _Run(request, recipe, model, split, begun)
+    yield from run.learn(stop)
+    yield run.trained(pairs)
+
+
+def _recipe(request: TrainRequest) -> tuple[Recipe, float]:
+    options = dict(request.options)
+    share = float(options.pop("hold_out", SHARE))
+    if not 0 <= share <= 0.5:
+        raise TrainError(f"hold_out is {share}: give a part from 0 to 0.5.")
+    known = set(asdict(Recipe()))
+    unknown = sorted(set(options) - known)
+    if unknown:
+        raise TrainError(f"{unknown[0]} is no option of it: choose {', '.join(sorted(known))}.")
+    if request.steps is not None:
+        options["steps"] = request.steps
+    recipe = replace(Recipe(), **options)
+    if recipe.steps < 1 or recipe.real < 1:
+        raise TrainError("A training needs at least one step of one crop.")
+    return recipe, share
+
+
+def _start(request: TrainRequest) -> Generalist:
+    """Return the model to go on from."""
+    from napari_etch.models.registry import load_model
+
+    name = request.start or "generalist"
+    model = load_model(name)
+    if model.card["architecture"] != "etchnet":
+        raise TrainError(
+            f"{name} is of the kind {model.card['architecture']!r}, and the generalist goes on "
+            "only from a model of its own kind: choose generalist or one that was trained from it."
+        )
+    found: Generalist = model
+    return found
+
+
+class _Run:
+    """One fine-tuning and what has to be known about it at its end."""
+
+    def __init__(
+        self, request: TrainRequest, recipe: Recipe, model: Generalist, split: Split, begun: float
+    ) -> None:
+        import torch
+
+        from napari_etch.inference import pick_device
+        from napari_etch.models.generalist import TARGET
+        from napari_etch.training.crops import LabelledCrops
+        from napari_etch.training.tuning import Tuning
+
+        self.request, self.recipe, self.model, self.split = request, recipe, model, split
+        self.begun = begun
+        self.limit = 60 * request.minutes if request.minutes else float("inf")
+        self.device = pick_device(request.device)
+        torch.manual_seed(request.seed)
+        self.before = score_grains(model, split.held, request.device)
+        self.tuning = Tuning(
+            model.network, self.device, recipe.rate, recipe.steps, recipe.real + recipe.virtual
+        )
+        self.about = {
+            "model": model.weights_hash,
+            "labels": request.labels,
+            "seed": request.seed,
+            "images": [pair.name for pair in split.learnt],
+            "recipe": asdict(recipe),
+        }
+        folder = request.checkpoint
+        self.resumed = folder is not None and self.tuning.resume(folder, self.about)
+        seed = request.seed + self.tuning.step  # other crops after a resume
+        self.crops = LabelledCrops(split.learnt, recipe.size, TARGET, seed)
+        self.random = np.random.default_rng(seed)
+        self.virtual = _virtual(recipe, seed) if recipe.virtual else None
+        self.held = [_sized(pair, TARGET, model.stride) for pair in split.held]
+        self.why = f"All {recipe.steps} steps were taken."
+        self.saved = time.monotonic()
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the start, those before a resume counted in."""
+        return self.tuning.elapsed + time.monotonic() - self.begun
+
+    def learn(self, stop: Callable[[], bool]) -> Iterator[TrainEvent]:
+        """Take the steps, look now and then, keep the best."""
+        tuning, recipe = self.tuning, self.recipe
+        if self.resumed:
+            yield TrainNotice(f"Going on from step {tuning.step}.")
+        every = max(1, recipe.steps // recipe.looks)
+        looked: dict[str, float] | None = None
+        if tuning.best is None and self.held:
+            start = {**self._look(), **self.before}
+            yield TrainStep(0, recipe.steps, self.elapsed, 0.0, {}, start)
+        first, started = tuning.step, time.monotonic()
+        while tuning.step < recipe.steps:
+            losses, said = tuning.learn(self._loss, min(1.0, self.elapsed / self.limit))
+            if said:
+                yield TrainNotice(said)
+            look = tuning.step % every == 0 or tuning.step == recipe.steps
+            looked = self._look() if look and self.held else None
+            a_step = (time.monotonic() - started) / (tuning.step - first)
+            left = min(a_step * (recipe.steps - tuning.step), self.limit - self.elapsed)
+            yield TrainStep(tuning.step, recipe.steps, self.elapsed, max(0.0, left), losses, looked)
+            self._checkpoint()
+            if self._ends(stop):
+                break
+        if self.held and tuning.best is not None and tuning.best.step < tuning.step and not looked:
+            self._look()  # what was learnt since the last look counts, too
+        self._checkpoint(now=True)
+
+    def _ends(self, stop: Callable[[], bool]) -> bool:
+        best, step = self.tuning.best, self.tuning.step
+        if stop():
+            self.why = f"Stopped by hand after {step} steps."
+        elif self.elapsed > self.limit:
+            self.why = f"The time was over after {step} steps."
+        elif best is not None and best.looks >= self.recipe.patience:
+            self.why = f"Nothing got better any more after {step} steps."
+        else:
+            return False
+        return True
+
+    def _checkpoint(self, *, now: bool = False) -> None:
+        folder = self.request.checkpoint
+        if folder is None or not (now or time.monotonic() - self.saved > SAVE_SECONDS):
+            return
+        self.saved = time.monotonic()
+        self.tuning.save(folder, self.about, self.elapsed)
+
+    # -- the loss --------------------------------------------------------------------------------
+
+    def _loss(self, network: nn.Module, batch: int) -> tuple[Tensor, dict[str, float]]:
+        import torch
+
+        virtual = round(batch * self.recipe.virtual / (self.recipe.real + self.recipe.virtual))
+        parts = [self.crops.draw(max(1, batch - virtual))]
+        if virtual and self.virtual is not None and batch > 1:
+            inputs, labels = self.virtual.draw(virtual)
+            parts.append((inputs, labels, torch.ones(labels.shape)))
+        inputs, labels, learnt = (
+            torch.cat(item).to(self.device) for item in zip(*parts, strict=True)
+        )
+        return masked_loss(network, inputs, labels, learnt)
+
+    def _look(self) -> dict[str, float]:
+        """Measure the averaged weights on what is held back and keep them if they are the best."""
+        import torch
+
+        network = self.tuning.average.network
+        total, pixels = 0.0, 0.0
+        with torch.no_grad():
+            for inputs, labels, learnt in self.held:
+                tensors = (item.to(self.device) for item in (inputs, labels, learnt))
+                loss, _ = masked_loss(network, *tensors)
+                total += float(loss) * float(learnt.sum())
+                pixels += float(learnt.sum())
+        value = total / max(pixels, 1.0)
+        self.tuning.look(value)
+        return {"loss": value}
+
+    # -- the end ---------------------------------------------------------------------------------
+
+    def trained(self, pairs: list[Pair]) -> Trained:
+        """Return the model of the best look; without any, as it is now."""
+        best = self.tuning.best
+        tensors = self.tuning.weights() if best is None else best.tensors
+        step = self.tuning.step if best is None else best.step
+        network = self.tuning.average.network
+        network.load_state_dict(tensors, strict=False)
+        self.model.network = network.eval()
+        after = score_grains(self.model, self.split.held, self.request.device)
+        if best is not None and best.step == 0:
+            self.why += " Nothing was better than what it started from, which is kept."
+        card = self._card(pairs, step, after)
+        return Trained(tensors, card, step, self.why, self.before, after)
+
+    def _card(self, pairs: list[Pair], step: int, after: dict[str, float]) -> dict[str, Any]:
+        request, names = self.request, sorted({pair.source for pair in pairs})
+        more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+        kept: dict[str, Any] = {
+            key: self.model.card[key]
+            for key in ("architecture", "parameters", "input", "output")
+            if key in self.model.card
+        }
+        return {
+            **kept,
+            "title": f"Generalist, trained on {names[0]}{more}",
+            "licence": "yours",
+            "specimen": {
+                "images": names,
+                "intercept_px": round(float(np.mean([pair.intercept for pair in pairs])), 2),
+            },
+            "training": {
+                "method": f"fine-tuned from {request.start or 'generalist'}",
+                "started_from": self.model.weights_hash,
+                "labels": request.labels,
+                "learnt_px": int(sum(pair.learnt.sum() for pair in self.split.learnt)),
+                "held_back": self.split.how,
+                "seed": request.seed,
+                "steps": step,
+                "seconds": round(self.elapsed, 1),
+                "recipe": asdict(self.recipe),
+                "before": _rounded(self.before),
+                "after": _rounded(after),
+            },
+        }
+
+
+def masked_loss(
+    network: nn.Module, inputs: Tensor, labels: Tensor, learnt: Tensor
+) -> tuple[Tensor, dict[str, float]]:
+    """Return the generalist's loss where labels are learnt, and each term's value."""
+    import torch
+
+    from napari_etch.training.losses import generalist_loss, targets_of
+
+    laid_out = inputs.contiguous(memory_format=torch.channels_last)
+    with torch.autocast(inputs.device.type, torch.bfloat16, enabled=_is_fast_in_half(inputs)):
+        logits = network(laid_out)
+    return generalist_loss(logits.float(), targets_of(labels), learnt)
+
+
+def _is_fast_in_half(inputs: Tensor) -> bool:
+    """Whether bfloat16 saves time: on processors without it, it costs."""
+    import torch
+
+    if inputs.device.type != "cpu":
+        return inputs.device.type == "cuda"
+    ask = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
+    return bool(ask()) if ask is not None else False
+
+
+class _Virtual:
+    """Virtual micrographs of any style, rendered once."""
+
+    def __init__(self, recipe: Recipe, seed: int) -> None:
+        import torch
+
+        from napari_etch.training.feed import Replay
+        from napari_etch.virtual.sample import render_batch
+
+        generator = torch.Generator().manual_seed(seed)
+        self.replay = Replay(recipe.pool, recipe.size, seed)
+        while self.replay.filled < recipe.pool:
+            count = min(8, recipe.pool - self.replay.filled)
+            batch = render_batch(count, recipe.size, generator=generator)
+            images = (255 * batch.image).round().to(torch.uint8).numpy()
+            self.replay.add(images, batch.labels.to(torch.int16).numpy())
+
+    def draw(self, count: int) -> tuple[Tensor, Tensor]:
+        return self.replay.draw(count)
+
+
+def _virtual(recipe: Recipe, seed: int) -> _Virtual:
+    return _Virtual(recipe, seed)
+
+
+def _sized(pair: Pair, working: float, stride: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Return a held-back part at the working size: inputs, labels, where they are learnt."""
+    import torch
+
+    from napari_etch.models.prepare import prepare
+    from napari_etch.models.resize import resize
+
+    factor = min(4.0, working / pair.intercept)
+    image = resize(prepare(pair.micrograph), factor)
+    height, width = (max(stride, side // stride * stride) for side in image.shape)
+    fitted = np.zeros((height, width), np.float32)
+    rows, columns = min(height, image.shape[0]), min(width, image.shape[1])
+    fitted[:rows, :columns] = image[:rows, :columns]
+    row, column = (
+        np.minimum(((np.arange(side) + 0.5) / factor).astype(int), length - 1)
+        for side, length in zip((height, width), pair.labels.shape, strict=True)
+    )
+    labels = pair.labels[row][:, column].astype(np.int64)
+    learnt = pair.learnt[row][:, column].astype(np.float32)
+    learnt[rows:] = 0
+    learnt[:, columns:] = 0
+    return (
+        torch.from_numpy(fitted)[None, None],
+        torch.from_numpy(labels)[None],
+        torch.from_numpy(learnt)[None],
+    )
+
+
+def score_grains(model: Any, pairs: list[Pair], device: str) -> dict[str, float]:
+    """Return AP50 and VI of a model on labelled micrographs, mean weighted by their grains.
+
+    What is not learnt from is not scored either.
+    """
+    from napari_etch.evaluation import evaluate_grains
+    from napari_etch.inference import Prediction, predict
+
+    found: list[tuple[float, float, int]] = []
+    for pair in pairs:
+        for event in predict(model, pair.micrograph, device=device):
+            if isinstance(event, Prediction):
+                cut = model.partition(event.fields, mask=pair.micrograph.mask)
+                scores = evaluate_grains(
+                    cut.grains, pair.labels, ignore=~pair.learnt, truth_kind="labels"
+                )
+                if scores.ap50 is not None and scores.vi is not None:
+                    found.append((scores.ap50, scores.vi, scores.count_true))
+    if not found:
+        return {}
+    weight = [count for _, _, count in found]
+    return {
+        name: float(np.average([item[index] for item in found], weights=weight))
+        for index, name in enumerate(("ap50", "vi"))
+    }
+
+
+def _rounded(scores: dict[str, float]) -> dict[str, float]:
+    return {name: round(value, 4) for name, value in scores.items()}
