@@ -18,6 +18,7 @@ from napari_etch.cli import (
     repair,
     segment,
     track,
+    train,
     virtual,
 )
 from napari_etch.cli.console import ExitCode, fail_inside, quiet_libraries
@@ -34,6 +35,7 @@ app.command("segment")(segment.segment)
 app.command("repair")(repair.repair)
 app.command("track")(track.track)
 app.command("fit")(fit.fit)
+app.command("train")(train.train)
 app.command("virtual")(virtual.virtual)
 app.command("measure")(measure.measure)
 app.command("export")(export.export)

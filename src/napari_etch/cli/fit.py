@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import math
-import shutil
-import signal
 import tempfile
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -25,7 +22,9 @@ from napari_etch.cli.console import (
     say,
     sentence,
 )
-from napari_etch.cli.progress import time_left
+from napari_etch.cli.interrupts import first_interrupt
+from napari_etch.cli.progress import learning_bar
+from napari_etch.cli.target import Target
 
 if TYPE_CHECKING:
     from napari_etch.micrograph import Micrograph
@@ -88,82 +87,6 @@ def fit(
         refuse(f"--minutes {minutes}: give a time above 0")
     request = _request(images, start, region, minutes, seed, device, keep_info_bar)
     raise typer.Exit(_run(request, target))
-
-
-@dataclass(frozen=True)
-class Target:
-    """Where the model goes."""
-
-    out: str
-    library: bool
-    overwrite: bool
-
-    def check(self) -> None:
-        """Refuse what cannot be written, before any work."""
-        from napari_etch.models.library import SUFFIX, is_free, plain_name
-
-        if self.library:
-            if not self.overwrite and not is_free(plain_name(self.out)):
-                refuse(
-                    f"your library has a model {plain_name(self.out)!r}: choose another name, "
-                    "or add --overwrite"
-                )
-            return
-        path = Path(self.out)
-        if path.suffix == SUFFIX and path.is_dir():
-            refuse(f"{path} is a folder: choose another name for the file")
-        if path.exists() and not self.overwrite:
-            refuse(f"{path} exists: choose another name, or add --overwrite")
-        if path.exists() and path.suffix != SUFFIX and not _is_model(path):
-            refuse(f"{path} is no model, and only a model is replaced: choose another name")
-
-    def write(self, folder: Path) -> str:
-        """Put a finished model there and return where it is, in words."""
-        from napari_etch.models.library import SUFFIX, pack_model
-
-        if self.library:
-            return self._into_library(folder)
-        path = Path(self.out)
-        if path.suffix == SUFFIX:
-            return str(pack_model(folder, path, overwrite=self.overwrite))
-        _replace(folder, path)
-        return str(path)
-
-    def _into_library(self, folder: Path) -> str:
-        from napari_etch.models.library import (
-            Notes,
-            add_model,
-            delete_model,
-            find_model,
-            plain_name,
-        )
-        from napari_etch.models.weights_file import read_card
-
-        name = plain_name(self.out)
-        if self.overwrite and find_model(name) is not None:
-            delete_model(name)
-        notes = replace(Notes.of_card(read_card(folder), name), title=self.out)
-        return f"{add_model(folder, notes).name} in your library"
-
-
-def _is_model(path: Path) -> bool:
-    from napari_etch.models.weights_file import CARD
-
-    return path.is_dir() and ((path / CARD).is_file() or not any(path.iterdir()))
-
-
-def _replace(folder: Path, path: Path) -> None:
-    """Move a folder to where another one may be, which is gone only when the new one is there."""
-    beside = path.with_name(f".{path.name}.part")
-    before = path.with_name(f".{path.name}.old")
-    for stale in (beside, before):
-        shutil.rmtree(stale, ignore_errors=True)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copytree(folder, beside)
-    if path.exists():
-        path.rename(before)
-    beside.rename(path)
-    shutil.rmtree(before, ignore_errors=True)
 
 
 # -- what is fitted ------------------------------------------------------------------------------
@@ -240,7 +163,7 @@ def _run(request: FitRequest, target: Target) -> ExitCode:
     name = request.micrographs[0].name
     if len(request.micrographs) > 1:
         name += f" and {len(request.micrographs) - 1} more"
-    with _first_interrupt() as stopped:
+    with first_interrupt() as stopped:
         try:
             fitted, losses, seconds = _follow(name, request, stopped)
             where = _keep(fitted, losses, request, target)
@@ -262,59 +185,21 @@ def _run(request: FitRequest, target: Target) -> ExitCode:
     return ExitCode.STOPPED if stopped.is_set() else ExitCode.DONE
 
 
-@contextmanager
-def _first_interrupt() -> Iterator[threading.Event]:
-    """Turn the first Ctrl-C into an event; the second interrupts."""
-    stopped = threading.Event()
-
-    def interrupted(_number: int, _frame: Any) -> None:
-        if stopped.is_set():
-            raise KeyboardInterrupt
-        stopped.set()
-        note("stopping with the best so far; Ctrl-C again drops it")
-
-    if threading.current_thread() is not threading.main_thread():
-        yield stopped
-        return
-    before = signal.signal(signal.SIGINT, interrupted)
-    try:
-        yield stopped
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
 def _follow(
     name: str, request: FitRequest, stopped: threading.Event
 ) -> tuple[Fitted, dict[str, float], float]:
     """Run a fit to its end with a line on the terminal that shows loss and time left."""
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn
-
     from napari_etch.training import labelfree
     from napari_etch.training.fitted import total_loss
     from napari_etch.training.labelfree import FitNotice, FitStep, Fitted
 
-    console = Console(stderr=True)
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("step {task.completed:.0f}  loss {task.fields[loss]}  {task.fields[left]}"),
-    )
     losses: dict[str, float] = {}
     elapsed = 0.0
-    hidden = not console.is_terminal
-    with Progress(*columns, console=console, transient=True, disable=hidden) as bar:
-        task = bar.add_task(name, total=None, loss="-", left="")
+    with learning_bar(name) as show:
         for event in labelfree.fit(request.micrographs, **request.options, stop=stopped.is_set):
             if isinstance(event, FitStep):
                 losses, elapsed = event.losses, event.elapsed
-                bar.update(
-                    task,
-                    completed=event.step,
-                    total=event.steps,
-                    loss=f"{total_loss(losses):.3f}",
-                    left=time_left(event.left),
-                )
+                show(event.step, event.steps, f"{total_loss(losses):.3f}", event.left)
             elif isinstance(event, FitNotice):
                 note(f"{name}: {event.message}")
             elif isinstance(event, Fitted):

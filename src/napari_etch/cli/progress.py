@@ -94,6 +94,36 @@ def progress_bar(name: str) -> Iterator[Callable[[float, float | None, str], Non
         yield show
 
 
+@contextmanager
+def learning_bar(name: str) -> Iterator[Callable[[int, int, str, float], None]]:
+    """Give a function that shows step, steps, loss in words and the seconds left.
+
+    It says nothing where the terminal is none.
+
+    Parameters
+    ----------
+    name : str
+        What the bar is for.
+    """
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn
+
+    console = Console(stderr=True)
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("step {task.completed:.0f}  loss {task.fields[loss]}  {task.fields[left]}"),
+    )
+    hidden = not console.is_terminal
+    with Progress(*columns, console=console, transient=True, disable=hidden) as bar:
+        task = bar.add_task(name, total=None, loss="-", left="")
+
+        def show(step: int, steps: int, loss: str, left: float) -> None:
+            bar.update(task, completed=step, total=steps, loss=loss, left=time_left(left))
+
+        yield show
+
+
 def time_left(seconds: float | None) -> str:
     """Return a time to go as a person says it; empty when it is not known."""
     if seconds is None:

@@ -54,7 +54,7 @@ class Recipe:
         So many looks without a better one end it.
     """
 
-    steps: int = 240
+    steps: int = 160
     real: int = 4
     virtual: int = 1
     pool: int = 32

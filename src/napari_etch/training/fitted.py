@@ -67,7 +67,7 @@ def save_fitted(
     try:
         replace(fitted, card=notes.into_card(fitted.card)).save(unfinished)
         region = regions[0] if regions else None
-        picture = _picture(unfinished, micrographs[0], region, device)
+        picture = picture_of(unfinished, micrographs[0], region, device)
         if picture is not None:
             (unfinished / THUMBNAIL).write_bytes(picture)
         if folder.exists():
@@ -86,7 +86,7 @@ def _source(micrograph: Micrograph) -> str:
     return micrograph.path.name if micrograph.path is not None else micrograph.name
 
 
-def _picture(
+def picture_of(
     model: Path, micrograph: Micrograph, region: tuple[slice, slice] | None, device: str
 ) -> bytes | None:
     """Return a PNG of what the model finds; None when that fails, for the model counts more."""

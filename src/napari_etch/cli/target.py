@@ -1,0 +1,85 @@
+"""Where a model that was learnt goes: a folder, one file, or the library."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from napari_etch.cli.console import refuse
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where the model goes."""
+
+    out: str
+    library: bool
+    overwrite: bool
+
+    def check(self) -> None:
+        """Refuse what cannot be written, before any work."""
+        from napari_etch.models.library import SUFFIX, is_free, plain_name
+
+        if self.library:
+            if not self.overwrite and not is_free(plain_name(self.out)):
+                refuse(
+                    f"your library has a model {plain_name(self.out)!r}: choose another name, "
+                    "or add --overwrite"
+                )
+            return
+        path = Path(self.out)
+        if path.suffix == SUFFIX and path.is_dir():
+            refuse(f"{path} is a folder: choose another name for the file")
+        if path.exists() and not self.overwrite:
+            refuse(f"{path} exists: choose another name, or add --overwrite")
+        if path.exists() and path.suffix != SUFFIX and not _is_model(path):
+            refuse(f"{path} is no model, and only a model is replaced: choose another name")
+
+    def write(self, folder: Path) -> str:
+        """Put a finished model there and return where it is, in words."""
+        from napari_etch.models.library import SUFFIX, pack_model
+
+        if self.library:
+            return self._into_library(folder)
+        path = Path(self.out)
+        if path.suffix == SUFFIX:
+            return str(pack_model(folder, path, overwrite=self.overwrite))
+        _replace(folder, path)
+        return str(path)
+
+    def _into_library(self, folder: Path) -> str:
+        from napari_etch.models.library import (
+            Notes,
+            add_model,
+            delete_model,
+            find_model,
+            plain_name,
+        )
+        from napari_etch.models.weights_file import read_card
+
+        name = plain_name(self.out)
+        if self.overwrite and find_model(name) is not None:
+            delete_model(name)
+        notes = replace(Notes.of_card(read_card(folder), name), title=self.out)
+        return f"{add_model(folder, notes).name} in your library"
+
+
+def _is_model(path: Path) -> bool:
+    from napari_etch.models.weights_file import CARD
+
+    return path.is_dir() and ((path / CARD).is_file() or not any(path.iterdir()))
+
+
+def _replace(folder: Path, path: Path) -> None:
+    """Move a folder to where another one may be, which is gone only when the new one is there."""
+    beside = path.with_name(f".{path.name}.part")
+    before = path.with_name(f".{path.name}.old")
+    for stale in (beside, before):
+        shutil.rmtree(stale, ignore_errors=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copytree(folder, beside)
+    if path.exists():
+        path.rename(before)
+    beside.rename(path)
+    shutil.rmtree(before, ignore_errors=True)

@@ -1,0 +1,71 @@
+"""Keeping what a training made: the model's folder with notes and a picture."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari_etch.models.library import Notes
+from napari_etch.models.weights_file import THUMBNAIL
+from napari_etch.training.fitted import picture_of
+from napari_etch.training.folder import IMAGES
+
+if TYPE_CHECKING:
+    from napari_etch.training.trainers import Trained, TrainRequest
+
+
+def save_trained(
+    trained: Trained, folder: Path, request: TrainRequest, losses: dict[str, float]
+) -> None:
+    """Write a trained model with what the library wants to know about it.
+
+    Parameters
+    ----------
+    trained : Trained
+        The last event of a training.
+    folder : pathlib.Path
+        Where to; a model that is there is replaced, by a rename.
+    request : TrainRequest
+        What was asked.
+    losses : dict
+        The last values of the terms.
+    """
+    files = sorted(path for path in (request.data / IMAGES).iterdir() if path.name[0] != ".")
+    notes = Notes.now(
+        str(trained.card.get("title", f"{request.model}, trained on {request.data.name}")),
+        sources=tuple(path.name for path in files),
+        start=request.start or request.model,
+        losses={name: float(value) for name, value in losses.items()},
+    )
+    unfinished = folder.with_name(f".{folder.name}.part")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    try:
+        replace(trained, card=notes.into_card(trained.card)).save(unfinished)
+        picture = _picture(unfinished, files[0], request.device) if files else None
+        if picture is not None:
+            (unfinished / THUMBNAIL).write_bytes(picture)
+        if folder.exists():
+            shutil.rmtree(folder)
+        unfinished.rename(folder)
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+
+
+def _picture(model: Path, image: Path, device: str) -> bytes | None:
+    from napari_etch.micrograph import MicrographError, read_micrograph
+
+    try:
+        micrograph = next(read_micrograph(image, stack=True).sections())
+    except MicrographError:
+        return None
+    return picture_of(model, micrograph, None, device)
+
+
+def in_words(scores: dict[str, float]) -> str:
+    """Return scores as a person reads them: ``AP50 0.55, VI 1.24``."""
+    return ", ".join(f"{_NAMES.get(name, name)} {value:.3g}" for name, value in scores.items())
+
+
+_NAMES = {"ap50": "AP50", "vi": "VI", "loss": "loss", "iou": "IoU", "f1": "F1"}
