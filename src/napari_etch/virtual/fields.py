@@ -172,3 +172,14 @@ def nearest(
         packed = distance.add_(4).view(torch.int32).bitwise_and_(~(MOST_PACKED - 1))
         found.append(packed.bitwise_or_(index).amin(1))
     return torch.cat(found, -1).bitwise_and_(MOST_PACKED - 1).long()
+
+
+def shifted(generator: torch.Generator, lines: Tensor, far: Tensor, cell: float) -> Tensor:
+    """Return the pictures (b, s, s), each pixel fetched from a place some `far` px away."""
+    batch, size = lines.shape[0], lines.shape[-1]
+    shift = smooth_field(generator, 2 * batch, size, cell).reshape(batch, 2, size, size)
+    shift = shift * far[:, None, None, None]
+    line = torch.arange(size, device=lines.device)
+    rows = (line[:, None] + shift[:, 0]).round().long().clamp(0, size - 1)
+    columns = (line + shift[:, 1]).round().long().clamp(0, size - 1)
+    return lines.flatten(1).gather(1, (rows * size + columns).flatten(1)).reshape(lines.shape)

@@ -15,7 +15,16 @@ from torch import Tensor
 from torch.nn import functional
 
 from napari_etch.virtual.clutter import add_particles, add_pits, add_rings, add_scratches
-from napari_etch.virtual.fields import blur, column, normal, octaves, smooth_field, span, uniform
+from napari_etch.virtual.fields import (
+    blur,
+    column,
+    normal,
+    octaves,
+    shifted,
+    smooth_field,
+    span,
+    uniform,
+)
 from napari_etch.virtual.maps import boundary_strength
 from napari_etch.virtual.styles import RETAKEN, Optics
 from napari_etch.virtual.tessellation import BANDS
@@ -93,7 +102,7 @@ def _stray(generator: torch.Generator, strength: Tensor, optics: Optics) -> Tens
     batch, size = len(picked), strength.shape[-1]
     lines = strength[picked]
     film = uniform(generator, batch, size, size) < column(optics.line_film[picked]) * lines
-    lines = _shifted(generator, lines, optics.line_wander[picked], span(generator, 2.5, 7))
+    lines = shifted(generator, lines, optics.line_wander[picked], span(generator, 2.5, 7))
     bead = smooth_field(generator, batch, size, span(generator, 2, 5))
     lines = lines * (1 + column(optics.line_beads[picked]) * bead).clamp(0.1, 1.8)
     if bool(film.any()):
@@ -103,17 +112,6 @@ def _stray(generator: torch.Generator, strength: Tensor, optics: Optics) -> Tens
     result = strength.clone()
     result[picked] = lines
     return result
-
-
-def _shifted(generator: torch.Generator, lines: Tensor, far: Tensor, cell: float) -> Tensor:
-    """Return the pictures (b, s, s), each pixel fetched from a place some `far` px away."""
-    batch, size = lines.shape[0], lines.shape[-1]
-    shift = smooth_field(generator, 2 * batch, size, cell).reshape(batch, 2, size, size)
-    shift = shift * far[:, None, None, None]
-    line = torch.arange(size, device=lines.device)
-    rows = (line[:, None] + shift[:, 0]).round().long().clamp(0, size - 1)
-    columns = (line + shift[:, 1]).round().long().clamp(0, size - 1)
-    return lines.flatten(1).gather(1, (rows * size + columns).flatten(1)).reshape(lines.shape)
 
 
 def _grains(

@@ -1,9 +1,9 @@
 """Virtual serial sections: a 3D polycrystal, cut into sections that are etched one by one.
 
 The grains are the cells of a Laguerre tessellation (power diagram) with log-normal sizes, or what
-is left of many small cells after they have grown by threshold dynamics (Merriman, Bence and Osher
-1992; for many grains Esedoglu and Otto 2015): every voxel goes to the grain with the largest
-Gaussian share around it, which moves boundaries by their curvature as Monte-Carlo Potts models do.
+is left of many small cells after they have grown: by threshold dynamics (Merriman, Bence and Osher
+1992; for many grains Esedoglu and Otto 2015), where every voxel goes to the grain with the largest
+Gaussian share around it, or by a Monte-Carlo Potts model (`virtual.potts`).
 """
 
 from __future__ import annotations
@@ -16,15 +16,17 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import numpy.typing as npt
 
+from napari_etch.virtual.potts import potts_sweeps
+
 if TYPE_CHECKING:
     import torch
 
     from napari_etch.virtual.styles import Optics
 
-Kind = Literal["laguerre", "grown"]
+Kind = Literal["laguerre", "grown", "potts"]
 Condition = Literal["good", "faint", "scratched", "missing"]
 
-KINDS: tuple[Kind, ...] = ("laguerre", "grown")
+KINDS: tuple[Kind, ...] = ("laguerre", "grown", "potts")
 # Mean intercept of a grain over the cube root of its mean volume: 0.69 for the cells of random
 # points (Poisson-Voronoi), and 0.68 to 0.72 for what this module makes.
 INTERCEPT_PER_SIZE = 0.69
@@ -35,6 +37,8 @@ MOST_ROUNDS = 40
 # this many intercepts.
 GROWING_POINTS = 12.0
 GROWING_SIGMA = 0.15
+# Sweeps of the Potts model between two looks at the mean intercept.
+POTTS_SWEEPS = 4
 _FAINT_DEPTH = (0.12, 0.3)
 _SCRATCHES = (10.0, 25.0)
 # How much the etching differs from section to section: standard deviation of the log.
@@ -94,8 +98,9 @@ def grain_volume(
         Mean intercept in px.
     spacing : float
         Distance of two sections, px.
-    kind : {"laguerre", "grown"}
-        Convex cells with flat faces, or curved ones after grain growth.
+    kind : {"laguerre", "grown", "potts"}
+        Convex cells with flat faces, or curved ones after grain growth by threshold dynamics or a
+        Potts model.
     rng : numpy.random.Generator
 
     Returns
@@ -113,7 +118,7 @@ def grain_volume(
         places = np.arange(shape[0]) * spacing
         labels = _power_diagram(places, shape[1:], intercept, 1.0, rng)
         return _in_one_piece(labels)
-    return _in_one_piece(_grown(shape, intercept, spacing, rng))
+    return _in_one_piece(_grown(shape, intercept, spacing, kind, rng))
 
 
 def serial_sections(
@@ -142,7 +147,7 @@ def serial_sections(
         Mean intercept in px.
     spacing : float
         Distance of two sections, px.
-    kind : {"laguerre", "grown"}
+    kind : {"laguerre", "grown", "potts"}
         See `grain_volume`.
     style : str
         A key of `virtual.STYLES`.
@@ -166,7 +171,7 @@ def serial_sections(
     )
     conditions = draw_conditions(count, flaws or Flaws(), rng)
     generator = torch.Generator().manual_seed(int(rng.integers(2**31)))
-    optics, names = draw_optics(generator, torch.tensor([intercept]), style)
+    optics, names = draw_optics(generator, torch.tensor([float(intercept)]), style)
     images = np.zeros(labels.shape, np.uint8)
     for index, condition in enumerate(conditions):
         if condition != "missing":
@@ -202,7 +207,7 @@ def _check(shape: Sequence[int], intercept: float, spacing: float, kind: str) ->
         if not (math.isfinite(value) and value > 0):
             raise ValueError(f"the {name} is {value}: give a length in px, above 0")
     if kind not in KINDS:
-        raise ValueError(f"there is no kind of polycrystal {kind!r}: choose {' or '.join(KINDS)}")
+        raise ValueError(f"there is no kind of polycrystal {kind!r}: choose {', '.join(KINDS)}")
 
 
 def _power_diagram(
@@ -236,7 +241,11 @@ def _power_diagram(
 
 
 def _grown(
-    shape: tuple[int, int, int], intercept: float, spacing: float, rng: np.random.Generator
+    shape: tuple[int, int, int],
+    intercept: float,
+    spacing: float,
+    kind: Kind,
+    rng: np.random.Generator,
 ) -> npt.NDArray[np.int32]:
     """Return what is left of many cells that have grown, int32 (z, y, x)."""
     step = max(1.0, intercept / GROWING_POINTS)
@@ -249,7 +258,10 @@ def _grown(
         labels = np.unique(labels, return_inverse=True)[1].reshape(labels.shape).astype(np.int32)
         if _mean_intercept(labels) >= intercept / step:
             break
-        labels = _vote(labels, [GROWING_SIGMA * intercept / step] * 3)
+        if kind == "potts":
+            labels = potts_sweeps(labels, POTTS_SWEEPS, rng)
+        else:
+            labels = _vote(labels, [GROWING_SIGMA * intercept / step] * 3)
     at = [
         np.rint(np.arange(n) * each / step).astype(int)
         for n, each in zip(shape, (spacing, 1, 1), strict=True)
@@ -320,5 +332,5 @@ def _photograph(
 
     dense = np.unique(labels, return_inverse=True)[1].reshape(labels.shape)
     plane = torch.from_numpy(np.ascontiguousarray(dense, np.int64))[None] * BANDS
-    image = render(generator, plane, torch.tensor([intercept]), optics)[0]
+    image = render(generator, plane, torch.tensor([float(intercept)]), optics)[0]
     return np.asarray((255 * image).round().to(torch.uint8).numpy())

@@ -1,0 +1,107 @@
+"""What a section is told of the one before while WPU-Net learns: worn truth, or its own answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from napari_etch.training.sections import SectionBatch
+from napari_etch.virtual.previous import worn_boundaries
+
+#: Of the previous map: what is no boundary, and how much lower a certain one is, as published.
+INTERIOR, DEPTH = 1.0, 7.0
+
+
+@dataclass(frozen=True)
+class Schooling:
+    """How often a sample is told what.
+
+    Attributes
+    ----------
+    own : float
+        Share of the steps at which the network is fed its own answer on the section before, once
+        all of `until` steps are done; before, it grows from 0.
+    nothing, wrong, unsure : float
+        Shares of the samples that are told nothing, the map of another place, or a map that is
+        weakened as a gated one is.
+    """
+
+    own: float = 0.6
+    until: int = 600
+    nothing: float = 0.1
+    wrong: float = 0.06
+    unsure: float = 0.1
+
+
+def coded(probability: Tensor) -> Tensor:
+    """Return the previous map as the network takes it: 1 inside grains, -6 on sure boundaries."""
+    return INTERIOR - DEPTH * probability
+
+
+def previous_maps(
+    batch: SectionBatch,
+    network: nn.Module,
+    schooling: Schooling,
+    step: int,
+    generator: torch.Generator,
+) -> Tensor:
+    """Return the boundary probability of the section before, as the network will be told it.
+
+    Parameters
+    ----------
+    batch : SectionBatch
+    network : nn.Module
+        The averaged network, in eval mode: it stands for the one that is used in the end.
+    schooling : Schooling
+    step : int
+    generator : torch.Generator
+
+    Returns
+    -------
+    float32 (b, 1, s, s) in [0, 1], detached.
+    """
+    share = schooling.own * min(1.0, step / max(1, schooling.until))
+    if float(torch.rand((), generator=generator)) < share:
+        known = _own(batch, network, generator)
+    else:
+        known = _worn(batch.labels[1], generator)
+    count = len(known)
+    chance = torch.rand(count, generator=generator)
+    weight = torch.ones(count)
+    weight[chance < schooling.nothing] = 0
+    wrong = (chance >= schooling.nothing) & (chance < schooling.nothing + schooling.wrong)
+    known = torch.where(wrong[:, None, None], known.roll(1, 0).flip(-1), known)
+    unsure = torch.rand(count, generator=generator) < schooling.unsure
+    weight = torch.where(unsure, weight * torch.rand(count, generator=generator), weight)
+    weight = weight * batch.preceded
+    return (known * weight[:, None, None])[:, None].detach()
+
+
+def _worn(labels: Tensor, generator: torch.Generator) -> Tensor:
+    return worn_boundaries(generator, labels, labels.roll(1, 0).flip(-2))
+
+
+@torch.no_grad()
+def _own(batch: SectionBatch, network: nn.Module, generator: torch.Generator) -> Tensor:
+    """Return what the network says of the section before, itself told something or nothing."""
+    if float(torch.rand((), generator=generator)) < 0.5:
+        told = _worn(batch.labels[0], generator)[:, None]
+    else:
+        told = predicted(network, batch.images[0], torch.zeros_like(batch.images[0]))
+    return predicted(network, batch.images[1], told)[:, 0]
+
+
+def predicted(network: nn.Module, images: Tensor, previous: Tensor) -> Tensor:
+    """Return the boundary probability, float32 (b, 1, s, s), of images and previous maps."""
+    with torch.autocast(images.device.type, dtype=torch.bfloat16):
+        logits = network(torch.cat([images, coded(previous)], 1))
+    return boundary_of(logits.float())
+
+
+def boundary_of(logits: Tensor) -> Tensor:
+    """Return the boundary probability, (b, 1, s, s): of two channels by softmax, else the first."""
+    if logits.shape[1] == 2:
+        return torch.softmax(logits, 1)[:, 1:]
+    return torch.sigmoid(logits[:, :1])

@@ -1,0 +1,111 @@
+"""Labelled stacks of serial sections, and samples of successive sections cut from them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from napari_etch.training.feed import standardise
+
+# Sections in a sample: the one to learn from, the one before it, and the one before that.
+RUN = 3
+
+
+@dataclass(frozen=True, eq=False)
+class LabelledStack:
+    """Serial sections and their grains.
+
+    Attributes
+    ----------
+    images : uint8 (z, y, x)
+    labels : int32 (z, y, x)
+        Grains from 1; lines are given to a grain. Numbers need not go on from section to section.
+    sound : bool (z,)
+        Whether a section shows anything.
+    name : str
+    """
+
+    images: npt.NDArray[np.uint8]
+    labels: npt.NDArray[np.int32]
+    sound: npt.NDArray[np.bool_]
+    name: str = "stack"
+
+
+@dataclass(frozen=True, eq=False)
+class SectionBatch:
+    """Successive sections, the one to learn from last.
+
+    Attributes
+    ----------
+    images : float32 (run, b, 1, s, s)
+        As the network sees them.
+    labels : int64 (run, b, s, s)
+    preceded : bool (b,)
+        Whether there is a section before; where not, the first repeats itself.
+    """
+
+    images: Tensor
+    labels: Tensor
+    preceded: Tensor
+
+
+class SectionCrops:
+    """Random crops through successive sections, up or down the stack, turned and mirrored.
+
+    Parameters
+    ----------
+    stacks : list of LabelledStack
+    size : int
+        Side of a crop, px.
+    seed : int
+
+    Raises
+    ------
+    ValueError
+        When no stack is wide enough.
+    """
+
+    def __init__(self, stacks: list[LabelledStack], size: int, seed: int) -> None:
+        self.stacks = [item for item in stacks if min(item.images.shape[1:]) >= size]
+        if not self.stacks:
+            raise ValueError(f"no stack is {size} px wide and high: use smaller crops")
+        self.size = size
+        self.random = np.random.default_rng(seed)
+        work = np.array([item.sound.sum() * np.sqrt(item.images[0].size) for item in self.stacks])
+        self.chance = work / work.sum()
+
+    def draw(self, count: int) -> SectionBatch:
+        """Return `count` samples."""
+        drawn = [self._one() for _ in range(count)]
+        images = np.stack([item[0] for item in drawn], axis=1)
+        labels = np.stack([item[1] for item in drawn], axis=1)
+        preceded = torch.tensor([item[2] for item in drawn])
+        return SectionBatch(
+            torch.from_numpy(images)[:, :, None], torch.from_numpy(labels), preceded
+        )
+
+    def _one(self) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64], bool]:
+        """Return images and labels (run, s, s), and whether the last has one before it."""
+        stack = self.stacks[self.random.choice(len(self.stacks), p=self.chance)]
+        order = np.flatnonzero(stack.sound)
+        if self.random.random() < 0.5:
+            order = order[::-1]
+        last = int(self.random.integers(len(order)))
+        sections = order[np.maximum(np.arange(last - RUN + 1, last + 1), 0)]
+        top, left = (
+            int(self.random.integers(length - self.size + 1)) for length in stack.images.shape[1:]
+        )
+        window = slice(top, top + self.size), slice(left, left + self.size)
+        turns, mirrored = int(self.random.integers(4)), self.random.random() < 0.5
+
+        def oriented(volume: np.ndarray) -> np.ndarray:
+            part = np.rot90(np.stack([volume[z][window] for z in sections]), turns, (1, 2))
+            return part[:, :, ::-1] if mirrored else part
+
+        seen = [standardise(each, self.random) for each in oriented(stack.images).astype(float)]
+        labels = np.ascontiguousarray(oriented(stack.labels), np.int64)
+        return np.stack(seen), labels, last > 0
