@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_etch.propagation.done import SectionDone
+
 if TYPE_CHECKING:
     import threading
 
-    from napari_etch.grains import Partition
     from napari_etch.inference import Notice, Prediction, TileDone
     from napari_etch.micrograph import Micrograph
+
+__all__ = ["SectionDone", "Segmentation", "check_options", "segment", "segment_sections"]
 
 # Share of a section's progress that is the network's; the rest is finding the grains.
 NETWORK_SHARE = 0.9
@@ -97,12 +100,15 @@ def segment(
     napari_etch.inference.Cancelled
         When `cancel` was set.
     """
+    from napari_etch.inference import Notice
+
     check_options(model, granularity, options)
     started = time.monotonic()
     sections = list(micrograph.sections())
     boundary = np.zeros((len(sections), micrograph.height, micrograph.width), np.float32)
     grains = np.zeros(boundary.shape, np.int32)
     predictions: list[Prediction] = []
+    said: list[str] = []
     last_label = 0
     for event in segment_sections(
         model,
@@ -114,14 +120,18 @@ def segment(
         **options,
     ):
         if not isinstance(event, SectionDone):
+            if isinstance(event, Notice):
+                said.append(event.message)
             yield event
             continue
         index, found = event.index, event.partition.grains
         boundary[index] = event.prediction.boundary
         np.add(found, last_label, out=grains[index], where=found > 0)
         last_label = max(last_label, int(grains[index].max(initial=0)))
-        predictions.append(event.prediction)
-    notices = dict.fromkeys(text for prediction in predictions for text in prediction.notices)
+        # fields are as large as the section, and would pile up
+        predictions.append(replace(event.prediction, boundary=boundary[index], fields={}))
+    notices = dict.fromkeys(said)
+    notices |= dict.fromkeys(text for prediction in predictions for text in prediction.notices)
     yield Segmentation(
         micrograph=micrograph,
         boundary=boundary if micrograph.is_stack else boundary[0],
@@ -161,25 +171,6 @@ def check_options(model: Any, granularity: float, options: dict[str, Any]) -> No
             raise ValueError(f"the model {model.name} has no option {name}: {has}")
 
 
-@dataclass(frozen=True, eq=False)
-class SectionDone:
-    """What was found in one section: the last word on it in `segment_sections`.
-
-    Attributes
-    ----------
-    index : int
-        Its place among the sections.
-    micrograph : Micrograph
-    prediction : Prediction
-    partition : Partition
-    """
-
-    index: int
-    micrograph: Micrograph
-    prediction: Prediction
-    partition: Partition
-
-
 def segment_sections(
     model: Any,
     sections: Iterable[Micrograph],
@@ -190,6 +181,9 @@ def segment_sections(
     **options: Any,
 ) -> Iterator[TileDone | Notice | SectionDone]:
     """Predict and cut one section after the other; each is read when its turn comes.
+
+    A model that is told what was found in the section before (`Model.carries`) goes through them by
+    `napari_etch.propagation`, which reads a block ahead.
 
     Parameters
     ----------
@@ -218,6 +212,18 @@ def segment_sections(
     from napari_etch.inference import Prediction, TileDone
     from napari_etch.inference import predict as of_the_package
 
+    if count > 1 and getattr(model, "carries", False):
+        from napari_etch.propagation import propagate
+
+        yield from propagate(
+            model,
+            sections,
+            count,
+            granularity=granularity,
+            predict=predict or of_the_package,
+            **options,
+        )
+        return
     started = time.monotonic()
     for index, section in enumerate(sections):
         prediction = None

@@ -13,6 +13,7 @@ import numpy as np
 from napari_etch.micrograph.calibration import Calibration
 from napari_etch.micrograph.errors import MicrographError
 from napari_etch.micrograph.image import Micrograph, with_info_bar
+from napari_etch.micrograph.iron import read_iron_image
 from napari_etch.micrograph.pixels import canonical, luminance
 from napari_etch.micrograph.raster import read_raster
 from napari_etch.micrograph.sidecars import read_sidecar
@@ -30,6 +31,7 @@ _MAGIC = {
     b"\x89PNG": "PNG",
     b"\xff\xd8\xff": "JPEG",
     b"BM": "BMP",
+    b"\x89HDF": "HDF5",
 }
 
 
@@ -48,7 +50,8 @@ def read_micrograph(
     Parameters
     ----------
     path : str or path
-        A TIFF, PNG, JPEG or BMP file, or a folder of them (sorted by the numbers in their names).
+        A TIFF, PNG, JPEG or BMP file, a folder of them (sorted by the numbers in their names), or
+        an HDF5 file of serial sections (`micrograph.iron`).
     pixel_size_um : float, optional
         Edge of a pixel in µm; replaces what the file says.
     keep_info_bar : bool
@@ -128,11 +131,13 @@ def _decode(path: Path, *, stack: bool, calibrate: bool) -> RawImage:
     kind = next((k for magic, k in _MAGIC.items() if head.startswith(magic)), None)
     if kind is None:
         raise MicrographError(
-            f"{path.name} is not a TIFF, PNG, JPEG or BMP image, whatever its name says; convert "
-            "it to one of them."
+            f"{path.name} is not a TIFF, PNG, JPEG or BMP image or HDF5 file, whatever its name "
+            "says; convert it to one of them."
         )
     if kind == "TIFF":
         return read_tiff(path, stack=stack, calibrate=calibrate)
+    if kind == "HDF5":
+        return read_iron_image(path, stack=stack)
     return read_raster(path, calibrate=calibrate)
 
 

@@ -91,6 +91,10 @@ class Generalist:
         """Return float32 (2, y, x) maps, named in `heads.MAPS`, of the network's raw output."""
         return read_heads(raw)
 
+    def alone(self, image: Maps) -> Maps:
+        """Return what the network takes, (c, y, x), of an image (y, x) and nothing else."""
+        return image[None]
+
     def known_grain_size(self, micrograph: Micrograph) -> float | None:
         """Return the mean intercept in px where it need not be looked for; None for any image."""
         return None
@@ -134,13 +138,13 @@ class Generalist:
         if grain_size is None:
             search = 0.1
             grain_size = yield from self._find_grain_size(image, search)
-        scale = _clipped_scale(TARGET / grain_size, image.shape)
+        scale = clipped_scale(TARGET / grain_size, image.shape)
         views = QUALITIES[quality]
         work = np.array([size**2 for size, _, _ in views])
         shares = (1 - search) * work / work.sum()
         total = np.zeros((len(MAPS), *image.shape), np.float32)
         for (size, flip_y, flip_x), share in zip(views, shares, strict=True):
-            factor = _clipped_scale(scale * size, image.shape)
+            factor = clipped_scale(scale * size, image.shape)
             what = f"scale {factor:.2g}" + (", mirrored" if flip_y or flip_x else "")
             seen = resize(image, factor)[:: -1 if flip_y else 1, :: -1 if flip_x else 1]
             raw = yield Pass(np.ascontiguousarray(seen[None]), what, float(share))
@@ -163,7 +167,8 @@ class Generalist:
         for factor in trials or [1.0]:
             part = _middle(image, TRIAL_SIDE / factor)
             seen = resize(part, factor)
-            raw = yield Pass(seen[None], "finding the grain size", share / max(1, len(trials)))
+            what = "finding the grain size"
+            raw = yield Pass(self.alone(seen), what, share / max(1, len(trials)))
             found[factor] = measure_trial(self.read(raw))
         return choose_grain_size(found)
 
@@ -235,7 +240,7 @@ def cut_grains(
     )
 
 
-def _clipped_scale(scale: float, shape: tuple[int, ...]) -> float:
+def clipped_scale(scale: float, shape: tuple[int, ...]) -> float:
     """Return the scale within what the image allows: not beyond its detail, not below 32 px."""
     return float(max(min(scale, MOST_ENLARGED), min(1.0, 32 / min(shape))))
 

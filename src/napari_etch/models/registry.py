@@ -50,6 +50,14 @@ _BUILT_IN = {
         licence="BSD-3-Clause",
         ready=True,
     ),
+    "wpunet": ModelInfo(
+        name="wpunet",
+        title="WPU-Net (serial sections)",
+        kind="boundaries",
+        description="Sections of a stack, each with what was found in the sections beside it.",
+        licence="BSD-3-Clause",
+        ready=True,
+    ),
     "repair": ModelInfo(
         name="repair",
         title="Repair of broken boundaries",
@@ -130,8 +138,14 @@ def _build(stored: StoredModel, name: str) -> Any:
     from napari_etch.models.generalist import Generalist
     from napari_etch.models.r2v import R2V
     from napari_etch.models.repair import Repair
+    from napari_etch.models.wpunet import WPUNet
 
-    builders: dict[str, Any] = {"etchnet": Generalist, "r2v": R2V, "attention-unet": Repair}
+    builders: dict[str, Any] = {
+        "etchnet": Generalist,
+        "r2v": R2V,
+        "attention-unet": Repair,
+        "wpunet": WPUNet,
+    }
     architecture = stored.card["architecture"]
     if architecture not in builders:
         raise ModelError(

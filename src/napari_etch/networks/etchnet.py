@@ -80,8 +80,10 @@ class EtchNet(nn.Module):
         return self.unfold(self.head(deep))
 
 
-def receptive_radius(network: nn.Module, stride: int, limit: int = 256) -> int:
+def receptive_radius(network: nn.Module, stride: int, limit: int = 256, channels: int = 1) -> int:
     """Return how far, in px, an input pixel can change the output, rounded up to `stride`.
+
+    Of a network with several input channels that is measured with all of them moved at once.
 
     Measured: one pixel is moved and the reach of the change is read off, with every weight made
     positive so that nothing cancels, for each phase of the pixel within the stride.
@@ -98,10 +100,10 @@ def receptive_radius(network: nn.Module, stride: int, limit: int = 256) -> int:
                 module.running_var.fill_(1)
                 module.weight.fill_(1)
         probe = probe.double()
-        poked = torch.zeros(stride, 1, 2 * limit, stride, dtype=torch.float64)
+        poked = torch.zeros(stride, channels, 2 * limit, stride, dtype=torch.float64)
         still = probe(poked[:1])
         phase = torch.arange(stride)
-        poked[phase, 0, limit + phase, 0] = 1
+        poked[phase, :, limit + phase, 0] = 1
         touched = (probe(poked) != still).any(1).any(-1)
     reach = 0
     for row in range(stride):

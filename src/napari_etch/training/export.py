@@ -15,8 +15,11 @@ import torch
 from napari_etch.models.weights_file import write_model
 from napari_etch.networks.attention_unet import AttentionUNet
 from napari_etch.networks.etchnet import EtchNet, receptive_radius
+from napari_etch.networks.wpunet import WPUNet
 
-NETWORKS = {"etchnet": EtchNet, "attention-unet": AttentionUNet}
+NETWORKS = {"etchnet": EtchNet, "attention-unet": AttentionUNet, "wpunet": WPUNet}
+# What a card says beside the parameters of the network itself.
+_BESIDE = ("coding", "intercept_px")
 
 
 def export(checkpoint: Path, out: Path, notes: dict[str, Any] | None = None) -> None:
@@ -35,9 +38,11 @@ def export(checkpoint: Path, out: Path, notes: dict[str, Any] | None = None) -> 
     about = dict(state["about"])
     architecture, parameters = about.pop("architecture"), dict(about.pop("parameters"))
     widths = tuple(parameters["widths"])
-    network: Any = NETWORKS[architecture](**{**parameters, "widths": widths})
+    built = {name: value for name, value in parameters.items() if name not in _BESIDE}
+    network: Any = NETWORKS[architecture](**{**built, "widths": widths})
     network.load_state_dict(state["average"])
-    margin = receptive_radius(network, network.stride)
+    channels = getattr(network, "channels_in", 1)
+    margin = receptive_radius(network, network.stride, channels=channels)
     card: dict[str, Any] = {
         "architecture": architecture,
         "parameters": {**parameters, "widths": list(widths), "margin": margin},

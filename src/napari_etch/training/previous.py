@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
+from napari_etch.models.previous_map import DEPTH, INTERIOR, Coding, code_previous
 from napari_etch.training.sections import SectionBatch
 from napari_etch.virtual.previous import worn_boundaries
-
-#: Of the previous map: what is no boundary, and how much lower a certain one is, as published.
-INTERIOR, DEPTH = 1.0, 7.0
 
 
 @dataclass(frozen=True)
@@ -35,9 +34,12 @@ class Schooling:
     unsure: float = 0.1
 
 
-def coded(probability: Tensor) -> Tensor:
-    """Return the previous map as the network takes it: 1 inside grains, -6 on sure boundaries."""
-    return INTERIOR - DEPTH * probability
+def as_told(previous: Tensor, coding: Coding = "probability") -> Tensor:
+    """Return boundary probabilities (b, 1, s, s) as the network takes them."""
+    if coding == "probability":
+        return INTERIOR - DEPTH * previous
+    maps = [code_previous(each[0].numpy(), coding) for each in previous.cpu()]
+    return torch.from_numpy(np.stack(maps))[:, None].to(previous.device)
 
 
 def previous_maps(
@@ -46,8 +48,9 @@ def previous_maps(
     schooling: Schooling,
     step: int,
     generator: torch.Generator,
+    coding: Coding = "probability",
 ) -> Tensor:
-    """Return the boundary probability of the section before, as the network will be told it.
+    """Return the boundary probability of the section before that the network will be told.
 
     Parameters
     ----------
@@ -57,6 +60,8 @@ def previous_maps(
     schooling : Schooling
     step : int
     generator : torch.Generator
+    coding : str
+        How the network takes it.
 
     Returns
     -------
@@ -64,7 +69,7 @@ def previous_maps(
     """
     share = schooling.own * min(1.0, step / max(1, schooling.until))
     if float(torch.rand((), generator=generator)) < share:
-        known = _own(batch, network, generator)
+        known = _own(batch, network, generator, coding)
     else:
         known = _worn(batch.labels[1], generator)
     count = len(known)
@@ -84,19 +89,23 @@ def _worn(labels: Tensor, generator: torch.Generator) -> Tensor:
 
 
 @torch.no_grad()
-def _own(batch: SectionBatch, network: nn.Module, generator: torch.Generator) -> Tensor:
+def _own(
+    batch: SectionBatch, network: nn.Module, generator: torch.Generator, coding: Coding
+) -> Tensor:
     """Return what the network says of the section before, itself told something or nothing."""
     if float(torch.rand((), generator=generator)) < 0.5:
         told = _worn(batch.labels[0], generator)[:, None]
     else:
-        told = predicted(network, batch.images[0], torch.zeros_like(batch.images[0]))
-    return predicted(network, batch.images[1], told)[:, 0]
+        told = predicted(network, batch.images[0], torch.zeros_like(batch.images[0]), coding)
+    return predicted(network, batch.images[1], told, coding)[:, 0].cpu()
 
 
-def predicted(network: nn.Module, images: Tensor, previous: Tensor) -> Tensor:
+def predicted(network: nn.Module, images: Tensor, previous: Tensor, coding: Coding) -> Tensor:
     """Return the boundary probability, float32 (b, 1, s, s), of images and previous maps."""
-    with torch.autocast(images.device.type, dtype=torch.bfloat16):
-        logits = network(torch.cat([images, coded(previous)], 1))
+    device = next(network.parameters()).device
+    seen = torch.cat([images.to(device), as_told(previous.to(device), coding)], 1)
+    with torch.autocast(device.type, dtype=torch.bfloat16):
+        logits = network(seen)
     return boundary_of(logits.float())
 
 

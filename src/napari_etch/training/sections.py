@@ -9,6 +9,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from napari_etch.training.boundary_weights import LineTarget
 from napari_etch.training.feed import standardise
 
 # Sections in a sample: the one to learn from, the one before it, and the one before that.
@@ -27,12 +28,15 @@ class LabelledStack:
     sound : bool (z,)
         Whether a section shows anything.
     name : str
+    targets : tuple of LineTarget
+        One a section, where the published losses are learnt with; else empty.
     """
 
     images: npt.NDArray[np.uint8]
     labels: npt.NDArray[np.int32]
     sound: npt.NDArray[np.bool_]
     name: str = "stack"
+    targets: tuple[LineTarget, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,11 +50,19 @@ class SectionBatch:
     labels : int64 (run, b, s, s)
     preceded : bool (b,)
         Whether there is a section before; where not, the first repeats itself.
+    lines : float32 (b, 3, s, s) or None
+        M, O and B of the last section, where the stacks have targets.
     """
 
     images: Tensor
     labels: Tensor
     preceded: Tensor
+    lines: Tensor | None = None
+
+
+_Sample = tuple[
+    npt.NDArray[np.float32], npt.NDArray[np.int64], bool, npt.NDArray[np.float32] | None
+]
 
 
 class SectionCrops:
@@ -84,12 +96,14 @@ class SectionCrops:
         images = np.stack([item[0] for item in drawn], axis=1)
         labels = np.stack([item[1] for item in drawn], axis=1)
         preceded = torch.tensor([item[2] for item in drawn])
-        return SectionBatch(
-            torch.from_numpy(images)[:, :, None], torch.from_numpy(labels), preceded
-        )
+        lines = None
+        if self.stacks[0].targets:
+            lines = torch.from_numpy(np.stack([item[3] for item in drawn if item[3] is not None]))
+        seen = torch.from_numpy(images)[:, :, None]
+        return SectionBatch(seen, torch.from_numpy(labels), preceded, lines)
 
-    def _one(self) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64], bool]:
-        """Return images and labels (run, s, s), and whether the last has one before it."""
+    def _one(self) -> _Sample:
+        """Return a sample; the first sections of a stack repeat themselves."""
         stack = self.stacks[self.random.choice(len(self.stacks), p=self.chance)]
         order = np.flatnonzero(stack.sound)
         if self.random.random() < 0.5:
@@ -102,10 +116,15 @@ class SectionCrops:
         window = slice(top, top + self.size), slice(left, left + self.size)
         turns, mirrored = int(self.random.integers(4)), self.random.random() < 0.5
 
-        def oriented(volume: np.ndarray) -> np.ndarray:
-            part = np.rot90(np.stack([volume[z][window] for z in sections]), turns, (1, 2))
-            return part[:, :, ::-1] if mirrored else part
+        def oriented(planes: list[np.ndarray]) -> np.ndarray:
+            part = np.rot90(np.stack([plane[window] for plane in planes]), turns, (1, 2))
+            return np.ascontiguousarray(part[:, :, ::-1] if mirrored else part)
 
-        seen = [standardise(each, self.random) for each in oriented(stack.images).astype(float)]
-        labels = np.ascontiguousarray(oriented(stack.labels), np.int64)
-        return np.stack(seen), labels, last > 0
+        images = oriented([stack.images[z] for z in sections]).astype(float)
+        seen = np.stack([standardise(each, self.random) for each in images])
+        labels = oriented([stack.labels[z] for z in sections]).astype(np.int64)
+        lines = None
+        if stack.targets:
+            target = stack.targets[sections[-1]]
+            lines = oriented([target.wide.astype(np.float32), target.boundary, target.interior])
+        return seen, labels, last > 0, lines

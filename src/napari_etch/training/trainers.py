@@ -130,6 +130,7 @@ Trainer = Callable[[TrainRequest, Callable[[], bool]], Iterator[TrainEvent]]
 #: Model name to "module:function"; the module is imported when it is trained.
 TRAINERS: dict[str, str] = {
     "generalist": "napari_etch.training.finetune:finetune",
+    "wpunet": "napari_etch.training.wpunet:train",
 }
 
 

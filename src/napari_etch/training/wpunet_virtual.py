@@ -13,13 +13,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor, nn
 
-from napari_etch.networks.wpunet import WPUNet
-from napari_etch.training.losses import generalist_loss, targets_of
-from napari_etch.training.previous import Schooling, coded, previous_maps
+from napari_etch.networks.wpunet import Pooling, WPUNet
+from napari_etch.training.previous import Schooling, previous_maps
 from napari_etch.training.run import Run, Schedule, add_schedule
-from napari_etch.training.sections import LabelledStack, SectionBatch, SectionCrops
+from napari_etch.training.sections import LabelledStack, SectionCrops
+from napari_etch.training.wpunet_losses import section_loss
 from napari_etch.virtual.serial import Flaws, Kind, serial_sections
 
 STYLES = {
@@ -47,7 +46,7 @@ class Settings(Schedule):
     minutes: float = 600.0
     warm_up: int = 60
     widths: tuple[int, ...] = (16, 24, 48, 96, 192)
-    pooling: str = "average"
+    pooling: Pooling = "average"
     stacks: int = 160
     sections: int = 10
     side: int = 160
@@ -95,17 +94,6 @@ def _virtual_stack(settings: Settings, number: int) -> LabelledStack:
     return LabelledStack(made.images, made.labels, sound, f"virtual {number}")
 
 
-def section_loss(
-    network: nn.Module, batch: SectionBatch, previous: Tensor | None
-) -> tuple[Tensor, dict[str, float]]:
-    """Return the loss on the last section of each sample, given the boundaries before it."""
-    image = batch.images[-1]
-    seen = image if previous is None else torch.cat([image, coded(previous)], 1)
-    with torch.autocast(image.device.type, dtype=torch.bfloat16):
-        logits = network(seen.contiguous(memory_format=torch.channels_last))
-    return generalist_loss(logits.float(), targets_of(batch.labels[-1]))
-
-
 def train(settings: Settings, out: Path, *, plain: bool = False, keep: Path | None = None) -> Path:
     """Train, or go on with the checkpoint in `out`, and return the checkpoint's path.
 
@@ -133,7 +121,7 @@ def train(settings: Settings, out: Path, *, plain: bool = False, keep: Path | No
         "parameters": {**parameters, "coding": "probability"},
         "command": "python -m napari_etch.training.wpunet_virtual" + " --plain" * plain,
     }
-    network = WPUNet(settings.widths, 8, previous=not plain, pooling=settings.pooling)  # type: ignore[arg-type]
+    network = WPUNet(settings.widths, 8, previous=not plain, pooling=settings.pooling)
     run = Run(network, settings, out, "cpu", None, about)
     crops = SectionCrops(virtual_stacks(settings, keep), settings.size, settings.seed + run.step)
     generator = torch.Generator().manual_seed(settings.seed + run.step)

@@ -1,0 +1,114 @@
+"""The HDF5 files of the pure-iron serial sections, in both layouts that were published.
+
+New: data sets `image`, `label` and `boundary`. Old: the same in a group `real`, and in a group
+`simulated` `label` and `boundary` alone. All are indexed [row, column, slice].
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from napari_etch.micrograph.errors import MicrographError
+from napari_etch.micrograph.tiff import RawImage
+
+Content = Literal["image", "label", "boundary"]
+GROUPS = ("real", "simulated")
+# Rows that are turned round at a time: the file's axes are not the stack's.
+_ROWS = 64
+
+
+def read_iron_image(path: Path, *, stack: bool) -> RawImage:
+    """Read the sections of a file as a micrograph.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+    stack : bool
+        Whether several sections are wanted.
+
+    Raises
+    ------
+    MicrographError
+        When there are no images, or several sections where one image is wanted.
+    """
+    data = read_iron(path, "image")
+    if len(data) > 1 and not stack:
+        raise MicrographError(
+            f"{path.name} has {len(data)} sections where one image is wanted; use --stack to read "
+            "them as a stack or --slices to treat each by itself."
+        )
+    return RawImage(data if stack else data[0], rgb=False)
+
+
+def read_iron(path: Path, content: Content, group: str | None = None) -> np.ndarray:
+    """Read one of the data sets of a file.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+    content : {"image", "label", "boundary"}
+    group : str, optional
+        "real" or "simulated", of the old layout; the first that has the content when not given.
+
+    Returns
+    -------
+    numpy.ndarray
+        (z, y, x), of the file's type.
+
+    Raises
+    ------
+    MicrographError
+        When the file has no such data set, or it is no stack.
+    """
+    import h5py
+
+    with h5py.File(path, "r") as file:
+        found = _find(file, content, group)
+        if found is None:
+            where = f" in the group {group}" if group else ""
+            holds = ", ".join(sorted(file)) or "nothing"
+            raise MicrographError(
+                f"{path.name} has no data set {content!r}{where} (it holds {holds}); the layouts "
+                "known are image, label, boundary, and the same in the groups real and simulated."
+            )
+        if found.ndim != 3 or 0 in found.shape:
+            raise MicrographError(
+                f"{content!r} in {path.name} has shape {found.shape}; a stack is [row, column, "
+                "slice]."
+            )
+        rows, columns, slices = found.shape
+        result = np.empty((slices, rows, columns), found.dtype)
+        for start in range(0, rows, _ROWS):
+            result[:, start : start + _ROWS] = np.moveaxis(found[start : start + _ROWS], -1, 0)
+        return result
+
+
+def iron_groups(path: Path) -> tuple[str | None, ...]:
+    """Return the groups that hold both images and labels; None stands for the new layout."""
+    import h5py
+
+    with h5py.File(path, "r") as file:
+        return tuple(
+            group
+            for group in (None, *GROUPS)
+            if _at(file, group, "image") is not None
+            and (_at(file, group, "label") is not None or _at(file, group, "boundary") is not None)
+        )
+
+
+def _find(file: Any, content: str, group: str | None) -> Any:
+    groups = (group,) if group else (None, *GROUPS)
+    return next((d for each in groups if (d := _at(file, each, content)) is not None), None)
+
+
+def _at(file: Any, group: str | None, content: str) -> Any:
+    import h5py
+
+    place = file if group is None else file.get(group)
+    if not isinstance(place, h5py.Group):
+        return None
+    found = place.get(content)
+    return found if isinstance(found, h5py.Dataset) else None

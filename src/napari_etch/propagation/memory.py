@@ -1,0 +1,59 @@
+"""What a walk through the stack remembers, and how far it trusts it."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_etch.grains.tracking.graph import DAMAGED
+from napari_etch.propagation.agreement import agreement
+
+Maps = npt.NDArray[np.float32]
+
+# Below this, two sections have nothing to do with each other, whatever the others of the stack do.
+LEAST_AGREEMENT = 0.2
+# A map with less than this part of the boundary that sections of this stack have tells nothing.
+LEAST_LINES = 0.25
+# So many sections say what is usual.
+USUAL = 8
+
+
+@dataclass(eq=False)
+class Memory:
+    """The latest boundary map that can be told, the one before it, and what is usual here.
+
+    Attributes
+    ----------
+    latest, older : float32 (y, x) or None
+        Boundary probability in the network's scale.
+    """
+
+    latest: Maps | None = None
+    older: Maps | None = None
+    _agreements: deque[float] = field(default_factory=lambda: deque(maxlen=USUAL))
+    _lines: deque[float] = field(default_factory=lambda: deque(maxlen=USUAL))
+
+    def goes_on(self, found: Maps, told: Maps) -> tuple[bool, float]:
+        """Return whether a section goes on from what was told as sections here do, and how far."""
+        value = agreement(found, told)
+        usual = float(np.median(self._agreements)) if self._agreements else 0.0
+        return value >= max(LEAST_AGREEMENT, DAMAGED * usual), value
+
+    def keep(self, found: Maps, value: float | None = None) -> bool:
+        """Remember a section; one with hardly any boundary is not told on. Returns if it is."""
+        if value is not None:
+            self._agreements.append(value)
+        lines = float(found.mean())
+        usual = float(np.median(self._lines)) if self._lines else 0.0
+        if lines < LEAST_LINES * usual:
+            return False
+        self._lines.append(lines)
+        self.latest, self.older = found, self.latest
+        return True
+
+    def forget_latest(self) -> None:
+        """Drop the latest map: its section was damaged."""
+        self.latest, self.older = self.older, None

@@ -1,0 +1,141 @@
+"""One section with what is known before it: told, told something older, or told nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_etch.grains.tracking.graph import DAMAGED
+from napari_etch.propagation.memory import Memory
+
+if TYPE_CHECKING:
+    from napari_etch.inference import Notice, Prediction, TileDone
+    from napari_etch.micrograph import Micrograph
+
+Maps = npt.NDArray[np.float32]
+#: Fields that are averaged over the two directions.
+AVERAGED = ("boundary", "separation", "carried")
+
+
+@dataclass(eq=False)
+class Item:
+    """A section on its way.
+
+    Attributes
+    ----------
+    index : int
+    micrograph : Micrograph
+    skipped : str
+        Why it is not looked at or not believed: "blank", "damaged", or "".
+    back : dict or None
+        Fields found going backward, half precision.
+    prediction : Prediction or None
+        What was found.
+    alone : bool
+        Whether it did not go on from the section before, and was told nothing.
+    """
+
+    index: int
+    micrograph: Micrograph
+    skipped: str = ""
+    back: dict[str, npt.NDArray[np.float16]] | None = None
+    prediction: Prediction | None = None
+    alone: bool = False
+
+
+@dataclass(eq=False)
+class Walk:
+    """Looks at one section after the other, in one direction.
+
+    Attributes
+    ----------
+    model : WPUNet
+    predict : callable
+        As `napari_etch.inference.predict`.
+    options : dict
+        For `predict`.
+    mirrored : bool
+        Look at everything turned by 180°.
+    memory : Memory
+    last : Item or None
+        The section that was looked at last.
+    """
+
+    model: Any
+    predict: Callable[..., Generator[Any, None, None]]
+    options: dict[str, Any]
+    mirrored: bool = False
+    memory: Memory = field(default_factory=Memory)
+    last: Item | None = None
+
+    def look(self, item: Item) -> Generator[TileDone | Notice, None, Prediction]:
+        """Return what is found in a section, and judge the section before by it.
+
+        When it does not go on from the section before, but does from the one before that, the one
+        in between is damaged. When it goes on from neither, it is told nothing.
+        """
+        memory = self.memory
+        found = yield from self._told(item, memory.latest)
+        value: float | None = None
+        if memory.latest is not None:
+            fits, value = memory.goes_on(found.fields["carried"], memory.latest)
+            if not fits:
+                found, value = yield from self._doubt(item, found, value)
+        self.last = item
+        return found if value is None else _with(found, agreement=round(value, 3))
+
+    def _doubt(
+        self, item: Item, found: Prediction, value: float
+    ) -> Generator[TileDone | Notice, None, tuple[Prediction, float | None]]:
+        """Look again, from the section before the one before, then from none."""
+        memory = self.memory
+        if memory.older is not None:
+            other = yield from self._told(item, memory.older)
+            fits, further = memory.goes_on(other.fields["carried"], memory.older)
+            if fits and value < DAMAGED * further:
+                if self.last is not None:
+                    self.last.skipped = "damaged"
+                memory.forget_latest()
+                return other, further
+        item.alone = True
+        return (yield from self._told(item, None)), None
+
+    def keep(self, carried: Maps, found: Prediction) -> None:
+        """Remember what was found, for the next section."""
+        self.memory.keep(carried, found.parameters.get("agreement"))
+
+    def _told(
+        self, item: Item, previous: Maps | None
+    ) -> Generator[TileDone | Notice, None, Prediction]:
+        from napari_etch.inference import Prediction
+
+        model = self.model.told(previous, mirrored=self.mirrored)
+        result = None
+        with closing(self.predict(model, item.micrograph, **self.options)) as events:
+            for event in events:
+                if isinstance(event, Prediction):
+                    result = event
+                else:
+                    yield event
+        if result is None:
+            raise RuntimeError(f"the run on {item.micrograph.name} ended without a result")
+        return _with(result, told=previous is not None)
+
+
+def averaged(found: Prediction, back: dict[str, npt.NDArray[np.float16]] | None) -> Prediction:
+    """Return what was found, averaged with what was found going backward, if anything was."""
+    if back is None:
+        return found
+    fields = dict(found.fields)
+    for name in AVERAGED:
+        fields[name] = 0.5 * (fields[name] + back[name].astype(np.float32))
+    return replace(found, fields=fields, boundary=fields["boundary"])
+
+
+def _with(found: Prediction, **more: Any) -> Prediction:
+    return replace(found, parameters={**found.parameters, **more})
