@@ -29,6 +29,7 @@ from napari_etch.measure.report_files import (
     pdf_bytes,
 )
 from napari_etch.micrograph import write_tiff
+from napari_etch.micrograph.large import let_go
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -119,6 +120,7 @@ def write_segmentation(
     if not overwrite:
         check_free(folder)
     sizes = summarise_sizes(segmentation.grains, segmentation.micrograph.pixel_size_um)
+    let_go(segmentation.grains)
     write_whole(folder, lambda unfinished: _write_files(segmentation, sizes, unfinished))
     return sizes
 
@@ -363,8 +365,12 @@ def _rgb(micrograph: Micrograph) -> np.ndarray:
 
 def _write_files(segmentation: Segmentation, sizes: SizeSummary, folder: Path) -> None:
     pixel_size = segmentation.micrograph.pixel_size_um
-    write_tiff(folder / BOUNDARY_FILE, segmentation.boundary, pixel_size_um=pixel_size)
-    write_tiff(folder / GRAINS_FILE, segmentation.grains, pixel_size_um=pixel_size)
+    for name, array in (
+        (BOUNDARY_FILE, segmentation.boundary),
+        (GRAINS_FILE, segmentation.grains),
+    ):
+        write_tiff(folder / name, array, pixel_size_um=pixel_size)
+        let_go(array)
     _table(segmentation).to_csv(folder / TABLE_FILE, index=False, float_format="%.6g")
     summary = json.dumps(summary_of(segmentation, sizes), indent=1, allow_nan=False)
     (folder / SUMMARY_FILE).write_text(summary + "\n", encoding="utf-8")
@@ -392,6 +398,7 @@ def _table(segmentation: Segmentation) -> pd.DataFrame:
     tables = []
     for index, section in enumerate(segmentation.grains):
         table = grain_table(section, pixel_size_um=pixel_size)
+        let_go(segmentation.grains)
         table.insert(0, "section", index)
         tables.append(table)
     return pd.concat(tables, ignore_index=True)

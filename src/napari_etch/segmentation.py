@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_etch.micrograph.large import let_go, room_for
 from napari_etch.propagation.done import SectionDone
 
 if TYPE_CHECKING:
@@ -36,7 +37,8 @@ class Segmentation:
         Boundary map, float32 in [0, 1], (y, x) or (z, y, x).
     grains : np.ndarray
         Grain map, int32, of the same shape; 0 off the specimen. In a stack the sections are
-        independent, so no number occurs in two of them.
+        independent, so no number occurs in two of them. Both lie in a temporary file where they
+        are large.
     model : str
         Name of the model.
     weights_hash : str or None
@@ -105,8 +107,8 @@ def segment(
     check_options(model, granularity, options)
     started = time.monotonic()
     sections = list(micrograph.sections())
-    boundary = np.zeros((len(sections), micrograph.height, micrograph.width), np.float32)
-    grains = np.zeros(boundary.shape, np.int32)
+    boundary = room_for((len(sections), micrograph.height, micrograph.width), np.float32)
+    grains = room_for(boundary.shape, np.int32)
     predictions: list[Prediction] = []
     said: list[str] = []
     last_label = 0
@@ -128,6 +130,8 @@ def segment(
         boundary[index] = event.prediction.boundary
         np.add(found, last_label, out=grains[index], where=found > 0)
         last_label = max(last_label, int(grains[index].max(initial=0)))
+        let_go(boundary)
+        let_go(grains)
         # fields are as large as the section, and would pile up
         predictions.append(replace(event.prediction, boundary=boundary[index], fields={}))
     notices = dict.fromkeys(said)

@@ -85,9 +85,16 @@ def _description(data: np.ndarray, rgb: bool, pixel_size_um: float | None) -> st
     if pixel_size_um is not None:
         lines.append("unit=um")
     if not rgb and data.dtype.kind == "f":
-        finite = data[np.isfinite(data)]
-        if finite.size:
-            lines += [f"min={finite.min():g}", f"max={finite.max():g}"]
+        # section by section: a copy of a large stack's finite pixels is as large again
+        parts = data if data.ndim == 3 else data[None]
+        spans = [
+            (part[good].min(), part[good].max())
+            for part in parts
+            if (good := np.isfinite(part)).any()
+        ]
+        if spans:
+            low, high = min(span[0] for span in spans), max(span[1] for span in spans)
+            lines += [f"min={low:g}", f"max={high:g}"]
     return "\n".join(lines) + "\n"
 
 

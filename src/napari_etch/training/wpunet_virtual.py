@@ -42,7 +42,7 @@ class Settings(Schedule):
     """What a training run on virtual sections is made of."""
 
     size: int = 128
-    steps: int = 1800
+    steps: int = 1500
     minutes: float = 600.0
     warm_up: int = 60
     widths: tuple[int, ...] = (16, 24, 48, 96, 192)

@@ -1,0 +1,37 @@
+"""Arrays for the results of large stacks: they lie in a temporary file, not in memory."""
+
+from __future__ import annotations
+
+import math
+import mmap
+import tempfile
+
+import numpy as np
+import numpy.typing as npt
+
+# Arrays of more bytes than this lie in a file.
+LARGE = 256 * 2**20
+
+
+def room_for(shape: tuple[int, ...], dtype: npt.DTypeLike) -> np.ndarray:
+    """Return an array of zeros; a large one is a file's, which goes when the array does.
+
+    Parameters
+    ----------
+    shape : tuple of int
+    dtype : dtype
+    """
+    kind = np.dtype(dtype)
+    size = math.prod(shape) * kind.itemsize
+    if size <= LARGE:
+        return np.zeros(shape, kind)
+    with tempfile.TemporaryFile(prefix="napari-etch-") as file:
+        file.truncate(size)
+        mapped = mmap.mmap(file.fileno(), size)
+    return np.ndarray(shape, kind, buffer=mapped)
+
+
+def let_go(array: np.ndarray) -> None:
+    """Give back the memory that the pages of an array from `room_for` take; it keeps its values."""
+    if isinstance(array.base, mmap.mmap) and hasattr(array.base, "madvise"):
+        array.base.madvise(mmap.MADV_DONTNEED)
