@@ -115,6 +115,7 @@ class _Stack:
                 yield from self._backward(window)
             block, window = window[:BLOCK], window[BLOCK:]
             yield from self._forward(block, forward)
+            del block  # or the next window would be read while it is held
         yield from self._finish()
 
     def _item(self, index: int, micrograph: Micrograph) -> Item:

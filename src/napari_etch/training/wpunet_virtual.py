@@ -30,7 +30,7 @@ STYLES = {
     "band-contrast": 0.1,
     "membrane": 0.05,
 }
-KINDS: tuple[Kind, ...] = ("laguerre", "grown", "laguerre", "grown", "potts")
+KINDS: tuple[Kind, ...] = ("laguerre", "grown", "laguerre", "grown", "laguerre", "grown", "potts")
 INTERCEPTS = (15.0, 40.0)
 # Distance of the sections as a part of the mean intercept.
 SPACINGS = (0.05, 0.3)
@@ -42,12 +42,12 @@ class Settings(Schedule):
     """What a training run on virtual sections is made of."""
 
     size: int = 128
-    steps: int = 1500
+    steps: int = 1000
     minutes: float = 600.0
     warm_up: int = 60
     widths: tuple[int, ...] = (16, 24, 48, 96, 192)
     pooling: Pooling = "average"
-    stacks: int = 160
+    stacks: int = 80
     sections: int = 10
     side: int = 160
 
