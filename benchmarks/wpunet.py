@@ -10,7 +10,7 @@
 The section before is always the network's own answer. Only the column "truth told" is given the
 true lines of the section before, the published protocol, which no user can follow. All are given
 the true mean intercept, and all cut their grains in the same way. The plain network looks at each
-section twice, as it is and turned by 180 degrees, since WPU-Net in both directions also looks twice.
+section twice, as it is and turned by 180 degrees, since WPU-Net in both directions does so too.
 """
 
 from __future__ import annotations

@@ -50,7 +50,7 @@ def test_cells_of_a_laguerre_volume_differ_in_size():
     [
         ({"intercept": 0.0}, "intercept is 0.0"),
         ({"spacing": float("nan")}, "spacing is nan"),
-        ({"kind": "potts"}, "no kind of polycrystal 'potts'"),
+        ({"kind": "voronoi"}, "no kind of polycrystal 'voronoi'"),
     ],
 )
 def test_volumes_that_cannot_be_are_refused(options, words):
