@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import mmap
 import tempfile
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -33,5 +34,6 @@ def room_for(shape: tuple[int, ...], dtype: npt.DTypeLike) -> np.ndarray:
 
 def let_go(array: np.ndarray) -> None:
     """Give back the memory that the pages of an array from `room_for` take; it keeps its values."""
-    if isinstance(array.base, mmap.mmap) and hasattr(array.base, "madvise"):
-        array.base.madvise(mmap.MADV_DONTNEED)
+    base: Any = array.base
+    if isinstance(base, mmap.mmap) and hasattr(base, "madvise"):  # not on Windows
+        base.madvise(mmap.MADV_DONTNEED)

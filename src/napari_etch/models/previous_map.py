@@ -59,6 +59,7 @@ def code_previous(boundary: Maps, coding: Coding = "probability") -> Maps:
 
 def code_lines(lines: npt.NDArray[np.bool_], coding: Coding) -> Maps:
     """Return one-pixel lines, bool (y, x), in one of the published codings; see `code_previous`."""
+    inside: npt.NDArray[np.floating]
     if coding == "expansion":
         grey = np.full(lines.shape, 255.0)
         grey[_band(lines)] = BAND_GREY

@@ -36,7 +36,7 @@ def judge(
     for stack in stacks:
         places = np.flatnonzero(stack.sound)
         sections = [micrograph_from_array(stack.images[z], stack.name) for z in places]
-        options = {"device": device, "quality": "fast", "grain_size": model.target}
+        options: dict[str, Any] = {"device": device, "quality": "fast", "grain_size": model.target}
         for event in segment_sections(model, sections, len(sections), **options):
             if isinstance(event, SectionDone):
                 truth = stack.labels[places[event.index]]
