@@ -48,6 +48,10 @@ class WPUNet(nn.Module):
         Whether the levels below the first get the previous map too; the deepest never does.
     pooling : {"min", "average", "published"}
         How the previous map is halved from level to level.
+    previous_scale : float
+        Factor of the previous map. Coded from -6 to 1 it drowns the image, of unit spread, in the
+        first layers: with 1, as published, 200 steps got the boundary loss to 0.47, where the same
+        network without the map was at 0.33.
 
     Notes
     -----
@@ -68,6 +72,7 @@ class WPUNet(nn.Module):
         previous: bool = True,
         fusion: bool = True,
         pooling: Pooling = "min",
+        previous_scale: float = 1.0,
     ) -> None:
         super().__init__()
         if len(widths) < 2:
@@ -76,7 +81,7 @@ class WPUNet(nn.Module):
             raise ValueError(f"pooling is {pooling!r}: choose {', '.join(POOLINGS)}")
         self.widths, self.channels_out = tuple(widths), channels_out
         self.previous, self.fusion, self.pooling = previous, previous and fusion, pooling
-        self.channels_in = 1 + previous
+        self.channels_in, self.previous_scale = 1 + previous, previous_scale
         self.stride = 2 ** (len(widths) - 1)
         fused = [int(self.fusion)] * (len(widths) - 2) + [0]
         inputs = [self.channels_in, *(w + f for w, f in zip(widths, fused, strict=False))]
@@ -93,6 +98,8 @@ class WPUNet(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         """Return the logits, (b, channels_out, h, w)."""
+        if self.previous and self.previous_scale != 1:
+            image = torch.cat([image[:, :1], self.previous_scale * image[:, 1:]], 1)
         last = image[:, 1:] if self.fusion else None
         deep = self.down[0](image)
         skips = []

@@ -65,6 +65,8 @@ class Options:
         How the network takes the previous map, of `models.previous_map`.
     pooling : Pooling
         How it is reduced, of `networks.wpunet`.
+    previous_scale : float
+        Factor of the previous map, of `networks.wpunet`.
     plain : bool
         A U-Net that sees nothing of the section before.
     size, batch : int
@@ -77,6 +79,7 @@ class Options:
     loss: str = "grains"
     coding: Coding = "probability"
     pooling: Pooling = "average"
+    previous_scale: float = 0.25
     plain: bool = False
     size: int = 128
     batch: int = 8
@@ -103,6 +106,7 @@ class Options:
             "channels_out": self.channels_out,
             "previous": not self.plain,
             "pooling": self.pooling,
+            "previous_scale": self.previous_scale,
         }
 
 
@@ -155,12 +159,7 @@ class _Session:
 
         self.request, self.options, self.held, self.intercept = request, options, held, intercept
         torch.manual_seed(request.seed)
-        network = WPUNet(
-            options.widths,
-            options.channels_out,
-            previous=not options.plain,
-            pooling=options.pooling,
-        )
+        network = WPUNet(**{**options.parameters(), "widths": options.widths})
         self.start = _load_start(request.start, options, network)
         steps = request.steps or STEPS
         schedule = Schedule(

@@ -10,6 +10,7 @@ import argparse
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -30,6 +31,8 @@ STYLES = {
     "band-contrast": 0.1,
     "membrane": 0.05,
 }
+# The previous map is brought to about the spread of the image.
+PREVIOUS_SCALE = 0.25
 KINDS: tuple[Kind, ...] = ("laguerre", "grown", "laguerre", "grown", "laguerre", "grown", "potts")
 INTERCEPTS = (15.0, 40.0)
 # Distance of the sections as a part of the mean intercept.
@@ -110,18 +113,19 @@ def train(settings: Settings, out: Path, *, plain: bool = False, keep: Path | No
     out.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(settings.threads)
     torch.manual_seed(settings.seed)
-    parameters = {
+    parameters: dict[str, Any] = {
         "widths": list(settings.widths),
         "channels_out": 8,
         "previous": not plain,
         "pooling": settings.pooling,
+        "previous_scale": PREVIOUS_SCALE,
     }
     about = {
         "architecture": "wpunet",
         "parameters": {**parameters, "coding": "probability"},
         "command": "python -m napari_etch.training.wpunet_virtual" + " --plain" * plain,
     }
-    network = WPUNet(settings.widths, 8, previous=not plain, pooling=settings.pooling)
+    network = WPUNet(**{**parameters, "widths": settings.widths})
     run = Run(network, settings, out, "cpu", None, about)
     crops = SectionCrops(virtual_stacks(settings, keep), settings.size, settings.seed + run.step)
     generator = torch.Generator().manual_seed(settings.seed + run.step)
