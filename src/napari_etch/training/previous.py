@@ -25,6 +25,9 @@ class Schooling:
     nothing, wrong, unsure : float
         Shares of the samples that are told nothing, the map of another place, or a map that is
         weakened as a gated one is.
+    quiet : int
+        At first half of the samples are told nothing, so that the image is learnt to be read
+        before the map is copied; from this step on it is the share above.
     """
 
     own: float = 0.6
@@ -32,6 +35,12 @@ class Schooling:
     nothing: float = 0.1
     wrong: float = 0.06
     unsure: float = 0.1
+    quiet: int = 150
+
+    def told_nothing(self, step: int) -> float:
+        """Return the share that is told nothing at a step."""
+        early = max(0.0, 1 - step / max(1, self.quiet))
+        return self.nothing + early * max(0.0, 0.5 - self.nothing)
 
 
 def as_told(previous: Tensor, coding: Coding = "probability") -> Tensor:
@@ -75,8 +84,9 @@ def previous_maps(
     count = len(known)
     chance = torch.rand(count, generator=generator)
     weight = torch.ones(count)
-    weight[chance < schooling.nothing] = 0
-    wrong = (chance >= schooling.nothing) & (chance < schooling.nothing + schooling.wrong)
+    nothing = schooling.told_nothing(step)
+    weight[chance < nothing] = 0
+    wrong = (chance >= nothing) & (chance < nothing + schooling.wrong)
     known = torch.where(wrong[:, None, None], known.roll(1, 0).flip(-1), known)
     unsure = torch.rand(count, generator=generator) < schooling.unsure
     weight = torch.where(unsure, weight * torch.rand(count, generator=generator), weight)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -160,6 +160,7 @@ class _Session:
         self.request, self.options, self.held, self.intercept = request, options, held, intercept
         torch.manual_seed(request.seed)
         network = WPUNet(**{**options.parameters(), "widths": options.widths})
+        network.calm_head()
         self.start = _load_start(request.start, options, network)
         steps = request.steps or STEPS
         schedule = Schedule(
@@ -183,7 +184,9 @@ class _Session:
         self.generator = torch.Generator().manual_seed(request.seed + self.run.step)
         self.names = [stack.name for stack in learnt]
         until = schedule.steps // 3
-        self.schooling = replace(Schooling(), until=until) if not self.start else Schooling(until=1)
+        self.schooling = (
+            Schooling(until=1, quiet=0) if self.start else Schooling(until=until, quiet=until // 4)
+        )
         self.best: tuple[float, int, dict[str, Tensor], dict[str, float]] | None = None
 
     def events(self, stop: Callable[[], bool]) -> Iterator[TrainEvent]:

@@ -126,6 +126,7 @@ def train(settings: Settings, out: Path, *, plain: bool = False, keep: Path | No
         "command": "python -m napari_etch.training.wpunet_virtual" + " --plain" * plain,
     }
     network = WPUNet(**{**parameters, "widths": settings.widths})
+    network.calm_head()
     run = Run(network, settings, out, "cpu", None, about)
     crops = SectionCrops(virtual_stacks(settings, keep), settings.size, settings.seed + run.step)
     generator = torch.Generator().manual_seed(settings.seed + run.step)
