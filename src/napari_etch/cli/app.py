@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from napari_etch.cli import (
+    count,
     demo,
     evaluate,
     export,
@@ -15,6 +16,7 @@ from napari_etch.cli import (
     import_,
     measure,
     models,
+    pseudo_label,
     repair,
     segment,
     track,
@@ -34,6 +36,8 @@ app.command("demo")(demo.demo)
 app.command("segment")(segment.segment)
 app.command("repair")(repair.repair)
 app.command("track")(track.track)
+app.command("count")(count.count)
+app.command("pseudo-label")(pseudo_label.pseudo_label)
 app.command("fit")(fit.fit)
 app.command("train")(train.train)
 app.command("virtual")(virtual.virtual)

@@ -127,6 +127,7 @@ def load_path(path: Path) -> Any:
 
 
 def _build(stored: StoredModel, name: str) -> Any:
+    from napari_etch.models.dinov2 import DinoV2, PublishedDinoV2
     from napari_etch.models.generalist import Generalist
     from napari_etch.models.r2v import R2V
     from napari_etch.models.repair import Repair
@@ -137,6 +138,8 @@ def _build(stored: StoredModel, name: str) -> Any:
         "r2v": R2V,
         "attention-unet": Repair,
         "wpunet": WPUNet,
+        "vit": DinoV2,
+        "dinov2-published": PublishedDinoV2,
     }
     architecture = stored.card["architecture"]
     if architecture not in builders:
@@ -146,6 +149,8 @@ def _build(stored: StoredModel, name: str) -> Any:
         )
     try:
         model = builders[architecture](stored)
+    except ModelError:
+        raise
     except (RuntimeError, ValueError, KeyError, TypeError) as error:
         reason = str(error).splitlines()[0]
         raise ModelError(f"The weights of {name} do not fit its card: {reason}") from error

@@ -1,0 +1,223 @@
+"""``etch count``: how many grains there are in images."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from napari_etch.cli.console import ExitCode, bad_input, fail, fail_inside, note, refuse, sentence
+
+if TYPE_CHECKING:
+    from napari_etch.counting import GrainCount
+    from napari_etch.micrograph import Micrograph
+
+#: The model with the smallest count error, see docs/counting.md.
+DEFAULT_MODEL = "generalist"
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is the same for all images of a call."""
+
+    model: Any
+    device: str
+    granularity: float
+    options: dict[str, Any]
+    pixel_size_um: float | None
+    stack: bool | None
+    keep_info_bar: bool
+
+
+@dataclass
+class Counted:
+    """What was counted so far, a row each, and how each image went."""
+
+    rows: list[tuple[Path, str, GrainCount]] = field(default_factory=list)
+    codes: dict[Path, ExitCode] = field(default_factory=dict)
+
+
+def count(
+    images: Annotated[
+        list[Path],
+        typer.Argument(metavar="IMAGE", help="Images, or folders of the sections of a stack."),
+    ],
+    out: Annotated[Path, typer.Option("--out", metavar="FILE.csv", help="The table goes here.")],
+    model: Annotated[
+        str, typer.Option("--model", metavar="NAME_OR_PATH", help="See: etch models list.")
+    ] = DEFAULT_MODEL,
+    pixel_size: Annotated[
+        float | None,
+        typer.Option(
+            "--pixel-size", metavar="UM", help="Edge of a pixel in µm, where the file is silent."
+        ),
+    ] = None,
+    device: Annotated[
+        str, typer.Option("--device", metavar="auto|cpu|cuda|mps", help="Where the network runs.")
+    ] = "auto",
+    grain_size: Annotated[
+        float | None,
+        typer.Option(
+            "--grain-size", metavar="PX", help="Mean intercept in pixels, if the image misleads."
+        ),
+    ] = None,
+    granularity: Annotated[
+        float, typer.Option(min=0.02, max=0.98, help="Near 0: fewest grains, near 1: most.")
+    ] = 0.5,
+    quality: Annotated[
+        str | None, typer.Option("--quality", metavar="fast|best", help="Fewer or more passes.")
+    ] = None,
+    stack: Annotated[
+        bool | None,
+        typer.Option("--stack/--slices", help="Pages of a file are one stack, or single images."),
+    ] = None,
+    keep_info_bar: Annotated[
+        bool, typer.Option("--keep-info-bar", help="Count in the SEM information bar too.")
+    ] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace an earlier table.")
+    ] = False,
+) -> None:
+    """Count the grains of images, with a 95 % interval.
+
+    FILE.csv gets the columns image, count, low, high, density_per_mm2. The count holds every grain
+    in the field once; for the density a grain inside counts 1, at the edge ½, at a corner ¼.
+    """
+    from napari_etch.cli.jobs import worst
+    from napari_etch.cli.segment import _ready_model
+
+    if out.is_dir():
+        refuse(f"{out} is a folder: give --out the name of a table, such as {out / 'counts.csv'}")
+    if out.exists() and not overwrite:
+        refuse(f"{out} exists: choose another name, or add --overwrite")
+    given = {"grain_size": grain_size, "quality": quality}
+    options = {name: value for name, value in given.items() if value is not None}
+    ready = _ready_model(model, device, granularity, options)
+    job = Job(ready, device, granularity, options, pixel_size, stack, keep_info_bar)
+    counted = Counted()
+    try:
+        for image in images:
+            counted.codes[image] = _count_image(job, image, counted)
+    except KeyboardInterrupt:
+        fail(f"stopped after {len(counted.codes)} of {len(images)} images; no table was written")
+        raise typer.Exit(ExitCode.STOPPED) from None
+    rows = list(zip(_names(counted.rows), (item for _, _, item in counted.rows), strict=True))
+    if rows:
+        with bad_input(str(out)):
+            _write(out, rows)
+        _show(rows)
+    failed = [str(image) for image, code in counted.codes.items() if code]
+    if len(images) > 1 and failed:
+        fail(f"{len(failed)} of {len(images)} images failed: {', '.join(failed)}")
+    raise typer.Exit(worst(counted.codes.values()))
+
+
+def _count_image(job: Job, image: Path, counted: Counted) -> ExitCode:
+    """Count all of one input and tell how it went, so that the others still get their turn."""
+    from napari_etch.cli.progress import progress_bar
+
+    try:
+        micrograph = _read(job, image)
+    except (ValueError, OSError) as error:
+        fail(sentence(error, str(image)))
+        return ExitCode.BAD_INPUT
+    if micrograph.info_bar_row is not None:
+        row = micrograph.info_bar_row
+        note(f"{image.name}: the information bar from row {row} down is left out")
+    try:
+        with progress_bar(image.name) as show:
+            found = list(_counts(job, micrograph, show))
+    except (ValueError, OSError) as error:
+        fail(sentence(error, str(image)))
+        return ExitCode.BAD_INPUT
+    except Exception as error:
+        fail_inside(error, image.name)
+        return ExitCode.INTERNAL
+    for item in found:
+        section = f" {item.name}" if micrograph.is_stack else ""
+        counted.rows.append((image, section, item))
+    return ExitCode.DONE
+
+
+def _read(job: Job, image: Path) -> Micrograph:
+    """Return an image or a stack; the images of a file that holds several are its sections."""
+    from napari_etch.micrograph import MicrographError, read_micrograph
+
+    def read(stack: bool | None) -> Micrograph:
+        return read_micrograph(
+            image, pixel_size_um=job.pixel_size_um, keep_info_bar=job.keep_info_bar, stack=stack
+        )
+
+    if job.stack is not None:
+        return read(True)
+    try:
+        return read(None)
+    except MicrographError:  # several images, or none: reading them as sections tells
+        return read(True)
+
+
+def _counts(job: Job, micrograph: Micrograph, show: Callable[..., None]) -> Iterator[GrainCount]:
+    """Yield the count of every section, and show and tell what comes between."""
+    from napari_etch.counting import GrainCount, count_grains
+    from napari_etch.inference import TileDone
+
+    for event in count_grains(
+        job.model, micrograph, device=job.device, granularity=job.granularity, **job.options
+    ):
+        if isinstance(event, TileDone):
+            show(event.fraction, event.seconds_left, event.what)
+        elif isinstance(event, GrainCount):
+            yield event
+        else:
+            note(f"{micrograph.name}: {event.message}")
+
+
+def _names(rows: Sequence[tuple[Path, str, GrainCount]]) -> list[str]:
+    """Return the file's name for each row, or its path where two files have one name."""
+    paths: dict[str, set[Path]] = {}
+    for path, _, _ in rows:
+        paths.setdefault(path.name, set()).add(path)
+    return [
+        (path.name if path.name and len(paths[path.name]) == 1 else str(path)) + section
+        for path, section, _ in rows
+    ]
+
+
+def _write(out: Path, rows: Sequence[tuple[str, GrainCount]]) -> None:
+    """Write the table under a temporary name, then rename it."""
+    import csv
+
+    out.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = out.with_name(f".{out.name}.part")
+    with unfinished.open("w", newline="", encoding="utf-8") as file:
+        table = csv.writer(file, lineterminator="\n")
+        table.writerow(["image", "count", "low", "high", "density_per_mm2"])
+        for name, item in rows:
+            density = "" if item.density_per_mm2 is None else f"{item.density_per_mm2:.6g}"
+            table.writerow([name, item.count, item.low, item.high, density])
+    unfinished.replace(out)
+
+
+def _show(rows: Sequence[tuple[str, GrainCount]]) -> None:
+    """Print the table, with how many grains the border cuts."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    table.add_column("image", overflow="fold")
+    for heading in ("count", "95 % interval", "inside", "at the border", "per mm²"):
+        table.add_column(heading, justify="right")
+    for name, item in rows:
+        density = "–" if item.density_per_mm2 is None else f"{item.density_per_mm2:.4g}"
+        table.add_row(
+            name,
+            str(item.count),
+            f"{item.low} to {item.high}",
+            str(item.n_inside),
+            str(item.n_edge + item.n_corner),
+            density,
+        )
+    Console().print(table)

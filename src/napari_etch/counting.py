@@ -1,0 +1,363 @@
+"""How many grains there are, between which limits, and how many to a square millimetre."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+if TYPE_CHECKING:
+    import threading
+
+    from napari_etch.grains import Partition
+    from napari_etch.inference import Notice, TileDone
+    from napari_etch.micrograph import Micrograph
+
+__all__ = ["CALIBRATIONS", "INSIDE", "Calibration", "GrainCount", "count_grains", "count_partition"]
+
+#: Where a grain lies: wholly inside, cut by the edge of the field, at a corner of it.
+INSIDE, EDGE, CORNER = "inside", "edge", "corner"
+#: What each counts for the density (Saltykov's rectangle, `measure.astm.astm_planimetric`).
+WEIGHTS = {INSIDE: 1.0, EDGE: 0.5, CORNER: 0.25}
+
+# Log-odds beyond these are as good as certain, as in `grains.merge_tree`.
+_SURE = 0.99
+# What is certain there (0 or 1) stays so, whatever the calibration and the deviation.
+_CERTAIN = 60.0
+_DRAWS = 4000
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """From the height of a link of the merge tree to the odds that it is a boundary.
+
+    The log-odds are ``offset + slope * log-odds(height)``, and all links of an image share a
+    deviation from that, normal with the spread given: an etch, or a person who draws the lines, is
+    strict or lenient with a whole image, not with each boundary anew.
+
+    Attributes
+    ----------
+    offset, slope, spread : float
+    """
+
+    offset: float = 0.0
+    slope: float = 1.0
+    spread: float = 0.5
+
+
+#: By model, fitted with ``benchmarks/count.py``; other models have the plain one.
+CALIBRATIONS: dict[str, Calibration] = {}
+
+
+@dataclass(frozen=True, eq=False)
+class GrainCount:
+    """The grains of a field, counted.
+
+    Attributes
+    ----------
+    name : str
+        Of the micrograph.
+    grains : ndarray of int32, (y, x)
+        The grains that were counted.
+    count : int
+        How many there are in the field, each once, however little of it the field shows.
+    low, high : int
+        Limits of the 95 % interval.
+    n_inside, n_edge, n_corner : int
+        Grains wholly inside, cut by the edge, covering a corner.
+    equivalent : float
+        Whole grains that the field is worth: inside 1, edge ½, corner ¼.
+    density_per_mm2, density_low, density_high : float or None
+        `equivalent`, and its limits, over the area; None without a pixel size.
+    points : ndarray of int32, (n, 2)
+        Row and column of a pixel deep inside each grain, in the order of their labels.
+    places : ndarray of str, (n,)
+        `INSIDE`, `EDGE` or `CORNER`.
+    model : str
+        Name of the model that found them.
+    notices : tuple of str
+        What the user should know.
+    """
+
+    name: str
+    grains: npt.NDArray[np.int32] = field(repr=False)
+    count: int
+    low: int
+    high: int
+    n_inside: int
+    n_edge: int
+    n_corner: int
+    equivalent: float
+    density_per_mm2: float | None
+    density_low: float | None
+    density_high: float | None
+    points: npt.NDArray[np.int32] = field(repr=False)
+    places: npt.NDArray[np.str_] = field(repr=False)
+    model: str = ""
+    notices: tuple[str, ...] = ()
+
+    @property
+    def sentence(self) -> str:
+        """Count and interval, and the density where it is known, in one line."""
+        grains = "1 grain" if self.count == 1 else f"{self.count} grains"
+        text = f"{grains} (95 %: {self.low} to {self.high})"
+        where = [f"{self.n_inside} inside", f"{self.n_edge + self.n_corner} cut by the border"]
+        text += ", " + ", ".join(where)
+        if self.density_per_mm2 is None:
+            return text + "; no pixel size, so no density"
+        return f"{text}; {self.density_per_mm2:.4g} per mm²"
+
+
+def count_grains(
+    model: Any,
+    micrograph: Micrograph,
+    *,
+    device: str = "auto",
+    granularity: float = 0.5,
+    calibration: Calibration | None = None,
+    cancel: threading.Event | None = None,
+    **options: Any,
+) -> Iterator[TileDone | Notice | GrainCount]:
+    """Count the grains of a micrograph, or of every section of a stack.
+
+    Parameters
+    ----------
+    model : Model
+        From `napari_etch.models.load_model`.
+    micrograph : Micrograph
+    device : str
+        "auto", "cpu", "cuda" or "mps".
+    granularity : float
+        From 0, fewest grains, to 1, most.
+    calibration : Calibration, optional
+        That of the model in `CALIBRATIONS` when not given.
+    cancel : threading.Event, optional
+        Set it to stop within one batch.
+    **options
+        The model's own.
+
+    Yields
+    ------
+    TileDone, Notice or GrainCount
+        Progress; a count for each section.
+
+    Raises
+    ------
+    ValueError
+        When the granularity is outside [0, 1], the model lacks one of the options, or there is
+        nothing but masked pixels.
+    napari_etch.inference.Cancelled
+        When `cancel` was set.
+    """
+    from napari_etch.segmentation import SectionDone, check_options, segment_sections
+
+    check_options(model, granularity, options)
+    sections = list(micrograph.sections())
+    for event in segment_sections(
+        model,
+        sections,
+        len(sections),
+        granularity=granularity,
+        device=device,
+        cancel=cancel,
+        **options,
+    ):
+        if not isinstance(event, SectionDone):
+            yield event
+            continue
+        yield count_partition(
+            event.partition,
+            pixel_size_um=event.micrograph.pixel_size_um,
+            calibration=calibration or calibration_of(model),
+            name=event.micrograph.name,
+            model=model.name,
+            notices=event.prediction.notices,
+        )
+
+
+def calibration_of(model: Any) -> Calibration:
+    """Return a model's calibration: its card's "count", that of its name, or the plain one."""
+    stated = getattr(model, "card", {}).get("count")
+    if isinstance(stated, dict):
+        return Calibration(**{name: float(value) for name, value in stated.items()})
+    return CALIBRATIONS.get(model.name, Calibration())
+
+
+def count_partition(
+    partition: Partition,
+    *,
+    pixel_size_um: float | None = None,
+    calibration: Calibration | None = None,
+    name: str = "",
+    model: str = "",
+    notices: tuple[str, ...] = (),
+) -> GrainCount:
+    """Count the grains of a partition.
+
+    Every link of its merge tree is a boundary with a probability; the expected number of grains is
+    one more than their sum. The grains are cut where there are so many.
+
+    Parameters
+    ----------
+    partition : Partition
+        Its granularity shifts the log-odds of every link, by nothing at 0.5.
+    pixel_size_um : float, optional
+        Edge of a pixel, µm.
+    calibration : Calibration, optional
+    name, model, notices
+        Handed on.
+
+    Returns
+    -------
+    GrainCount
+
+    Raises
+    ------
+    ValueError
+        When there is nothing but masked pixels.
+    """
+    links = Links.of(partition, calibration or Calibration())
+    if links.pieces + links.log_odds.size == 0:
+        raise ValueError(f"{name or 'the field'} is masked everywhere: there is nothing to count")
+    expected, low, high = links.interval()
+    grains = cut_into(partition, round(expected))
+    places, points = _places(grains), _deep_points(grains)
+    found = _planimetric(grains, pixel_size_um)
+    count = len(places)
+    density = found["density"]
+    shares = (None, None) if density is None else (low / count * density, high / count * density)
+    return GrainCount(
+        name=name,
+        grains=grains,
+        count=count,
+        low=min(low, count),
+        high=max(high, count),
+        n_inside=int((places == INSIDE).sum()),
+        n_edge=int((places == EDGE).sum()),
+        n_corner=int((places == CORNER).sum()),
+        equivalent=float(found["equivalent"] or 0.0),
+        density_per_mm2=density,
+        density_low=shares[0],
+        density_high=shares[1],
+        points=points,
+        places=places,
+        model=model,
+        notices=notices,
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Links:
+    """The links of a merge tree, each a boundary or not.
+
+    Attributes
+    ----------
+    log_odds : ndarray of float, (k,)
+        That each is a boundary; those that are always made are not among them.
+    pieces : int
+        Parts of the field that nothing links.
+    spread : float
+        Of the deviation that all share.
+    """
+
+    log_odds: npt.NDArray[np.float64]
+    pieces: int
+    spread: float
+
+    @classmethod
+    def of(cls, partition: Partition, calibration: Calibration) -> Links:
+        """Return the links of a partition at its granularity."""
+        tree = partition.tree
+        free = np.asarray(tree.heights[tree.heights >= 0], np.float64)
+        log_odds = calibration.offset + calibration.slope * _log_odds(free)
+        # the threshold on heights that the granularity stands for, moved to even odds
+        log_odds -= calibration.slope * float(_log_odds(np.array([1 - partition.granularity]))[0])
+        return cls(log_odds, tree.n_fragments - len(tree.heights), calibration.spread)
+
+    @property
+    def expected(self) -> float:
+        """Expected number of grains."""
+        return self.pieces + float(_expit(self.log_odds).sum())
+
+    def interval(self) -> tuple[float, int, int]:
+        """Return the expected number of grains and the limits of the 95 % interval.
+
+        Links are independent given the deviation that all share, so the number is normal around
+        the sum of the probabilities; the deviation is drawn, with a fixed seed.
+        """
+        random = np.random.default_rng(0)
+        shift = self.spread * np.linspace(-3, 3, 61)
+        chance = _expit(self.log_odds[None] + shift[:, None])
+        mean, spread = chance.sum(1), np.sqrt((chance * (1 - chance)).sum(1))
+        drawn = np.clip(random.normal(size=_DRAWS), -3, 3) * self.spread
+        around = np.interp(drawn, shift, mean) if self.spread else np.full(_DRAWS, mean[0])
+        across = np.interp(drawn, shift, spread) if self.spread else np.full(_DRAWS, spread[0])
+        counts = self.pieces + around + across * random.normal(size=_DRAWS)
+        low, high = np.quantile(counts, (0.025, 0.975))
+        least = max(self.pieces, 1)
+        return self.expected, max(least, int(np.floor(low))), max(least, int(np.ceil(high)))
+
+
+def cut_into(partition: Partition, count: int) -> npt.NDArray[np.int32]:
+    """Return the grain map, int32 (y, x), with so many grains, or as near to it as there can be."""
+    from napari_etch.grains.merge_tree import MergeTree
+
+    tree = partition.tree
+    always = int((tree.heights < 0).sum())
+    merged = max(always, min(len(tree.heights), tree.n_fragments - count))
+    # by their order and not by a height: links of one height need not all be made
+    made = MergeTree(tree.links[:merged], tree.heights[:merged], tree.n_fragments)
+    return np.ascontiguousarray(made.cut(1.0)[partition.fragments], np.int32)
+
+
+def _log_odds(probability: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    clipped = np.clip(probability, 1 - _SURE, _SURE)
+    odds: npt.NDArray[np.float64] = np.log(clipped / (1 - clipped))
+    odds[probability <= 0], odds[probability >= 1] = -_CERTAIN, _CERTAIN
+    return odds
+
+
+def _expit(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    from scipy.special import expit
+
+    found: npt.NDArray[np.float64] = expit(values)
+    return found
+
+
+def _places(grains: npt.NDArray[np.int32]) -> npt.NDArray[np.str_]:
+    """Return where each grain lies, in the order of the labels 1 … n."""
+    from napari_etch.measure.planimetric import specimen_frame
+    from napari_etch.measure.shape import grains_at_edge
+
+    places = np.full(int(grains.max(initial=0)), INSIDE)
+    places[grains_at_edge(grains) - 1] = EDGE
+    top, left, bottom, right = specimen_frame(grains)
+    corners = grains[[top, top, bottom - 1, bottom - 1], [left, right - 1, left, right - 1]]
+    places[corners[corners > 0] - 1] = CORNER
+    return places
+
+
+def _planimetric(
+    grains: npt.NDArray[np.int32], pixel_size_um: float | None
+) -> dict[str, float | None]:
+    """Return the whole grains that the field is worth and, with a pixel size, their density."""
+    from napari_etch.measure.astm import astm_planimetric
+
+    found = astm_planimetric(grains, pixel_size_um or 1.0)
+    density = found.grains_per_mm2 if pixel_size_um else None
+    return {"equivalent": found.equivalent_count, "density": density}
+
+
+def _deep_points(grains: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
+    """Return row and column of the pixel of each grain that is farthest from any other."""
+    import edt
+
+    deep = edt.edt(np.ascontiguousarray(grains.astype(np.uint32)), parallel=1).ravel()
+    labels = grains.ravel()
+    order = np.lexsort((-deep, labels))
+    first = order[np.flatnonzero(np.diff(labels[order], prepend=-1))]
+    first = first[labels[first] > 0]
+    return np.stack(np.divmod(first, grains.shape[1]), axis=1).astype(np.int32)

@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+import csv
+
+import pytest
+
+
+def rows_of(path):
+    with path.open(newline="") as file:
+        return list(csv.reader(file))
+
+
+def test_the_table_has_the_columns_that_were_promised(etch, micrograph_file, tmp_path):
+    done = etch("count", micrograph_file(), "--out", "counts.csv", "--pixel-size", 0.5)
+    assert done.exit_code == 0, done.output
+    head, row = rows_of(tmp_path / "counts.csv")
+    assert head == ["image", "count", "low", "high", "density_per_mm2"]
+    assert row[:2] == ["steel.tif", "16"]
+    assert int(row[2]) <= 16 <= int(row[3])
+    assert float(row[4]) == pytest.approx(9 / 0.048**2, rel=1e-4)
+    assert "steel.tif" in done.stdout and "16" in done.stdout
+    assert [path.name for path in tmp_path.glob(".*")] == []
+
+
+def test_without_pixel_size_the_density_is_left_empty(etch, micrograph_file, tmp_path):
+    etch("count", micrograph_file(), "--out", "counts.csv")
+    assert rows_of(tmp_path / "counts.csv")[1][4] == ""
+
+
+def test_a_bad_image_leaves_the_others_their_rows(etch, micrograph_file, tmp_path):
+    done = etch("count", micrograph_file(), "none.tif", "--out", "counts.csv")
+    assert done.exit_code == 2
+    assert "none.tif" in done.output and "1 of 2 images failed" in done.output
+    assert len(rows_of(tmp_path / "counts.csv")) == 2
+
+
+def test_images_of_one_name_are_told_apart(etch, micrograph_file, tmp_path):
+    first, second = micrograph_file("a/x.tif"), micrograph_file("b/x.tif")
+    etch("count", first, second, "--out", "counts.csv")
+    assert [row[0] for row in rows_of(tmp_path / "counts.csv")[1:]] == [str(first), str(second)]
+
+
+def test_a_table_is_not_overwritten_unasked(etch, micrograph_file, tmp_path):
+    image = micrograph_file()
+    (tmp_path / "counts.csv").write_text("mine")
+    done = etch("count", image, "--out", "counts.csv")
+    assert done.exit_code == 2 and "--overwrite" in done.output
+    assert (tmp_path / "counts.csv").read_text() == "mine"
+    assert etch("count", image, "--out", "counts.csv", "--overwrite").exit_code == 0
+    assert etch("count", image, "--out", tmp_path).exit_code == 2

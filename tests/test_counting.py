@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from fakes import DarkIsBoundary, grid_of_grains
+
+from napari_etch.counting import (
+    CORNER,
+    EDGE,
+    INSIDE,
+    Calibration,
+    GrainCount,
+    Links,
+    count_grains,
+    count_partition,
+    cut_into,
+)
+from napari_etch.grains import partition
+from napari_etch.micrograph import Micrograph
+
+SHARP = Calibration(0.0, 1.0, 0.0)
+
+
+def boundary_of(truth, strength=1.0):
+    """Return a boundary map with lines between squares; `strength` may differ from line to line."""
+    boundary = np.zeros(truth.shape, np.float32)
+    boundary[:, 1:][truth[:, 1:] != truth[:, :-1]] = strength
+    boundary[1:][truth[1:] != truth[:-1]] = strength
+    return boundary
+
+
+@pytest.fixture(scope="module")
+def squares():
+    """Return the truth of 5 x 5 squares of 24 px."""
+    return grid_of_grains(5, 24)[1]
+
+
+def test_certain_boundaries_give_a_count_without_doubt(squares):
+    found = count_partition(partition(boundary_of(squares)), calibration=SHARP)
+    assert (found.count, found.low, found.high) == (25, 25, 25)
+    assert (found.n_inside, found.n_edge, found.n_corner) == (9, 12, 4)
+    assert found.equivalent == 9 + 6 + 1
+
+
+def test_density_counts_edge_grains_half_and_corners_a_quarter(squares):
+    found = count_partition(partition(boundary_of(squares)), pixel_size_um=2.0, calibration=SHARP)
+    assert found.density_per_mm2 == pytest.approx(16 / (0.24 * 0.24))
+    assert found.density_low == pytest.approx(found.density_per_mm2)
+    assert "per mm²" in found.sentence
+    unknown = count_partition(partition(boundary_of(squares)), calibration=SHARP)
+    assert unknown.density_per_mm2 is None and "no pixel size" in unknown.sentence
+
+
+def test_unsure_boundaries_widen_the_interval(squares):
+    sure = count_partition(partition(boundary_of(squares, 0.98)), calibration=SHARP)
+    unsure = count_partition(partition(boundary_of(squares, 0.6)), calibration=SHARP)
+    assert unsure.high - unsure.low > sure.high - sure.low
+    assert unsure.low < unsure.count < unsure.high
+
+
+def test_a_shared_deviation_widens_it_further(squares):
+    parts = partition(boundary_of(squares, 0.45))
+    alone = count_partition(parts, calibration=SHARP)
+    shared = count_partition(parts, calibration=Calibration(0.0, 1.0, 1.0))
+    assert shared.high - shared.low > alone.high - alone.low
+
+
+def test_the_interval_holds_its_share_of_draws():
+    """Counts drawn from the links' own odds lie in the interval about as often as it says."""
+    random = np.random.default_rng(1)
+    log_odds = random.normal(0, 2, 120)
+    links = Links(log_odds, 1, 0.4)
+    _, low, high = links.interval()
+    shift = 0.4 * random.normal(size=(2000, 1))
+    drawn = 1 + (random.random((2000, 120)) < 1 / (1 + np.exp(-log_odds - shift))).sum(1)
+    assert 0.93 <= np.mean((drawn >= low) & (drawn <= high)) <= 0.985
+
+
+def test_granularity_and_offset_move_the_count_the_same_way(squares):
+    parts = partition(boundary_of(squares, 0.45))
+    few, some, many = (
+        count_partition(parts.recut(granularity), calibration=SHARP).count
+        for granularity in (0.2, 0.5, 0.8)
+    )
+    assert few < some < many
+    assert count_partition(parts, calibration=Calibration(-2.0, 1.0, 0.0)).count < some
+
+
+def test_the_grain_map_has_as_many_grains_as_are_counted(squares):
+    parts = partition(boundary_of(squares, 0.45))
+    found = count_partition(parts, calibration=SHARP)
+    assert len(np.unique(found.grains)) == found.count == len(found.points) == len(found.places)
+    assert len(np.unique(cut_into(parts, 1))) == 1
+
+
+def test_a_mark_lies_in_its_grain_and_says_where_the_grain_is(squares):
+    found = count_partition(partition(boundary_of(squares)), calibration=SHARP)
+    assert np.array_equal(found.grains[tuple(found.points.T)], np.arange(1, 26))
+    at = {
+        place: set(found.grains[tuple(found.points[found.places == place].T)])
+        for place in (INSIDE, EDGE, CORNER)
+    }
+    assert {len(at[place]) for place in at} == {9, 12, 4}
+    assert found.grains[0, 0] in at[CORNER] and found.grains[60, 60] in at[INSIDE]
+
+
+def test_what_is_masked_is_not_counted(squares):
+    mask = np.ones(squares.shape, bool)
+    mask[72:] = False
+    found = count_partition(partition(boundary_of(squares), mask=mask), calibration=SHARP)
+    assert found.count == 15
+    with pytest.raises(ValueError, match="masked everywhere"):
+        count_partition(partition(boundary_of(squares), mask=np.zeros_like(mask)))
+
+
+def test_every_section_of_a_stack_is_counted():
+    image = grid_of_grains(3, 24)[0]
+    stack = Micrograph(np.stack([image, image[::-1]]), "stack")
+    found = [item for item in count_grains(DarkIsBoundary(), stack) if isinstance(item, GrainCount)]
+    assert [item.count for item in found] == [9, 9]
+    assert found[0].name != found[1].name
+
+
+def test_an_unknown_option_is_refused():
+    micrograph = Micrograph(grid_of_grains()[0], "squares")
+    with pytest.raises(ValueError, match="no option size"):
+        next(count_grains(DarkIsBoundary(), micrograph, size=3))

@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import tifffile
+from scipy.ndimage import binary_opening
+from skimage.io import imread, imsave
+
+from napari_etch.training.folder import read_training_folder
+from napari_etch.training.pseudo import (
+    Recipe,
+    count_components,
+    ellipse,
+    pseudo_mask,
+    write_pseudo_labels,
+)
+
+
+@pytest.fixture
+def grains_image():
+    """Return bright grains of 40 px with dark lines of 5 px between them, and some noise."""
+    image = np.full((200, 240), 180, np.uint8)
+    for shift in range(5):
+        image[shift::40], image[:, shift::40] = 40, 40
+    noise = np.random.default_rng(0).integers(-15, 15, image.shape)
+    return np.clip(image + noise, 0, 255).astype(np.uint8)
+
+
+def test_the_ellipse_of_the_published_masks_has_89_px():
+    assert ellipse(11).sum() == 89
+    assert ellipse(3).tolist() == [[0, 1, 0], [1, 1, 1], [0, 1, 0]]
+    assert ellipse(5).sum() == 17
+
+
+def test_grains_are_found_and_the_mask_is_unchanged_by_the_last_opening(grains_image):
+    mask = pseudo_mask(grains_image / 255)
+    assert mask[20, 20] and not mask[2, 20]
+    inner = np.s_[12:-12, 12:-12]
+    assert np.array_equal(binary_opening(mask, ellipse(11))[inner], mask[inner])
+
+
+def test_every_step_can_be_left_out(grains_image):
+    image = grains_image / 255
+    bare = pseudo_mask(image, Recipe(0, 8, 0, False, 0, 0, 0, 0))
+    assert np.array_equal(bare, image > image[~bare].max())
+    dark = pseudo_mask(image, Recipe(0, 8, 0, True, 0, 0, 0, 0))
+    assert np.array_equal(dark, ~bare)
+    rough = image + np.random.default_rng(1).normal(0, 0.15, image.shape)
+    for changed in ({"blur": 0}, {"close": 0}, {"dilate": 0}, {"open": 0}, {"clip": 0}):
+        assert not np.array_equal(pseudo_mask(rough, Recipe(**changed)), pseudo_mask(rough))
+
+
+def test_an_even_diameter_is_refused():
+    with pytest.raises(ValueError, match="close is 4: give an odd number"):
+        Recipe(close=4)
+    with pytest.raises(ValueError, match="min_area is -1"):
+        Recipe(min_area=-1)
+
+
+def test_a_training_folder_is_written_with_every_parameter(grains_image, tmp_path):
+    path = tmp_path / "steel.png"
+    imsave(path, grains_image, check_contrast=False)
+    found = write_pseudo_labels([path], tmp_path / "out", Recipe(open=9))
+    record = json.loads((tmp_path / "out" / "pseudo-labels.json").read_text())
+    assert record["recipe"]["open"] == 9 and record["recipe"]["min_area"] == 89
+    assert "not truth" in record["warning"]
+    labels = tifffile.imread(tmp_path / "out" / "labels" / "steel.tif")
+    mask = imread(tmp_path / "out" / "masks" / "steel.png")
+    assert np.array_equal(labels > 0, mask == 255)
+    assert found["steel.png"]["count"] == count_components(labels, 500) >= 20
+    assert len(read_training_folder(tmp_path / "out")) == 1
+    with pytest.raises(ValueError, match="--overwrite"):
+        write_pseudo_labels([path], tmp_path / "out", Recipe())
+    with pytest.raises(ValueError, match="share one label file"):
+        write_pseudo_labels([path, tmp_path / "x" / "steel.tif"], tmp_path / "new", Recipe())
