@@ -83,9 +83,10 @@ def test_a_list_of_files_is_stacked_by_napari(plain: Path, calibrated: Path) -> 
 
 def test_other_kinds_of_files_are_not_claimed() -> None:
     manifest = PluginManifest.from_file(MANIFEST)
-    [reader] = manifest.contributions.readers or []
-    assert set(reader.filename_patterns) == {"*.tif", "*.tiff"}
-    assert not reader.accepts_directories
+    micrographs, annotations = manifest.contributions.readers or []
+    assert set(micrographs.filename_patterns) == {"*.tif", "*.tiff"}
+    assert {"*.json", "*.zip"} <= set(annotations.filename_patterns)
+    assert not micrographs.accepts_directories and not annotations.accepts_directories
 
 
 @pytest.mark.dev_data
@@ -184,3 +185,66 @@ def test_the_menu_command_opens_the_repair_dock_and_repairs_the_selected_layer(
     repair_selected(viewer)
     repair_selected(viewer)  # the dock that is open is used again
     assert started == [layer, layer]
+
+
+# -- annotation files ----------------------------------------------------------------------------
+
+
+def annotated_layers() -> list[Any]:
+    grains = np.ones((40, 50), np.int32)
+    grains[:, 25:] = 70_000
+    classes = np.zeros((40, 50), np.uint8)
+    classes[3:9, 3:9] = 2
+    place = {"scale": (0.25, 0.25), "units": ("µm", "µm")}
+    return [
+        (noise(40, 50), {"name": "steel", **place}, "image"),
+        (grains, {"name": "steel · grains", **place}, "labels"),
+        (classes, {"name": "steel · fracture", **place}, "labels"),
+    ]
+
+
+@pytest.mark.parametrize("suffix", [".json", ".zip", ".h5"])
+def test_labels_are_saved_and_opened_again(tmp_path: Path, suffix: str) -> None:
+    from napari_etch._widgets.annotation_files import get_annotation_reader, write_annotations
+
+    path = str(tmp_path / f"steel{suffix}")
+    layers = annotated_layers()
+    tifffile.imwrite(tmp_path / "steel.tif", layers[0][0])
+    assert write_annotations(path, layers) == [path]
+    reader = get_annotation_reader(path)
+    assert reader is not None
+    opened = {keywords["name"]: (data, keywords) for data, keywords, _kind in reader(path)}
+    assert set(opened) == {"steel", "steel · grains", "steel · fracture"}
+    for data, about, _kind in layers:
+        np.testing.assert_array_equal(opened[about["name"]][0], data)
+        if suffix != ".zip":
+            assert opened[about["name"]][1]["scale"] == pytest.approx((0.25, 0.25))
+
+
+@pytest.mark.parametrize("name", ["a.json", "a.zip", "b.json", "c.zip"])
+def test_other_json_and_zip_files_are_left_to_others(tmp_path: Path, name: str) -> None:
+    import zipfile
+
+    from napari_etch._widgets.annotation_files import get_annotation_reader
+
+    (tmp_path / "a.json").write_text('{"type": "FeatureCollection", "features": []}')
+    (tmp_path / "b.json").write_text("{")
+    (tmp_path / "a.zip").write_bytes(b"no zip")
+    with zipfile.ZipFile(tmp_path / "c.zip", "w") as file:
+        file.writestr("a.txt", "x")
+    assert get_annotation_reader(str(tmp_path / name)) is None
+
+
+def test_napari_saves_selected_layers_with_our_writer(
+    make_napari_viewer: Any, tmp_path: Path
+) -> None:
+    viewer = make_napari_viewer()
+    for data, keywords, kind in annotated_layers():
+        getattr(viewer, f"add_{kind}")(data, **keywords)
+    path = tmp_path / "steel.json"
+    assert viewer.layers.save(str(path), plugin="napari-etch") == [str(path)]
+    from napari_etch.labels import read_annotations
+
+    found = read_annotations(path)["steel"]
+    assert found.kinds == ("grains", "classes")
+    assert found.pixel_size_um == pytest.approx(0.25)

@@ -112,6 +112,12 @@ def test_an_export_that_is_stopped_leaves_nothing(tmp_path, form):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_folder_that_cannot_be_made_is_told(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(LabelsError, match="could not be written"):
+        export_all([field()], ExportRequest(tmp_path / "file" / "set"))
+
+
 def test_an_export_that_fails_leaves_an_earlier_one(tmp_path, monkeypatch):
     out = tmp_path / "set"
     export_all([field()], ExportRequest(out))

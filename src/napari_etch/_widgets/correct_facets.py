@@ -51,6 +51,10 @@ class FacetTour:
         """The review of the section shown."""
         return self._of(self._session.section)
 
+    def judged(self, section: int) -> npt.NDArray[np.bool_]:
+        """Return where a section was judged."""
+        return self._of(section).judged()
+
     def _of(self, section: int) -> FacetReview:
         if section not in self._reviews:
             session = self._session

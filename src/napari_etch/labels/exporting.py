@@ -131,10 +131,10 @@ def export_set(
     check_target(request.out, overwrite=request.overwrite)
     notes = Notes()
     parts = _split(sources, request.split, notes)
-    request.out.parent.mkdir(parents=True, exist_ok=True)
     unfinished = request.out.with_name(f".{request.out.name}.unfinished")
     shutil.rmtree(unfinished, ignore_errors=True)
     try:
+        request.out.parent.mkdir(parents=True, exist_ok=True)
         unfinished.mkdir()
         writing = _Writing(unfinished, form, request, notes)
         for at, source in enumerate(sources, 1):

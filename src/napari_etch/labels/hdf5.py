@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from napari_etch.grains.class_table import ClassTable
 from napari_etch.labels.annotated import Annotated
 from napari_etch.labels.collector import Collector
 from napari_etch.labels.names import HDF5_FILE
@@ -24,18 +25,30 @@ class Hdf5Writer(SetWriter):
 
     def write(self, each: Annotated) -> None:
         """Add a group."""
-        import h5py
+        write_group(self.folder / HDF5_FILE, each, self.options.table)
 
-        with h5py.File(self.folder / HDF5_FILE, "a") as file:
-            file.attrs["class_table"] = json.dumps(self.options.table.as_json())
-            group = file.create_group(each.name)
-            for name in ("image", *MAPS):
-                data = getattr(each, name)
-                if data is not None:
-                    group.create_dataset(name, data=data, compression="gzip")
-            group.attrs.update(about_values(each))
-            if each.made:
-                group.attrs["made"] = json.dumps(each.made)
+
+def write_group(path: Path, each: Annotated, table: ClassTable) -> None:
+    """Add an image and its maps to a file, which is made where there is none.
+
+    Parameters
+    ----------
+    path : Path
+    each : Annotated
+    table : ClassTable
+    """
+    import h5py
+
+    with h5py.File(path, "a") as file:
+        file.attrs["class_table"] = json.dumps(table.as_json())
+        group = file.create_group(each.name)
+        for name in ("image", *MAPS):
+            data = getattr(each, name)
+            if data is not None:
+                group.create_dataset(name, data=data, compression="gzip")
+        group.attrs.update(about_values(each))
+        if each.made:
+            group.attrs["made"] = json.dumps(each.made)
 
 
 def read_hdf5(path: Path, into: Collector) -> None:

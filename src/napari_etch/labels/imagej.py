@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from napari_etch.grains.class_table import ClassTable
 from napari_etch.labels.annotated import Annotated
 from napari_etch.labels.collector import Collector
 from napari_etch.labels.finding import Shape
@@ -29,27 +30,37 @@ class ImageJWriter(SetWriter):
 
     def write(self, each: Annotated) -> None:
         """Write an image and its regions."""
-        import roifile
-
         self.image(each, self.folder)
-        found = outlined(each, self.options.table)
-        rois = []
-        for at, region in enumerate(found, 1):
-            for piece, ring in enumerate(region.rings, 1):
-                number = at if region.number is None else region.number
-                tail = f".{piece}" if len(region.rings) > 1 else ""
-                roi = roifile.ImagejRoi.frompoints(
-                    ring.astype(int), name=f"{region.word}-{number}{tail}"
-                )
-                roi.roitype = roifile.ROI_TYPE.POLYGON
-                roi.props = f"class: {region.word}\n"
-                if region.number is not None:
-                    roi.props += f"grain: {region.number}\n"
-                rois.append(roi)
-        if rois:
-            roifile.roiwrite(self.folder / f"{each.name}.zip", rois, mode="w")
-        else:
+        if not write_rois(self.folder / f"{each.name}.zip", each, self.options.table):
             self.notes.skip(each.name, "", "it has no region, so it has no zip")
+
+
+def write_rois(path: Path, each: Annotated, table: ClassTable) -> bool:
+    """Write a zip of regions; return whether there were any.
+
+    Parameters
+    ----------
+    path : Path
+    each : Annotated
+    table : ClassTable
+    """
+    import roifile
+
+    rois = []
+    for at, region in enumerate(outlined(each, table), 1):
+        number = at if region.number is None else region.number
+        for piece, ring in enumerate(region.rings, 1):
+            tail = f".{piece}" if len(region.rings) > 1 else ""
+            name = f"{region.word}-{number}{tail}"
+            roi = roifile.ImagejRoi.frompoints(ring.astype(int), name=name)
+            roi.roitype = roifile.ROI_TYPE.POLYGON
+            roi.props = f"class: {region.word}\n"
+            if region.number is not None:
+                roi.props += f"grain: {region.number}\n"
+            rois.append(roi)
+    if rois:
+        roifile.roiwrite(path, rois, mode="w")
+    return bool(rois)
 
 
 def read_rois(path: Path, into: Collector, name: str = "", shape: Shape | None = None) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import zipfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -229,3 +230,19 @@ def read_json(path: Path) -> Any:
     except (OSError, ValueError, RecursionError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise LabelsError(f"{path} cannot be read as JSON ({reason}).") from error
+
+
+def is_annotation_file(path: Path) -> bool:
+    """Return whether a file is one of those that are read as annotations; masks are images, too."""
+    suffix = path.suffix.lower()
+    try:
+        if suffix == ".json":
+            value = read_json(path)
+            return is_coco(value) or is_labelme(value) or is_via(value)
+        if suffix == ".zip":
+            with zipfile.ZipFile(path) as file:
+                names = file.namelist()
+            return bool(names) and all(name.lower().endswith(".roi") for name in names)
+    except (LabelsError, OSError, zipfile.BadZipFile):
+        return False
+    return suffix in (".roi", *HDF5_SUFFIXES) and path.is_file()

@@ -1,0 +1,93 @@
+"""Annotations as layers: of an image that is open, or by themselves."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from napari.layers import Image, Labels
+from napari.utils import DirectLabelColormap
+
+from napari_etch._widgets.correct_target import CLASSES
+from napari_etch._widgets.layers import (
+    BOUNDARY,
+    GRAINS,
+    GRAINS_LOOK,
+    METADATA_KEY,
+    Placement,
+    boundary_look,
+    layer_name,
+)
+
+if TYPE_CHECKING:
+    from napari.layers import Layer
+
+    from napari_etch.grains.class_table import ClassTable
+    from napari_etch.labels import Annotated
+
+IGNORE = "ignore"
+LayerData = tuple[Any, dict[str, Any], str]
+#: Ignored parts are dark and see-through.
+_IGNORE_COLOUR = (0.1, 0.1, 0.1, 1.0)
+
+
+def annotation_data(each: Annotated, table: ClassTable, source: str = "") -> list[LayerData]:
+    """Return the maps of annotations as layer data for napari, without their place.
+
+    Parameters
+    ----------
+    each : Annotated
+    table : ClassTable
+    source : str
+        The file that they were read from.
+    """
+    made = {**each.made, "labels": source or each.made.get("labels", "")}
+
+    def keywords(kind: str, **more: Any) -> dict[str, Any]:
+        about = {METADATA_KEY: {**made, "kind": kind, **more.pop("about", {})}}
+        return {"name": layer_name(each.name, kind), "metadata": about, **more}
+
+    found: list[LayerData] = []
+    if each.boundary is not None:
+        lines = each.boundary.astype(np.float32)
+        found.append((lines, keywords(BOUNDARY, **boundary_look(False)), "image"))
+    if each.grains is not None:
+        found.append((each.grains, keywords(GRAINS, **GRAINS_LOOK), "labels"))
+    if each.classes is not None:
+        about = {"class_table": table.as_json()}
+        look = {**GRAINS_LOOK, "colormap": class_colours(table)}
+        data = (each.classes, keywords(CLASSES, about=about, **look), "labels")
+        found.append(data)
+    if each.ignore is not None and each.ignore.any():
+        colours = DirectLabelColormap(color_dict={None: "transparent", 1: _IGNORE_COLOUR})
+        look = {"opacity": 0.6, "colormap": colours}
+        found.append((each.ignore.astype(np.uint8), keywords(IGNORE, **look), "labels"))
+    return found
+
+
+def class_colours(table: ClassTable) -> DirectLabelColormap:
+    """Return the fixed colours of classes."""
+    colours: dict[int | None, Any] = {None: "white", 0: "transparent"}
+    for value, colour in table.colours.items():
+        colours[value] = colour
+    return DirectLabelColormap(color_dict=colours)
+
+
+def class_features(table: ClassTable) -> dict[str, list[Any]]:
+    """Return the names of classes as features, which napari shows beside the pointer."""
+    names = table.names
+    return {"index": list(names), "class": list(names.values())}
+
+
+def imported_layers(each: Annotated, table: ClassTable, image: Image, source: str) -> list[Layer]:
+    """Return the maps of annotations as layers that lie over an image."""
+    place = Placement.of(image).keywords()
+    layers: list[Layer] = []
+    for data, keywords, kind in annotation_data(each, table, source):
+        made = keywords["metadata"][METADATA_KEY]
+        made |= {"source": image.name, "source_id": str(image.unique_id)}
+        keywords["name"] = layer_name(image.name, made["kind"])
+        layers.append({"image": Image, "labels": Labels}[kind](data, **keywords, **place))
+        if made["kind"] == CLASSES:
+            layers[-1].features = class_features(table)
+    return layers
