@@ -12,8 +12,8 @@ from napari_etch.counting import (
     GrainCount,
     Links,
     count_grains,
+    count_map,
     count_partition,
-    cut_into,
 )
 from napari_etch.grains import partition
 from napari_etch.micrograph import Micrograph
@@ -55,7 +55,7 @@ def test_unsure_boundaries_widen_the_interval(squares):
     sure = count_partition(partition(boundary_of(squares, 0.98)), calibration=SHARP)
     unsure = count_partition(partition(boundary_of(squares, 0.6)), calibration=SHARP)
     assert unsure.high - unsure.low > sure.high - sure.low
-    assert unsure.low < unsure.count < unsure.high
+    assert unsure.low < unsure.count <= unsure.high
 
 
 def test_a_shared_deviation_widens_it_further(squares):
@@ -70,27 +70,41 @@ def test_the_interval_holds_its_share_of_draws():
     random = np.random.default_rng(1)
     log_odds = random.normal(0, 2, 120)
     links = Links(log_odds, 1, 0.4)
-    _, low, high = links.interval()
+    low, high = links.interval()
     shift = 0.4 * random.normal(size=(2000, 1))
     drawn = 1 + (random.random((2000, 120)) < 1 / (1 + np.exp(-log_odds - shift))).sum(1)
     assert 0.93 <= np.mean((drawn >= low) & (drawn <= high)) <= 0.985
 
 
-def test_granularity_and_offset_move_the_count_the_same_way(squares):
-    parts = partition(boundary_of(squares, 0.45))
+def test_granularity_moves_count_and_interval(squares):
+    random = np.random.default_rng(0)
+    boundary = boundary_of(squares) * random.uniform(0.2, 0.8, squares.shape).astype(np.float32)
+    parts = partition(boundary)
     few, some, many = (
-        count_partition(parts.recut(granularity), calibration=SHARP).count
-        for granularity in (0.2, 0.5, 0.8)
+        count_partition(parts.recut(granularity), calibration=SHARP)
+        for granularity in (0.3, 0.5, 0.7)
     )
-    assert few < some < many
-    assert count_partition(parts, calibration=Calibration(-2.0, 1.0, 0.0)).count < some
+    assert few.count < some.count < many.count
+    assert few.low < some.low < many.low and few.high < many.high
+    strict = count_partition(parts, calibration=Calibration(-2.0, 1.0, 0.0))
+    assert strict.low < some.low
 
 
-def test_the_grain_map_has_as_many_grains_as_are_counted(squares):
+def test_the_grain_map_is_the_one_that_is_counted(squares):
     parts = partition(boundary_of(squares, 0.45))
     found = count_partition(parts, calibration=SHARP)
-    assert len(np.unique(found.grains)) == found.count == len(found.points) == len(found.places)
-    assert len(np.unique(cut_into(parts, 1))) == 1
+    assert np.array_equal(found.grains, parts.grains)
+    assert parts.n_grains == found.count == len(found.points) == len(found.places)
+
+
+def test_any_grain_map_can_be_counted_whatever_its_numbers(squares):
+    labels = np.where(squares == 13, 0, 7 * squares + 100)
+    found = count_map(labels, pixel_size_um=1.0, name="mine")
+    assert (found.count, found.low) == (24, None)
+    assert found.n_edge == 16  # the four around the hole touch nothing there
+    assert "95 %" not in found.sentence
+    with pytest.raises(ValueError, match="mine has no grain"):
+        count_map(np.zeros((4, 4), np.int32), name="mine")
 
 
 def test_a_mark_lies_in_its_grain_and_says_where_the_grain_is(squares):
@@ -109,7 +123,7 @@ def test_what_is_masked_is_not_counted(squares):
     mask[72:] = False
     found = count_partition(partition(boundary_of(squares), mask=mask), calibration=SHARP)
     assert found.count == 15
-    with pytest.raises(ValueError, match="masked everywhere"):
+    with pytest.raises(ValueError, match="no grain"):
         count_partition(partition(boundary_of(squares), mask=np.zeros_like(mask)))
 
 

@@ -22,6 +22,14 @@ def segment_with(viewer: Viewer, model: str) -> None:
     widget.run_model(model)
 
 
+def count_selected(viewer: Viewer) -> None:
+    """Open the Segment dock and count the grains of the selected layer, with a mark on each."""
+    selected = viewer.layers.selection.active
+    dock, widget = viewer.window.add_plugin_dock_widget(PLUGIN, SEGMENT_DOCK, tabify=True)
+    dock.raise_()
+    widget.count_selected(selected)
+
+
 def repair_selected(viewer: Viewer) -> None:
     """Open the Repair dock and close the gaps of the selected layer."""
     selected = viewer.layers.selection.active

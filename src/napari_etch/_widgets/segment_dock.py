@@ -10,6 +10,7 @@ from napari.utils.theme import get_theme
 from qtpy.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
 
 from napari_etch._widgets.controller import RunController
+from napari_etch._widgets.count_marks import count_layer, show_marks
 from napari_etch._widgets.cutter import GrainCutter
 from napari_etch._widgets.device_box import offer_devices
 from napari_etch._widgets.devices import device_troubles
@@ -44,6 +45,7 @@ from napari_etch._widgets.words import edited_text, outcome_text, recut_text
 
 if TYPE_CHECKING:
     import napari
+    from napari.layers import Layer
 
 STEP = 0.05
 
@@ -90,6 +92,8 @@ class SegmentDock(QWidget):
         self.hint = QLabel()
         self.hint.setWordWrap(True)
         self.new_cut = QPushButton("Cut into a new layer")
+        self.count = QPushButton("Count")
+        self._count_next = False
         self._lay_out()
         self.controller = RunController(engine or default_engine(), self)
         self.cutter = GrainCutter(self)
@@ -111,6 +115,7 @@ class SegmentDock(QWidget):
         column.addWidget(self.form)
         column.addWidget(self.hint)
         column.addWidget(self.new_cut)
+        column.addWidget(self.count)
         column.addSpacing(6)
         column.addWidget(self.run_bar)
         column.addStretch(1)
@@ -127,6 +132,7 @@ class SegmentDock(QWidget):
         self.pixel_size.said.connect(lambda text, trouble: self._say(text, trouble=trouble))
         self.run_bar.button.clicked.connect(self.toggle_run)
         self.new_cut.clicked.connect(self.cut_into_new_layer)
+        self.count.clicked.connect(lambda: self.count_grains())
         self.controller.progressed.connect(self.run_bar.show_progress)
         self.controller.noted.connect(self._on_note)
         self.controller.ended.connect(self._on_ended)
@@ -195,6 +201,7 @@ class SegmentDock(QWidget):
         else:
             self.hint.setText(f"Moving the slider cuts “{grains.name}” again.")
         self._offer_new_cut(grains)
+        self._offer_count(grains)
         if not self.controller.is_running:
             self.run_bar.show_ready(self.why_not())
 
@@ -205,6 +212,17 @@ class SegmentDock(QWidget):
             "the present one keeps your corrections."
             if grains is not None
             else "There are no grains to cut yet: run a model first."
+        )
+
+    def _offer_count(self, grains: Labels | None) -> None:
+        busy = self.controller.is_running
+        self.count.setEnabled(grains is not None and not busy)
+        self.count.setToolTip(
+            "There are no grains to count yet: run a model first."
+            if grains is None
+            else "Wait for the run to end."
+            if busy
+            else f"Count the grains of “{grains.name}” and put a mark on each."
         )
 
     # -- running ---------------------------------------------------------------------------------
@@ -248,8 +266,11 @@ class SegmentDock(QWidget):
 
     def _on_ended(self, outcome: Outcome) -> None:
         origin, self._origin = self._origin, None
+        count_next, self._count_next = self._count_next, False
         if isinstance(outcome, Segmented) and origin is not None:
             self._add_result(outcome, origin)
+            if count_next:
+                self.count_grains()
         elif isinstance(outcome, Failed):
             self._say(outcome.message, trouble=True)
         elif isinstance(outcome, Stopped):
@@ -299,6 +320,30 @@ class SegmentDock(QWidget):
         new = recut_copy(grains, self.form.granularity.value())
         self._viewer.add_layer(new)
         self._say(f"“{new.name}” was added; “{grains.name}” stays as it is.")
+
+    # -- counting --------------------------------------------------------------------------------
+
+    def count_grains(self, layer: Labels | None = None) -> None:
+        """Count the grains of a layer, or of the chosen image, and put a mark on each."""
+        grains = self.layers.grains() if layer is None else layer
+        if grains is None:
+            return
+        try:
+            found = count_layer(grains)
+        except ValueError as error:
+            self._say(str(error), trouble=True)
+            return
+        show_marks(self._viewer, grains, found)
+        self._say(found.sentence)
+
+    def count_selected(self, layer: Layer | None) -> None:
+        """Count what is selected: grains as they are, an image after a run where it needs one."""
+        if isinstance(layer, Labels) or self.layers.grains() is not None:
+            self.count_grains(layer if isinstance(layer, Labels) else None)
+            return
+        self._count_next = True
+        self.start()
+        self._count_next = self.controller.is_running
 
     def fewer_grains(self) -> None:
         """Move the slider one step towards fewer grains."""
