@@ -1,4 +1,4 @@
-"""The folder that a segmentation or a repair leaves on disk: its files, and how it is written."""
+"""The folder of results that a run leaves on disk: its files, and how it is written."""
 
 from __future__ import annotations
 
@@ -34,6 +34,7 @@ from napari_etch.micrograph.large import let_go
 if TYPE_CHECKING:
     import pandas as pd
 
+    from napari_etch.fractography import ClassArea, FractureMap
     from napari_etch.measure.report import Report
     from napari_etch.micrograph import Micrograph
     from napari_etch.repairing import Repaired
@@ -54,8 +55,21 @@ REPAIR_FILES = (
     SUMMARY_FILE,
     OVERLAY_FILE,
 )
+FRACTURE_FILE = "fracture.tif"
+FRACTURE_TABLE_FILE = "fracture.csv"
+CONFIDENCE_FILE = "confidence.tif"
+FACETS_FILE = "facets.csv"
+# What a fracture map leaves; the facets only where grains are given.
+FRACTURE_FILES = (
+    FRACTURE_FILE,
+    CONFIDENCE_FILE,
+    FRACTURE_TABLE_FILE,
+    FACETS_FILE,
+    SUMMARY_FILE,
+    OVERLAY_FILE,
+)
 # One result takes the place of another, whatever made them.
-_ALL_FILES = tuple(dict.fromkeys((*RESULT_FILES, *REPAIR_FILES)))
+_ALL_FILES = tuple(dict.fromkeys((*RESULT_FILES, *REPAIR_FILES, *FRACTURE_FILES)))
 
 # What a measurement leaves: the first three always, the others where they are asked for.
 MEASURE_FILES = (JSON_FILE, TABLE_FILE, HTML_FILE, EXCEL_FILE, PDF_FILE)
@@ -182,6 +196,68 @@ def write_repair(
 
     write_whole(folder, write)
     return sizes
+
+
+def write_fracture(
+    found: FractureMap,
+    folder: Path,
+    *,
+    grains: np.ndarray | None = None,
+    overwrite: bool = False,
+) -> tuple[ClassArea, ...]:
+    """Write a map of fracture modes into a folder, all files or none.
+
+    Parameters
+    ----------
+    found : FractureMap
+        What to write.
+    folder : Path
+        Is made, with its parents. Other files in it stay.
+    grains : np.ndarray, optional
+        Grain map of the image, int, (y, x): a table of the mode of each facet is written, too.
+    overwrite : bool
+        Replace an earlier result.
+
+    Returns
+    -------
+    tuple of ClassArea
+        The area of each class, as written to ``fracture.csv``.
+
+    Raises
+    ------
+    ResultExistsError
+        When there is an earlier result and `overwrite` is not set.
+    ValueError
+        When the grains are those of another image.
+    OSError
+        When the disk does not take it.
+    """
+    from napari_etch.fractography import class_areas, facet_modes
+    from napari_etch.fractography.reporting import area_table, map_summary, mode_rgb
+
+    if not overwrite:
+        check_free(folder)
+    pixel_size = found.micrograph.pixel_size_um
+    areas = class_areas(found.classes, found.table, specimen=found.field, pixel_size_um=pixel_size)
+    tables = {FRACTURE_TABLE_FILE: area_table(areas)}
+    if grains is not None:
+        tables[FACETS_FILE] = facet_modes(
+            found.classes, grains, found.table, pixel_size_um=pixel_size
+        )
+    about = {"napari_etch": __version__, "made": datetime.now(UTC).isoformat(timespec="seconds")}
+    summary = plain({**_about_image(found.micrograph), **map_summary(found, areas), **about})
+
+    def write(unfinished: Path) -> None:
+        write_tiff(unfinished / FRACTURE_FILE, found.classes, pixel_size_um=pixel_size)
+        write_tiff(unfinished / CONFIDENCE_FILE, found.confidence, pixel_size_um=pixel_size)
+        for name, table in tables.items():
+            table.to_csv(unfinished / name, index=False, float_format="%.6g")
+        text = json.dumps(summary, indent=1, allow_nan=False)
+        (unfinished / SUMMARY_FILE).write_text(text + "\n", encoding="utf-8")
+        (unfinished / OVERLAY_FILE).write_bytes(_png(mode_rgb(found)))
+
+    write_whole(folder, write)
+    return areas
 
 
 def write_report(

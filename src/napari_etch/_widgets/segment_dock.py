@@ -54,7 +54,7 @@ def installed_models() -> Sequence[ModelEntry]:
     """Return the models of the package and of the user."""
     from napari_etch.models import list_models
 
-    return [entry for entry in list_models() if entry.kind != "repair"]
+    return [entry for entry in list_models() if entry.kind not in ("repair", "classes")]
 
 
 class SegmentDock(QWidget):

@@ -13,6 +13,7 @@ from napari_etch.cli import (
     evaluate,
     export,
     fit,
+    fracture,
     import_,
     measure,
     models,
@@ -35,6 +36,7 @@ app = typer.Typer(
 app.command("demo")(demo.demo)
 app.command("segment")(segment.segment)
 app.command("repair")(repair.repair)
+app.command("fracture")(fracture.fracture)
 app.command("track")(track.track)
 app.command("count")(count.count)
 app.command("pseudo-label")(pseudo_label.pseudo_label)

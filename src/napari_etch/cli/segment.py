@@ -56,15 +56,23 @@ def segment(
 ) -> None:
     """Find the boundaries and grains of images.
 
-    For each image DIR/STEM gets boundary.tif, grains.tif, grains.csv, summary.json and overlay.png.
+    For each image DIR/STEM gets boundary.tif, grains.tif, grains.csv, summary.json and overlay.png;
+    of a model for fracture modes what etch fracture writes.
     """
     from napari_etch.cli.jobs import Job, result_folders, segment_image, worst
 
-    folders = result_folders(images, out)
     given = {"grain_size": grain_size, "quality": quality}
     options = {name: value for name, value in given.items() if value is not None}
+    ready = _ready_model(model, device, granularity, options)
+    if _maps_classes(ready):
+        from napari_etch.cli.fracture import FractureJob, run_fracture
+
+        about = {"pixel_size_um": pixel_size, "keep_info_bar": keep_info_bar}
+        modes = FractureJob(ready, ready.table, device, 0.0, options, overwrite=overwrite, **about)
+        run_fracture(modes, images, out)
+    folders = result_folders(images, out)
     job = Job(
-        _ready_model(model, device, granularity, options),
+        ready,
         device,
         granularity,
         options,
@@ -96,7 +104,11 @@ def _ready_model(name: str, device: str, granularity: float, options: dict[str, 
         pick_device(device)
     with bad_input(f"--model {name}"):
         model = load_model(name)
-        if not hasattr(model, "partition"):
+        if not hasattr(model, "partition") and not _maps_classes(model):
             raise ValueError("it closes boundary maps and finds none: use etch repair")
         check_options(model, granularity, options)
     return model
+
+
+def _maps_classes(model: Any) -> bool:
+    return hasattr(model, "table") and not hasattr(model, "partition")

@@ -58,6 +58,14 @@ _BUILT_IN = {
         licence="BSD-3-Clause",
         ready=True,
     ),
+    "fracture": ModelInfo(
+        name="fracture",
+        title="Fracture modes (SEM fracture surfaces)",
+        kind="classes",
+        description="Intergranular and transgranular facets of an SEM fracture surface.",
+        licence="BSD-3-Clause",
+        ready=True,
+    ),
 }
 
 
@@ -128,6 +136,7 @@ def load_path(path: Path) -> Any:
 
 def _build(stored: StoredModel, name: str) -> Any:
     from napari_etch.models.dinov2 import DinoV2, PublishedDinoV2
+    from napari_etch.models.fracture import Fracture
     from napari_etch.models.generalist import Generalist
     from napari_etch.models.r2v import R2V
     from napari_etch.models.repair import Repair
@@ -140,6 +149,8 @@ def _build(stored: StoredModel, name: str) -> Any:
         "wpunet": WPUNet,
         "vit": DinoV2,
         "dinov2-published": PublishedDinoV2,
+        "fracture-net": Fracture,
+        "fracture-timm": Fracture,
     }
     architecture = stored.card["architecture"]
     if architecture not in builders:

@@ -98,7 +98,8 @@ def receptive_radius(network: nn.Module, stride: int, limit: int = 256, channels
                 assert module.running_mean is not None and module.running_var is not None
                 module.running_mean.zero_()
                 module.running_var.fill_(1)
-                module.weight.fill_(1)
+                if module.affine:
+                    module.weight.fill_(1)
         probe = probe.double()
         poked = torch.zeros(stride, channels, 2 * limit, stride, dtype=torch.float64)
         still = probe(poked[:1])

@@ -1,4 +1,4 @@
-"""The loss of a class map: what nobody labelled counts nothing, rare classes count as common ones."""
+"""The loss of a class map: the unlabelled counts nothing, rare classes count as common ones."""
 
 from __future__ import annotations
 

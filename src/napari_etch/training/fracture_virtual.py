@@ -1,106 +1,230 @@
-"""Train the small fracture network on virtual surfaces: seeded, resumable, checkpointed.
+"""Train the shipped fracture model on virtual surfaces alone: seeded, minutes on one core.
 
-python -m napari_etch.training.fracture_virtual --out runs/fracture --minutes 30
+python -m napari_etch.training.fracture_virtual --out models/fracture --images 400
+
+The trunk stays what the generalist learnt; the head learns from places drawn from virtual surfaces.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
-from functools import partial
+import json
+import time
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
-from napari_etch.models.weights_file import SHIPPED, read_model
-from napari_etch.networks.fracture_net import FractureNet
-from napari_etch.training.class_loss import class_loss
-from napari_etch.training.feed import LEAST, Replay, sample_feed, top_up
-from napari_etch.training.run import Run, Schedule, add_schedule
+from napari_etch.grains.class_table import FRACTURE_MODES
+from napari_etch.models.weights_file import SHIPPED, read_model, write_model
+from napari_etch.networks.etchnet import receptive_radius
+from napari_etch.networks.fracture_net import PLACE, FractureNet
+from napari_etch.training.class_loss import balance
+from napari_etch.training.feed import standardise
 
-CLASSES = {1: "intergranular", 2: "transgranular"}
-RENDERED = 8
-
-
-def surfaces(seed: int, size: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yield virtual surfaces without end: images uint8 and class maps int16, (b, size, size)."""
-    from napari_etch.virtual.fracture import render_surfaces
-
-    generator = torch.Generator().manual_seed(seed)
-    while True:
-        surface = render_surfaces(RENDERED, size, generator=generator)
-        image = (255 * surface.image).round().to(torch.uint8).numpy()
-        yield image, surface.classes.to(torch.int16).numpy()
+# A place counts when this share of it has one class.
+PURE = 0.9
 
 
-def _loss(network: nn.Module, image: Tensor, classes: Tensor) -> tuple[Tensor, dict[str, float]]:
-    with torch.autocast(image.device.type, dtype=torch.bfloat16):
-        logits = network(image.contiguous(memory_format=torch.channels_last))
-    return class_loss(logits.float(), classes)
+@dataclass(frozen=True, eq=False)
+class Places:
+    """Features of places, float16 (n, features), and their classes, int64 (n,), from 1."""
+
+    features: Tensor
+    classes: Tensor
 
 
-def train(
-    settings: Schedule,
-    out: Path,
-    device: str = "cpu",
-    widths: tuple[int, ...] = (48, 96, 192, 256),
-    start: Path | None = SHIPPED / "generalist",
-) -> Path:
-    """Train, or go on with the checkpoint in `out`, and return the checkpoint's path.
+def read_places(
+    network: FractureNet,
+    image: npt.NDArray[np.float32],
+    classes: npt.NDArray[np.integer],
+    most: int,
+    random: np.random.Generator,
+) -> Places:
+    """Return the features of places of an image that have one class.
 
     Parameters
     ----------
-    settings : Schedule
-    out : Path
-        Folder of the checkpoint and the log, see `training.run.Run`.
-    device : str
-    widths : tuple of int
-        Of `networks.fracture_net.FractureNet`.
-    start : Path, optional
-        Model whose weights a new run starts from as far as they fit.
-
-    Raises
-    ------
-    napari_etch.models.ModelError
-        When `start` is no complete model.
+    network : FractureNet
+    image : float32 (y, x)
+        Standardised; sides are cut to multiples of the network's stride.
+    classes : integers (y, x), 0 unlabelled
+    most : int
+        Places at most, drawn at random.
+    random : numpy.random.Generator
     """
-    out.mkdir(parents=True, exist_ok=True)
-    torch.set_num_threads(settings.threads)
-    torch.manual_seed(settings.seed)
-    network = FractureNet(widths, len(CLASSES))
-    if start is not None:
-        network.take_over(read_model(start).tensors())
-    about = {
+    height, width = (side // network.stride * network.stride for side in image.shape)
+    seen = torch.from_numpy(np.ascontiguousarray(image[:height, :width]))[None, None]
+    truth = torch.from_numpy(classes[:height, :width].astype(np.int64))
+    count = int(classes.max(initial=0)) + 1
+    shares = functional.avg_pool2d(functional.one_hot(truth, count).permute(2, 0, 1).float(), PLACE)
+    share, winner = shares.max(0)
+    usable = torch.nonzero(((winner > 0) & (share >= PURE)).flatten())[:, 0].numpy()
+    picked = random.permutation(usable)[:most]
+    with torch.no_grad():
+        features = network.features(seen)[0].flatten(1).T[picked]
+    return Places(features.half(), winner.flatten()[picked])
+
+
+def virtual_places(network: FractureNet, images: int, size: int, seed: int, each: int) -> Places:
+    """Return places of virtual surfaces; so many of each."""
+    from napari_etch.virtual.fracture import render_surfaces
+
+    generator = torch.Generator().manual_seed(seed)
+    random = np.random.default_rng(seed)
+    found: list[Places] = []
+    while len(found) < images:
+        surface = render_surfaces(4, size, generator=generator)
+        for image, classes in zip(surface.image.numpy(), surface.classes.numpy(), strict=True):
+            seen = standardise(255 * image, random)
+            found.append(read_places(network, seen, classes, each, random))
+    return joined(found)
+
+
+def joined(parts: list[Places]) -> Places:
+    """Return places of several images as one."""
+    return Places(
+        torch.cat([part.features for part in parts]), torch.cat([part.classes for part in parts])
+    )
+
+
+def fit_head(
+    network: FractureNet,
+    places: Places,
+    *,
+    steps: int = 1500,
+    batch: int = 2048,
+    rate: float = 2e-3,
+    decay: float = 0.02,
+    dropout: float = 0.3,
+    seed: int = 0,
+) -> float:
+    """Teach the head of a network, in place; return the loss over the last tenth of the steps.
+
+    Parameters
+    ----------
+    network : FractureNet
+        Its normalisation takes mean and spread from the places.
+    places : Places
+    steps, batch, rate, decay, dropout, seed
+        Of AdamW; the rate falls to 0 along a cosine.
+    """
+    torch.manual_seed(seed)
+    mean, spread = places.features.float().mean(0), places.features.float().std(0)
+    assert network.norm.running_mean is not None and network.norm.running_var is not None
+    network.norm.running_mean.copy_(mean)
+    # What hardly ever varies is not blown up.
+    network.norm.running_var.copy_((spread + 0.02 * spread.mean()).square())
+    weights = balance(torch.bincount(places.classes, minlength=network.classes + 1)[1:])
+    network.eval()
+    drop = nn.Dropout(dropout)
+    optimiser = torch.optim.AdamW(network.head.parameters(), lr=rate, weight_decay=decay)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
+    losses: list[float] = []
+    for _ in range(steps):
+        rows = torch.randint(len(places.classes), (batch,))
+        seen = network.norm(places.features[rows].float()[..., None, None])
+        hidden = drop(network.head[1](network.head[0](drop(seen))))
+        logits = network.head[2](hidden)[..., 0, 0]
+        loss = functional.cross_entropy(logits, places.classes[rows] - 1, weight=weights)
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        optimiser.step()
+        schedule.step()
+        losses.append(float(loss.detach()))
+    return float(np.mean(losses[-max(1, steps // 10) :]))
+
+
+def start_network(classes: int = 2, hidden: int = 64) -> FractureNet:
+    """Return a network with the generalist's trunk and a new head."""
+    network = FractureNet(classes=classes, hidden=hidden)
+    network.take_over(
+        {
+            name: value
+            for name, value in read_model(SHIPPED / "generalist").tensors().items()
+            if not name.startswith("head")
+        }
+    )
+    return network.eval()
+
+
+def train(
+    out: Path,
+    *,
+    images: int = 400,
+    size: int = 256,
+    each: int = 160,
+    steps: int = 1500,
+    seed: int = 20261128,
+    notes: dict[str, Any] | None = None,
+) -> None:
+    """Train the head and write the model's folder.
+
+    Parameters
+    ----------
+    out : Path
+    images, size, each : int
+        Virtual surfaces, their side in px, and places taken of each.
+    steps, seed : int
+    notes : dict, optional
+        More entries of the card.
+    """
+    began = time.monotonic()
+    torch.manual_seed(seed)
+    network = start_network()
+    places = virtual_places(network, images, size, seed, each)
+    loss = fit_head(network, places, steps=steps, seed=seed)
+    card: dict[str, Any] = {
         "architecture": "fracture-net",
-        "parameters": {"widths": list(widths), "classes": len(CLASSES)},
-        "started_from": start.name if start is not None else None,
-        "command": "python -m napari_etch.training.fracture_virtual",
+        "parameters": {
+            "widths": list(network.widths),
+            "classes": network.classes,
+            "hidden": network.head[0].out_channels,
+            "margin": receptive_radius(network, network.stride),
+        },
+        "class_table": FRACTURE_MODES.as_json(),
+        "training": {
+            "command": "python -m napari_etch.training.fracture_virtual",
+            "settings": {
+                "images": images,
+                "size": size,
+                "each": each,
+                "steps": steps,
+                "seed": seed,
+            },
+            "started_from": "generalist (trunk, at rest)",
+            "loss": round(loss, 4),
+            "minutes": round((time.monotonic() - began) / 60, 1),
+        },
     }
-    run = Run(network, settings, out, device, about=about)
-    seed = settings.seed + run.step
-    replay = Replay(settings.replay, settings.size, seed)
-    drawn = 0
-    with sample_feed(partial(surfaces, size=settings.size), seed, settings.workers) as pipe:
-        while run.goes_on():
-            used = (run.step - run.first) * settings.batch
-            drawn += top_up(replay, pipe, LEAST + used // settings.reuse - drawn)
-            image, classes = (item.to(device) for item in replay.draw(settings.batch))
-            run.learn(partial(_loss, image=image, classes=classes))
-    run.checkpoint()
-    return run.path
+    write_model(out, stored_tensors(network), card | (notes or {}))
+
+
+def stored_tensors(network: nn.Module) -> dict[str, Tensor]:
+    """Return what of a network is stored."""
+    return {
+        name: value
+        for name, value in network.state_dict().items()
+        if not name.endswith("num_batches_tracked")
+    }
 
 
 def main() -> None:
     """Run training from the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--device", default="cpu")
-    add_schedule(parser, Schedule)
+    for name, default in (("images", 400), ("size", 256), ("each", 160), ("steps", 1500)):
+        parser.add_argument(f"--{name}", type=int, default=default)
+    parser.add_argument("--seed", type=int, default=20261128)
+    parser.add_argument("--notes", type=Path, help="a JSON file with more entries of the card")
     given = vars(parser.parse_args())
-    out, device = given.pop("out"), given.pop("device")
-    train(Schedule(**given), out, device)
+    notes = given.pop("notes")
+    train(**given, notes=json.loads(notes.read_text("utf-8")) if notes else None)
 
 
 if __name__ == "__main__":

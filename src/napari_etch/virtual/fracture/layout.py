@@ -134,9 +134,7 @@ def truth_map(generator: torch.Generator, facets: Facets) -> Tensor:
     return classes
 
 
-def _describe(
-    generator: torch.Generator, labels: Tensor, small: Tensor, layout: Layout
-) -> Facets:
+def _describe(generator: torch.Generator, labels: Tensor, small: Tensor, layout: Layout) -> Facets:
     batch, size = len(labels), labels.shape[-1]
     count = int(labels.max()) + 1
     flat = labels.flatten(1)
@@ -168,4 +166,3 @@ def _mean_of(labels: Tensor, picture: Tensor, count: int) -> Tensor:
     total = start.scatter_add(1, flat, picture.flatten(1))
     area = start.scatter_add(1, flat, torch.ones_like(picture.flatten(1)))
     return total / area.clamp(min=1)
-

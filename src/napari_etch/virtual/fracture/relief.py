@@ -1,8 +1,8 @@
 """The height of a fracture surface: tilted facets and what the crack left on them.
 
 Intergranular facets are grain faces: smooth, slightly curved, now and then with a growth step.
-Transgranular ones show how the crack ran: river lines that fan out from where it came from, cleavage
-steps, arrest lines across its way (striations), ridges of hackle, and dimples where it tore.
+Transgranular ones show how the crack ran: river lines that fan out from where it came from,
+cleavage steps, arrest lines across its way (striations), ridges of hackle, and dimples where it tore.
 """
 
 from __future__ import annotations
@@ -179,9 +179,7 @@ def _hackle(generator: torch.Generator, facets: Facets, frame: _Frame) -> Tensor
     batch, size = len(frame.side), frame.side.shape[-1]
     cell = span(generator, 5, 16)
     rough = octaves(generator, batch, size, cell, 3)
-    bands = torch.sin(
-        2 * math.pi * frame.across / _spacing(generator, facets, frame) + 2.5 * rough
-    )
+    bands = torch.sin(2 * math.pi * frame.across / _spacing(generator, facets, frame) + 2.5 * rough)
     return 0.9 * (1 - rough.abs()) * (cell / 8) + 0.8 * bands.abs()
 
 
@@ -217,4 +215,3 @@ def slopes(height: Tensor) -> tuple[Tensor, Tensor]:
     down = (padded[:, 2:, 1:-1] - padded[:, :-2, 1:-1]) / 2
     right = (padded[:, 1:-1, 2:] - padded[:, 1:-1, :-2]) / 2
     return down, right
-

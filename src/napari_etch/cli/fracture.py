@@ -1,0 +1,304 @@
+"""``etch fracture``: maps of fracture modes and area fractions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from napari_etch.cli.console import ExitCode, bad_input, fail, fail_inside, note, say, sentence
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from napari_etch.fractography.areas import ClassArea
+    from napari_etch.grains.class_table import ClassTable
+    from napari_etch.micrograph import Micrograph
+
+NO_MODEL = "none"
+
+
+@dataclass(frozen=True)
+class FractureJob:
+    """What is the same for all images of a call.
+
+    Attributes
+    ----------
+    model : Fracture or None
+        None maps from outlines alone.
+    table : ClassTable
+    outlines : dict
+        Class maps of outlined areas by the image's stem.
+    grains : Path or None
+        Folder or file of grain maps, for the table of facets.
+    """
+
+    model: Any
+    table: ClassTable
+    device: str = "auto"
+    least: float = 0.0
+    options: dict[str, Any] = field(default_factory=dict)
+    outlines: dict[str, np.ndarray] = field(default_factory=dict)
+    grains: Path | None = None
+    pixel_size_um: float | None = None
+    keep_info_bar: bool = False
+    overwrite: bool = False
+
+
+def fracture(
+    images: Annotated[
+        list[Path], typer.Argument(metavar="IMAGE", help="SEM images of fracture surfaces.")
+    ],
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Results go to DIR/STEM.")],
+    model: Annotated[
+        str,
+        typer.Option(
+            "--model", metavar="NAME_OR_PATH", help="See: etch models list. none: outlines alone."
+        ),
+    ] = "fracture",
+    outlines: Annotated[
+        Path | None,
+        typer.Option(
+            "--outlines",
+            metavar="FILE",
+            help="Areas outlined on these images (VIA, LabelMe, COCO, masks) that the map follows.",
+        ),
+    ] = None,
+    classes: Annotated[
+        Path | None,
+        typer.Option("--classes", metavar="JSON", help="Class table of the outlines."),
+    ] = None,
+    published: Annotated[
+        bool,
+        typer.Option("--published", help="Outlines and masks have the published code's class ids."),
+    ] = False,
+    grains: Annotated[
+        Path | None,
+        typer.Option(
+            "--grains",
+            metavar="FILE_OR_DIR",
+            help="Grain map of the image, or a folder of results (STEM/grains.tif): "
+            "a table of the mode of each facet.",
+        ),
+    ] = None,
+    least: Annotated[
+        float, typer.Option(min=0, max=1, help="Pixels less sure than this stay unlabelled.")
+    ] = 0.0,
+    quality: Annotated[
+        str | None, typer.Option("--quality", metavar="fast|best", help="Fewer or more passes.")
+    ] = None,
+    scale: Annotated[
+        float | None,
+        typer.Option("--scale", help="Size at which the network sees the image, of its own."),
+    ] = None,
+    device: Annotated[
+        str, typer.Option("--device", metavar="auto|cpu|cuda|mps", help="Where the network runs.")
+    ] = "auto",
+    pixel_size: Annotated[
+        float | None,
+        typer.Option(
+            "--pixel-size", metavar="UM", help="Edge of a pixel in µm, where the file is silent."
+        ),
+    ] = None,
+    keep_info_bar: Annotated[
+        bool, typer.Option("--keep-info-bar", help="Map the SEM information bar too.")
+    ] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace earlier results.")
+    ] = False,
+) -> None:
+    """Map the fracture modes of SEM fracture surfaces.
+
+    For each image DIR/STEM gets fracture.tif (class of each pixel), fracture.csv (area fractions
+    with 95 % intervals), summary.json and overlay.png; with --grains also facets.csv.
+    """
+    given = {"scale": scale, "quality": quality}
+    options = {name: value for name, value in given.items() if value is not None}
+    ready = _ready_model(model, device, options, outlines is not None)
+    table = _table(classes, ready)
+    job = FractureJob(
+        model=ready,
+        table=table,
+        device=device,
+        least=least,
+        options=options if ready is not None else {},
+        outlines=_read_outlines(outlines, images, table, published),
+        grains=grains,
+        pixel_size_um=pixel_size,
+        keep_info_bar=keep_info_bar,
+        overwrite=overwrite,
+    )
+    run_fracture(job, images, out)
+
+
+def run_fracture(job: FractureJob, images: list[Path], out: Path) -> None:
+    """Map all images and end with the worst code."""
+    from napari_etch.cli.jobs import result_folders, worst
+
+    folders = result_folders(images, out)
+    done: dict[Path, ExitCode] = {}
+    try:
+        for image, folder in zip(images, folders, strict=True):
+            done[image] = _map_file(job, image, folder)
+    except KeyboardInterrupt:
+        fail(f"stopped after {len(done)} of {len(images)} images; no result is half written")
+        raise typer.Exit(ExitCode.STOPPED) from None
+    failed = [str(image) for image, code in done.items() if code]
+    if len(images) > 1 and failed:
+        fail(f"{len(failed)} of {len(images)} images failed: {', '.join(failed)}")
+    raise typer.Exit(worst(done.values()))
+
+
+def _ready_model(name: str, device: str, options: dict[str, Any], has_outlines: bool) -> Any:
+    from napari_etch.fractography.mapping import check_maps_classes
+    from napari_etch.inference import pick_device
+    from napari_etch.models import load_model
+
+    with bad_input(f"--device {device}"):
+        pick_device(device)
+    if name == NO_MODEL:
+        with bad_input("--model none"):
+            if not has_outlines:
+                raise ValueError("without a model the map comes from outlines: give --outlines")
+            if options:
+                raise ValueError("--quality and --scale are the network's: leave them out")
+        return None
+    with bad_input(f"--model {name}"):
+        model = load_model(name)
+        check_maps_classes(model)
+        if options.get("quality", "best") not in ("fast", "best"):
+            raise ValueError(f"--quality is fast or best, not {options['quality']}")
+    return model
+
+
+def _table(classes: Path | None, model: Any) -> ClassTable:
+    from napari_etch.grains.class_table import FRACTURE_MODES, ClassTable
+
+    if classes is None:
+        return FRACTURE_MODES if model is None else model.table
+    with bad_input(f"--classes {classes}"):
+        return ClassTable.read(classes)
+
+
+def _read_outlines(
+    path: Path | None, images: list[Path], table: ClassTable, published: bool
+) -> dict[str, np.ndarray]:
+    """Return the outlined areas by the stem of their image, and say what was skipped."""
+    if path is None:
+        return {}
+    from napari_etch.labels import read_annotations
+
+    with bad_input(f"--outlines {path}"):
+        found = read_annotations(
+            path,
+            classes=table,
+            convention="published" if published else "project",
+            kind="classes",
+            images=[image for image in images if image.exists()] or None,
+        )
+        for remark in found.report.remarks:
+            note(f"{path.name}: {remark}")
+        outlined = {name: each.classes for name, each in found.items() if each.classes is not None}
+        stems = {image.stem for image in images}
+        if not stems & set(outlined):
+            names = ", ".join(sorted(outlined)[:3]) or "no image"
+            raise ValueError(f"none of the images is outlined there: it has {names}")
+    return outlined
+
+
+def _map_file(job: FractureJob, image: Path, folder: Path) -> ExitCode:
+    """Map what is in a file and tell how it went, so that the others still get their turn."""
+    from napari_etch.cli.jobs import worst
+    from napari_etch.results import check_free
+
+    try:
+        if not job.overwrite:
+            check_free(folder)
+        parts = list(_read(job, image, folder))
+    except (ValueError, OSError) as error:
+        fail(sentence(error, str(image)))
+        return ExitCode.BAD_INPUT
+    return worst([_map(job, part, target, image) for part, target in parts])
+
+
+def _read(job: FractureJob, image: Path, folder: Path) -> Iterator[tuple[Micrograph, Path]]:
+    """Yield the micrographs in a file, each with the folder of its result."""
+    from napari_etch.micrograph import read_micrograph
+
+    micrograph = read_micrograph(
+        image, pixel_size_um=job.pixel_size_um, keep_info_bar=job.keep_info_bar
+    )
+    single = not micrograph.is_stack
+    for section in micrograph.sections():
+        yield section, folder if single else folder / section.name
+
+
+def _map(job: FractureJob, micrograph: Micrograph, folder: Path, image: Path) -> ExitCode:
+    from napari_etch.cli.progress import follow_to
+    from napari_etch.fractography import FractureMap
+    from napari_etch.results import write_fracture
+
+    name = micrograph.name if micrograph.path is None else micrograph.path.name
+    if micrograph.info_bar_row is not None:
+        note(f"{name}: the information bar from row {micrograph.info_bar_row} down is left out")
+    try:
+        found = follow_to(FractureMap, name, _events(job, micrograph))
+        grains = _grains_of(job.grains, image)
+        areas = write_fracture(found, folder, grains=grains, overwrite=job.overwrite)
+    except (ValueError, OSError) as error:
+        fail(sentence(error, name))
+        return ExitCode.BAD_INPUT
+    except Exception as error:
+        fail_inside(error, name)
+        return ExitCode.INTERNAL
+    say(f"{name}: {_words(areas)} -> {folder}")
+    return ExitCode.DONE
+
+
+def _events(job: FractureJob, micrograph: Micrograph) -> Iterator[Any]:
+    from napari_etch.fractography import map_fracture, map_from_outlines
+
+    outlined = job.outlines.get(micrograph.name)
+    if outlined is not None:
+        return map_from_outlines(
+            micrograph,
+            outlined,
+            table=job.table,
+            model=job.model,
+            device=job.device,
+            least=job.least,
+            **job.options,
+        )
+    if job.model is None:
+        raise ValueError("it has no outlines: outline areas of it, or give --model fracture")
+    return map_fracture(job.model, micrograph, device=job.device, least=job.least, **job.options)
+
+
+def _grains_of(place: Path | None, image: Path) -> np.ndarray | None:
+    """Return the grain map that goes with an image."""
+    if place is None:
+        return None
+    import tifffile
+
+    path = place / image.stem / "grains.tif" if place.is_dir() else place
+    if not path.exists():
+        raise ValueError(f"there is no grain map at {path}: run etch segment first")
+    with tifffile.TiffFile(path) as file:
+        grains: np.ndarray = file.asarray()
+    if grains.ndim != 2 or grains.dtype.kind not in "iu":
+        raise ValueError(f"{path} is no grain map: it needs whole numbers, (y, x)")
+    return grains
+
+
+def _words(areas: tuple[ClassArea, ...]) -> str:
+    """Return the area fractions in words."""
+    said = [
+        f"{area.name} {100 * area.of_labelled:.0f} % "
+        f"({100 * area.of_labelled_low:.0f} to {100 * area.of_labelled_high:.0f})"
+        for area in areas
+        if area.area_px
+    ]
+    return ", ".join(said) or "nothing is sure enough to have a class"

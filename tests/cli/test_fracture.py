@@ -1,0 +1,124 @@
+"""``etch fracture``: files, outlines, facets, and what is refused."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+import tifffile
+from skimage.io import imread, imsave
+from surfaces import half_lined, two_patches
+from typer.testing import CliRunner
+
+from napari_etch.cli.app import app
+from napari_etch.results import FACETS_FILE, FRACTURE_FILES
+
+
+@pytest.fixture
+def etch(monkeypatch, tmp_path):
+    """Return a function that runs ``etch`` with the network that is shipped."""
+    monkeypatch.setenv("COLUMNS", "300")
+    monkeypatch.chdir(tmp_path)
+    return lambda *arguments: CliRunner().invoke(app, [str(item) for item in arguments])
+
+
+@pytest.fixture
+def surface(tmp_path):
+    """Write `half_lined` as half.png; return its classes."""
+    image, classes = half_lined(128)
+    imsave(tmp_path / "half.png", image, check_contrast=False)
+    return classes
+
+
+def rows_of(path):
+    return list(csv.DictReader(path.read_text().splitlines()))
+
+
+def test_a_map_and_its_areas_are_written(etch, surface, tmp_path):
+    ran = etch("fracture", "half.png", "--out", "out", "--quality", "fast", "--pixel-size", 0.5)
+    assert ran.exit_code == 0, ran.output
+    folder = tmp_path / "out" / "half"
+    assert {path.name for path in folder.iterdir()} == set(FRACTURE_FILES) - {FACETS_FILE}
+    found = tifffile.imread(folder / "fracture.tif")
+    assert found.dtype == np.uint8 and found.shape == surface.shape
+    rows = rows_of(folder / "fracture.csv")
+    assert [row["mode"] for row in rows] == ["intergranular", "transgranular"]
+    assert sum(int(row["area_px"]) for row in rows) == np.count_nonzero(found)
+    assert float(rows[0]["area_um2"]) == 0.25 * int(rows[0]["area_px"])
+    summary = json.loads((folder / "summary.json").read_text())
+    share = summary["modes"]["intergranular"]
+    assert share["of_field_95"][0] <= share["of_field"] <= share["of_field_95"][1]
+    assert summary["model"] == "fracture" and summary["pixel_size_um"] == 0.5
+    assert imread(folder / "overlay.png").shape == (*surface.shape, 3)
+    assert not list(tmp_path.glob("out/.*"))
+
+
+def test_outlines_of_via_rule_the_map(etch, surface, tmp_path):
+    regions = [
+        {
+            "shape_attributes": {
+                "name": "polygon",
+                "all_points_x": [x, x + 18, x + 18, x],
+                "all_points_y": [30, 30, 64, 64],
+            },
+            "region_attributes": {"name": word},
+        }
+        for x, word in ((16, "i"), (96, "t"))
+    ]
+    via = {"half.png1": {"filename": "half.png", "size": 1, "regions": regions}}
+    (tmp_path / "via.json").write_text(json.dumps(via))
+    ran = etch("fracture", "half.png", "--out", "out", "--model", "none", "--outlines", "via.json")
+    assert ran.exit_code == 0, ran.output
+    found = tifffile.imread(tmp_path / "out/half/fracture.tif")
+    assert (found == surface).mean() > 0.9
+
+
+def test_outlines_of_a_mask_and_facets_of_grains(etch, surface, tmp_path):
+    (tmp_path / "outlined").mkdir()
+    imsave(tmp_path / "outlined" / "half.png", two_patches(surface), check_contrast=False)
+    tifffile.imwrite(tmp_path / "grains.tif", surface.astype(np.int32))
+    ran = etch(
+        *("fracture", "half.png", "--out", "out", "--model", "none"),
+        *("--outlines", "outlined/half.png", "--grains", "grains.tif"),
+    )
+    assert ran.exit_code == 0, ran.output
+    rows = rows_of(tmp_path / "out/half/facets.csv")
+    assert [row["mode"] for row in rows] == ["intergranular", "transgranular"]
+    assert float(rows[0]["share"]) > 0.9
+
+
+def test_segment_with_a_fracture_model_writes_fracture_modes(etch, surface, tmp_path):
+    ran = etch("segment", "half.png", "--out", "out", "--model", "fracture", "--quality", "fast")
+    assert ran.exit_code == 0, ran.output
+    assert (tmp_path / "out/half/fracture.tif").exists()
+
+
+def test_nothing_is_overwritten_unasked(etch, surface, tmp_path):
+    (tmp_path / "out/half").mkdir(parents=True)
+    (tmp_path / "out/half/fracture.tif").write_bytes(b"mine")
+    ran = etch("fracture", "half.png", "--out", "out", "--quality", "fast")
+    assert ran.exit_code == 2 and "--overwrite" in ran.output
+    assert (tmp_path / "out/half/fracture.tif").read_bytes() == b"mine"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--model", "none"], "give --outlines"),
+        (["--model", "generalist"], "finds grains, not fracture modes"),
+        (["--outlines", "missing.json"], "missing.json does not exist"),
+        (["--quality", "superb"], "fast or best"),
+        (["--classes", "missing.json"], "is no class table"),
+        (["--grains", "missing.tif", "--quality", "fast"], "run etch segment first"),
+    ],
+)
+def test_wrong_calls_end_in_a_sentence(etch, surface, arguments, message):
+    ran = etch("fracture", "half.png", "--out", "out", *arguments)
+    assert ran.exit_code == 2, ran.output
+    assert message in ran.output
+
+
+def test_outlines_of_other_images_are_refused(etch, surface, tmp_path):
+    imsave(tmp_path / "other.png", two_patches(surface), check_contrast=False)
+    ran = etch("fracture", "half.png", "--out", "out", "--outlines", "other.png")
+    assert ran.exit_code == 2 and "none of the images is outlined there: it has other" in ran.output
