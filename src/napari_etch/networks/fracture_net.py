@@ -2,9 +2,9 @@
 
 The trunk is the generalist's encoder-decoder (`networks.etchnet`), whose features know edges,
 ridges and textures. A mode is a matter of neighbourhood, not of a pixel: a facet is smooth or
-marked as a whole. So the head sees every level of the trunk at an eighth of the image's size, as it is and
-averaged over two neighbourhoods, and decides for each of these places by a small perceptron. With
-the trunk at rest the head learns in a minute on a CPU.
+marked as a whole. So the head sees every level of the trunk at an eighth of the image's size, as it
+is and averaged over two neighbourhoods, and decides for each of these places by a small perceptron.
+With the trunk at rest the head learns in a minute on a CPU.
 """
 
 from __future__ import annotations

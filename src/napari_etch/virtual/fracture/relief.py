@@ -2,7 +2,8 @@
 
 Intergranular facets are grain faces: smooth, slightly curved, now and then with a growth step.
 Transgranular ones show how the crack ran: river lines that fan out from where it came from,
-cleavage steps, arrest lines across its way (striations), ridges of hackle, and dimples where it tore.
+cleavage steps, arrest lines across its way (striations), ridges of hackle, and dimples where it
+tore.
 """
 
 from __future__ import annotations
