@@ -67,8 +67,15 @@ def segment(
     if _maps_classes(ready):
         from napari_etch.cli.fracture import FractureJob, run_fracture
 
-        about = {"pixel_size_um": pixel_size, "keep_info_bar": keep_info_bar}
-        modes = FractureJob(ready, ready.table, device, 0.0, options, overwrite=overwrite, **about)
+        modes = FractureJob(
+            ready,
+            ready.table,
+            device,
+            options=options,
+            pixel_size_um=pixel_size,
+            keep_info_bar=keep_info_bar,
+            overwrite=overwrite,
+        )
         run_fracture(modes, images, out)
     folders = result_folders(images, out)
     job = Job(
