@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 import math
 from functools import cache
@@ -56,37 +57,150 @@ def grain_table_3d(
     S = 2 Σ w I, with I the number of outlines met per area of all lattice lines of a direction and
     w the share of directions that are nearest to it (the cell of a spherical Voronoi diagram).
     """
-    import pandas as pd
-
     grains = _checked(grains)
-    size = (1.0, 1.0, 1.0) if voxel_size_um is None else voxel_size_um
-    for edge in size:
-        check_positive(edge, "each edge of a voxel in µm")
     labels, index = np.unique(grains, return_inverse=True)
     index = index.reshape(grains.shape)
-    voxels = np.bincount(index.ravel(), minlength=labels.size)
-    volume = voxels * math.prod(size)
-    surface = _surface(index, labels.size, size)
-    ball = math.pi ** (1 / 3) * (6 * volume) ** (2 / 3)
-    neighbours, between = _faces(index, labels)
-    columns = {
-        "label": labels,
-        "voxels": voxels,
-        "volume": volume,
-        "surface": surface,
-        "sphericity": ball / surface,
-        "eqd": (6 * volume / math.pi) ** (1 / 3),
-        "faces": neighbours,
-        "boundary_fraction": between,
-        "touches_border": np.isin(labels, _at_border(grains)),
-    }
-    for axis, name in enumerate("zyx"):
-        place = np.arange(grains.shape[axis], dtype=float)
-        place = place.reshape([-1 if each == axis else 1 for each in range(3)])
-        total = np.bincount(index.ravel(), np.broadcast_to(place, grains.shape).ravel())
-        columns[f"centroid_{name}_px"] = total / voxels
-    table = pd.DataFrame(columns)
-    return table[table["label"] > 0].reset_index(drop=True)
+    if labels.size and labels[0] != 0:  # number 0 is none in what follows
+        labels, index = np.concatenate([[0], labels]), index + 1
+    sums = VolumeSums(labels.size - 1, voxel_size_um)
+    for section in index:
+        sums.add(section)
+    table = sums.table()
+    table["label"] = labels[table["label"]]
+    return table
+
+
+class VolumeSums:
+    """Measures a 3D grain map section by section: two sections are held at a time.
+
+    Parameters
+    ----------
+    count : int
+        Largest number of a grain.
+    voxel_size_um : tuple of float, optional
+        As for `grain_table_3d`.
+
+    Raises
+    ------
+    ValueError
+        When a voxel has no size.
+    """
+
+    def __init__(
+        self, count: int, voxel_size_um: tuple[float, float, float] | None = None
+    ) -> None:
+        self.size = (1.0, 1.0, 1.0) if voxel_size_um is None else voxel_size_um
+        for edge in self.size:
+            check_positive(edge, "each edge of a voxel in µm")
+        self.count = count + 1
+        self.sections = 0
+        self.voxels = np.zeros(self.count, np.int64)
+        self.centre = np.zeros((3, self.count))
+        self.surface = np.zeros(self.count + 1)
+        self.inner, self.outer = np.zeros(self.count), np.zeros(self.count)
+        self.at_border = np.zeros(self.count, bool)
+        self.neighbours = np.zeros(0, np.int64)
+        self.before: np.ndarray | None = None
+
+    def add(self, section: np.ndarray) -> None:
+        """Add the next section, int (y, x), of numbers from 0 to `count`."""
+        if self.before is None:  # the outside, which is no grain and no 0 either
+            self._layers(np.full(section.shape, self.count, np.int32), section)
+        else:
+            self._layers(self.before, section)
+        times = np.bincount(section.ravel(), minlength=self.count)
+        self.voxels += times
+        self.centre[0] += times * self.sections
+        for axis in (0, 1):
+            place = np.arange(section.shape[axis], dtype=float)
+            place = np.broadcast_to(np.expand_dims(place, 1 - axis), section.shape)
+            self.centre[axis + 1] += np.bincount(section.ravel(), place.ravel(), self.count)
+        self._within(section)
+        self.sections += 1
+        self.before = section
+
+    def table(self) -> pd.DataFrame:
+        """Return the table of `grain_table_3d` of the sections so far; `label` are the numbers."""
+        import pandas as pd
+
+        sums = self if self.before is None else self._closed()
+        labels = np.flatnonzero(sums.voxels)
+        labels = labels[labels > 0]
+        voxels, surface = sums.voxels[labels], sums.surface[labels]
+        volume = voxels * math.prod(self.size)
+        low, high = np.divmod(sums.neighbours, self.count)
+        faces = np.bincount(low, minlength=self.count) + np.bincount(high, minlength=self.count)
+        columns = {
+            "label": labels,
+            "voxels": voxels,
+            "volume": volume,
+            "surface": surface,
+            "sphericity": math.pi ** (1 / 3) * (6 * volume) ** (2 / 3) / surface,
+            "eqd": (6 * volume / math.pi) ** (1 / 3),
+            "faces": faces[labels],
+            "boundary_fraction": (sums.inner / np.maximum(sums.inner + sums.outer, 1))[labels],
+            "touches_border": sums.at_border[labels],
+        }
+        for name, total in zip("zyx", sums.centre, strict=True):
+            columns[f"centroid_{name}_px"] = total[labels] / voxels
+        return pd.DataFrame(columns)
+
+    def _closed(self) -> VolumeSums:
+        """Return these sums with the outside after the last section."""
+        assert self.before is not None
+        closed = copy.deepcopy(self)
+        closed._layers(self.before, np.full(self.before.shape, self.count, np.int32))
+        return closed
+
+    def _within(self, section: np.ndarray) -> None:
+        """Count the outlines within a section, along rows, columns and diagonals."""
+        framed = np.pad(section.astype(np.int32), 1, constant_values=self.count)
+        for step, weight in zip(_STEPS, _weights(self.size), strict=True):
+            if step[0] == 0:
+                self._outlines(*_pair(framed, step[1:]), step, weight)
+        for axis, step in ((0, (1, 0)), (1, (0, 1))):
+            self._faces(*_pair(section, step))
+            ends = [np.take(section, end, axis).ravel() for end in (0, -1)]
+            self._beside_outside(np.concatenate(ends))
+
+    def _layers(self, below: np.ndarray, above: np.ndarray) -> None:
+        """Count the outlines between two sections; one of them may be the outside."""
+        pair = np.stack([below, above]).astype(np.int32)
+        framed = np.pad(pair, ((0, 0), (1, 1), (1, 1)), constant_values=self.count)
+        for step, weight in zip(_STEPS, _weights(self.size), strict=True):
+            if step[0] == 1:
+                here, there = _pair(framed, step)
+                self._outlines(here[0], there[0], step, weight)
+        outside = [(pair[each] == self.count).all() for each in (0, 1)]
+        if any(outside):
+            self._beside_outside(pair[int(outside[0])].ravel())
+        else:
+            self._faces(pair[0], pair[1])
+
+    def _outlines(
+        self, here: np.ndarray, there: np.ndarray, step: tuple[int, ...], weight: float
+    ) -> None:
+        met = here != there
+        # lines of a direction are this far apart, as an area
+        apart = math.prod(self.size) / math.dist((0, 0, 0), np.multiply(step, self.size))
+        for side in (here, there):
+            times = np.bincount(side[met], minlength=self.count + 1)
+            self.surface += 2 * weight * apart * times
+
+    def _faces(self, here: np.ndarray, there: np.ndarray) -> None:
+        met = here != there
+        one, two = here[met].astype(np.int64), there[met].astype(np.int64)
+        real = (one > 0) & (two > 0)
+        keys = np.minimum(one, two)[real] * self.count + np.maximum(one, two)[real]
+        self.neighbours = np.union1d(self.neighbours, keys)
+        for side in (one, two):
+            self.inner += np.bincount(side[real], minlength=self.count)
+            self.outer += np.bincount(side[~real], minlength=self.count)
+            self.at_border[side[~real]] = True
+
+    def _beside_outside(self, labels: np.ndarray) -> None:
+        self.outer += np.bincount(labels, minlength=self.count)
+        self.at_border[labels] = True
 
 
 def _checked(grains: np.ndarray) -> np.ndarray:
@@ -98,37 +212,11 @@ def _checked(grains: np.ndarray) -> np.ndarray:
     return grains
 
 
-def _at_border(grains: np.ndarray) -> np.ndarray:
-    """Return the labels beside the outside or a voxel of 0."""
-    around = np.pad(grains, 1)
-    inner = (slice(1, -1),) * 3
-    beside = np.zeros(grains.shape, bool)
-    for axis in range(3):
-        for shift in (-1, 1):
-            beside |= np.roll(around, shift, axis)[inner] == 0
-    return np.unique(grains[beside])
-
-
 def _pair(index: np.ndarray, step: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
     """Return the voxels that have another one a step further, and those."""
     here = tuple(slice(max(0, -d), n - max(0, d)) for d, n in zip(step, index.shape, strict=True))
     there = tuple(slice(max(0, d), n - max(0, -d)) for d, n in zip(step, index.shape, strict=True))
     return index[here], index[there]
-
-
-def _surface(index: np.ndarray, count: int, size: tuple[float, float, float]) -> np.ndarray:
-    """Return the surface of every label, the sides of the stack included."""
-    outside = np.full(np.add(index.shape, 2), count, index.dtype)
-    outside[1:-1, 1:-1, 1:-1] = index
-    total = np.zeros(count + 1)
-    for step, weight in zip(_STEPS, _weights(size), strict=True):
-        here, there = _pair(outside, step)
-        met = here != there
-        # lines of a direction are this far apart, as an area
-        apart = math.prod(size) / math.dist((0, 0, 0), np.multiply(step, size))
-        for side in (here, there):
-            total += 2 * weight * apart * np.bincount(side[met], minlength=count + 1)
-    return total[:count]
 
 
 @cache
@@ -140,26 +228,3 @@ def _weights(size: tuple[float, float, float]) -> tuple[float, ...]:
     rays = steps / np.linalg.norm(steps, axis=1)[:, None]
     areas = SphericalVoronoi(np.concatenate([rays, -rays])).calculate_areas()
     return tuple((areas[: len(_STEPS)] + areas[len(_STEPS) :]) / (4 * math.pi))
-
-
-def _faces(index: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the number of neighbours, and the share of voxel faces that lie between grains."""
-    count = labels.size
-    keys = []
-    outer = np.zeros(count)
-    inner = np.zeros(count)
-    for axis in range(3):
-        step = tuple(int(each == axis) for each in range(3))
-        here, there = _pair(index, step)
-        met = here != there
-        one, two = here[met], there[met]
-        real = (labels[one] > 0) & (labels[two] > 0)
-        keys.append(np.minimum(one, two)[real] * count + np.maximum(one, two)[real])
-        for side in (one, two):
-            inner += np.bincount(side[real], minlength=count)
-            outer += np.bincount(side[~real], minlength=count)
-        for end in (0, -1):
-            outer += np.bincount(np.take(index, end, axis).ravel(), minlength=count)
-    low, high = np.divmod(np.unique(np.concatenate(keys)), count)
-    neighbours = np.bincount(low, minlength=count) + np.bincount(high, minlength=count)
-    return neighbours, inner / (inner + outer)

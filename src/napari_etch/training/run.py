@@ -120,6 +120,8 @@ class Run:
         Model whose weights a new run starts from; a checkpoint in `out` goes before it.
     about : dict, optional
         "architecture", its "parameters" and the "command", for the card of the exported model.
+    optimiser : callable, optional
+        Makes another optimiser than AdamW from the network's parameters.
     """
 
     def __init__(
@@ -130,13 +132,18 @@ class Run:
         device: str,
         weights: Path | None = None,
         about: dict[str, Any] | None = None,
+        optimiser: Callable[..., torch.optim.Optimizer] | None = None,
     ) -> None:
         self.settings, self.out, self.device = settings, out, device
         self.path, self.about = out / "state.pt", about or {}
         self.network = network.to(device).to(memory_format=torch.channels_last)
         if weights is not None:
             read_model(weights).load_into(self.network)
-        self.optimiser = _optimiser(self.network, settings)
+        self.optimiser: torch.optim.Optimizer = (
+            _optimiser(self.network, settings)
+            if optimiser is None
+            else optimiser(self.network.parameters())
+        )
         self.average = Average(self.network)
         self.step, self.before = 0, 0.0
         if self.path.exists():

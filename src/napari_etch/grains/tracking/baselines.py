@@ -26,7 +26,7 @@ def link_by_overlap(graph: SectionGraph) -> Ints:
     ndarray of int64, shape (n,)
         3D grain of each node, from 0, not consecutive.
     """
-    chosen = np.flatnonzero(graph.steps == 1)
+    chosen = np.flatnonzero((graph.steps == 1) & (graph.overlap > 0))
     order = chosen[np.argsort(-graph.overlap[chosen], kind="stable")]
     # The largest overlap of all that is still open is the first choice of both of its grains, so
     # one pass from large to small ends where the published rounds of picking end.
@@ -36,7 +36,7 @@ def link_by_overlap(graph: SectionGraph) -> Ints:
         if before_free[before] and after_free[after]:
             before_free[before] = after_free[after] = False
             parent[after] = before
-    return _followed(parent)
+    return followed(parent)
 
 
 def link_by_centroid(graph: SectionGraph) -> Ints:
@@ -54,7 +54,7 @@ def link_by_centroid(graph: SectionGraph) -> Ints:
     ndarray of int64, shape (n,)
         3D grain of each node, from 0, not consecutive.
     """
-    chosen = np.flatnonzero(graph.steps == 1)
+    chosen = np.flatnonzero((graph.steps == 1) & (graph.overlap > 0))
     before, after = graph.links[chosen].T
     far = np.linalg.norm(graph.centroid[before] - graph.centroid[after], axis=1)
     union = graph.area[before] + graph.area[after] - graph.overlap[chosen]
@@ -66,7 +66,7 @@ def link_by_centroid(graph: SectionGraph) -> Ints:
     kept = order[np.flatnonzero(np.diff(before[order], prepend=-1))]
     parent = np.arange(graph.count)
     parent[after[kept]] = before[kept]
-    return _followed(parent)
+    return followed(parent)
 
 
 def absorb_single_sections(graph: SectionGraph, grains: Ints) -> Ints:
@@ -89,7 +89,7 @@ def absorb_single_sections(graph: SectionGraph, grains: Ints) -> Ints:
         return grains
     inner = (graph.section > sound[0]) & (graph.section < sound[-1])
     alone = inner & (np.bincount(grains, minlength=graph.count)[grains] == 1)
-    chosen = np.flatnonzero(graph.steps == 1)
+    chosen = np.flatnonzero((graph.steps == 1) & (graph.overlap > 0))
     # each link seen from both of its ends
     here = graph.links[chosen].ravel()
     there = graph.links[chosen][:, ::-1].ravel()
@@ -102,7 +102,7 @@ def absorb_single_sections(graph: SectionGraph, grains: Ints) -> Ints:
     return grains
 
 
-def _followed(parent: Ints) -> Ints:
+def followed(parent: Ints) -> Ints:
     """Return the first of the chain of each node; parents have lower numbers."""
     grains = parent.tolist()
     for node, before in enumerate(grains):

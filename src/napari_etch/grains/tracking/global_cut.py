@@ -1,16 +1,17 @@
 """All sections at once: which grains of sections are one grain, as a minimum-cost multicut.
 
-Every overlap pulls two grains together or pushes them apart by its log-odds, grains that touch in
-a section push each other apart, and the cut that agrees best with all of it is sought (Chopra and
-Rao 1993). Grains appear, disappear, split and merge where that costs least; a grain that was cut
-in two in one section is put together by the sections on both sides.
+Every overlap pulls two grains together or pushes them apart by its log-odds, and the cut that agrees
+best with all of them is sought (Chopra and Rao 1993). Grains appear, disappear, split and merge
+where that costs least; a grain that was cut in two in one section is put together by the sections
+on both sides. That two grains touch in a section says nothing beyond that: a cost for it made no
+virtual stack better.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from napari_etch.grains.tracking.costs import TOUCHING, TWO_STEPS_SHARE, link_log_odds
+from napari_etch.grains.tracking.costs import TWO_STEPS_SHARE, link_log_odds
 from napari_etch.grains.tracking.graph import SectionGraph
 from napari_etch.grains.tracking.sections import Ints
 
@@ -32,12 +33,11 @@ def link_globally(graph: SectionGraph) -> Ints:
     """
     from bioimage_cpp.graph import UndirectedGraph, multicut
 
-    costs = link_log_odds(graph) * np.where(graph.steps == 1, 1.0, TWO_STEPS_SHARE)
-    edges = np.concatenate([graph.links, graph.touching])
-    if len(edges) == 0:
+    if len(graph.links) == 0:
         return np.arange(graph.count)
-    costs = np.concatenate([costs, np.full(len(graph.touching), TOUCHING)])
-    problem = UndirectedGraph.from_edges(graph.count, np.ascontiguousarray(edges, np.uint64))
+    costs = link_log_odds(graph) * np.where(graph.steps == 1, 1.0, TWO_STEPS_SHARE)
+    edges = np.ascontiguousarray(graph.links, np.uint64)
+    problem = UndirectedGraph.from_edges(graph.count, edges)
     objective = multicut.MulticutObjective(problem, costs)
     solver = multicut.ChainedMulticutSolvers(
         [multicut.GreedyAdditiveMulticut(), multicut.KernighanLinMulticut()]

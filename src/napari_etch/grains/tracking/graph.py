@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from napari_etch.grains.tracking.drift import Drift, estimate_drift
 from napari_etch.grains.tracking.sections import (
     Floats,
     Ints,
@@ -41,6 +42,27 @@ class SkippedSection:
     why: str
 
 
+@dataclass(frozen=True)
+class SectionDrift:
+    """How the grains of a section have moved in the next sound one, as a whole.
+
+    Attributes
+    ----------
+    before, after : int
+        The two sections, from 0.
+    y, x : float
+        Median movement, px.
+    partners : int
+        Grains that it was told from.
+    """
+
+    before: int
+    after: int
+    y: float
+    x: float
+    partners: int
+
+
 @dataclass(frozen=True, eq=False)
 class SectionGraph:
     """The grains of all sections (nodes) and what speaks about which are one grain.
@@ -60,13 +82,23 @@ class SectionGraph:
     links : ndarray of int64, shape (m, 2)
         Nodes that lie over each other, the one of the earlier section first.
     overlap : ndarray of int64, shape (m,)
-        Px that they share.
+        Px that they share as the sections stand.
+    carried : ndarray of int64, shape (m,)
+        Px that they share once the earlier one is moved with the grains around it.
+    move : ndarray of float64, shape (m, 2)
+        That movement, (y, x) in px.
+    spread : ndarray of float64, shape (m,)
+        How far grains of these two sections stray from it, median in px.
     steps : ndarray of int64, shape (m,)
         1 between neighbouring sections, 2 with one between them; skipped ones do not count.
     agreement : ndarray of float64, shape (m,)
-        How alike the two sections are, 0 to 1.
+        How alike the two sections are, 0 to 1, once the drift is taken off.
     touching : ndarray of int64, shape (k, 2)
         Nodes that touch within a section.
+    contact : ndarray of float64, shape (k,)
+        Length of their common boundary, px.
+    drifts : tuple of SectionDrift
+        Between each sound section and the next.
     skipped : tuple of SkippedSection
     """
 
@@ -77,9 +109,14 @@ class SectionGraph:
     centroid: Floats
     links: Ints
     overlap: Ints
+    carried: Ints
+    move: Floats
+    spread: Floats
     steps: Ints
     agreement: Floats
     touching: Ints
+    contact: Floats
+    drifts: tuple[SectionDrift, ...]
     skipped: tuple[SkippedSection, ...]
 
     @property
@@ -124,6 +161,18 @@ class _Sound:
     grains: SectionGrains
 
 
+@dataclass(frozen=True, eq=False)
+class _Pair:
+    """What two sections say about each other; `links` are numbers of nodes."""
+
+    links: Ints
+    overlap: Ints
+    carried: Ints
+    move: Floats
+    drift: Drift
+    alike: float
+
+
 @dataclass(eq=False)
 class _Builder:
     height_width: tuple[int, ...] = ()
@@ -132,9 +181,9 @@ class _Builder:
     parts: dict[str, list[np.ndarray]] = field(
         default_factory=lambda: {"section": [], "label": [], "area": [], "centroid": []}
     )
-    touching: list[Ints] = field(default_factory=list)
-    # by the indices of two sections: pairs of nodes, shared px, agreement
-    pairs: dict[tuple[int, int], tuple[Ints, Ints, float]] = field(default_factory=dict)
+    touching: list[tuple[Ints, Floats]] = field(default_factory=list)
+    # by the indices of two sections
+    pairs: dict[tuple[int, int], _Pair] = field(default_factory=dict)
     window: list[_Sound] = field(default_factory=list)
     skipped: dict[int, str] = field(default_factory=dict)
 
@@ -167,7 +216,8 @@ class _Builder:
 
     def _join(self, new: _Sound) -> None:
         """Compare a section with those before it, and drop the last of them if it is damaged."""
-        self.touching.append(neighbours(new.grains) + new.first)
+        touching, contact = neighbours(new.grains)
+        self.touching.append((touching + new.first, contact))
         for old in self.window[-REACH:]:
             self._compare(old, new)
         if len(self.window) >= 2 and self._is_damaged(new):
@@ -179,16 +229,13 @@ class _Builder:
     def _compare(self, old: _Sound, new: _Sound) -> None:
         if (old.index, new.index) in self.pairs:
             return
-        pairs, area = overlaps(old.grains, new.grains)
-        alike = agreement(old.grains, new.grains, pairs, area)
-        first = np.array([old.first, new.first])
-        self.pairs[old.index, new.index] = (pairs + first, area, alike)
+        self.pairs[old.index, new.index] = _compared(old, new)
 
     def _is_damaged(self, after: _Sound) -> bool:
         before, middle = self.window[-2:]
 
         def alike(one: _Sound, two: _Sound) -> float:
-            return self.pairs[one.index, two.index][2]
+            return self.pairs[one.index, two.index].alike
 
         with_it = max(alike(before, middle), alike(middle, after))
         return with_it < DAMAGED * alike(before, after)
@@ -197,26 +244,73 @@ class _Builder:
         if self.index == 0:
             raise ValueError("there are no sections to track grains through")
         nodes = {name: np.concatenate(values) for name, values in self.parts.items()}
-        sound = [index for index in range(self.index) if index not in self.skipped]
-        rank = {index: place for place, index in enumerate(sound)}
-        links, overlap = [np.zeros((0, 2), np.int64)], [np.zeros(0, np.int64)]
-        steps, alike = [np.zeros(0, np.int64)], [np.zeros(0)]
-        for (one, two), (pairs, area, agreed) in sorted(self.pairs.items()):
-            apart = rank[two] - rank[one] if one in rank and two in rank else 0
-            if 1 <= apart <= REACH:
-                links.append(pairs)
-                overlap.append(area)
-                steps.append(np.full(area.size, apart))
-                alike.append(np.full(area.size, agreed))
-        touching = np.concatenate([np.zeros((0, 2), np.int64), *self.touching])
-        damaged = np.isin(nodes["section"], list(self.skipped))
+        used = self._used_pairs()
+        first = [(np.zeros((0, 2), np.int64), np.zeros(0))]
+        touching, contact = (
+            np.concatenate(parts) for parts in zip(*first, *self.touching, strict=True)
+        )
+        sound = ~np.isin(nodes["section"], list(self.skipped))[touching].any(axis=1)
         return SectionGraph(
             shape=(self.index, self.height_width[0], self.height_width[1]),
-            links=np.concatenate(links),
-            overlap=np.concatenate(overlap),
-            steps=np.concatenate(steps),
-            agreement=np.concatenate(alike),
-            touching=touching[~damaged[touching].any(axis=1)],
+            touching=touching[sound],
+            contact=contact[sound],
+            drifts=tuple(
+                SectionDrift(one, two, *pair.drift.common, pair.drift.partners)
+                for (one, two), pair, steps in used
+                if steps == 1
+            ),
             skipped=tuple(SkippedSection(at, why) for at, why in sorted(self.skipped.items())),
+            **_columns(used),
             **nodes,
         )
+
+    def _used_pairs(self) -> list[tuple[tuple[int, int], _Pair, int]]:
+        """Return the pairs of sound sections, sorted, and how many steps they are apart."""
+        sound = [index for index in range(self.index) if index not in self.skipped]
+        rank = {index: place for place, index in enumerate(sound)}
+        used = []
+        for (one, two), pair in sorted(self.pairs.items(), key=lambda item: item[0]):
+            apart = rank[two] - rank[one] if one in rank and two in rank else 0
+            if 1 <= apart <= REACH:
+                used.append(((one, two), pair, apart))
+        return used
+
+
+def _compared(old: _Sound, new: _Sound) -> _Pair:
+    pairs, area = overlaps(old.grains, new.grains)
+    drift, carried, shared = estimate_drift(old.grains, new.grains, pairs, area)
+    alike = agreement(old.grains, new.grains, carried, shared)
+    count = new.grains.count
+    keys = [each[:, 0] * count + each[:, 1] for each in (pairs, carried)]
+    both = np.union1d(*keys)
+    columns = []
+    for key, values in zip(keys, (area, shared), strict=True):
+        column = np.zeros(both.size, np.int64)
+        column[np.searchsorted(both, key)] = values
+        columns.append(column)
+    here, there = np.divmod(both, max(count, 1))
+    links = np.stack([here + old.first, there + new.first], axis=1)
+    return _Pair(links, *columns, drift.move[here], drift, alike)
+
+
+def _columns(used: list[tuple[tuple[int, int], _Pair, int]]) -> dict[str, np.ndarray]:
+    """Return what the graph holds of each link."""
+    pairs = [pair for _, pair, _ in used]
+    sizes = [pair.overlap.size for pair in pairs]
+
+    def joined(name: str, empty: np.ndarray) -> np.ndarray:
+        return np.concatenate([empty, *(getattr(pair, name) for pair in pairs)])
+
+    def spread_out(values: list[float], dtype: type) -> np.ndarray:
+        return np.repeat(np.array(values, dtype), sizes)
+
+    none = np.zeros(0, np.int64)
+    return {
+        "links": joined("links", np.zeros((0, 2), np.int64)),
+        "overlap": joined("overlap", none),
+        "carried": joined("carried", none),
+        "move": joined("move", np.zeros((0, 2))),
+        "spread": spread_out([pair.drift.spread for pair in pairs], float),
+        "steps": spread_out([steps for *_, steps in used], int),
+        "agreement": spread_out([pair.alike for pair in pairs], float),
+    }

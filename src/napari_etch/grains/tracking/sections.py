@@ -31,12 +31,15 @@ class SectionGrains:
         In px.
     centroid : ndarray of float64, shape (n, 2)
         (y, x) in px.
+    at_border : ndarray of bool, shape (n,)
+        Cut by the edge of the field.
     """
 
     dense: npt.NDArray[np.int32]
     labels: Ints
     area: Ints
     centroid: Floats
+    at_border: npt.NDArray[np.bool_]
 
     @property
     def count(self) -> int:
@@ -77,9 +80,11 @@ def describe(section: npt.NDArray[np.integer]) -> SectionGrains:
         for axis, place in enumerate((y[:, None], x[None])):
             weights = np.broadcast_to(place, part.shape).ravel()
             sums[:, axis] += np.bincount(part.ravel(), weights, minlength=size)
-    return SectionGrains(
-        dense, labels[1:], area[1:].astype(np.int64), sums[1:] / np.maximum(area[1:, None], 1)
-    )
+    at_border = np.zeros(size, bool)
+    for edge in (dense[0], dense[-1], dense[:, 0], dense[:, -1]):
+        at_border[edge] = True
+    centroid = sums[1:] / np.maximum(area[1:, None], 1)
+    return SectionGrains(dense, labels[1:], area[1:].astype(np.int64), centroid, at_border[1:])
 
 
 def overlaps(one: SectionGrains, two: SectionGrains) -> tuple[Ints, Ints]:
@@ -97,21 +102,34 @@ def overlaps(one: SectionGrains, two: SectionGrains) -> tuple[Ints, Ints]:
     area : ndarray of int64, shape (k,)
         Px that the two share.
     """
-    return _counted(one.dense, two.dense, two.count)
+    return counted(one.dense, two.dense, two.count)
 
 
-def neighbours(section: SectionGrains) -> Ints:
-    """Return the pairs of grains, numbers from 0, (k, 2), that touch or are a thin line apart."""
+def neighbours(section: SectionGrains) -> tuple[Ints, Floats]:
+    """Return which grains of a section touch or are a thin line apart, and for how long.
+
+    Returns
+    -------
+    pairs : ndarray of int64, shape (k, 2)
+        Numbers from 0, sorted.
+    length : ndarray of float64, shape (k,)
+        Of the common boundary, px: the mean of how often rows and columns cross it, in any direction.
+    """
     dense, step, count = section.dense, NEIGHBOUR_PX, section.count
-    pairs = [
-        _counted(dense[:-step], dense[step:], count)[0],
-        _counted(dense[:, :-step], dense[:, step:], count)[0],
+    found = [
+        counted(dense[:-step], dense[step:], count),
+        counted(dense[:, :-step], dense[:, step:], count),
     ]
-    both = np.sort(np.concatenate(pairs), axis=1)
-    both = both[both[:, 0] != both[:, 1]]
-    if both.size == 0:
-        return np.zeros((0, 2), np.int64)
-    return _unpacked(np.unique(both[:, 0] * count + both[:, 1]), count)
+    both = np.sort(np.concatenate([pairs for pairs, _ in found]), axis=1)
+    times = np.concatenate([times for _, times in found])
+    apart = both[:, 0] != both[:, 1]
+    if not apart.any():
+        return np.zeros((0, 2), np.int64), np.zeros(0)
+    both, times = both[apart], times[apart]
+    keys, index = np.unique(both[:, 0] * count + both[:, 1], return_inverse=True)
+    # Cauchy: a line of length L in any direction is crossed 4 L / π times by a grid of 1 px
+    length = np.bincount(index, times, minlength=keys.size) / step * np.pi / 4
+    return _unpacked(keys, count), length
 
 
 def agreement(one: SectionGrains, two: SectionGrains, pairs: Ints, area: Ints) -> float:
@@ -134,10 +152,13 @@ def _strips(array: npt.NDArray[np.int32]) -> list[tuple[range, npt.NDArray[np.in
     return [(range(a, b), array[a:b]) for a, b in zip(starts, ends, strict=True)]
 
 
-def _counted(
+def counted(
     one: npt.NDArray[np.int32], two: npt.NDArray[np.int32], count: int
 ) -> tuple[Ints, Ints]:
-    """Return the pairs of numbers (from 0) at equal places of two maps, and how often each is."""
+    """Return the pairs of numbers (from 0) at equal places of two maps, and how often each is.
+
+    `count` is the largest number in `two`; 0 is no grain.
+    """
     found, lengths = [], []
     for rows, part in _strips(one):
         keys = part.astype(np.int64).ravel() * (count + 1)
