@@ -129,7 +129,9 @@ def choose(items: list[Example]) -> None:
     for share in (0.25, 0.5, 0.75, 1.0):
         global_cut.TWO_STEPS_SHARE = share
         found = [vi_of(item, global_cut.link_globally(item.graph)) for item in items]
-        print(f"{share:.2f}: {np.mean(found):.4f} {np.mean(found) - np.mean(floor):.4f}", flush=True)
+        print(
+            f"{share:.2f}: {np.mean(found):.4f} {np.mean(found) - np.mean(floor):.4f}", flush=True
+        )
 
 
 def main() -> None:

@@ -458,6 +458,8 @@ def _move_into_place(unfinished: Path, folder: Path, names: Sequence[str]) -> No
         unfinished.rename(folder)
         return
     for name in names:
+        if (folder / name).is_dir():  # one does not take the place of another while it holds files
+            shutil.rmtree(folder / name)
         if (unfinished / name).exists():
             (unfinished / name).replace(folder / name)
         else:  # left by an earlier run that made more

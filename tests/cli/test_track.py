@@ -9,7 +9,7 @@ import tifffile
 from typer.testing import CliRunner
 
 from napari_etch.cli.app import app
-from napari_etch.cli.track import TRACK_FILES
+from napari_etch.cli.track_files import TRACK_FILES
 from napari_etch.micrograph import write_tiff
 
 
@@ -137,3 +137,73 @@ def test_bad_input_is_one_sentence_and_leaves_nothing(etch, tmp_path, maps, argu
 def test_a_file_where_the_folder_should_be_is_refused(etch, maps):
     done = etch("track", "stack.tif", "--out", "stack.tif")
     assert done.exit_code == 2 and "is a file" in done.stderr
+
+
+def test_the_3d_measures_of_each_grain_are_written_in_um(etch, tmp_path, maps):
+    assert etch("track", "stack.tif", "--out", "out", "--voxel-size", 2, 0.5, 0.5).exit_code == 0
+    table = rows(tmp_path / "out" / "grains3d.csv")
+    assert [int(row["grain"]) for row in table] == list(range(1, 10))
+    middle = table[4]
+    assert float(middle["volume_um3"]) == pytest.approx(20 * 20 * 6 * 0.5)
+    box = 2 * (10 * 12 + 10 * 12 + 10 * 10)  # µm²; the steps of its drift lie within the error
+    assert float(middle["surface_um2"]) == pytest.approx(box, rel=0.2)
+    assert 0.7 < float(middle["sphericity"]) < 1  # Crofton is at its worst with boxes
+    assert int(middle["neighbours"]) == 4
+    assert middle["cut_by_border"] == "True"  # it goes through all sections
+    assert etch("track", "stack.tif", "--out", "bare").exit_code == 0
+    assert {"volume_voxels", "surface_voxel_faces"} <= set(rows(tmp_path / "bare/grains3d.csv")[0])
+
+
+def test_surfaces_are_written_on_request(etch, tmp_path, maps):
+    chosen = ("--mesh", "stl", "--mesh-grain", 2, "--mesh-grain", 5)
+    assert etch("track", "stack.tif", "--out", "out", *chosen).exit_code == 0
+    folder = tmp_path / "out"
+    assert {path.name for path in (folder / "meshes").iterdir()} == {
+        "grain_0002.stl",
+        "grain_0005.stl",
+    }
+    again = etch("track", "stack.tif", "--out", "out", "--mesh", "vtk", "--overwrite")
+    assert again.exit_code == 0
+    assert {path.name for path in folder.iterdir()} == {*TRACK_FILES, "grains3d.vtk"}
+    assert (folder / "grains3d.vtk").read_bytes().startswith(b"# vtk DataFile Version 3.0")
+
+
+def test_sections_out_of_place_are_named_and_aligned_on_request(etch, tmp_path, maps):
+    rng = np.random.default_rng(0)
+    points = rng.uniform(0, 120, (70, 2))
+    y, x = np.indices((120, 120))
+    cells = ((y[..., None] - points[:, 0]) ** 2 + (x[..., None] - points[:, 1]) ** 2).argmin(-1) + 1
+    stack = np.stack([cells] * 5).astype(np.int32)
+    stack[3:, :, 9:] = cells[:, :-9]
+    stack[3:, :, :9] = 0
+    write_tiff("shaken.tif", stack)
+    done = etch("track", "shaken.tif", "--out", "out")
+    assert "sections 2 and 3 are shifted by +0 px down and +9 px to the right" in done.stderr
+    assert "--align" in done.stderr
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert [(each["before"], each["why"]) for each in summary["misfits"]] == [(2, "shifted")]
+    done = etch("track", "shaken.tif", "--out", "even", "--align")
+    assert done.exit_code == 0, done.output
+    assert "2 of 5 sections were moved, 9 px at most" in done.stderr
+    assert "shifted by" not in done.stderr
+    shifts = rows(tmp_path / "even" / "shifts.csv")
+    assert [int(row["x_px"]) for row in shifts] == [0, 0, 0, -9, -9]
+    grains = tifffile.imread("even/grains3d.tif")
+    assert np.mean(grains[4][:, :-9] == grains[0][:, :-9]) > 0.99  # less what the edge cut off
+    assert json.loads((tmp_path / "even" / "summary.json").read_text())["aligned"] is True
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--mesh-grain", 3], "add --mesh stl or --mesh vtk"),
+        (["--mesh", "stl", "--mesh-grain", 99], "there are grains 1 to 9 in this stack"),
+        (["--classifier", "x"], "--classifier is for --method pairs, not for global"),
+        (["--method", "pairs", "--classifier", "nowhere"], "There is no model at nowhere"),
+    ],
+)
+def test_what_cannot_be_asked_for_is_one_sentence(etch, tmp_path, maps, arguments, words):
+    done = etch("track", "stack.tif", "--out", "out", *arguments)
+    assert done.exit_code == 2
+    assert words in done.stderr and len(done.stderr.strip().splitlines()) == 1
+    assert not (tmp_path / "out").exists()

@@ -12,9 +12,7 @@ from napari_etch.measure.meshes import grain_meshes, write_stl, write_vtk
 def balls(voxel_size=(1.0, 1.0, 1.0)) -> np.ndarray:
     """Return a ball (3) of radius 10 inside grain 1, and one (5) that the field cuts."""
     shape = [round(50 / edge) for edge in voxel_size]
-    z, y, x = (
-        at * edge for at, edge in zip(np.indices(shape), voxel_size, strict=True)
-    )
+    z, y, x = (at * edge for at, edge in zip(np.indices(shape), voxel_size, strict=True))
     grains = np.ones(shape, np.int32)
     grains[(z - 20) ** 2 + (y - 25) ** 2 + (x - 25) ** 2 < 100] = 3
     grains[(z - 49) ** 2 + (y - 8) ** 2 + (x - 8) ** 2 < 49] = 5
@@ -31,7 +29,7 @@ def test_the_surface_of_a_ball_is_closed_smooth_and_holds_its_volume(voxel_size)
     far = np.linalg.norm(mesh.points - [20, 25, 25], axis=1)
     rough = next(grain_meshes(grains, [3], voxel_size_um=voxel_size, smoothing=0))
     rough_far = np.linalg.norm(rough.points - [20, 25, 25], axis=1)
-    assert far.std() < 0.75 * rough_far.std()
+    assert far.std() < min(0.2, rough_far.std())
     assert far.mean() == pytest.approx(10, rel=0.03)
 
 
@@ -72,12 +70,16 @@ def test_a_vtk_file_holds_all_grains_and_their_numbers(tmp_path):
     meshes = list(grain_meshes(balls(), [3, 5]))
     write_vtk(tmp_path / "grains.vtk", meshes)
     content = (tmp_path / "grains.vtk").read_bytes()
-    points, triangles = (sum(len(getattr(m, name)) for m in meshes) for name in ("points", "triangles"))
+    points, triangles = (
+        sum(len(getattr(m, name)) for m in meshes) for name in ("points", "triangles")
+    )
     start = content.index(b"POINTS")
     line, rest = content[start:].split(b"\n", 1)
     assert line == f"POINTS {points} float".encode()
     corners = np.frombuffer(rest[: 12 * points], ">f4").reshape(-1, 3)
-    np.testing.assert_allclose(corners[: len(meshes[0].points)], meshes[0].points[:, ::-1], rtol=1e-5)
+    np.testing.assert_allclose(
+        corners[: len(meshes[0].points)], meshes[0].points[:, ::-1], rtol=1e-5
+    )
     line, rest = rest[12 * points + 1 :].split(b"\n", 1)
     assert line == f"POLYGONS {triangles} {4 * triangles}".encode()
     table = np.frombuffer(rest[: 16 * triangles], ">i4").reshape(-1, 4)

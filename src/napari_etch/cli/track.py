@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import enum
-import json
 import time
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,35 +13,30 @@ import typer
 from napari_etch.cli.console import ExitCode, bad_input, fail, note, refuse, say, sentence
 
 if TYPE_CHECKING:
-    from napari_etch.grains.tracking import Tracks
+    from napari_etch.cli.track_files import Options
+    from napari_etch.grains.tracking import Classifier, Tracks
+    from napari_etch.micrograph.align import SectionShift
     from napari_etch.micrograph.serial import SectionStack
 
-GRAINS_3D_FILE = "grains3d.tif"
-TRACKS_FILE = "tracks.csv"
-SUMMARY_FILE = "summary.json"
-TRACK_FILES = (GRAINS_3D_FILE, TRACKS_FILE, SUMMARY_FILE)
-# Shares of the bar: the stack is read twice, and written once.
+# Shares of the bar: the stack is read twice, and written once; once more each to align and compare.
 _READING = 0.5
 _LINKING = 0.1
 
 
 class Way(enum.StrEnum):
-    """How grains are tracked: keys of `grains.tracking.METHODS`."""
+    """How grains are tracked: `grains.tracking.METHODS` and `PAIRS`."""
 
     GLOBAL = "global"
     OVERLAP = "overlap"
     CENTROID = "centroid"
+    PAIRS = "pairs"
 
 
-@dataclass(frozen=True)
-class Options:
-    """What the user chose."""
+class MeshKind(enum.StrEnum):
+    """Files that surfaces are written to."""
 
-    method: Way
-    fill: bool
-    absorb_single: bool
-    voxel_size_um: tuple[float, float, float] | None
-    overwrite: bool
+    STL = "stl"
+    VTK = "vtk"
 
 
 def track(
@@ -68,10 +60,22 @@ def track(
     method: Annotated[
         Way,
         typer.Option(
-            help="global: all sections at once; overlap, centroid: the published ways from one "
-            "section to the next, to compare with."
+            help="global: all sections at once; overlap, centroid, pairs: the published ways from "
+            "one section to the next, to compare with."
         ),
     ] = Way.GLOBAL,
+    classifier: Annotated[
+        Path | None,
+        typer.Option(
+            "--classifier",
+            metavar="MODEL",
+            help="With --method pairs: another classifier than the one of the package.",
+        ),
+    ] = None,
+    align: Annotated[
+        bool,
+        typer.Option("--align", help="Move the sections over each other first, by whole px."),
+    ] = False,
     fill: Annotated[
         bool,
         typer.Option(
@@ -85,27 +89,53 @@ def track(
             help="Give grains of one inner section to the neighbour that they share most with.",
         ),
     ] = False,
+    mesh: Annotated[
+        MeshKind | None,
+        typer.Option(help="Write the surfaces too: a file for each grain (stl), or one (vtk)."),
+    ] = None,
+    mesh_grain: Annotated[
+        list[int] | None,
+        typer.Option(
+            "--mesh-grain", metavar="N", help="Surfaces of these grains alone; may be repeated."
+        ),
+    ] = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace earlier results.")
     ] = False,
 ) -> None:
     """Follow grains through serial sections.
 
-    DIR gets grains3d.tif, where a grain has one number in all sections, tracks.csv, a row for each
-    grain, and summary.json.
+    DIR gets grains3d.tif, where a grain has one number in all sections, tracks.csv, where each
+    grain begins and ends, grains3d.csv, how large it is in 3D, and summary.json; with --align
+    shifts.csv, with --mesh the surfaces. Sections are counted from 0.
     """
+    from napari_etch.cli.track_files import ALL_FILES, Options
+
     if voxel_size is not None and not all(0 < edge < float("inf") for edge in voxel_size):
         refuse(f"--voxel-size {voxel_size}: give three lengths in µm, above 0")
-    options = Options(method, fill, absorb_single, voxel_size, overwrite)
+    if classifier is not None and method is not Way.PAIRS:
+        refuse(f"--classifier is for --method pairs, not for {method.value}")
+    if mesh_grain and mesh is None:
+        refuse("--mesh-grain chooses surfaces: add --mesh stl or --mesh vtk")
+    options = Options(
+        method=method.value,
+        fill=fill,
+        absorb_single=absorb_single,
+        voxel_size_um=voxel_size,
+        mesh=None if mesh is None else mesh.value,
+        mesh_grains=tuple(mesh_grain or ()),
+        overwrite=overwrite,
+    )
     from napari_etch.results import BOUNDARY_FILE, GRAINS_FILE, check_free
 
     with bad_input(str(out)):
         # the summary of a segmentation or repair would be lost even if that is not the same file
         check_free(out, (GRAINS_FILE, BOUNDARY_FILE))
         if not overwrite:
-            check_free(out, TRACK_FILES)
+            check_free(out, ALL_FILES)
+    judge = _loaded(classifier) if method is Way.PAIRS else None
     try:
-        _track(grains, out, options)
+        _track(grains, out, options, judge, align)
     except (ValueError, OSError) as error:
         fail(sentence(error, str(grains)))
         raise typer.Exit(ExitCode.BAD_INPUT) from None
@@ -114,9 +144,19 @@ def track(
         raise typer.Exit(ExitCode.STOPPED) from None
 
 
-def _track(grains: Path, out: Path, options: Options) -> None:
+def _loaded(path: Path | None) -> Classifier:
+    from napari_etch.models.pairs import load_pair_classifier
+
+    with bad_input("--classifier" if path else "--method pairs"):
+        return load_pair_classifier(path)
+
+
+def _track(
+    grains: Path, out: Path, options: Options, classifier: Classifier | None, align: bool
+) -> None:
     from napari_etch.cli.progress import progress_bar
-    from napari_etch.grains.tracking import build_graph, link
+    from napari_etch.cli.track_files import ALL_FILES, write_tracks
+    from napari_etch.micrograph.align import MovedSections
     from napari_etch.micrograph.serial import open_grain_stack
     from napari_etch.results import GRAINS_FILE, write_whole
 
@@ -124,94 +164,78 @@ def _track(grains: Path, out: Path, options: Options) -> None:
     inside = grains / GRAINS_FILE
     stack = open_grain_stack(inside if inside.is_file() else grains)
     with progress_bar(grains.name) as show:
-        read = _counted(stack, len(stack), lambda part: show(_READING * part, None, "reading"))
-        graph = build_graph(read)
-        show(_READING, None, "linking")
-        tracks = link(graph, method=options.method.value, absorb_single=options.absorb_single)
+        shifts = _shifts(stack, lambda part: show(0.2 * part, None, "aligning")) if align else ()
+        first = 0.2 if align else 0.0
 
-        def writing(part: float) -> None:
-            show(_READING + _LINKING + (1 - _READING - _LINKING) * part, None, "writing")
+        def tell(part: float, what: str) -> None:
+            show(first + (1 - first) * part, None, what)
+
+        sections = MovedSections(stack, shifts) if align else stack
+        tracks = _linked(sections, options, classifier, tell)
 
         def write(unfinished: Path) -> None:
-            _write(unfinished, stack, tracks, options, writing)
-            summary = _summary(grains, stack, tracks, options, time.monotonic() - began)
-            text = json.dumps(summary, indent=1, allow_nan=False)
-            (unfinished / SUMMARY_FILE).write_text(text + "\n", encoding="utf-8")
+            done = _READING + _LINKING
+            write_tracks(
+                unfinished,
+                grains.name,
+                stack,
+                sections,
+                tracks,
+                options,
+                shifts,
+                began,
+                lambda part: tell(done + (1 - done) * part, "writing"),
+            )
 
-        write_whole(out, write, TRACK_FILES)
-    for each in tracks.skipped:
-        note(f"{grains.name}: section {each.section} is {each.why} and takes no part")
+        write_whole(out, write, ALL_FILES)
+    _report(grains.name, tracks, shifts)
     say(f"{grains.name}: {_result_words(tracks)} -> {out}")
 
 
-def _counted(items: Iterable[Any], count: int, tell: Callable[[float], None]) -> Iterator[Any]:
-    """Yield the items and tell before each which part of them is done."""
-    for index, item in enumerate(items):
-        tell(index / count)
-        yield item
+def _shifts(stack: SectionStack, tell: Callable[[float], None]) -> tuple[SectionShift, ...]:
+    from napari_etch.cli.track_files import counted
+    from napari_etch.micrograph.align import find_shifts, outline_picture
+
+    return find_shifts(outline_picture(part) for part in counted(stack, len(stack), tell))
 
 
-def _write(
-    folder: Path,
-    stack: SectionStack,
-    tracks: Tracks,
+def _linked(
+    sections: Sequence[Any],
     options: Options,
-    tell: Callable[[float], None],
-) -> None:
-    from napari_etch.micrograph.serial import write_grain_stack
+    classifier: Classifier | None,
+    tell: Callable[[float, str], None],
+) -> Tracks:
+    from napari_etch.grains.tracking import track_steps
 
-    sections = tracks.relabelled(stack, fill=options.fill)
-    write_grain_stack(
-        folder / GRAINS_3D_FILE,
-        _counted(sections, len(stack), tell),
-        tracks.shape,
-        voxel_size_um=_voxel_size(stack, options),
+    steps = track_steps(
+        sections,
+        method=options.method,
+        absorb_single=options.absorb_single,
+        classifier=classifier,
     )
-    table = tracks.table(options.voxel_size_um)
-    table.to_csv(folder / TRACKS_FILE, index=False, float_format="%.6g")
+    # with a classifier the sections are read once more
+    share = _READING if classifier is None else _READING / 2
+    begins = {"reading": 0.0, "comparing": share, "linking": _READING}
+    while True:
+        try:
+            what, done = next(steps)
+        except StopIteration as end:
+            return end.value
+        tell(begins[what] + share * done / len(sections), what)
 
 
-def _voxel_size(
-    stack: SectionStack, options: Options
-) -> tuple[float | None, float | None, float | None]:
-    return options.voxel_size_um or (None, stack.pixel_size_um, stack.pixel_size_um)
+def _report(name: str, tracks: Tracks, shifts: tuple[SectionShift, ...]) -> None:
+    from napari_etch.grains.tracking.alignment import misfits
 
-
-def _summary(
-    grains: Path, stack: SectionStack, tracks: Tracks, options: Options, seconds: float
-) -> dict[str, Any]:
-    from datetime import UTC, datetime
-
-    from napari_etch import __version__
-    from napari_etch.results import plain
-
-    began = Counter(each.began for each in tracks.grains)
-    ended = Counter(each.ended for each in tracks.grains)
-    return plain(
-        {
-            "grain_maps": {"name": grains.name, "path": stack.path},
-            "sections": tracks.shape[0],
-            "height_px": tracks.shape[1],
-            "width_px": tracks.shape[2],
-            "voxel_size_um": _voxel_size(stack, options),
-            "grain_count": len(tracks.grains),
-            "section_grain_count": tracks.graph.count,
-            "through_all_sections": sum(
-                (each.began, each.ended) == ("first section", "last section")
-                for each in tracks.grains
-            ),
-            "in_one_section": sum(each.sections == 1 for each in tracks.grains),
-            **{word: began[word] for word in ("appears", "split")},
-            **{word: ended[word] for word in ("disappears", "merge")},
-            "skipped_sections": [asdict(each) for each in tracks.skipped],
-            "skipped_sections_drawn": options.fill,
-            "method": tracks.method,
-            "single_sections_absorbed": options.absorb_single,
-            "napari_etch": __version__,
-            "seconds": round(seconds, 3),
-            "made": datetime.now(UTC).isoformat(timespec="seconds"),
-        }
-    )
+    for each in tracks.skipped:
+        note(f"{name}: section {each.section} is {each.why} and takes no part")
+    moved = [each for each in shifts if each.y or each.x]
+    if shifts:
+        furthest = max(max(abs(each.y), abs(each.x)) for each in shifts)
+        note(f"{name}: {len(moved)} of {len(shifts)} sections were moved, {furthest} px at most")
+    remedy = "" if shifts else "; --align moves sections over each other"
+    for misfit in misfits(tracks.graph):
+        note(f"{name}: {misfit.sentence()}{remedy}")
 
 
 def _result_words(tracks: Tracks) -> str:

@@ -67,10 +67,10 @@ def grain_meshes(
 ) -> Iterator[GrainMesh]:
     """Yield the surface of each grain.
 
-    Marching cubes (Lewiner et al. 2003) on the voxels of the grain (filled in between sections by
-    the distance from its outline where these are further apart than pixels), then Taubin's smoothing (1995),
-    which keeps the volume. Where the field cuts a grain, its surface is closed there. Each grain is
-    smoothed by itself: surfaces of neighbours lie beside each other, without common corners.
+    Marching cubes (Lewiner et al. 2003) on the voxels of the grain, filled in between sections by
+    the distance from its outline where these are further apart than pixels, then Taubin's smoothing
+    (1995), which keeps the volume. Where the field cuts a grain, its surface is closed there. Each
+    grain is smoothed by itself: surfaces of neighbours have no common corners.
 
     Parameters
     ----------
@@ -121,7 +121,8 @@ def write_stl(path: Path, mesh: GrainMesh) -> None:
 
 def write_vtk(path: Path, meshes: Iterable[GrainMesh]) -> None:
     """Write surfaces as one legacy VTK file (binary PolyData), with the number `grain` of each
-    triangle; the file appears when it is whole."""
+    triangle; the file appears when it is whole.
+    """
     points, triangles, numbers, first = [], [], [], 0
     for mesh in meshes:
         points.append(mesh.points[:, ::-1].astype(">f4"))

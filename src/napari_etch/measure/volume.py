@@ -86,9 +86,7 @@ class VolumeSums:
         When a voxel has no size.
     """
 
-    def __init__(
-        self, count: int, voxel_size_um: tuple[float, float, float] | None = None
-    ) -> None:
+    def __init__(self, count: int, voxel_size_um: tuple[float, float, float] | None = None) -> None:
         self.size = (1.0, 1.0, 1.0) if voxel_size_um is None else voxel_size_um
         for edge in self.size:
             check_positive(edge, "each edge of a voxel in µm")

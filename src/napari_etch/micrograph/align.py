@@ -6,7 +6,7 @@ for misalignment, so a stack whose grains all lean to one side is straightened b
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -53,6 +53,33 @@ class SectionShift:
     step_x: int = 0
     likeness: float = 1.0
     skipped: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class MovedSections(Sequence[npt.NDArray[Any]]):
+    """A stack whose sections are moved when they are asked for.
+
+    Attributes
+    ----------
+    sections : sequence of ndarray, shape (y, x)
+    shifts : tuple of SectionShift
+        One for each.
+    """
+
+    sections: Sequence[npt.NDArray[Any]]
+    shifts: tuple[SectionShift, ...]
+
+    def __len__(self) -> int:
+        return len(self.sections)
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):
+            return [self[each] for each in range(*index.indices(len(self)))]
+        at = range(len(self))[int(index)]
+        return moved(self.sections[at], self.shifts[at].y, self.shifts[at].x)
+
+    def __iter__(self) -> Iterator[npt.NDArray[Any]]:
+        return (self[index] for index in range(len(self)))
 
 
 def find_shifts(pictures: Iterable[Picture]) -> tuple[SectionShift, ...]:

@@ -10,6 +10,8 @@ one for 32 px that a CPU can train in minutes.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from torch import Tensor, nn
 
 CLASSES = 2
@@ -63,3 +65,11 @@ def densenet161() -> nn.Module:
     network = build(weights=None, num_classes=CLASSES)
     network.features.conv0 = nn.Conv2d(CHANNELS, 96, 7, stride=2, padding=3, bias=False)
     return network
+
+
+#: By the name of the recipe that trains it.
+NETWORKS: dict[str, Callable[[], nn.Module]] = {
+    "small": PairNet,
+    "vgg13-bn": vgg13_bn,
+    "densenet161": densenet161,
+}

@@ -11,7 +11,6 @@ weights, channels swapped, mirrored and turned at random. On a CPU they take day
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -187,7 +186,7 @@ def _loss(
 
 @torch.no_grad()
 def accuracy(network: nn.Module, pairs: PairSet, device: str) -> dict[str, float]:
-    """Return the share of pairs told right, of those that are one grain and of those that are not."""
+    """Return the share of pairs that are told right: of all, of one grain, of two."""
     found = []
     for start in range(0, len(pairs.same), 512):
         crops = pairs.crops(np.arange(start, min(start + 512, len(pairs.same))))
@@ -201,9 +200,7 @@ def accuracy(network: nn.Module, pairs: PairSet, device: str) -> dict[str, float
     }
 
 
-def _write(
-    run: Run, name: str, recipe: Recipe, out: Path, stacks: int, device: str
-) -> Path:
+def _write(run: Run, name: str, recipe: Recipe, out: Path, stacks: int, device: str) -> Path:
     from napari_etch.models.weights_file import write_model
 
     check = draw_pairs(FIRST_CHECK_SEED, max(2, stacks // 8), recipe.side)
@@ -221,7 +218,6 @@ def _write(
         if not key.endswith("num_batches_tracked")
     }
     write_model(out / "model", tensors, card)
-    print(json.dumps(card["scores"]))
     return out / "model"
 
 

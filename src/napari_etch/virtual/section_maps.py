@@ -223,7 +223,9 @@ def worsened(section: Maps, faults: Faults, rng: np.random.Generator) -> Maps:
 
     y, x = np.indices(section.shape).astype(float)
     waves = [ndi.gaussian_filter(rng.standard_normal(section.shape), 4) for _ in range(2)]
-    places = [at + faults.wander * wave / wave.std() for at, wave in zip((y, x), waves, strict=True)]
+    places = [
+        at + faults.wander * wave / wave.std() for at, wave in zip((y, x), waves, strict=True)
+    ]
     moved = ndi.map_coordinates(section, places, order=0, mode="nearest")
     count = _cut_some(moved, faults.cut, rng)
     table = np.arange(count + 1)

@@ -135,7 +135,7 @@ def test_the_table_tells_where_grains_begin_and_end():
     maps = np.stack([squares() for _ in range(6)])
     maps[:2][maps[:2] == 9] = 8  # 8 and 9 are one at first
     maps[3:, 45:55, 5:15] = 77  # a new grain in the lower left one
-    tracks = track(maps)
+    tracks = track(maps, method="overlap")
     volume = tracks.volume(maps)
     history = {each.grain: each for each in tracks.grains}
     new = history[volume[5, 50, 10]]

@@ -2,13 +2,30 @@
 
 from __future__ import annotations
 
-from napari_etch.grains.tracking.graph import SectionGraph, SkippedSection, build_graph
+from napari_etch.grains.tracking.graph import (
+    SectionDrift,
+    SectionGraph,
+    SkippedSection,
+    build_graph,
+)
 from napari_etch.grains.tracking.history import TrackedGrain
-from napari_etch.grains.tracking.tracks import METHODS, Method, Tracks, link, track
+from napari_etch.grains.tracking.pairs import Classifier
+from napari_etch.grains.tracking.tracks import (
+    METHODS,
+    PAIRS,
+    Method,
+    Tracks,
+    link,
+    track,
+    track_steps,
+)
 
 __all__ = [
     "METHODS",
+    "PAIRS",
+    "Classifier",
     "Method",
+    "SectionDrift",
     "SectionGraph",
     "SkippedSection",
     "TrackedGrain",
@@ -16,4 +33,5 @@ __all__ = [
     "build_graph",
     "link",
     "track",
+    "track_steps",
 ]

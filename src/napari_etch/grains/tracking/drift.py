@@ -127,7 +127,7 @@ def mutual_best(pairs: Ints, area: Ints) -> Ints:
     for side in (0, 1):
         order = np.lexsort((-area, pairs[:, side]))
         chosen.append(order[np.flatnonzero(np.diff(pairs[order, side], prepend=-1))])
-    return np.intersect1d(*chosen)
+    return np.intersect1d(chosen[0], chosen[1])
 
 
 def _told(

@@ -136,7 +136,7 @@ def _partners(graph: SectionGraph) -> _Partners:
         _firsts(graph.links[:, side] * depth + sections[:, 1 - side], -graph.carried)
         for side in (0, 1)
     ]
-    found = np.intersect1d(*best)
+    found = np.intersect1d(best[0], best[1])
     found = found[graph.carried[found] > 0]
     mutual = np.zeros(graph.overlap.size, bool)
     mutual[found] = True

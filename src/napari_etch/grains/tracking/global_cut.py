@@ -1,10 +1,10 @@
 """All sections at once: which grains of sections are one grain, as a minimum-cost multicut.
 
-Every overlap pulls two grains together or pushes them apart by its log-odds, and the cut that agrees
-best with all of them is sought (Chopra and Rao 1993). Grains appear, disappear, split and merge
-where that costs least; a grain that was cut in two in one section is put together by the sections
-on both sides. That two grains touch in a section says nothing beyond that: a cost for it made no
-virtual stack better.
+Every overlap pulls two grains together or pushes them apart by its log-odds, and the cut that
+agrees best with all of them is sought (Chopra and Rao 1993). Grains appear, disappear, split and
+merge where that costs least; a grain that was cut in two in one section is put together by the
+sections on both sides. That two grains touch in a section says nothing beyond that: a cost for it
+made virtual stacks no better.
 """
 
 from __future__ import annotations

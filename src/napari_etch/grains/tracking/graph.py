@@ -52,15 +52,15 @@ class SectionDrift:
         The two sections, from 0.
     y, x : float
         Median movement, px.
-    partners : int
-        Grains that it was told from.
+    agreement : float
+        How alike the two are once it is taken off, 0 to 1.
     """
 
     before: int
     after: int
     y: float
     x: float
-    partners: int
+    agreement: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,7 +146,7 @@ def build_graph(sections: Iterable[npt.NDArray[np.integer]]) -> SectionGraph:
     ValueError
         When there are no sections, they differ in size, or one is no grain map.
     """
-    builder = _Builder()
+    builder = GraphBuilder()
     for section in sections:
         builder.add(section)
     return builder.graph()
@@ -174,7 +174,9 @@ class _Pair:
 
 
 @dataclass(eq=False)
-class _Builder:
+class GraphBuilder:
+    """Reads a stack section by section; no more than four are held at a time."""
+
     height_width: tuple[int, ...] = ()
     index: int = 0
     nodes: int = 0
@@ -188,6 +190,7 @@ class _Builder:
     skipped: dict[int, str] = field(default_factory=dict)
 
     def add(self, section: npt.NDArray[np.integer]) -> None:
+        """Add the next section, a grain map (y, x); see `build_graph`."""
         try:
             grains = describe(section)
         except ValueError as error:
@@ -241,6 +244,7 @@ class _Builder:
         return with_it < DAMAGED * alike(before, after)
 
     def graph(self) -> SectionGraph:
+        """Return the graph of the sections so far."""
         if self.index == 0:
             raise ValueError("there are no sections to track grains through")
         nodes = {name: np.concatenate(values) for name, values in self.parts.items()}
@@ -255,7 +259,7 @@ class _Builder:
             touching=touching[sound],
             contact=contact[sound],
             drifts=tuple(
-                SectionDrift(one, two, *pair.drift.common, pair.drift.partners)
+                SectionDrift(one, two, *pair.drift.common, pair.alike)
                 for (one, two), pair, steps in used
                 if steps == 1
             ),
@@ -283,14 +287,12 @@ def _compared(old: _Sound, new: _Sound) -> _Pair:
     count = new.grains.count
     keys = [each[:, 0] * count + each[:, 1] for each in (pairs, carried)]
     both = np.union1d(*keys)
-    columns = []
-    for key, values in zip(keys, (area, shared), strict=True):
-        column = np.zeros(both.size, np.int64)
+    columns = [np.zeros(both.size, np.int64) for _ in keys]
+    for column, key, values in zip(columns, keys, (area, shared), strict=True):
         column[np.searchsorted(both, key)] = values
-        columns.append(column)
     here, there = np.divmod(both, max(count, 1))
     links = np.stack([here + old.first, there + new.first], axis=1)
-    return _Pair(links, *columns, drift.move[here], drift, alike)
+    return _Pair(links, columns[0], columns[1], drift.move[here], drift, alike)
 
 
 def _columns(used: list[tuple[tuple[int, int], _Pair, int]]) -> dict[str, np.ndarray]:

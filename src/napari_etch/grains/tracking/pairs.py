@@ -7,7 +7,8 @@ surest of, and keeps it when it is that one's surest, too.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -16,8 +17,18 @@ from napari_etch.grains.tracking.graph import SectionGraph
 from napari_etch.grains.tracking.sections import Floats, Ints, SectionGrains, describe, overlaps
 
 Crops = npt.NDArray[np.uint8]
-PairScorer = Callable[[Crops], Floats]
-"""From crops, uint8 (n, 2, side, side) of 0 and 1, to how sure it is that each two are one."""
+
+
+class Classifier(Protocol):
+    """From crops, uint8 (n, 2, side, side) of 0 and 1, to how sure it is that each two are one."""
+
+    @property
+    def side(self) -> int:
+        """Of the crops that it takes, px."""
+
+    def __call__(self, crops: Crops) -> Floats:
+        """Return the probability of one grain, (n,)."""
+
 
 # As published: less sure than this is another grain, and a box thinner than this is none.
 LEAST_SCORE = 0.5
@@ -43,7 +54,9 @@ def pair_crops(one: SectionGrains, two: SectionGrains, pairs: Ints, side: int) -
         1 in the grain: channel 0 the one of `one`, channel 1 the one of `two`. Both are cut to the
         box around the two and brought to the size by nearest pixels, whatever the box's shape.
     """
-    boxes = np.stack([_boxes(one.dense, one.count)[pairs[:, 0]], _boxes(two.dense, two.count)[pairs[:, 1]]])
+    boxes = np.stack(
+        [_boxes(each.dense, each.count)[pairs[:, side]] for side, each in enumerate((one, two))]
+    )
     low, high = boxes[:, :, :2].min(axis=0), boxes[:, :, 2:].max(axis=0)
     steps = (np.arange(side) + 0.5) / side
     at = np.floor(low[:, :, None] + (high - low)[:, :, None] * steps).astype(np.int64)
@@ -56,41 +69,42 @@ def pair_crops(one: SectionGrains, two: SectionGrains, pairs: Ints, side: int) -
 
 def thin_pairs(one: SectionGrains, two: SectionGrains, pairs: Ints) -> npt.NDArray[np.bool_]:
     """Tell which pairs have a grain whose box is less than 2 px wide or high, bool (n,)."""
-    thin = [
-        ((boxes[:, 2:] - boxes[:, :2]) < LEAST_BOX).any(axis=1)
-        for boxes in (_boxes(each.dense, each.count) for each in (one, two))
-    ]
-    return thin[0][pairs[:, 0]] | thin[1][pairs[:, 1]]
+    result = np.zeros(len(pairs), bool)
+    for side, each in enumerate((one, two)):
+        boxes = _boxes(each.dense, each.count)[pairs[:, side]]
+        result |= ((boxes[:, 2:] - boxes[:, :2]) < LEAST_BOX).any(axis=1)
+    return result
 
 
 def score_pairs(
-    sections: Iterable[npt.NDArray[np.integer]],
-    graph: SectionGraph,
-    scorer: PairScorer,
-    side: int,
-) -> Floats:
-    """Return how sure a classifier is of every link, float64 (m,); links it does not see are 0.
+    sections: Iterable[npt.NDArray[np.integer]], graph: SectionGraph, classifier: Classifier
+) -> Iterator[tuple[Ints, Floats]]:
+    """Score the links between each section and the next.
 
     Parameters
     ----------
     sections : iterable of ndarray of int, shape (y, x)
         The stack that the graph is of; it is read once more.
     graph : SectionGraph
-    scorer : PairScorer
-    side : int
-        Of the crops that it takes, px.
+    classifier : Classifier
+
+    Yields
+    ------
+    links : ndarray of int64, shape (k,)
+        Which of the graph's links these are. It does not see grains that are too thin.
+    scores : ndarray of float64, shape (k,)
     """
-    scores = np.zeros(graph.overlap.size)
     seen = np.flatnonzero((graph.steps == 1) & (graph.overlap > 0))
-    place = {key: at for key, at in zip(map(tuple, graph.links[seen].tolist()), seen, strict=True)}
+    keys = graph.links[seen, 0] * graph.count + graph.links[seen, 1]
+    order = np.argsort(keys)
+    keys, seen = keys[order], seen[order]
     for first, one, two in _neighbouring(sections, graph):
         pairs, _ = overlaps(one, two)
         pairs = pairs[~thin_pairs(one, two, pairs)]
-        at = np.array([place[a, b] for a, b in (pairs + np.array(first)).tolist()], np.int64)
-        for start in range(0, len(pairs), _BATCH):
-            part = slice(start, start + _BATCH)
-            scores[at[part]] = scorer(pair_crops(one, two, pairs[part], side))
-    return scores
+        wanted = (pairs[:, 0] + first[0]) * graph.count + pairs[:, 1] + first[1]
+        parts = [pairs[start : start + _BATCH] for start in range(0, len(pairs), _BATCH)]
+        scores = [classifier(pair_crops(one, two, part, classifier.side)) for part in parts]
+        yield seen[np.searchsorted(keys, wanted)], np.concatenate([np.zeros(0), *scores])
 
 
 def link_by_pairs(graph: SectionGraph, scores: Floats) -> Ints:

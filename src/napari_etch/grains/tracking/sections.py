@@ -113,7 +113,7 @@ def neighbours(section: SectionGrains) -> tuple[Ints, Floats]:
     pairs : ndarray of int64, shape (k, 2)
         Numbers from 0, sorted.
     length : ndarray of float64, shape (k,)
-        Of the common boundary, px: the mean of how often rows and columns cross it, in any direction.
+        Of the common boundary, px, from how often rows and columns cross it.
     """
     dense, step, count = section.dense, NEIGHBOUR_PX, section.count
     found = [

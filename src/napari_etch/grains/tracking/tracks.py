@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -16,14 +16,15 @@ from napari_etch.grains.tracking.baselines import (
 )
 from napari_etch.grains.tracking.between import fill_between
 from napari_etch.grains.tracking.global_cut import link_globally
-from napari_etch.grains.tracking.graph import SectionGraph, SkippedSection, build_graph
+from napari_etch.grains.tracking.graph import GraphBuilder, SectionGraph, SkippedSection
 from napari_etch.grains.tracking.history import TrackedGrain, histories
-from napari_etch.grains.tracking.sections import Ints
+from napari_etch.grains.tracking.pairs import Classifier, link_by_pairs, score_pairs
+from napari_etch.grains.tracking.sections import Floats, Ints
 
 if TYPE_CHECKING:
     import pandas as pd
 
-Method = Literal["global", "overlap", "centroid"]
+Method = Literal["global", "overlap", "centroid", "pairs"]
 Sections = Sequence[npt.NDArray[np.integer]] | npt.NDArray[np.integer]
 
 METHODS: dict[str, Callable[[SectionGraph], Ints]] = {
@@ -32,6 +33,9 @@ METHODS: dict[str, Callable[[SectionGraph], Ints]] = {
     "centroid": link_by_centroid,
 }
 """From the graph of a stack to the 3D grain of each node."""
+
+PAIRS = "pairs"
+"""The way that looks at the sections themselves: it needs a pair classifier."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +51,7 @@ class Tracks:
     grains : tuple of TrackedGrain
         The 3D grains in the order of their numbers.
     method : str
-        A key of `METHODS`.
+        How they were linked.
     """
 
     graph: SectionGraph
@@ -155,6 +159,7 @@ def track(
     *,
     method: Method = "global",
     absorb_single: bool = False,
+    classifier: Classifier | None = None,
 ) -> Tracks:
     """Track grains through a stack of sections.
 
@@ -162,12 +167,14 @@ def track(
     ----------
     sections : iterable of ndarray of int, shape (y, x)
         Grain maps in order, e.g. the first axis of an array (z, y, x). They are read once, one
-        after the other.
-    method : {"global", "overlap", "centroid"}
+        after the other, and with "pairs" once more.
+    method : {"global", "overlap", "centroid", "pairs"}
         All sections at once, or one of the published ways from section to section.
     absorb_single : bool
         Give a grain that lives in one inner section only to its neighbour of largest overlap, as
         the published system does afterwards.
+    classifier : callable, optional
+        For "pairs": see `napari_etch.models.pairs.load_pair_classifier`.
 
     Returns
     -------
@@ -176,16 +183,75 @@ def track(
     Raises
     ------
     ValueError
-        When the method is unknown, or the sections are no grain maps of one size.
+        When the method is unknown, it needs a classifier, or the sections are no grain maps of one
+        size.
     """
-    if method not in METHODS:
-        raise ValueError(f"there is no way of tracking {method!r}: choose {', '.join(METHODS)}")
-    return link(build_graph(sections), method=method, absorb_single=absorb_single)
+    steps = track_steps(sections, method=method, absorb_single=absorb_single, classifier=classifier)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            found: Tracks = end.value
+            return found
 
 
-def link(graph: SectionGraph, *, method: Method = "global", absorb_single: bool = False) -> Tracks:
-    """Link the grains of a stack whose graph is known; see `track`."""
-    found = METHODS[method](graph)
+def track_steps(
+    sections: Iterable[npt.NDArray[np.integer]],
+    *,
+    method: Method = "global",
+    absorb_single: bool = False,
+    classifier: Classifier | None = None,
+) -> Generator[tuple[str, int], None, Tracks]:
+    """Track as `track` does, step by step: whoever does not go on has cancelled.
+
+    Yields
+    ------
+    what : str
+        "reading", "comparing" (with a classifier) or "linking".
+    done : int
+        Sections that are done of it.
+
+    Returns
+    -------
+    Tracks
+    """
+    if method not in (*METHODS, PAIRS):
+        known = ", ".join([*METHODS, PAIRS])
+        raise ValueError(f"there is no way of tracking {method!r}: choose {known}")
+    if method == PAIRS and classifier is None:
+        raise ValueError("tracking by pairs needs a classifier: see models.pairs")
+    builder = GraphBuilder()
+    for done, section in enumerate(sections):
+        yield "reading", done
+        builder.add(section)
+    graph = builder.graph()
+    scores = None
+    if method == PAIRS and classifier is not None:
+        scores = np.zeros(graph.overlap.size)
+        for done, (links, values) in enumerate(score_pairs(sections, graph, classifier)):
+            scores[links] = values
+            yield "comparing", done
+    yield "linking", 0
+    return link(graph, method=method, absorb_single=absorb_single, scores=scores)
+
+
+def link(
+    graph: SectionGraph,
+    *,
+    method: Method = "global",
+    absorb_single: bool = False,
+    scores: Floats | None = None,
+) -> Tracks:
+    """Link the grains of a stack whose graph is known; see `track`.
+
+    With "pairs", `scores` says how sure a classifier is of each link.
+    """
+    if method == PAIRS:
+        if scores is None:
+            raise ValueError("linking by pairs needs the scores of a classifier")
+        found = link_by_pairs(graph, scores)
+    else:
+        found = METHODS[method](graph)
     if absorb_single:
         found = absorb_single_sections(graph, found)
     sound = ~graph.is_skipped()[graph.section]

@@ -1,0 +1,224 @@
+"""The files that ``etch track`` leaves."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from napari_etch.grains.tracking import Method, Tracks
+    from napari_etch.measure.volume import VolumeSums
+    from napari_etch.micrograph.align import SectionShift
+    from napari_etch.micrograph.serial import SectionStack
+
+GRAINS_3D_FILE = "grains3d.tif"
+TRACKS_FILE = "tracks.csv"
+MEASURES_FILE = "grains3d.csv"
+SUMMARY_FILE = "summary.json"
+SHIFTS_FILE = "shifts.csv"
+MESH_FILE = "grains3d.vtk"
+MESH_FOLDER = "meshes"
+TRACK_FILES = (GRAINS_3D_FILE, TRACKS_FILE, MEASURES_FILE, SUMMARY_FILE)
+# What an earlier result may have left beside them, too.
+ALL_FILES = (*TRACK_FILES, SHIFTS_FILE, MESH_FILE, MESH_FOLDER)
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the user chose."""
+
+    method: Method
+    fill: bool
+    absorb_single: bool
+    voxel_size_um: tuple[float, float, float] | None
+    mesh: Literal["stl", "vtk"] | None
+    mesh_grains: tuple[int, ...]
+    overwrite: bool
+
+
+def counted(items: Iterable[Any], count: int, tell: Callable[[float], None]) -> Iterator[Any]:
+    """Yield the items and tell before each which part of them is done."""
+    for index, item in enumerate(items):
+        tell(index / count)
+        yield item
+
+
+def write_tracks(
+    folder: Path,
+    name: str,
+    stack: SectionStack,
+    sections: Sequence[Any],
+    tracks: Tracks,
+    options: Options,
+    shifts: tuple[SectionShift, ...],
+    began: float,
+    tell: Callable[[float], None],
+) -> None:
+    """Write all files of a result.
+
+    Parameters
+    ----------
+    folder : Path
+    name : str
+        Of the stack, for the summary.
+    stack : SectionStack
+        As it is on disk.
+    sections : sequence of ndarray
+        As it was tracked: moved, if it was aligned.
+    tracks : Tracks
+    options : Options
+    shifts : tuple of SectionShift
+        Empty when the stack was not aligned.
+    began : float
+        When the work began, on the monotonic clock.
+    tell : callable
+        Is told which part is done.
+    """
+    from napari_etch.measure.volume import VolumeSums
+
+    chosen = options.mesh_grains
+    missing = [label for label in chosen if not 0 < label <= len(tracks.grains)]
+    if missing:
+        raise ValueError(
+            f"--mesh-grain {missing[0]}: there are grains 1 to {len(tracks.grains)} in this stack"
+        )
+    sums = VolumeSums(len(tracks.grains), options.voxel_size_um)
+    _write_volume(folder, stack, sections, tracks, options, sums, tell)
+    table = tracks.table(options.voxel_size_um)
+    table.to_csv(folder / TRACKS_FILE, index=False, float_format="%.6g")
+    measures = measures_table(sums, options.voxel_size_um)
+    measures.to_csv(folder / MEASURES_FILE, index=False, float_format="%.6g")
+    if shifts:
+        _write_shifts(folder / SHIFTS_FILE, shifts)
+    if options.mesh is not None:
+        _write_meshes(folder, options)
+    summary = _summary(name, stack, tracks, options, shifts, time.monotonic() - began)
+    text = json.dumps(summary, indent=1, allow_nan=False)
+    (folder / SUMMARY_FILE).write_text(text + "\n", encoding="utf-8")
+
+
+def measures_table(sums: VolumeSums, voxel_size_um: tuple[float, float, float] | None) -> Any:
+    """Return the 3D measures of each grain, with units in the names of the columns."""
+    units = ("voxels", "voxel_faces", "voxel_edges")
+    if voxel_size_um is not None:
+        units = ("um3", "um2", "um")
+    names = {
+        "label": "grain",
+        "volume": f"volume_{units[0]}",
+        "surface": f"surface_{units[1]}",
+        "eqd": f"eqd_{units[2]}",
+        "faces": "neighbours",
+        "centroid_z_px": "centroid_z",
+        "touches_border": "cut_by_border",
+    }
+    table = sums.table().rename(columns=names)
+    return table.drop(columns="voxels") if voxel_size_um is None else table
+
+
+def _write_volume(
+    folder: Path,
+    stack: SectionStack,
+    sections: Sequence[Any],
+    tracks: Tracks,
+    options: Options,
+    sums: VolumeSums,
+    tell: Callable[[float], None],
+) -> None:
+    from napari_etch.micrograph.serial import write_grain_stack
+
+    def measured() -> Iterator[Any]:
+        for section in tracks.relabelled(sections, fill=options.fill):
+            sums.add(section)
+            yield section
+
+    write_grain_stack(
+        folder / GRAINS_3D_FILE,
+        counted(measured(), tracks.shape[0], tell),
+        tracks.shape,
+        voxel_size_um=_voxel_size(stack, options),
+    )
+
+
+def _write_shifts(path: Path, shifts: tuple[SectionShift, ...]) -> None:
+    import pandas as pd
+
+    names = {"y": "y_px", "x": "x_px", "step_y": "step_y_px", "step_x": "step_x_px"}
+    table = pd.DataFrame([asdict(each) for each in shifts]).rename(columns=names)
+    table.to_csv(path, index=False, float_format="%.4g")
+
+
+def _write_meshes(folder: Path, options: Options) -> None:
+    """Write the surfaces of the volume that was just written: it is read as a whole for them."""
+    import tifffile
+
+    from napari_etch.measure.meshes import grain_meshes, write_stl, write_vtk
+
+    volume = np.asarray(tifffile.imread(folder / GRAINS_3D_FILE))
+    chosen = options.mesh_grains or None
+    meshes = grain_meshes(volume, chosen, voxel_size_um=options.voxel_size_um)
+    if options.mesh == "vtk":
+        write_vtk(folder / MESH_FILE, meshes)
+        return
+    (folder / MESH_FOLDER).mkdir()
+    digits = max(4, len(str(int(volume.max()))))
+    for mesh in meshes:
+        write_stl(folder / MESH_FOLDER / f"grain_{mesh.grain:0{digits}d}.stl", mesh)
+
+
+def _voxel_size(
+    stack: SectionStack, options: Options
+) -> tuple[float | None, float | None, float | None]:
+    return options.voxel_size_um or (None, stack.pixel_size_um, stack.pixel_size_um)
+
+
+def _summary(
+    name: str,
+    stack: SectionStack,
+    tracks: Tracks,
+    options: Options,
+    shifts: tuple[SectionShift, ...],
+    seconds: float,
+) -> dict[str, Any]:
+    from datetime import UTC, datetime
+
+    from napari_etch import __version__
+    from napari_etch.grains.tracking.alignment import misfits
+    from napari_etch.results import plain
+
+    began = Counter(each.began for each in tracks.grains)
+    ended = Counter(each.ended for each in tracks.grains)
+    return plain(
+        {
+            "grain_maps": {"name": name, "path": stack.path},
+            "sections": tracks.shape[0],
+            "height_px": tracks.shape[1],
+            "width_px": tracks.shape[2],
+            "voxel_size_um": _voxel_size(stack, options),
+            "grain_count": len(tracks.grains),
+            "section_grain_count": tracks.graph.count,
+            "through_all_sections": sum(
+                (each.began, each.ended) == ("first section", "last section")
+                for each in tracks.grains
+            ),
+            "in_one_section": sum(each.sections == 1 for each in tracks.grains),
+            **{word: began[word] for word in ("appears", "split")},
+            **{word: ended[word] for word in ("disappears", "merge")},
+            "skipped_sections": [asdict(each) for each in tracks.skipped],
+            "skipped_sections_drawn": options.fill,
+            "aligned": bool(shifts),
+            "misfits": [asdict(each) for each in misfits(tracks.graph)],
+            "method": tracks.method,
+            "single_sections_absorbed": options.absorb_single,
+            "meshes": options.mesh,
+            "napari_etch": __version__,
+            "seconds": round(seconds, 3),
+            "made": datetime.now(UTC).isoformat(timespec="seconds"),
+        }
+    )
