@@ -156,7 +156,7 @@ def test_what_is_chosen_reaches_the_fit(
     [micrograph] = request.micrographs
     np.testing.assert_array_equal(micrograph.data, viewer.layers["steel"].data)
     assert micrograph.pixel_size_um == pytest.approx(0.5)
-    assert dock._settings.title == "My alloy"
+    assert dock._title == "My alloy"
 
 
 def test_several_ticked_images_make_one_request(open_train: OpenTrain, qtbot: Any) -> None:
@@ -401,7 +401,7 @@ def test_the_form_is_locked_while_a_fit_runs_and_says_why(
     start_and_wait(qtbot, dock)
     for widget in (*dock.form._controls(), dock.form.draw):
         assert not widget.isEnabled()
-        assert "Wait for the fit to end" in widget.toolTip()
+        assert "Wait for the end" in widget.toolTip()
     viewer.add_image(noise(*SHAPE), name="another")
     qtbot.wait(50)
     assert dock.form.images.count() == 1

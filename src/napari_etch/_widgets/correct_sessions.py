@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Container
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from weakref import WeakValueDictionary
 
 from qtpy.QtCore import QObject, QTimer, Signal
 
@@ -91,6 +92,7 @@ class Sessions(QObject):
         if session.last_said:  # it spoke before it could be heard; after the refresh under way
             QTimer.singleShot(0, session.say_again)
         self.opened[key] = session
+        _ALL[key] = session
         return session
 
     def find(self, layer: Labels) -> CorrectSession | None:
@@ -104,3 +106,13 @@ class Sessions(QObject):
     def gone(self, there: Container[str]) -> list[CorrectSession]:
         """Return the sessions of layers that are no more in the viewer, and forget them."""
         return [self.opened.pop(key) for key in list(self.opened) if key not in there]
+
+
+#: Every session of this napari: other docks ask what was reviewed.
+_ALL: WeakValueDictionary[str, CorrectSession] = WeakValueDictionary()
+
+
+def reviewed_of(layer: Labels) -> list[int]:
+    """Return the grains of a layer that were accepted or edited in the Correct dock."""
+    session = _ALL.get(str(layer.unique_id))
+    return [] if session is None else sorted(session.review.known)

@@ -12,6 +12,7 @@ from napari_etch.training.fitted import total_loss
 
 if TYPE_CHECKING:
     from napari_etch.training.labelfree.events import FitStep
+    from napari_etch.training.trainers import TrainStep
 
 STEPS = 1000
 
@@ -48,11 +49,12 @@ class FitBar(QWidget):
         for widget in (self.bar, self.step, self.line):
             column.addWidget(widget)
 
-    def show_ready(self, why_not: str) -> None:
-        """Offer to fit, or say in the tooltip why that cannot be done now."""
-        self.button.setText("Fit")
+    def show_ready(self, why_not: str, *, from_labels: bool = False) -> None:
+        """Offer to learn, or say in the tooltip why that cannot be done now."""
+        self.button.setText("Train" if from_labels else "Fit")
         self.button.setEnabled(not why_not)
-        self.button.setToolTip(why_not or "Learn to find boundaries from the image; no labels.")
+        what = "corrected labels" if from_labels else "the image; no labels"
+        self.button.setToolTip(why_not or f"Learn to find boundaries from {what}.")
         for widget in (self.cancel, self.bar, self.step):
             widget.hide()
 
@@ -72,7 +74,7 @@ class FitBar(QWidget):
         self.button.setEnabled(False)
         self.button.setToolTip("The best so far is being kept.")
 
-    def show_step(self, step: FitStep) -> None:
+    def show_step(self, step: FitStep | TrainStep) -> None:
         """Show how far the fit is, and offer to stop it."""
         self.button.setEnabled(True)
         self.button.setToolTip("End the fit now and keep the best so far.")
@@ -82,7 +84,8 @@ class FitBar(QWidget):
         self.bar.setRange(0, STEPS)
         self.bar.setValue(round(STEPS * min(1.0, share)))
         left = f" · {duration(step.left)} left" if step.left > 0 else ""
-        self.step.setText(f"Step {step.step} · loss {total_loss(step.losses):.3g}{left}")
+        loss = f" · loss {total_loss(step.losses):.3g}" if step.losses else ""
+        self.step.setText(f"Step {step.step}{loss}{left}")
 
     def say(self, text: str, *, trouble_colour: str | None = None) -> None:
         """Say what happened, in the theme's warning colour when it is trouble."""

@@ -1,4 +1,4 @@
-"""The Train dock: learn the boundaries of a material from its own image, without labels."""
+"""The Train dock: learn from an image alone, without labels, or from corrected labels."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from napari_etch._widgets.train_bar import FitBar
 from napari_etch._widgets.train_choice import TrainChoice
 from napari_etch._widgets.train_form import TrainForm
 from napari_etch._widgets.train_job import FitSettings, default_title, fit_refusal, request_maker
+from napari_etch._widgets.train_labels import LabelChoice, labelled_request_maker
 from napari_etch._widgets.train_library import LibraryBox
 from napari_etch._widgets.train_plot import LossPlot
 from napari_etch._widgets.train_preview import PreviewLayer
@@ -30,18 +31,20 @@ from napari_etch.models import ModelError, list_models
 from napari_etch.models.library import Notes, add_model
 from napari_etch.models.weights_file import read_card
 from napari_etch.training.jobs import FitJob, JobCancelled, JobDone, JobEnd, JobFailed
+from napari_etch.training.kept import in_words
 
 if TYPE_CHECKING:
     import napari
 
     from napari_etch.training.labelfree.events import FitPreview, FitStep
+    from napari_etch.training.trainers import TrainStep
 
 #: How often the dock tells the fit which part of the image is in view, ms.
 LOOK_MS = 250
 
 
 class TrainDock(QWidget):
-    """Choose images, press Fit, and get a model of your own.
+    """Choose images or labels, press Fit or Train, and get a model of your own.
 
     Parameters
     ----------
@@ -62,7 +65,7 @@ class TrainDock(QWidget):
     ) -> None:
         super().__init__()
         self._viewer = napari_viewer
-        self._settings: FitSettings | None = None
+        self._title: str | None = None
         self._seconds = 0.0
         self._notices: list[str] = []
         self.form = TrainForm()
@@ -72,6 +75,7 @@ class TrainDock(QWidget):
         self._lay_out()
         self.runner = FitRunner(begin_job, self)
         self.choice = TrainChoice(napari_viewer, self.form)
+        self.label_choice = LabelChoice(napari_viewer, self.form.labels)
         self.preview = PreviewLayer(napari_viewer)
         self._look = QTimer(self)
         self._look.setInterval(LOOK_MS)
@@ -98,6 +102,7 @@ class TrainDock(QWidget):
         self.form.changed.connect(self._refresh)
         self.form.draw.clicked.connect(self.choice.draw)
         self.choice.changed.connect(self._refresh)
+        self.label_choice.changed.connect(self._refresh)
         self.fit_bar.button.clicked.connect(self.toggle_fit)
         self.fit_bar.cancel.clicked.connect(self.runner.cancel)
         self.runner.stepped.connect(self._on_steps)
@@ -108,12 +113,15 @@ class TrainDock(QWidget):
         self.library.said.connect(lambda text, trouble: self._say(text, trouble=trouble))
         self.library.wanted.connect(self.segment_with)
         self.library.watch.changed.connect(self._refresh)
-        viewer, choice, plot = self._viewer, self.choice, self.plot
+        self.library.watch.changed.connect(self.label_choice.refresh)
+        viewer, plot = self._viewer, self.plot
+        choices = (self.choice, self.label_choice)
         on_theme = viewer.events.theme.connect(lambda event: plot.set_theme(event.value))
 
         def let_go() -> None:
             # `self` is half gone when Qt says destroyed: only what was captured may be used.
-            choice.disconnect_viewer()
+            for choice in choices:
+                choice.disconnect_viewer()
             viewer.events.theme.disconnect(on_theme)
 
         self.destroyed.connect(let_go)
@@ -139,7 +147,9 @@ class TrainDock(QWidget):
         )
 
     def why_not(self) -> str:
-        """Return why no fit can be started now, as one sentence; empty when it can."""
+        """Return why nothing can be learnt now, as one sentence; empty when it can."""
+        if self.form.from_labels:
+            return self.label_choice.why_not(self.form.name.text().strip())
         if not self.choice.all_images():
             return "Open an image first."
         if not self.choice.images():
@@ -153,13 +163,16 @@ class TrainDock(QWidget):
     def _refresh(self) -> None:
         running = self.runner.is_running
         images = self.choice.images()
-        draw = "Wait for the fit to end, or stop it." if running else ""
+        draw = "Wait for the end, or stop it." if running else ""
         draw = draw or ("" if images else "Open an image first.")
         self.form.draw.setEnabled(not draw)
         self.form.draw.setToolTip(draw or "Draw a rectangle over the part to learn from.")
         if not running:
-            self.form.name.setPlaceholderText(default_title([image.name for image in images]))
-            self.fit_bar.show_ready(self.why_not())
+            names = [image.name for image in images]
+            if self.form.from_labels:
+                names = self.label_choice.names()
+            self.form.name.setPlaceholderText(default_title(names))
+            self.fit_bar.show_ready(self.why_not(), from_labels=self.form.from_labels)
 
     # -- the fit ---------------------------------------------------------------------------------
 
@@ -177,24 +190,42 @@ class TrainDock(QWidget):
         if trouble:
             self._say(trouble, trouble=True)
             return
-        settings = self.settings()
-        title = settings.title or default_title([part.source.name for part in settings.parts])
-        self._settings = replace(settings, title=title)
         self._seconds, self._notices = 0.0, []
         self._say("")
         self.plot.begin()
         self.fit_bar.show_running()
+        if self.form.from_labels:
+            self._start_training()
+        else:
+            self._start_fit()
         self.form.set_busy(True)
-        self.choice.is_held = True
+        self.choice.is_held = self.label_choice.is_held = True
+        self._refresh()
+
+    def _start_fit(self) -> None:
+        settings = self.settings()
+        names = [part.source.name for part in settings.parts]
+        self._title = settings.title or default_title(names)
         self.preview.begin(settings.parts)
         self.runner.start(request_maker(settings))
         self._look.start()
-        self._refresh()
+
+    def _start_training(self) -> None:
+        form = self.form
+        settings = self.label_choice.settings(
+            title=form.name.text().strip(),
+            seed=form.seed.value(),
+            minutes=form.minutes.value() or None,
+            device=form.device.currentData(),
+            skip_info_bar=form.skip_info_bar.isChecked(),
+        )
+        self._title = settings.title or default_title(self.label_choice.names())
+        self.runner.start(labelled_request_maker(settings))
 
     def _look_around(self) -> None:
         self.runner.look_at(*self.preview.wanted())
 
-    def _on_steps(self, steps: list[FitStep]) -> None:
+    def _on_steps(self, steps: list[FitStep | TrainStep]) -> None:
         self.plot.add(steps)
         self._seconds = steps[-1].elapsed
         if not self.runner.is_stopping:
@@ -208,23 +239,24 @@ class TrainDock(QWidget):
         self._say(message)
 
     def _on_ended(self, end: JobEnd) -> None:
-        settings, self._settings = self._settings, None
+        title, self._title = self._title, None
         self._look.stop()
         self.preview.end()
         self.form.set_busy(False)
-        self.choice.is_held = False
-        if isinstance(end, JobDone) and settings is not None:
-            self._keep(end, settings)
+        self.choice.is_held = self.label_choice.is_held = False
+        if isinstance(end, JobDone) and title is not None:
+            self._keep(end, title)
         elif isinstance(end, JobFailed):
             self._say(end.message, trouble=True)
         elif isinstance(end, JobCancelled):
             self._say("Cancelled; no model was kept.")
         self.choice.refresh()
+        self.label_choice.refresh()
 
-    def _keep(self, done: JobDone, settings: FitSettings) -> None:
+    def _keep(self, done: JobDone, title: str) -> None:
         try:
-            notes = Notes.of_card(read_card(done.model), settings.title)
-            model = add_model(done.model, replace(notes, title=settings.title))
+            notes = Notes.of_card(read_card(done.model), title)
+            model = add_model(done.model, replace(notes, title=title))
         except (ModelError, OSError) as error:
             self._say(f"The model could not be kept: {error}", trouble=True)
             return
@@ -232,6 +264,9 @@ class TrainDock(QWidget):
         tell_library_changed()
         self.library.choose(model.name)
         said = [f"“{model.title}” was learnt in {duration(self._seconds)}.", *self._notices]
+        if done.after:
+            before, after = in_words(done.before), in_words(done.after)
+            said.append(f"On what was held back: {before or 'no score'} before, {after} now.")
         self._say(" ".join([*said, done.why, "Press “Segment with it” to use it."]))
 
     # -- afterwards ------------------------------------------------------------------------------
@@ -239,6 +274,8 @@ class TrainDock(QWidget):
     def segment_with(self, name: str) -> None:
         """Run a model on the image that is ticked, in the Segment dock."""
         images = self.choice.images()
+        if self.form.from_labels:
+            images = [image for image, _ in self.label_choice.chosen()]
         if images:
             self._viewer.layers.selection.active = images[0]
         segment_with(self._viewer, name)

@@ -23,8 +23,10 @@ from qtpy.QtWidgets import (
 from superqt import QElidingLabel
 
 from napari_etch._widgets.form import DEVICES, WHOLE_IMAGE, add, combo_box
+from napari_etch._widgets.train_labels_form import LabelRows
 from napari_etch.training.fit_request import MOST_SECTIONS
 
+LEARN_FROM = (("The image alone, no labels", "image"), ("Corrected labels", "labels"))
 STARTS = (("From this image alone", "scratch"), ("Adapt the generalist", "generalist"))
 SECTIONS = ("All sections", "The section shown")
 ROWS_SHOWN = 3
@@ -45,6 +47,11 @@ class TrainForm(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self.learn_from = combo_box(
+            "The image alone: what boundaries look like is learnt from the pixels.\n"
+            "Corrected labels: a model learns from grain maps that you have corrected."
+        )
+        self.labels = LabelRows(self)
         self.images = _image_list()
         #: Whether the user ticked images; until then the selected layer is ticked.
         self.ticked_by_hand = False
@@ -81,8 +88,11 @@ class TrainForm(QWidget):
         region = QHBoxLayout()
         region.addWidget(self.region, 1)
         region.addWidget(self.draw)
+        add(form, "Learn from", self.learn_from)
+        self.labels.add_to(form)
         add(form, "Images", self.images)
         form.addRow("", self.about_images)
+        self._region_row = region
         add(form, "Region", self.region, region)
         add(form, "Sections", self.sections)
         add(form, "Start", self.start)
@@ -96,15 +106,20 @@ class TrainForm(QWidget):
         column.addLayout(form)
 
     def _fill(self) -> None:
+        for text, value in LEARN_FROM:
+            self.learn_from.addItem(text, value)
         self.region.addItem(WHOLE_IMAGE, None)
         self.sections.addItems(SECTIONS)
-        self.show_sections(False)
+        self._has_sections = False
+        self._show_rows()
         for text, value in STARTS:
             self.start.addItem(text, value)
         for text, value in DEVICES:
             self.device.addItem(text, value)
 
     def _connect(self) -> None:
+        self.learn_from.currentIndexChanged.connect(self._on_learn_from)
+        self.labels.changed.connect(self._on_learn_from)
         self.images.itemChanged.connect(self._on_ticked)
         self.region.currentIndexChanged.connect(lambda _index: self.changed.emit())
         self.sections.currentIndexChanged.connect(lambda _index: self.changed.emit())
@@ -150,7 +165,24 @@ class TrainForm(QWidget):
 
     def show_sections(self, shown: bool) -> None:
         """Show the row that chooses sections, which only a stack needs."""
-        self._form.setRowVisible(self.sections, shown)
+        self._has_sections = shown
+        self._form.setRowVisible(self.sections, shown and not self.from_labels)
+
+    @property
+    def from_labels(self) -> bool:
+        """Whether labels are learnt from, not the image alone."""
+        return bool(self.learn_from.currentData() == "labels")
+
+    def _on_learn_from(self, _index: int = 0) -> None:
+        self._show_rows()
+        self.changed.emit()
+
+    def _show_rows(self) -> None:
+        alone = not self.from_labels
+        for field in (self.images, self.about_images, self._region_row, self.start):
+            self._form.setRowVisible(field, alone)
+        self.show_sections(self._has_sections)
+        self.labels.show_rows(not alone)
 
     @property
     def all_sections(self) -> bool:
@@ -164,10 +196,12 @@ class TrainForm(QWidget):
                 widget.setProperty("usual_tip", widget.toolTip())
             widget.setEnabled(not busy)
             usual = widget.property("usual_tip")
-            widget.setToolTip("Wait for the fit to end, or stop it." if busy else usual)
+            widget.setToolTip("Wait for the end, or stop it." if busy else usual)
 
     def _controls(self) -> tuple[QWidget, ...]:
         return (
+            self.learn_from,
+            *self.labels.controls(),
             self.images,
             self.region,
             self.sections,

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from napari.utils.theme import get_theme
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_etch.training.fitted import total_loss
+from napari_etch.training.trainers import TrainStep
 
 if TYPE_CHECKING:
     from napari_etch.training.labelfree.events import FitStep
@@ -16,10 +18,12 @@ if TYPE_CHECKING:
 HEIGHT = 170
 #: Weight of a new value in the thick line; the first few weigh more, so that it starts among them.
 SMOOTHING = 0.1
+#: Colour of the loss on what is held back.
+HELD = "#4aa8ff"
 
 
 class LossPlot(QWidget):
-    """A thin line of all losses, a thick one of their running mean.
+    """A thin line of all losses, a thick one of their mean, a blue one of what is held back.
 
     pyqtgraph is loaded with the first fit, not with the dock.
     """
@@ -30,15 +34,18 @@ class LossPlot(QWidget):
         self._plot: Any = None
         self._raw: Any = None
         self._mean: Any = None
+        self._held: Any = None
         self.steps: list[int] = []
         self.losses: list[float] = []
         self.means: list[float] = []
+        self.looks: list[tuple[int, float]] = []
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         self.setFixedHeight(HEIGHT)
         self.setToolTip(
-            "How far the network still is from what is asked of it. It is not the last state that "
-            "is kept, but the one whose boundaries look most like those of grains."
+            "How far the network still is from what is asked of it; blue: on what is held back, "
+            "where labels are learnt from. It is not the last state that is kept, but the best: "
+            "the lowest blue point, without labels the one that looks most like grains."
         )
         self.hide()
 
@@ -53,14 +60,18 @@ class LossPlot(QWidget):
     def _empty(self) -> None:
         for values in (self.steps, self.losses, self.means):
             values.clear()
+        self.looks.clear()
 
-    def add(self, steps: list[FitStep]) -> None:
+    def add(self, steps: Sequence[FitStep | TrainStep]) -> None:
         """Add steps; a fit that begins anew begins a new line."""
         for step in steps:
             if self.steps and step.step <= self.steps[-1]:
                 self._empty()
+            looked = step.validation if isinstance(step, TrainStep) else None
+            if looked and math.isfinite(looked.get("loss", math.nan)):
+                self.looks.append((step.step, looked["loss"]))
             loss = total_loss(step.losses)
-            if not math.isfinite(loss):
+            if not step.losses or not math.isfinite(loss):
                 continue
             mean = self.means[-1] if self.means else loss
             self.steps.append(step.step)
@@ -87,6 +98,7 @@ class LossPlot(QWidget):
         self._plot.getPlotItem().layout.setContentsMargins(0, 4, 8, 8)
         self._raw = self._plot.plot()
         self._mean = self._plot.plot()
+        self._held = self._plot.plot(symbol="o", symbolSize=6)
         self._colour()
         layout = self.layout()
         assert layout is not None
@@ -106,8 +118,12 @@ class LossPlot(QWidget):
             axis.enableAutoSIPrefix(False)
         self._raw.setPen(pyqtgraph.mkPen(f"{theme.text.as_hex()[:7]}60", width=1))
         self._mean.setPen(pyqtgraph.mkPen("#ff9f40", width=2))
+        self._held.setPen(pyqtgraph.mkPen(HELD, width=2))
+        self._held.setSymbolBrush(HELD)
+        self._held.setSymbolPen(None)
 
     def _draw(self) -> None:
         if self._plot is not None:
             self._raw.setData(self.steps, self.losses)
             self._mean.setData(self.steps, self.means)
+            self._held.setData([at for at, _ in self.looks], [loss for _, loss in self.looks])

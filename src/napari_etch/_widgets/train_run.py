@@ -9,14 +9,16 @@ from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_etch.training.jobs import FitJob, JobCancelled, JobDone, JobFailed
 from napari_etch.training.labelfree.events import FitNotice, FitPreview, FitStep
+from napari_etch.training.trainers import TrainStep
 
 if TYPE_CHECKING:
-    from napari_etch.training.fit_request import FitRequest, Window
+    from napari_etch.training.fit_request import Window
+    from napari_etch.training.jobs import Request
 
 #: Milliseconds between two questions; 10 a second is what a progress bar can show.
 POLL_MS = 100
 
-BeginJob = Callable[[Callable[[], "FitRequest"]], FitJob]
+BeginJob = Callable[[Callable[[], "Request"]], FitJob]
 
 
 class FitRunner(QObject):
@@ -24,7 +26,7 @@ class FitRunner(QObject):
 
     Signals
     -------
-    stepped : list of FitStep
+    stepped : list of FitStep or TrainStep
         The steps since the last time.
     previewed : FitPreview
         The newest.
@@ -60,7 +62,7 @@ class FitRunner(QObject):
         """Number of the process that fits, None while there is none."""
         return self._jobs[0].process_id if self._jobs else None
 
-    def start(self, make_request: Callable[[], FitRequest]) -> None:
+    def start(self, make_request: Callable[[], Request]) -> None:
         """Start a fit.
 
         Raises
@@ -92,7 +94,7 @@ class FitRunner(QObject):
 
     def _poll(self) -> None:
         events = self._jobs[0].poll()
-        steps = [event for event in events if isinstance(event, FitStep)]
+        steps = [event for event in events if isinstance(event, FitStep | TrainStep)]
         previews = [event for event in events if isinstance(event, FitPreview)]
         if steps:
             self.stepped.emit(steps)

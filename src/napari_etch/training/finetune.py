@@ -321,7 +321,8 @@ def masked_loss(
     laid_out = inputs.contiguous(memory_format=torch.channels_last)
     with torch.autocast(inputs.device.type, torch.bfloat16, enabled=_is_fast_in_half(inputs)):
         logits = network(laid_out)
-    return generalist_loss(logits.float(), targets_of(labels), learnt)
+    loss, terms = generalist_loss(logits.float(), targets_of(labels), learnt)
+    return loss, {**terms, "total": float(loss.detach())}
 
 
 def _is_fast_in_half(inputs: Tensor) -> bool:

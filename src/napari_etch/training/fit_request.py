@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -47,6 +47,8 @@ class FitRequest:
     minutes: float | None = None
     network: str = "best"
     device: str = "auto"
+
+    word: ClassVar[str] = "fit"
 
     @property
     def options(self) -> dict[str, Any]:

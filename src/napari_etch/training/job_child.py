@@ -1,4 +1,4 @@
-"""The process that fits: reads a request, reports events, takes orders; see `jobs`."""
+"""The process that learns: reads a request, reports events, takes orders; see `jobs`."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,16 @@ import numpy as np
 from napari_etch.training.fit_request import FitRequest, Window, window_from_json, window_to_json
 from napari_etch.training.fitted import save_fitted
 from napari_etch.training.jobs import MODEL, sentence
+from napari_etch.training.kept import save_trained
 from napari_etch.training.labelfree.events import FitNotice, FitPreview, FitStep, Fitted
+from napari_etch.training.labelled_request import LabelledRequest
+from napari_etch.training.trainers import (
+    Trained,
+    TrainNotice,
+    TrainRequest,
+    TrainStep,
+    find_trainer,
+)
 
 #: The viewer goes first where the processor has too much to do.
 NICENESS = 5
@@ -41,12 +51,17 @@ def main(fit: Fit | None = None) -> None:
     report = Report()
     orders = Orders(folder)
     threading.Thread(target=orders.read, daemon=True).start()
+    labelled = LabelledRequest.is_in(folder)
     try:
-        _run(FitRequest.read(folder), folder, report, orders, fit or _label_free_fit())
+        if labelled:
+            _train(LabelledRequest.read(folder), folder, report, orders)
+        else:
+            _run(FitRequest.read(folder), folder, report, orders, fit or _label_free_fit())
     except Exception as error:
         foreseen = type(error).__module__.partition(".")[0] == "napari_etch"
         traceback.print_exception(error)
-        report.send("failed", message=sentence(error), keep_log=not foreseen)
+        word = LabelledRequest.word if labelled else FitRequest.word
+        report.send("failed", message=sentence(error, word), keep_log=not foreseen)
 
 
 def _label_free_fit() -> Fit:
@@ -146,6 +161,34 @@ def _finish(
         device=request.device,
     )
     report.send("done", step=int(fitted.step), why=fitted.why)
+
+
+def _train(request: TrainRequest, folder: Path, report: Report, orders: Orders) -> None:
+    losses: dict[str, float] = {}
+    for event in find_trainer(request.model)(request, orders.stop):
+        if isinstance(event, TrainStep):
+            losses = event.losses or losses
+            report.send("train step", **_plain(asdict(event)))
+        elif isinstance(event, TrainNotice):
+            report.send("notice", message=event.message)
+        elif isinstance(event, Trained):
+            save_trained(event, folder / MODEL, request, losses)
+            scores = {"before": event.before, "after": event.after}
+            report.send("done", step=int(event.step), why=event.why, **_plain(scores))
+            return
+    raise RuntimeError("the training ended without a result")
+
+
+def _plain(values: dict[str, Any]) -> dict[str, Any]:
+    """Return numbers as JSON has them, whatever library they come from."""
+    return {
+        name: _plain(value)
+        if isinstance(value, dict)
+        else value
+        if value is None or isinstance(value, int)
+        else float(value)
+        for name, value in values.items()
+    }
 
 
 def _numbers(step: FitStep) -> dict[str, Any]:

@@ -1,12 +1,14 @@
-"""A label-free fit in a process of its own: for napari, and for a notebook that goes on meanwhile.
+"""Learning in a process of its own: for napari, and for a notebook that goes on meanwhile.
 
-napari never fits in its own process: the first optimiser makes torch import triton, and that ends
-a process in which Mesa has drawn OpenGL before.
+Two requests run so: a label-free fit (`fit_request.FitRequest`) and a training on labels
+(`labelled_request.LabelledRequest`). napari never learns in its own process: the first optimiser
+makes torch import triton, and that ends a process in which Mesa has drawn OpenGL before.
 
-The request lies in a folder, see `fit_request`. The child (``python -m napari_etch.training.jobs
-FOLDER``, see `job_child`) writes one JSON line an event to its standard output, puts previews and
-the model into the folder, and reads orders from its standard input: a window to show, or to stop.
-When the input ends, whoever asked for the fit is gone, and the child ends as well.
+The request lies in a folder, as its `write` lays it out. The child
+(``python -m napari_etch.training.jobs FOLDER``, see `job_child`) writes one JSON line an event to
+its standard output, puts previews and the model into the folder, and reads orders from its standard
+input: a window to show, or to stop. When the input ends, whoever asked is gone, and the child ends
+as well.
 """
 
 from __future__ import annotations
@@ -21,14 +23,15 @@ import tempfile
 import threading
 import weakref
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, ClassVar, Protocol
 
 import numpy as np
 
-from napari_etch.training.fit_request import FitRequest, Window, window_from_json, window_to_json
+from napari_etch.training.fit_request import Window, window_from_json, window_to_json
 from napari_etch.training.labelfree.events import FitNotice, FitPreview, FitStep
+from napari_etch.training.trainers import TrainStep
 
 MODEL = "model"
 LOG = "log.txt"
@@ -46,12 +49,16 @@ class JobDone:
     step : int
         The step whose weights were kept.
     why : str
-        Why the fit ended, one sentence.
+        Why it ended, one sentence.
+    before, after : dict
+        Of a training on labels: scores on what was held back, by name.
     """
 
     model: Path
     step: int
     why: str
+    before: dict[str, float] = field(default_factory=dict)
+    after: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -76,7 +83,17 @@ class JobCancelled:
 
 
 JobEnd = JobDone | JobFailed | JobCancelled
-JobEvent = FitStep | FitPreview | FitNotice | JobEnd
+JobEvent = FitStep | TrainStep | FitPreview | FitNotice | JobEnd
+
+
+class Request(Protocol):
+    """What a job is asked to do."""
+
+    #: What it is called in a sentence, such as "fit".
+    word: ClassVar[str]
+
+    def write(self, folder: Path) -> None:
+        """Lay the request out in a folder, for the child to read."""
 
 
 def child_command(folder: Path) -> list[str]:
@@ -93,7 +110,7 @@ class FitJob:
 
     Parameters
     ----------
-    request : FitRequest or callable
+    request : FitRequest, LabelledRequest or callable
         The request, or what makes it; it is made and written in a thread, for reading a large
         image takes time.
     command : callable, optional
@@ -110,7 +127,7 @@ class FitJob:
 
     def __init__(
         self,
-        request: FitRequest | Callable[[], FitRequest],
+        request: Request | Callable[[], Request],
         *,
         command: Callable[[Path], Sequence[str]] = child_command,
     ) -> None:
@@ -198,11 +215,11 @@ class _Child:
 
     def __init__(
         self,
-        request: FitRequest | Callable[[], FitRequest],
+        request: Request | Callable[[], Request],
         command: Callable[[Path], Sequence[str]],
         events: queue.SimpleQueue[JobEvent],
     ) -> None:
-        self._request: FitRequest | Callable[[], FitRequest] | None = request
+        self._request: Request | Callable[[], Request] | None = request
         self._command = command
         self._events = events
         self._folder = Path(tempfile.mkdtemp(prefix="etch-fit-"))
@@ -210,6 +227,7 @@ class _Child:
         self._process: subprocess.Popen[str] | None = None
         self._unsaid: list[dict[str, Any]] = []
         self._cancelled = False
+        self._word = "fit"
         self._over = threading.Event()
         self._closed = False
         _CHILDREN.add(self)
@@ -251,7 +269,7 @@ class _Child:
         try:
             end = self._run()
         except Exception as error:  # the thread must end with an event, or nobody hears of it
-            end = JobFailed(sentence(error))
+            end = JobFailed(sentence(error, self._word))
         if self._cancelled and not isinstance(end, JobDone):
             end = JobCancelled()
         with self._lock:
@@ -263,8 +281,10 @@ class _Child:
     def _run(self) -> JobEnd:
         request, self._request = self._request, None  # its images need not stay in memory
         assert request is not None
-        (request if isinstance(request, FitRequest) else request()).write(self._folder)
-        del request
+        made = request() if callable(request) else request
+        self._word = made.word
+        made.write(self._folder)
+        del request, made
         with (self._folder / LOG).open("wb") as log:
             process = self._start(log)
             if process is None:
@@ -309,6 +329,8 @@ class _Child:
         kind = said.pop("event")
         if kind == "step":
             return FitStep(**said)
+        if kind == "train step":
+            return TrainStep(**said)
         if kind == "notice":
             return FitNotice(said["message"])
         if kind == "preview":
@@ -317,7 +339,7 @@ class _Child:
             path.unlink()
             return FitPreview(said["index"], window_from_json(said["window"]), boundary)
         if kind == "done":
-            return JobDone(self._folder / MODEL, said["step"], said["why"])
+            return JobDone(self._folder / MODEL, **said)
         if kind == "failed":
             return JobFailed(said["message"], self._keep_log() if said["keep_log"] else None)
         raise ValueError(kind)
@@ -327,10 +349,14 @@ class _Child:
             return JobCancelled()
         log = self._keep_log()
         if code == -9:
-            why = "was ended by the system, most likely because memory ran out: fit a rectangle"
+            why = f"was ended by the system, most likely because memory ran out: {self._smaller}"
         else:
             why = f"ended without a word (exit code {code})"
-        return JobFailed(f"The fit {why}; what it said is kept in {log}.", log)
+        return JobFailed(f"The {self._word} {why}; what it said is kept in {log}.", log)
+
+    @property
+    def _smaller(self) -> str:
+        return "fit a rectangle" if self._word == "fit" else "close other programs"
 
     def _keep_log(self) -> Path:
         kept = self._folder.with_name(f"{self._folder.name}.log")
@@ -347,8 +373,8 @@ def _say(process: subprocess.Popen[str], order: dict[str, Any]) -> None:
         return
 
 
-def sentence(error: Exception) -> str:
-    """Return an error as the one sentence a user sees.
+def sentence(error: Exception, word: str = "fit") -> str:
+    """Return an error as the one sentence a user sees; `word` is what failed.
 
     Errors of this package already are such sentences; of any other, its kind and its first line
     are shown.
@@ -357,9 +383,10 @@ def sentence(error: Exception) -> str:
     if type(error).__module__.partition(".")[0] == "napari_etch" and first_line:
         return first_line
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
-        return "There is not enough memory for the fit: draw a rectangle and fit that."
+        smaller = "draw a rectangle and fit that" if word == "fit" else "close other programs"
+        return f"There is not enough memory for the {word}: {smaller}."
     said = f"{type(error).__name__}: {first_line}" if first_line else type(error).__name__
-    return f"The fit failed ({said.rstrip('.')})."
+    return f"The {word} failed ({said.rstrip('.')})."
 
 
 if __name__ == "__main__":

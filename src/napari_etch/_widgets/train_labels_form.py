@@ -1,0 +1,195 @@
+"""The rows of the Train dock for a training on labels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QFileDialog,
+    QFormLayout,
+    QHBoxLayout,
+    QLineEdit,
+    QListWidget,
+    QListWidgetItem,
+    QPushButton,
+    QSizePolicy,
+    QWidget,
+)
+
+from napari_etch._widgets.form import add, combo_box
+
+#: What a trainer is called in the list; others go by their name.
+TRAINED = {
+    "generalist": "Generalist",
+    "repair": "Repair of broken boundaries",
+    "wpunet": "WPU-Net (stacks)",
+    "dinov2": "DINOv2 decoder",
+    "fracture": "Fracture modes",
+}
+SOURCES = (("Layers of this window", "layers"), ("A training folder", "folder"))
+KINDS = (("Grain maps", "grains"), ("Boundary masks", "boundary"), ("Class maps", "classes"))
+SHIPPED = "Its own weights"
+ROWS_SHOWN = 3
+
+
+class LabelRows(QWidget):
+    """Model, pairs of image and labels or a folder, and what of them counts.
+
+    Not shown itself: its fields are rows of the dock's form, see `add_to`.
+
+    Signals
+    -------
+    changed
+        The user changed something.
+    """
+
+    changed = Signal()
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.hide()
+        self.model = combo_box("The model to train.")
+        self.start = combo_box("The weights to go on from: the model's own, or one of yours.")
+        self.source = combo_box("Where the labels are: layers that are open, or a folder.")
+        self.pairs = _pair_list()
+        self.folder = QLineEdit()
+        self.folder.setPlaceholderText("with images/ and labels/")
+        self.folder.setToolTip(
+            "A folder with images/ and labels/ of equal names, perhaps ignore/ and specimens.csv; "
+            "the Export dock and etch export write such folders."
+        )
+        self.browse = QPushButton("Browse…")
+        self.browse.setToolTip("Choose the training folder.")
+        self.kind = combo_box("What the files in labels/ are.")
+        self.reviewed = QCheckBox("Only reviewed grains")
+        self.reviewed.setToolTip(
+            "Learn only where grains were accepted or edited in the Correct dock; the rest of the "
+            "map is neither right nor wrong."
+        )
+        self._form: QFormLayout | None = None
+        self._fill()
+        self._connect()
+
+    def _fill(self) -> None:
+        from napari_etch.training.trainers import TRAINERS
+
+        for name in sorted(TRAINERS, key=lambda name: (name != "generalist", name)):
+            self.model.addItem(TRAINED.get(name, name), name)
+        for text, value in SOURCES:
+            self.source.addItem(text, value)
+        for text, value in KINDS:
+            self.kind.addItem(text, value)
+        self.set_starts([], None)
+
+    def _connect(self) -> None:
+        for combo in (self.model, self.start, self.source, self.kind):
+            combo.currentIndexChanged.connect(lambda _index: self.changed.emit())
+        self.folder.textChanged.connect(lambda _text: self.changed.emit())
+        self.reviewed.toggled.connect(lambda _on: self.changed.emit())
+        self.pairs.itemChanged.connect(lambda _item: self.changed.emit())
+        self.browse.clicked.connect(self._browse)
+
+    def add_to(self, form: QFormLayout) -> None:
+        """Add the rows to a form."""
+        self._form = form
+        folder = self._folder_row = QHBoxLayout()
+        folder.addWidget(self.folder, 1)
+        folder.addWidget(self.browse)
+        add(form, "Model", self.model)
+        add(form, "Go on from", self.start)
+        add(form, "Labels", self.source)
+        add(form, "Pairs", self.pairs)
+        add(form, "Folder", self.folder, folder)
+        add(form, "Files are", self.kind)
+        form.addRow("", self.reviewed)
+
+    def show_rows(self, shown: bool) -> None:
+        """Show the rows that matter now, or none."""
+        assert self._form is not None
+        layers = self.source.currentData() == "layers"
+        for field in (self.model, self.start, self.source):
+            self._form.setRowVisible(field, shown)
+        self._form.setRowVisible(self.pairs, shown and layers)
+        self._form.setRowVisible(self.reviewed, shown and layers)
+        self._form.setRowVisible(self._folder_row, shown and not layers)
+        self._form.setRowVisible(self.kind, shown and not layers)
+
+    def set_pairs(self, pairs: Sequence[tuple[str, str]], ticked: Sequence[str]) -> None:
+        """Fill in (text, identity of the labels) and tick some, without signals."""
+        self.pairs.blockSignals(True)
+        self.pairs.clear()
+        for text, identity in pairs:
+            item = QListWidgetItem(text)
+            item.setData(Qt.ItemDataRole.UserRole, identity)
+            item.setFlags(Qt.ItemFlag.ItemIsUserCheckable | Qt.ItemFlag.ItemIsEnabled)
+            on = Qt.CheckState.Checked if identity in ticked else Qt.CheckState.Unchecked
+            item.setCheckState(on)
+            item.setToolTip(text)
+            self.pairs.addItem(item)
+        self.pairs.blockSignals(False)
+
+    def ticked(self) -> list[str]:
+        """Return the identities of the ticked labels."""
+        items = (self.pairs.item(row) for row in range(self.pairs.count()))
+        return [
+            item.data(Qt.ItemDataRole.UserRole)
+            for item in items
+            if item is not None and item.checkState() == Qt.CheckState.Checked
+        ]
+
+    def set_starts(self, own: Sequence[tuple[str, str]], chosen: str | None) -> None:
+        """Offer the model's own weights, and (title, name) of models of the library."""
+        self.start.blockSignals(True)
+        self.start.clear()
+        self.start.addItem(SHIPPED, None)
+        for title, name in own:
+            self.start.addItem(title, name)
+        self.start.setCurrentIndex(max(0, self.start.findData(chosen)))
+        self.start.blockSignals(False)
+
+    def offer_reviewed(self, count: int) -> None:
+        """Offer to learn from reviewed grains only where there are any."""
+        self.reviewed.setText(
+            f"Only reviewed grains ({count})" if count else "Only reviewed grains"
+        )
+        self.reviewed.setEnabled(count > 0)
+        usual = self.reviewed.property("usual_tip") or self.reviewed.toolTip()
+        self.reviewed.setProperty("usual_tip", usual)
+        none = "No grain of these maps was accepted or edited in the Correct dock yet."
+        self.reviewed.setToolTip(usual if count else none)
+
+    def controls(self) -> tuple[QWidget, ...]:
+        """Return what is locked while something is learnt."""
+        return (
+            self.model,
+            self.start,
+            self.source,
+            self.pairs,
+            self.folder,
+            self.browse,
+            self.kind,
+            self.reviewed,
+        )
+
+    def _browse(self) -> None:
+        chosen = QFileDialog.getExistingDirectory(self, "Training folder", self.folder.text())
+        if chosen:
+            self.folder.setText(str(Path(chosen)))
+
+
+def _pair_list() -> QListWidget:
+    pairs = QListWidget()
+    pairs.setToolTip(
+        "Images with the labels to learn from. A labels layer goes with the image it was made "
+        "from, any other with an image of its size."
+    )
+    pairs.setSelectionMode(QListWidget.SelectionMode.NoSelection)
+    pairs.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    pairs.setSpacing(1)
+    pairs.setFixedHeight(ROWS_SHOWN * (pairs.fontMetrics().height() + 10))
+    pairs.setMinimumWidth(120)
+    pairs.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+    return pairs

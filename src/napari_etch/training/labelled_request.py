@@ -1,0 +1,137 @@
+"""A training on labels, on its way to another process."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_etch.training.folder import IGNORE, IMAGES, LABELS, SPECIMENS
+from napari_etch.training.trainers import TrainRequest
+
+if TYPE_CHECKING:
+    from napari_etch.micrograph import Micrograph
+
+REQUEST = "training.json"
+DATA = "data"
+
+
+@dataclass(frozen=True, eq=False)
+class Labelled:
+    """An image with its labels, as a user corrected them.
+
+    Attributes
+    ----------
+    micrograph : Micrograph
+        One image, or a stack.
+    labels : whole numbers, of the micrograph's size
+    ignore : bool, of the same size, or None
+        True is not learnt from.
+    specimen : str
+        "" where it is not known.
+    """
+
+    micrograph: Micrograph
+    labels: npt.NDArray[np.integer]
+    ignore: npt.NDArray[np.bool_] | None = None
+    specimen: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class LabelledRequest:
+    """The request of a training, with its images where they are in no folder yet.
+
+    Attributes
+    ----------
+    request : TrainRequest
+        Its `data` is not looked at where images are given.
+    images : sequence of Labelled
+    """
+
+    request: TrainRequest
+    images: Sequence[Labelled] = ()
+
+    word: ClassVar[str] = "training"
+
+    def write(self, folder: Path) -> None:
+        """Write the request into a folder, and the images as a training folder in it."""
+        request = self.request
+        if self.images:
+            write_training_folder(self.images, folder / DATA)
+            request = replace(request, data=folder / DATA)
+        plain: dict[str, Any] = asdict(request)
+        plain["data"] = str(request.data.resolve())
+        kept = request.checkpoint
+        plain["checkpoint"] = None if kept is None else str(kept.resolve())
+        (folder / REQUEST).write_text(json.dumps(plain), "utf-8")
+
+    @staticmethod
+    def is_in(folder: Path) -> bool:
+        """Return whether a folder holds such a request."""
+        return (folder / REQUEST).exists()
+
+    @staticmethod
+    def read(folder: Path) -> TrainRequest:
+        """Read what `write` wrote."""
+        asked = json.loads((folder / REQUEST).read_text("utf-8"))
+        kept = asked.pop("checkpoint")
+        return TrainRequest(
+            data=Path(asked.pop("data")),
+            checkpoint=None if kept is None else Path(kept),
+            **asked,
+        )
+
+
+def write_training_folder(images: Sequence[Labelled], folder: Path) -> None:
+    """Write images and labels as `training.folder` reads them; equal names are told apart."""
+    import tifffile
+
+    taken: set[str] = set()
+    specimens = []
+    for item in images:
+        stem = _free_stem(item.micrograph.name, taken)
+        specimens.append((stem, item.specimen))
+        parts: dict[str, npt.NDArray[Any] | None] = {
+            IMAGES: _without_bar(item.micrograph),
+            LABELS: np.asarray(item.labels, np.int32),
+            IGNORE: None if item.ignore is None else item.ignore.astype(np.uint8),
+        }
+        for name, pixels in parts.items():
+            if pixels is None:
+                continue
+            (folder / name).mkdir(parents=True, exist_ok=True)
+            colour = name == IMAGES and item.micrograph.is_rgb
+            tifffile.imwrite(
+                folder / name / f"{stem}.tif",
+                pixels,
+                photometric="rgb" if colour else "minisblack",
+            )
+    if any(specimen for _, specimen in specimens):
+        with (folder / SPECIMENS).open("w", newline="", encoding="utf-8") as file:
+            csv.writer(file).writerows([("image", "specimen"), *specimens])
+
+
+def _free_stem(name: str, taken: set[str]) -> str:
+    """Return the name as a file may have it, with a number where it is taken."""
+    plain = "".join(c if c.isalnum() or c in "-_ .()" else "-" for c in name).strip(" .") or "image"
+    stem, number = plain, 2
+    while stem.lower() in taken:
+        stem, number = f"{plain} ({number})", number + 1
+    taken.add(stem.lower())
+    return stem
+
+
+def _without_bar(micrograph: Micrograph) -> npt.NDArray[Any]:
+    """Return the pixels; an information bar that is known becomes NaN, so that it is masked."""
+    row = micrograph.info_bar_row
+    if row is None:
+        return micrograph.data
+    pixels = micrograph.grey().astype(np.float32)
+    pixels[..., row:, :] = np.nan
+    return pixels

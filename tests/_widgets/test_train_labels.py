@@ -1,0 +1,145 @@
+"""The Train dock, learning from corrected labels: a real viewer, a stand-in for the learning."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from _widgets.fakes import PATIENCE
+from qtpy.QtCore import Qt
+
+from napari_etch._widgets import train_labels
+from napari_etch._widgets.train_dock import TrainDock
+from napari_etch.models import write_model
+from napari_etch.models.library import list_library
+from napari_etch.training.jobs import FitJob
+
+pytestmark = [pytest.mark.gui, pytest.mark.usefixtures("calm_threads")]
+
+FAKE = Path(__file__).parents[1] / "training" / "fake_train.py"
+SHAPE = (96, 128)
+
+
+def noise() -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 255, SHAPE, np.uint8)
+
+
+def halves() -> np.ndarray:
+    labels = np.ones(SHAPE, np.int32)
+    labels[:, 64:] = 2
+    return labels
+
+
+@pytest.fixture
+def open_train(
+    make_napari_viewer: Callable[..., Any], tmp_path: Path
+) -> Iterator[Callable[..., tuple[Any, TrainDock]]]:
+    """Return a function that opens a viewer with the Train dock, set to learn from labels."""
+    jobs: list[FitJob] = []
+    ready = tmp_path / "ready"
+    write_model(ready, {"weight": torch.zeros(3)}, {"architecture": "of another world"})
+
+    def open_(scenario: str = "short") -> tuple[Any, TrainDock]:
+        def begin(request: Any) -> FitJob:
+            command = [sys.executable, str(FAKE)]
+            more = [scenario, str(ready)]
+            jobs.append(FitJob(request, command=lambda folder: [*command, str(folder), *more]))
+            return jobs[-1]
+
+        viewer = make_napari_viewer()
+        dock = TrainDock(viewer, begin_job=begin, probe_devices=dict)
+        viewer.window.add_dock_widget(dock, name="Train")
+        dock.form.learn_from.setCurrentIndex(1)
+        return viewer, dock
+
+    yield open_
+    for job in jobs:
+        job.close()
+
+
+def wait_for_end(qtbot: Any, dock: Any) -> None:
+    qtbot.waitUntil(lambda: not dock.runner.is_running, timeout=PATIENCE)
+
+
+def test_layers_become_a_model_with_scores(open_train: Any, qtbot: Any) -> None:
+    viewer, dock = open_train()
+    assert "Segment an image and correct" in dock.why_not()
+    viewer.add_image(noise(), name="steel")
+    viewer.add_labels(halves(), name="by hand")
+    qtbot.waitUntil(lambda: not dock.why_not(), timeout=PATIENCE)
+    assert dock.form.labels.pairs.item(0).text() == "steel ← by hand"
+    assert dock.fit_bar.button.text() == "Train"
+    dock.fit_bar.button.click()
+    assert not dock.form.learn_from.isEnabled()
+    wait_for_end(qtbot, dock)
+    said = dock.fit_bar.line.text()
+    assert "“steel” was learnt" in said
+    assert "On what was held back: AP50 0.5 before, AP50 0.75 now." in said
+    assert "grains: steel.tif; ignored []." in said
+    assert [model.title for model in list_library()] == ["steel"]
+    assert dock.plot.steps == list(range(1, 11))
+    assert dock.plot.looks == [(0, 1.5), (5, 0.2), (10, 0.1)]
+    assert dock.form.learn_from.isEnabled()
+
+
+def test_stop_keeps_the_best(open_train: Any, qtbot: Any) -> None:
+    viewer, dock = open_train("endless")
+    viewer.add_image(noise(), name="steel")
+    viewer.add_labels(halves(), name="by hand")
+    qtbot.waitUntil(lambda: not dock.why_not(), timeout=PATIENCE)
+    dock.start()
+    qtbot.waitUntil(lambda: 5 in dock.plot.steps, timeout=PATIENCE)
+    dock.toggle_fit()
+    wait_for_end(qtbot, dock)
+    assert "Stopped by hand." in dock.fit_bar.line.text()
+    assert len(list_library()) == 1
+
+
+def test_only_reviewed_grains_are_learnt_from(
+    open_train: Any, qtbot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(train_labels, "reviewed_of", lambda layer: [1])
+    viewer, dock = open_train()
+    viewer.add_image(noise(), name="steel")
+    viewer.add_labels(halves(), name="by hand")
+    qtbot.waitUntil(lambda: not dock.why_not(), timeout=PATIENCE)
+    assert dock.form.labels.reviewed.text() == "Only reviewed grains (1)"
+    dock.form.labels.reviewed.setChecked(True)
+    dock.start()
+    wait_for_end(qtbot, dock)
+    # all of the right half but 2 px beside the reviewed grain
+    assert f"ignored [{96 * 62}]" in dock.fit_bar.line.text()
+
+
+def test_what_is_missing_is_said(open_train: Any, qtbot: Any, tmp_path: Path) -> None:
+    viewer, dock = open_train()
+    viewer.add_image(noise(), name="steel")
+    viewer.add_labels(halves()[:40], name="of another size")
+    qtbot.wait(50)
+    assert "labels of its size" in dock.why_not()
+    viewer.add_labels(halves(), name="by hand")
+    qtbot.waitUntil(lambda: not dock.why_not(), timeout=PATIENCE)
+    dock.form.labels.pairs.item(0).setCheckState(Qt.CheckState.Unchecked)
+    assert dock.why_not() == "Tick the labels to learn from first."
+    dock.form.labels.source.setCurrentIndex(1)
+    assert dock.why_not() == "Choose a training folder first."
+    dock.form.labels.folder.setText(str(tmp_path / "nowhere"))
+    assert "There is no folder" in dock.why_not()
+    dock.form.labels.folder.setText(str(tmp_path))
+    assert not dock.why_not()
+    assert not dock.form.labels.reviewed.isEnabled()
+
+
+def test_labels_go_with_the_image_they_were_made_from(open_train: Any, qtbot: Any) -> None:
+    viewer, dock = open_train()
+    first = viewer.add_image(noise(), name="first")
+    viewer.add_image(noise(), name="second")
+    made = {"kind": "grains", "source_id": str(first.unique_id)}
+    viewer.add_labels(halves(), name="grains", metadata={"napari_etch": made})
+    qtbot.waitUntil(lambda: bool(dock.label_choice.chosen()), timeout=PATIENCE)
+    assert dock.label_choice.names() == ["first"]
