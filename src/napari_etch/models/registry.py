@@ -8,6 +8,7 @@ from typing import Any
 
 from napari_etch.models.errors import ModelError
 from napari_etch.models.library import LibraryModel, find_model, list_library
+from napari_etch.models.plugins import OutsideModel, list_outside, load_outside
 from napari_etch.models.weights_file import SHIPPED, WEIGHTS, StoredModel, read_model
 
 
@@ -70,9 +71,22 @@ _BUILT_IN = {
 
 
 def list_models() -> list[ModelInfo]:
-    """Return the models of the package, then those of the user, in the order of a menu."""
+    """Return the models of the package, of other packages and of the user, as a menu has them."""
     built_in = [_checked(info) for info in _BUILT_IN.values()]
-    return built_in + [_own(model) for model in list_library()]
+    own = [_own(model) for model in list_library()]
+    outside = list_outside(info.name for info in built_in + own)
+    return built_in + [_outside(model) for model in outside] + own
+
+
+def _outside(model: OutsideModel) -> ModelInfo:
+    return ModelInfo(
+        name=model.name,
+        title=f"{model.entry.name} ({model.package})",
+        kind="other",
+        description=f"Of the package {model.package} {model.version}".rstrip() + ".",
+        licence=model.licence or "see the package",
+        ready=True,
+    )
 
 
 def _own(model: LibraryModel) -> ModelInfo:
@@ -121,8 +135,12 @@ def load_model(name_or_path: str) -> Any:
     own = find_model(name_or_path)
     if own is not None:
         return _build(read_model(own.path), own.name)
+    library = [model.name for model in list_library()]
+    outside = {model.name: model for model in list_outside([*_BUILT_IN, *library])}
+    if name_or_path in outside:
+        return load_outside(outside[name_or_path])
     if not Path(name_or_path).exists():
-        known = ", ".join([*_BUILT_IN, *(model.name for model in list_library())])
+        known = ", ".join([*_BUILT_IN, *outside, *library])
         raise ModelError(
             f"There is no model {name_or_path!r}: choose {known}, or give the path of a model."
         )
