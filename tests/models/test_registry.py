@@ -68,6 +68,6 @@ def test_a_spoiled_model_is_one_sentence(folder, spoil, message):
 
 
 def test_an_unknown_name_says_what_there_is():
-    known = "choose generalist, generalist-real, repair, fracture, or give the path"
+    known = "choose generalist, generalist-real, dinov2, repair, fracture, or give the path"
     with pytest.raises(ModelError, match=known):
         load_model("segment-anything")

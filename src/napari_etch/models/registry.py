@@ -51,6 +51,14 @@ _BUILT_IN = {
         licence="BSD-3-Clause",
         ready=True,
     ),
+    "dinov2": ModelInfo(
+        name="dinov2",
+        title="Compact vision transformer (DINOv2 family)",
+        kind="boundaries",
+        description="A compact transformer and a small decoder, quick to train on your own labels.",
+        licence="BSD-3-Clause",
+        ready=True,
+    ),
     "repair": ModelInfo(
         name="repair",
         title="Repair of broken boundaries",
