@@ -62,7 +62,7 @@ def data(tmp_path):
         (folder / name).mkdir(parents=True)
     random = np.random.default_rng(0)
     for index in range(4):
-        image, truth = grid_of_grains(8, 28)
+        image, truth = grid_of_grains(8 - index, 28)  # the last is smaller than a crop
         image = np.clip(image + random.normal(0, 6, image.shape), 0, 255).astype(np.uint8)
         imsave(folder / "images" / f"a{index}.png", image, check_contrast=False)
         tifffile.imwrite(folder / "labels" / f"a{index}.tif", truth)
@@ -147,6 +147,9 @@ def test_unknown_options_and_labels_are_refused_in_a_sentence(start, data):
             run(TrainRequest("dinov2", data, **{"start": str(start), **changes}))
 
     refused("no option colour", options={"colour": 1})
+    refused("batch is 0", options={"batch": 0})
+    refused("rate is 'fast'", options={"rate": "fast"})
+    refused("holdout is 0.9", options={"holdout": 0.9})
     refused("target is 'lines'", options={"target": "lines"})
     refused("grains or boundaries", labels="classes")
     refused("generalist is no vision transformer", start="generalist")

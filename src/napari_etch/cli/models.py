@@ -51,6 +51,27 @@ def info(
 
 
 @app.command()
+def fetch(
+    name: Annotated[
+        str, typer.Argument(metavar="BACKBONE", help="Such as vit_small_patch14_dinov2.")
+    ],
+) -> None:
+    """Download the public weights of a backbone, check and keep them."""
+    from napari_etch.cli.console import note
+    from napari_etch.cli.progress import progress_bar
+    from napari_etch.models.backbones import COMPACT_NAME, load_backbone, weights_path
+
+    with progress_bar(name) as show, bad_input(f"the backbone {name}"):
+
+        def received(so_far: int, whole: int | None) -> None:
+            show(so_far / whole if whole else 0.0, None, f"{so_far / 1e6:.0f} MB")
+
+        _, weights_hash = load_backbone(name, show=received, tell=note)
+    where = "in the package" if name == COMPACT_NAME else weights_path(name)
+    say(f"{name} is {where} (weights {weights_hash})")
+
+
+@app.command()
 def export(
     name: OwnName,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The .etch file to write.")],

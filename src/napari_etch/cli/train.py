@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import math
 import tempfile
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -67,6 +68,14 @@ def train(
             help="Folder where an interrupted training is kept, and from which it goes on.",
         ),
     ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="NAME=VALUE",
+            help="An option of this model's trainer, such as backbone=vit_small_patch14_dinov2.",
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Another seed, another model.")] = 0,
     device: Annotated[
         str, typer.Option("--device", metavar="auto|cpu|cuda|mps", help="Where it is learnt.")
@@ -98,10 +107,26 @@ def train(
         refuse(f"--data {data}: there is no such folder")
     with bad_input(f"--device {device}"):
         pick_device(device)
+    with bad_input("--set"):
+        options = _options(settings or [])
     request = TrainRequest(
-        model, data, labels, start, minutes, steps, seed, device, checkpoint=resume
+        model, data, labels, start, minutes, steps, seed, device, checkpoint=resume, options=options
     )
     raise typer.Exit(_run(request, target))
+
+
+def _options(settings: list[str]) -> dict[str, Any]:
+    """Return the options of a trainer; a value that reads as a number or a truth value is one."""
+    options: dict[str, Any] = {}
+    for setting in settings:
+        name, equals, value = setting.partition("=")
+        if not equals or not name:
+            raise ValueError(f"{setting} is no NAME=VALUE")
+        try:
+            options[name] = json.loads(value)
+        except ValueError:
+            options[name] = value
+    return options
 
 
 def _run(request: TrainRequest, target: Target) -> ExitCode:

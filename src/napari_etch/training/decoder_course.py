@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -78,6 +78,15 @@ class Options:
                 f"dinov2 has no option {strange[0]}: it has {', '.join(sorted(known))}."
             )
         options = cls(**given)
+        if options.cache is not None:
+            options = replace(options, cache=Path(options.cache))
+        for name in ("batch", "rate", "patience"):
+            value = getattr(options, name)
+            if isinstance(value, str) or value <= 0:
+                raise TrainError(f"{name} is {value!r}: give a number above 0.")
+        held: Any = options.holdout
+        if isinstance(held, str) or not 0 <= held <= 0.5:
+            raise TrainError(f"holdout is {held!r}: give a share from 0 to 0.5.")
         if options.target not in TARGETS:
             raise TrainError(f"target is {options.target!r}: choose {' or '.join(TARGETS)}.")
         return options
@@ -132,7 +141,9 @@ def prepare_sample(pair: Pair, backbone: Backbone, cache: TokenCache, target: st
     ]
     pick = np.ix_(*nearest)
     step = backbone.stride
-    short = [(0, -size % step) for size in image.shape]
+    # whole windows, and room for a crop, so that small and large images make one batch
+    sides = [step * math.ceil(max(size, _CROP) / step) for size in image.shape]
+    short = [(0, side - size) for side, size in zip(sides, image.shape, strict=True)]
     padded = np.pad(image, short, mode="symmetric")
     labels = np.pad(pair.labels[pick].astype(np.int64), short)
     learnt = np.pad(pair.learnt[pick].astype(np.float32), short)

@@ -52,7 +52,10 @@ def train(request: TrainRequest, stop: Callable[[], bool]) -> Iterator[TrainEven
         f"{len(split.learnt)} images to learn from, "
         + (f"held back: {split.how}." if split.held else "none held back.")
     )
-    network, about = _network(request, options)
+    said: list[str] = []
+    network, about = _network(request, options, said.append)
+    for sentence in said:
+        yield TrainNotice(sentence)
     cache = TokenCache(
         network.backbone.to(device), about["backbone"], about["backbone_hash"], options.cache
     )
@@ -102,7 +105,9 @@ def _raw_labels(folder: Path, pair: Pair) -> npt.NDArray[Any]:
     return picture if pair.section is None else picture[pair.section]
 
 
-def _network(request: TrainRequest, options: Options) -> tuple[ViTNet, dict[str, Any]]:
+def _network(
+    request: TrainRequest, options: Options, tell: Callable[[str], None]
+) -> tuple[ViTNet, dict[str, Any]]:
     """Return backbone and decoder to start from, and what is to be said of them."""
     from napari_etch.models.backbones import load_backbone
     from napari_etch.models.dinov2 import DinoV2
@@ -128,7 +133,7 @@ def _network(request: TrainRequest, options: Options) -> tuple[ViTNet, dict[str,
         }
         network: Any = model.network
         return network, about
-    loaded, weights_hash = load_backbone(options.backbone)
+    loaded, weights_hash = load_backbone(options.backbone, tell=tell)
     decoder = Decoder(loaded.channels)
     begin(decoder, generalist_levels())
     about = {"backbone": options.backbone, "backbone_hash": weights_hash, "from": None}
