@@ -120,6 +120,18 @@ def test_a_jump_to_another_place_starts_anew(model):
     ]
 
 
+def test_sections_that_have_nothing_in_common_are_counted_not_listed(model):
+    rng = np.random.default_rng(0)
+    images = np.full((9, 96, 96), 200, np.uint8)
+    for image in images:
+        for y, x in rng.integers(2, 94, (12, 2)):
+            image[y - 1 : y + 2, x - 1 : x + 2] = 20
+    messages = said(run(model, images, direction="forward"))
+    assert len(messages) == 4
+    assert all("segmented by itself" in message for message in messages[:3])
+    assert messages[3].endswith("do not go on from the one before: are they aligned, and in order?")
+
+
 def test_a_stack_of_nothing_is_refused(model):
     with pytest.raises(ValueError, match="they are all blank"):
         run(model, np.zeros((4, 96, 96), np.uint8))

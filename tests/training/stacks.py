@@ -17,14 +17,18 @@ def small_stack(count=10, side=64, **options) -> LabelledStack:
     return LabelledStack(made.images, made.labels, np.ones(count, bool), "small")
 
 
+def drawn_lines(stack: LabelledStack) -> np.ndarray:
+    """Return its boundaries as 1 in uint8 (z, y, x)."""
+    lines = np.zeros(stack.labels.shape, np.uint8)
+    lines[:, :, 1:][stack.labels[:, :, 1:] != stack.labels[:, :, :-1]] = 1
+    lines[:, 1:][stack.labels[:, 1:] != stack.labels[:, :-1]] = 1
+    return lines
+
+
 def training_folder(path, stack, lines=False):
     for name in ("images", "labels"):
         (path / name).mkdir(parents=True)
-    labels = stack.labels
-    if lines:
-        labels = np.zeros(labels.shape, np.uint8)
-        labels[:, :, 1:][stack.labels[:, :, 1:] != stack.labels[:, :, :-1]] = 255
-        labels[:, 1:][stack.labels[:, 1:] != stack.labels[:, :-1]] = 255
+    labels = 255 * drawn_lines(stack) if lines else stack.labels
     tifffile.imwrite(path / "images" / "a.tif", stack.images, photometric="minisblack")
     tifffile.imwrite(path / "labels" / "a.tif", labels, photometric="minisblack")
     return path

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from training.stacks import SMALL, small_stack, training_folder
+from training.stacks import SMALL, drawn_lines, small_stack, training_folder
 
 from napari_etch.networks.wpunet import WPUNet
 from napari_etch.training.folder import TrainingDataError
@@ -149,6 +149,11 @@ def test_stacks_are_read_from_hdf5(tmp_path, stack):
     np.testing.assert_array_equal(read.labels, stack.labels)
     with h5py.File(path, "a") as file:
         del file["real/label"]
+        file["real/boundary"] = np.moveaxis(255 * drawn_lines(stack), 0, -1)
+    (lines,) = read_labelled_stacks(path)
+    assert mean_intercept(lines) == pytest.approx(mean_intercept(stack), rel=0.1)
+    with h5py.File(path, "a") as file:
+        del file["real/boundary"]
     with pytest.raises(TrainingDataError, match="no images with labels"):
         read_labelled_stacks(path)
 

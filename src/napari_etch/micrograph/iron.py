@@ -99,6 +99,14 @@ def iron_groups(path: Path) -> tuple[str | None, ...]:
         )
 
 
+def iron_has(path: Path, content: Content, group: str | None = None) -> bool:
+    """Tell whether a file holds a data set; a group of None stands for the new layout."""
+    import h5py
+
+    with h5py.File(path, "r") as file:
+        return _at(file, group, content) is not None
+
+
 def _find(file: Any, content: str, group: str | None) -> Any:
     groups = (group,) if group else (None, *GROUPS)
     return next((d for each in groups if (d := _at(file, each, content)) is not None), None)

@@ -27,6 +27,8 @@ BLOCK, AHEAD = 12, 4
 BLANK = 0.03
 # Sections at which the mean intercept is looked for.
 SIZED = 3
+# So many sections that were segmented by themselves are named; of more, only the number is told.
+MOST_ALONE = 3
 # Work of cutting a section into grains, in passes of the network.
 CUTTING = 0.15
 
@@ -87,6 +89,7 @@ class _Stack:
     contrasts: deque[float] = field(default_factory=lambda: deque(maxlen=4 * BLOCK))
     before: np.ndarray | None = None
     grain_size: float = 0.0
+    alone: int = 0
     waiting: list[Item] = field(default_factory=list)
 
     def run(self, sections: Iterator[Micrograph]) -> Events:
@@ -201,6 +204,13 @@ class _Stack:
         sound = [each for each in self.waiting if not each.skipped]
         if sound:
             yield from self._give_out(sound[-1])
+        if self.alone > MOST_ALONE:
+            from napari_etch.inference import Notice
+
+            yield Notice(
+                f"{self.alone} of {self.count} sections do not go on from the one before: are they "
+                "aligned, and in order?"
+            )
         if self.waiting:
             skipped, self.waiting = self.waiting, []
             yield from self._drawn(skipped, self.before, None)
@@ -216,16 +226,21 @@ class _Stack:
         skipped, self.waiting = self.waiting[:place], self.waiting[place + 1 :]
         yield from self._drawn(skipped, self.before, partition.grains)
         if item.alone:
-            from napari_etch.inference import Notice
-
-            yield Notice(
-                f"Section {item.index + 1} does not go on from the one before: it was segmented "
-                "by itself."
-            )
+            yield from self._say_alone(item)
         fields = {name: value for name, value in found.fields.items() if name != "carried"}
         yield SectionDone(item.index, item.micrograph, replace(found, fields=fields), partition)
         yield self._progress(item, "finding the grains", CUTTING)
         self.before = partition.grains
+
+    def _say_alone(self, item: Item) -> Events:
+        from napari_etch.inference import Notice
+
+        self.alone += 1
+        if self.alone <= MOST_ALONE:
+            yield Notice(
+                f"Section {item.index + 1} does not go on from the one before: it was segmented "
+                "by itself."
+            )
 
     def _drawn(
         self, skipped: list[Item], before: np.ndarray | None, after: np.ndarray | None

@@ -40,7 +40,7 @@ def read_labelled_stacks(data: Path, labels: str = "grains") -> list[LabelledSta
     if labels not in ("grains", "boundary"):
         raise TrainingDataError(f"WPU-Net learns from grains or boundary, not from {labels!r}.")
     if data.suffix.lower() in _HDF5:
-        return _of_hdf5(data)
+        return _of_hdf5(data, labels)
     images = data / "images"
     if not images.is_dir() or not (data / "labels").is_dir():
         raise TrainingDataError(
@@ -53,8 +53,8 @@ def read_labelled_stacks(data: Path, labels: str = "grains") -> list[LabelledSta
     return [_of_pair(path, data / "labels", labels) for path in files]
 
 
-def _of_hdf5(path: Path) -> list[LabelledStack]:
-    from napari_etch.micrograph.iron import iron_groups, read_iron
+def _of_hdf5(path: Path, labels: str) -> list[LabelledStack]:
+    from napari_etch.micrograph.iron import iron_groups, iron_has, read_iron
 
     if not path.exists():
         raise TrainingDataError(f"{path} does not exist; check the name and the folder.")
@@ -63,8 +63,10 @@ def _of_hdf5(path: Path) -> list[LabelledStack]:
         raise TrainingDataError(f"{path.name} holds no images with labels to learn from.")
     stacks = []
     for group in groups:
-        truth = read_iron(path, "label", group)
-        stacks.append(labelled_stack(read_iron(path, "image", group), truth, path.stem))
+        images = read_iron(path, "image", group)
+        lines = labels == "boundary" or not iron_has(path, "label", group)
+        truth = read_iron(path, "boundary" if lines else "label", group)
+        stacks.append(labelled_stack(images, truth, path.stem, lines=lines))
     return stacks
 
 
