@@ -23,6 +23,7 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -136,7 +137,9 @@ def table(rows: dict[str, list[dict[str, float]]], title: str) -> None:
             print(f"VI of {way}: {100 * less:.1f} % less than plain")
 
 
-def fresh_stack(number: int, side: int, count: int) -> tuple[SerialSections, float]:
+def fresh_stack(
+    number: int, side: int, count: int, depth: tuple[float, float]
+) -> tuple[SerialSections, float]:
     """A virtual stack that no training has seen, and its mean intercept."""
     kind, intercept, spacing, style = KINDS[number % len(KINDS)]
     made = serial_sections(
@@ -147,7 +150,7 @@ def fresh_stack(number: int, side: int, count: int) -> tuple[SerialSections, flo
         spacing=spacing,
         kind=kind,  # type: ignore[arg-type]
         style=style,
-        flaws=FLAWS,
+        flaws=replace(FLAWS, depth=depth),
     )
     return made, intercept
 
@@ -157,7 +160,7 @@ def virtual(given: argparse.Namespace) -> None:
     model, rival = load_model(given.model), load_model(given.plain)
     rows: dict[str, dict[str, list[dict[str, float]]]] = defaultdict(lambda: defaultdict(list))
     for number in range(given.first, given.first + given.stacks):
-        made, size = fresh_stack(number, given.side, given.sections)
+        made, size = fresh_stack(number, given.side, given.sections, tuple(given.depth))
         sections = list(Micrograph(made.images, f"stack {number}").sections())
         print(number, made.style, made.conditions, file=sys.stderr)
         ways = {
@@ -301,6 +304,9 @@ def main() -> None:
     first.add_argument("--first", type=int, default=0)
     first.add_argument("--sections", type=int, default=10)
     first.add_argument("--side", type=int, default=192)
+    first.add_argument(
+        "--depth", type=float, nargs=2, default=[0.12, 0.3], help="left of the etching where faint"
+    )
     first.add_argument("--truth", action="store_true", help="the published protocol too")
     first.add_argument("--log", type=Path)
     second = ways.add_parser("sstem")

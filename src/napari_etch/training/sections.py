@@ -14,6 +14,8 @@ from napari_etch.training.feed import standardise
 
 # Sections in a sample: the one to learn from, the one before it, and the one before that.
 RUN = 3
+# What is left of the contrast of a section that is made faint, and the noise added, grey levels.
+FADED, NOISE = (0.03, 0.4), (1.5, 6.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,6 +76,9 @@ class SectionCrops:
     size : int
         Side of a crop, px.
     seed : int
+    fade : float
+        Share of the sections that are made faint, so that what is told counts; each section of a
+        sample by itself.
 
     Raises
     ------
@@ -81,11 +86,13 @@ class SectionCrops:
         When no stack is wide enough.
     """
 
-    def __init__(self, stacks: list[LabelledStack], size: int, seed: int) -> None:
+    def __init__(
+        self, stacks: list[LabelledStack], size: int, seed: int, fade: float = 0.0
+    ) -> None:
         self.stacks = [item for item in stacks if min(item.images.shape[1:]) >= size]
         if not self.stacks:
             raise ValueError(f"no stack is {size} px wide and high: use smaller crops")
-        self.size = size
+        self.size, self.fade = size, fade
         self.random = np.random.default_rng(seed)
         work = np.array([item.sound.sum() * np.sqrt(item.images[0].size) for item in self.stacks])
         self.chance = work / work.sum()
@@ -121,10 +128,18 @@ class SectionCrops:
             return np.ascontiguousarray(part[:, :, ::-1] if mirrored else part)
 
         images = oriented([stack.images[z] for z in sections]).astype(float)
-        seen = np.stack([standardise(each, self.random) for each in images])
+        seen = np.stack([standardise(self._faded(each), self.random) for each in images])
         labels = oriented([stack.labels[z] for z in sections]).astype(np.int64)
         lines = None
         if stack.targets:
             target = stack.targets[sections[-1]]
             lines = oriented([target.wide.astype(np.float32), target.boundary, target.interior])
         return seen, labels, last > 0, lines
+
+    def _faded(self, image: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
+        """Take most of the contrast from some images, and add a camera's noise."""
+        if self.random.random() >= self.fade:
+            return image
+        left = np.exp(self.random.uniform(*np.log(FADED)))
+        noise = self.random.uniform(*NOISE) * self.random.standard_normal(image.shape)
+        return np.asarray(left * (image - image.mean()) + noise, float)

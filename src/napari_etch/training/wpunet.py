@@ -73,6 +73,8 @@ class Options:
         Side of a crop, px, and crops in a step.
     rate : float
         Learning rate at its highest.
+    fade : float
+        Share of the sections that are made faint, of `training.sections`.
     """
 
     widths: tuple[int, ...] = (16, 24, 48, 96, 192)
@@ -84,6 +86,7 @@ class Options:
     size: int = 128
     batch: int = 8
     rate: float = 1e-3
+    fade: float = 0.1
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "widths", tuple(int(width) for width in self.widths))
@@ -178,7 +181,8 @@ class _Session:
         self.device = str(pick_device(request.device))
         self.run = Run(network, schedule, out, self.device)
         try:
-            self.crops = SectionCrops(learnt, options.size, request.seed + self.run.step)
+            seed = request.seed + self.run.step
+            self.crops = SectionCrops(learnt, options.size, seed, options.fade)
         except ValueError as error:
             raise TrainError(f"{error}, or larger images.") from error
         self.generator = torch.Generator().manual_seed(request.seed + self.run.step)

@@ -53,6 +53,7 @@ class Settings(Schedule):
     stacks: int = 80
     sections: int = 10
     side: int = 160
+    fade: float = 0.0  # share of sections that are made fainter than they were rendered
 
 
 def virtual_stacks(settings: Settings, keep: Path | None = None) -> list[LabelledStack]:
@@ -97,7 +98,14 @@ def _virtual_stack(settings: Settings, number: int) -> LabelledStack:
     return LabelledStack(made.images, made.labels, sound, f"virtual {number}")
 
 
-def train(settings: Settings, out: Path, *, plain: bool = False, keep: Path | None = None) -> Path:
+def train(
+    settings: Settings,
+    out: Path,
+    *,
+    plain: bool = False,
+    keep: Path | None = None,
+    weights: Path | None = None,
+) -> Path:
     """Train, or go on with the checkpoint in `out`, and return the checkpoint's path.
 
     Parameters
@@ -109,6 +117,8 @@ def train(settings: Settings, out: Path, *, plain: bool = False, keep: Path | No
         Train a U-Net that sees nothing of the section before.
     keep : Path, optional
         Folder in which the virtual stacks are kept for another run.
+    weights : Path, optional
+        Model folder that a new run starts from.
     """
     out.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(settings.threads)
@@ -127,14 +137,16 @@ def train(settings: Settings, out: Path, *, plain: bool = False, keep: Path | No
     }
     network = WPUNet(**{**parameters, "widths": settings.widths})
     network.calm_head()
-    run = Run(network, settings, out, "cpu", None, about)
-    crops = SectionCrops(virtual_stacks(settings, keep), settings.size, settings.seed + run.step)
+    run = Run(network, settings, out, "cpu", weights, about)
+    stacks = virtual_stacks(settings, keep)
+    crops = SectionCrops(stacks, settings.size, settings.seed + run.step, settings.fade)
     generator = torch.Generator().manual_seed(settings.seed + run.step)
+    schooling = Schooling() if weights is None else Schooling(until=1, quiet=0)
     while run.goes_on():
         batch = crops.draw(settings.batch)
         previous = None
         if not plain:
-            previous = previous_maps(batch, run.average.network, Schooling(), run.step, generator)
+            previous = previous_maps(batch, run.average.network, schooling, run.step, generator)
         run.learn(partial(section_loss, batch=batch, previous=previous))
     run.checkpoint()
     return run.path
@@ -146,10 +158,12 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--keep", type=Path, help="folder in which virtual stacks are kept")
     parser.add_argument("--plain", action="store_true", help="a U-Net of the section alone")
+    parser.add_argument("--weights", type=Path, help="model folder that a new run starts from")
     add_schedule(parser, Settings)
     given = vars(parser.parse_args())
     out, keep, plain = given.pop("out"), given.pop("keep"), given.pop("plain")
-    train(Settings(**given), out, plain=plain, keep=keep)
+    weights = given.pop("weights")
+    train(Settings(**given), out, plain=plain, keep=keep, weights=weights)
 
 
 if __name__ == "__main__":

@@ -39,7 +39,6 @@ GROWING_POINTS = 12.0
 GROWING_SIGMA = 0.15
 # Sweeps of the Potts model between two looks at the mean intercept.
 POTTS_SWEEPS = 4
-_FAINT_DEPTH = (0.12, 0.3)
 _SCRATCHES = (10.0, 25.0)
 # How much the etching differs from section to section: standard deviation of the log.
 _ETCHING_SPREAD = 0.15
@@ -72,11 +71,16 @@ class SerialSections:
 
 @dataclass(frozen=True)
 class Flaws:
-    """Shares of the sections that are not as they should be; the first section is always good."""
+    """Shares of the sections that are not as they should be; the first section is always good.
+
+    `depth` is the range of what is left of the etching in a faint one: at 0.12 its boundaries can
+    still be made out, at 0.02 they are lost in the noise.
+    """
 
     faint: float = 0.1
     scratched: float = 0.1
     missing: float = 0.03
+    depth: tuple[float, float] = (0.12, 0.3)
     names: tuple[Condition, ...] = field(default=("faint", "scratched", "missing"), init=False)
 
 
@@ -169,13 +173,14 @@ def serial_sections(
     labels = grain_volume(
         (count, size, size), intercept=intercept, spacing=spacing, kind=kind, rng=rng
     )
-    conditions = draw_conditions(count, flaws or Flaws(), rng)
+    flaws = flaws or Flaws()
+    conditions = draw_conditions(count, flaws, rng)
     generator = torch.Generator().manual_seed(int(rng.integers(2**31)))
     optics, names = draw_optics(generator, torch.tensor([float(intercept)]), style)
     images = np.zeros(labels.shape, np.uint8)
     for index, condition in enumerate(conditions):
         if condition != "missing":
-            etched = _etched(optics, condition, rng)
+            etched = _etched(optics, condition, flaws.depth, rng)
             images[index] = _photograph(generator, labels[index], intercept, etched)
     return SerialSections(images, labels, spacing, conditions, names[0])
 
@@ -306,14 +311,16 @@ def _in_one_piece(labels: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
     return np.asarray(pieces, np.int32)
 
 
-def _etched(optics: Optics, condition: str, rng: np.random.Generator) -> Optics:
+def _etched(
+    optics: Optics, condition: str, depth: tuple[float, float], rng: np.random.Generator
+) -> Optics:
     """Return the optics of one section: the specimen's, etched and lit a little differently."""
     values = dict(optics.values)
     for name in ("groove_depth", "groove_width", "noise", "grain_contrast", "illumination"):
         values[name] = values[name] * float(np.exp(_ETCHING_SPREAD * rng.standard_normal()))
     values["tone"] = (values["tone"] + 0.04 * float(rng.standard_normal())).clamp(0.1, 0.95)
     if condition == "faint":
-        factor = float(rng.uniform(*_FAINT_DEPTH))
+        factor = float(rng.uniform(*depth))
         for name in ("groove_depth", "grain_contrast", "relief"):
             values[name] = values[name] * factor
     if condition == "scratched":
