@@ -54,7 +54,7 @@ KINDS = [
 
 def one(model: Any, section: Micrograph, grain_size: float) -> Prediction:
     """What a model finds in a section."""
-    *_, found = predict(model, section, device="cpu", grain_size=grain_size)
+    *_, found = predict(model, section, device="cpu", grain_size=grain_size, quality="fast")
     return found
 
 
@@ -168,6 +168,11 @@ def virtual(given: argparse.Namespace) -> None:
             "forward": through(model, sections, size, "forward"),
             "both": through(model, sections, size, "both"),
         }
+        if given.generalist:
+            alone = load_model("generalist")
+            ways["generalist"] = [
+                grains_of(alone, [one(alone, section, size)]) for section in sections
+            ]
         if given.truth:
             lines = [thick(each) for each in made.labels]
             ways["truth told"] = truth_told(model, sections, size, lines)
@@ -307,6 +312,7 @@ def main() -> None:
     first.add_argument(
         "--depth", type=float, nargs=2, default=[0.12, 0.3], help="left of the etching where faint"
     )
+    first.add_argument("--generalist", action="store_true", help="it too, section by section")
     first.add_argument("--truth", action="store_true", help="the published protocol too")
     first.add_argument("--log", type=Path)
     second = ways.add_parser("sstem")

@@ -146,12 +146,19 @@ def segment(
             "granularity": granularity,
             **getattr(model, "segment_options", {}),
             **options,
-            **predictions[0].parameters,
+            **_of_the_run(predictions),
         },
         device=predictions[-1].device,
         seconds=time.monotonic() - started,
         notices=tuple(notices),
     )
+
+
+def _of_the_run(predictions: list[Prediction]) -> dict[str, Any]:
+    """Return the parameters of the first section that was looked at, without what is only its."""
+    looked = [each.parameters for each in predictions if "drawn" not in each.parameters]
+    first = looked[0] if looked else predictions[0].parameters
+    return {name: value for name, value in first.items() if name not in ("told", "agreement")}
 
 
 def check_options(model: Any, granularity: float, options: dict[str, Any]) -> None:

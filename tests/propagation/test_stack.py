@@ -91,6 +91,15 @@ def test_blank_sections_at_the_ends_and_in_a_row_are_drawn_too(model, blank):
         assert abs(len(np.unique(grains)) - len(np.unique(truth[0]))) <= 4  # the shift cuts some
 
 
+def test_the_parameters_are_those_of_the_run_even_when_the_first_section_was_drawn(model):
+    images, _ = stack_of(4)
+    images[0] = 0
+    *_, result = segment(model, Micrograph(images, "stack"), device="cpu")
+    assert "engine" in result.parameters
+    assert not {"drawn", "told", "agreement"} & set(result.parameters)
+    assert len(result.notices) == 1
+
+
 def test_a_damaged_section_is_told_from_its_neighbours_and_drawn(model):
     images, _ = stack_of(9)
     images[4] = other_specimen()

@@ -271,6 +271,7 @@ class _Session:
         network.to(self.device)
         return {
             "architecture": "wpunet",
+            "title": f"WPU-Net, trained on {', '.join(self.names)}",
             "parameters": {
                 **options.parameters(),
                 "coding": options.coding,
