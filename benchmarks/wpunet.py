@@ -279,17 +279,19 @@ def _speed_child(given: argparse.Namespace) -> None:
                 turn = min(z % 6, 6 - z % 6)  # there and back, so that neighbours are alike
                 writer.write(np.tile(made.images[turn], (tiles, tiles)), contiguous=True)
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        began = time.perf_counter()
+        began, worked = time.perf_counter(), time.process_time()
         micrograph = read_micrograph(path, stack=True)
         model = load_model(given.model)
         for event in segment(model, micrograph, device="cpu", quality=given.quality):
             if isinstance(event, Segmentation):
                 result = event
         found = time.perf_counter() - began
+        worked = time.process_time() - worked
         write_segmentation(result, Path(scratch) / "out")
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(
-        f"{count} sections of {size}²: {found / count:.1f} s a section, with writing "
+        f"{count} sections of {size}²: {found / count:.1f} s a section ({worked / count:.1f} s of "
+        f"processor), with writing "
         f"{(time.perf_counter() - began) / count:.1f} s; peak {peak:.0f} MB ({before:.0f} before)",
         flush=True,
     )

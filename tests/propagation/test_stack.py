@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import gc
 import threading
 import weakref
 
@@ -160,21 +159,20 @@ def test_cancel_keeps_the_finished_sections(model):
 
 
 def test_sections_are_read_ahead_by_a_block_and_then_let_go(model):
-    images, _ = stack_of(40)
+    images, _ = stack_of(30)
     alive: list[weakref.ref] = []
     most = 0
 
     def sections():
         nonlocal most
         for index, image in enumerate(images):
-            gc.collect()
             most = max(most, sum(ref() is not None for ref in alive))
             micrograph = Micrograph(image.copy(), f"s{index}")
             alive.append(weakref.ref(micrograph))
             yield micrograph
             del micrograph
 
-    for event in segment_sections(model, sections(), 40, device="cpu"):
+    for event in segment_sections(model, sections(), 30, device="cpu"):
         del event
     assert most <= 18
 
