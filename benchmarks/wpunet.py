@@ -165,9 +165,10 @@ def virtual(given: argparse.Namespace) -> None:
         print(number, made.style, made.conditions, file=sys.stderr)
         ways = {
             "plain": plain(rival, sections, size),
-            "forward": through(model, sections, size, "forward"),
             "both": through(model, sections, size, "both"),
         }
+        if not given.brief:
+            ways["forward"] = through(model, sections, size, "forward")
         if given.generalist:
             alone = load_model("generalist")
             ways["generalist"] = [
@@ -315,6 +316,7 @@ def main() -> None:
         "--depth", type=float, nargs=2, default=[0.12, 0.3], help="left of the etching where faint"
     )
     first.add_argument("--generalist", action="store_true", help="it too, section by section")
+    first.add_argument("--brief", action="store_true", help="not in one direction")
     first.add_argument("--truth", action="store_true", help="the published protocol too")
     first.add_argument("--log", type=Path)
     second = ways.add_parser("sstem")
