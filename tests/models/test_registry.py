@@ -35,7 +35,7 @@ def test_an_etch_file_is_the_folder_in_one_file(folder, tmp_path):
     assert load_model(str(packed)).weights_hash == load_model(str(folder)).weights_hash
 
 
-@pytest.mark.parametrize("name", ["generalist", "generalist-real", "repair", "fracture"])
+@pytest.mark.parametrize("name", ["generalist", "generalist-real", "wpunet", "repair", "fracture"])
 def test_models_are_shipped_with_their_cards_and_small(name):
     info = {item.name: item for item in list_models()}[name]
     assert info.ready and not info.why_not
@@ -68,6 +68,6 @@ def test_a_spoiled_model_is_one_sentence(folder, spoil, message):
 
 
 def test_an_unknown_name_says_what_there_is():
-    known = "choose generalist, generalist-real, dinov2, repair, fracture, or give the path"
+    known = "choose generalist, generalist-real, dinov2, wpunet, repair, fracture, or give the path"
     with pytest.raises(ModelError, match=known):
         load_model("segment-anything")

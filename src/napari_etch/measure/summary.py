@@ -13,6 +13,7 @@ from napari_etch.measure.astm import (
 )
 from napari_etch.measure.checks import check_pixel_size
 from napari_etch.measure.intercepts import count_crossings
+from napari_etch.micrograph.large import sections_of
 
 
 @dataclass(frozen=True)
@@ -65,9 +66,11 @@ def summarise_sizes(grains: np.ndarray, pixel_size_um: float | None = None) -> S
     grains = np.asarray(grains)
     if pixel_size_um is not None:
         check_pixel_size(pixel_size_um)
-    sections = list(grains) if grains.ndim == 3 else [grains]
-    counts = [astm_planimetric(section, 1.0) for section in sections if (section > 0).any()]
-    crossed = [count_crossings(section) for section in sections]
+    counts, crossed = [], []
+    for section in sections_of(grains) if grains.ndim == 3 else [grains]:
+        if (section > 0).any():
+            counts.append(astm_planimetric(section, 1.0))
+        crossed.append(count_crossings(section))
     length, crossings = (sum(parts) for parts in zip(*crossed, strict=True))
     intercept = length / crossings if crossings else None
     whole = sum(count.equivalent_count for count in counts)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 import mmap
 import tempfile
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 # Arrays of more bytes than this lie in a file.
-LARGE = 256 * 2**20
+LARGE = 64 * 2**20
 
 
 def room_for(shape: tuple[int, ...], dtype: npt.DTypeLike) -> np.ndarray:
@@ -37,3 +38,15 @@ def let_go(array: np.ndarray) -> None:
     base: Any = array.base
     if isinstance(base, mmap.mmap) and hasattr(base, "madvise"):  # not on Windows
         base.madvise(mmap.MADV_DONTNEED)
+
+
+def sections_of(array: np.ndarray) -> Iterator[np.ndarray]:
+    """Yield the sections of a stack (z, y, x), and give back what they take when they are done."""
+    for section in array:
+        yield section
+        let_go(array)
+
+
+def lies_in_a_file(array: np.ndarray) -> bool:
+    """Tell whether an array from `room_for` is a file's."""
+    return isinstance(array.base, mmap.mmap)

@@ -11,6 +11,7 @@ import numpy as np
 
 from napari_etch.micrograph.calibration import Calibration
 from napari_etch.micrograph.errors import MicrographError
+from napari_etch.micrograph.large import lies_in_a_file, sections_of
 
 _WRITTEN = ("uint8", "uint16", "int32", "uint32", "float32")
 
@@ -86,7 +87,7 @@ def _description(data: np.ndarray, rgb: bool, pixel_size_um: float | None) -> st
         lines.append("unit=um")
     if not rgb and data.dtype.kind == "f":
         # section by section: a copy of a large stack's finite pixels is as large again
-        parts = data if data.ndim == 3 else data[None]
+        parts = sections_of(data) if data.ndim == 3 else [data]
         spans = [
             (part[good].min(), part[good].max())
             for part in parts
@@ -104,7 +105,11 @@ def _write_atomically(target: Path, data: np.ndarray, options: dict[str, Any]) -
     temporary = target.with_name(f".{uuid.uuid4().hex}.part")
     try:
         with temporary.open("xb") as file:
-            tifffile.imwrite(file, data, **options)
+            if data.ndim == 3 and lies_in_a_file(data):
+                options |= {"shape": data.shape, "dtype": data.dtype}
+                tifffile.imwrite(file, sections_of(data), **options)
+            else:
+                tifffile.imwrite(file, data, **options)
         temporary.replace(target)
     except OSError as error:
         reason = error.strerror or str(error)

@@ -59,6 +59,14 @@ _BUILT_IN = {
         licence="BSD-3-Clause",
         ready=True,
     ),
+    "wpunet": ModelInfo(
+        name="wpunet",
+        title="WPU-Net (serial sections)",
+        kind="boundaries",
+        description="Sections of a stack, each with what was found in the sections beside it.",
+        licence="BSD-3-Clause",
+        ready=True,
+    ),
     "repair": ModelInfo(
         name="repair",
         title="Repair of broken boundaries",

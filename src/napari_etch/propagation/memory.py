@@ -17,8 +17,11 @@ Maps = npt.NDArray[np.float32]
 LEAST_AGREEMENT = 0.2
 # A map with less than this part of the boundary that sections of this stack have tells nothing.
 LEAST_LINES = 0.25
-# So many sections say what is usual.
-USUAL = 8
+# So many sections say what is usual, and fewer than so many do not.
+USUAL, KNOWN = 8, 3
+# A section that goes on from none must show so much of the usual boundary by itself: one that is
+# faint is better off with what it was told.
+LEAST_ALONE = 0.6
 
 
 @dataclass(eq=False)
@@ -36,11 +39,20 @@ class Memory:
     _agreements: deque[float] = field(default_factory=lambda: deque(maxlen=USUAL))
     _lines: deque[float] = field(default_factory=lambda: deque(maxlen=USUAL))
 
-    def goes_on(self, found: Maps, told: Maps) -> tuple[bool, float]:
-        """Return whether a section goes on from what was told as sections here do, and how far."""
+    def goes_on(self, found: Maps, told: Maps, steps: int = 1) -> tuple[bool, float]:
+        """Return whether a section goes on from what was told as sections here do, and how far.
+
+        Over several steps, as across a section that shows nothing, less is to be expected.
+        """
         value = agreement(found, told)
-        usual = float(np.median(self._agreements)) if self._agreements else 0.0
-        return value >= max(LEAST_AGREEMENT, DAMAGED * usual), value
+        known = len(self._agreements) >= KNOWN
+        usual = float(np.median(self._agreements)) if known else 0.0
+        return value >= max(LEAST_AGREEMENT, DAMAGED * usual**steps), value
+
+    def stands_alone(self, found: Maps) -> bool:
+        """Return whether a section shows enough of the usual boundary without being told any."""
+        usual = float(np.median(self._lines)) if self._lines else 0.0
+        return float(found.mean()) >= LEAST_ALONE * usual
 
     def keep(self, found: Maps, value: float | None = None) -> bool:
         """Remember a section; one with hardly any boundary is not told on. Returns if it is."""

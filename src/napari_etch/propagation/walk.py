@@ -77,33 +77,41 @@ class Walk:
         """Return what is found in a section, and judge the section before by it.
 
         When it does not go on from the section before, but does from the one before that, the one
-        in between is damaged. When it goes on from neither, it is told nothing.
+        in between is damaged. When it goes on from neither, and shows enough by itself, it is told
+        nothing.
         """
         memory = self.memory
         found = yield from self._told(item, memory.latest)
         value: float | None = None
         if memory.latest is not None:
-            fits, value = memory.goes_on(found.fields["carried"], memory.latest)
+            steps = self._steps(item)
+            fits, value = memory.goes_on(found.fields["carried"], memory.latest, steps)
             if not fits:
-                found, value = yield from self._doubt(item, found, value)
+                found, value = yield from self._doubt(item, found, value, steps)
         self.last = item
         return found if value is None else _with(found, agreement=round(value, 3))
 
     def _doubt(
-        self, item: Item, found: Prediction, value: float
+        self, item: Item, found: Prediction, value: float, steps: int
     ) -> Generator[TileDone | Notice, None, tuple[Prediction, float | None]]:
         """Look again, from the section before the one before, then from none."""
         memory = self.memory
         if memory.older is not None:
             other = yield from self._told(item, memory.older)
-            fits, further = memory.goes_on(other.fields["carried"], memory.older)
+            fits, further = memory.goes_on(other.fields["carried"], memory.older, steps + 1)
             if fits and value < DAMAGED * further:
                 if self.last is not None:
                     self.last.skipped = "damaged"
                 memory.forget_latest()
                 return other, further
+        single = yield from self._told(item, None)
+        if not memory.stands_alone(single.fields["carried"]):
+            return found, value
         item.alone = True
-        return (yield from self._told(item, None)), None
+        return single, None
+
+    def _steps(self, item: Item) -> int:
+        return max(1, abs(item.index - self.last.index)) if self.last is not None else 1
 
     def keep(self, carried: Maps, found: Prediction) -> None:
         """Remember what was found, for the next section."""
