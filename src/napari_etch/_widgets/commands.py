@@ -7,6 +7,7 @@ from napari import Viewer
 PLUGIN = "napari-etch"
 SEGMENT_DOCK = "Segment"
 REPAIR_DOCK = "Repair"
+TRACK_DOCK = "Track"
 
 
 def segment_with_generalist(viewer: Viewer) -> None:
@@ -34,5 +35,13 @@ def repair_selected(viewer: Viewer) -> None:
     """Open the Repair dock and close the gaps of the selected layer."""
     selected = viewer.layers.selection.active
     dock, widget = viewer.window.add_plugin_dock_widget(PLUGIN, REPAIR_DOCK, tabify=True)
+    dock.raise_()
+    widget.run_on(selected)
+
+
+def track_selected(viewer: Viewer) -> None:
+    """Open the Track dock and track the grains of the selected layer."""
+    selected = viewer.layers.selection.active
+    dock, widget = viewer.window.add_plugin_dock_widget(PLUGIN, TRACK_DOCK, tabify=True)
     dock.raise_()
     widget.run_on(selected)

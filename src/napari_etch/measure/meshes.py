@@ -81,7 +81,7 @@ def grain_meshes(
     voxel_size_um : tuple of float, optional
         Edges of a voxel along z, y and x, µm; cubes of 1 without.
     smoothing : int
-        Rounds; 0 leaves the surface as marching cubes finds it.
+        Rounds, times how oblong the voxels are; 0 leaves the surface as marching cubes finds it.
 
     Raises
     ------
@@ -163,7 +163,8 @@ def _surface(
     points, triangles, _, _ = marching_cubes(depth, 0.0)
     points = (points.astype(float) / steps - 1) * size
     triangles = triangles.astype(np.int64)
-    points = _smoothed(points, triangles, smoothing)
+    # the further apart the sections, the wider the terraces
+    points = _smoothed(points, triangles, smoothing * int(steps.max()))
     if _signed_volume(points, triangles) < 0:
         triangles = triangles[:, ::-1]
     return points, triangles

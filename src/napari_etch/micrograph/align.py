@@ -98,7 +98,7 @@ def find_shifts(pictures: Iterable[Picture]) -> tuple[SectionShift, ...]:
     tuple of SectionShift
         One for each section, in order.
     """
-    aligner = _Aligner()
+    aligner = Aligner()
     for index, picture in enumerate(pictures):
         aligner.add(index, picture)
     return aligner.shifts()
@@ -163,7 +163,9 @@ class _Doubt:
 
 
 @dataclass(eq=False)
-class _Aligner:
+class Aligner:
+    """Compares sections one by one; see `find_shifts`."""
+
     last: _Seen | None = None
     doubt: _Doubt | None = None
     usual: list[float] = field(default_factory=list)
@@ -171,6 +173,7 @@ class _Aligner:
     skipped: dict[int, tuple[str, float]] = field(default_factory=dict)
 
     def add(self, index: int, picture: Picture) -> None:
+        """Compare the next section."""
         if picture.size == 0 or float(np.ptp(picture)) == 0:
             self.skipped[index] = "blank", 0.0
             return
@@ -207,6 +210,7 @@ class _Aligner:
         self.placed[index] = SectionShift(index, y, x, *step, likeness=likeness)
 
     def shifts(self) -> tuple[SectionShift, ...]:
+        """Return where the sections so far belong."""
         if self.doubt is not None:  # the last section of all: nothing follows to judge it by
             doubt, self.doubt = self.doubt, None
             self._accept(doubt.index, doubt.seen, doubt.step, doubt.likeness)

@@ -1,0 +1,189 @@
+"""Between napari's layers and tracking: what can be tracked, and the layers that come of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from napari.layers import Labels, Surface
+
+from napari_etch._widgets.job import Source
+from napari_etch._widgets.layer_watch import LayerWatch
+from napari_etch._widgets.layers import (
+    GRAINS,
+    GRAINS_LOOK,
+    METADATA_KEY,
+    Origin,
+    Placement,
+    kind_of,
+    layer_name,
+    pixel_size_um,
+)
+from napari_etch._widgets.repair_layers import plain_name
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from napari.components import LayerList, ViewerModel
+
+    from napari_etch._widgets.track_form import TrackForm
+    from napari_etch._widgets.track_run import Tracked
+
+GRAINS_3D = "3D grains"
+SURFACES = "surfaces"
+
+
+class TrackChoice(LayerWatch):
+    """Which grains the dock tracks; see `LayerWatch`."""
+
+    WATCHED = frozenset({"inserted", "removed", "reordered", "name", "scale", "units"})
+
+    def __init__(self, viewer: ViewerModel, form: TrackForm) -> None:
+        super().__init__(viewer, form)
+        self._form = form
+        self._listen()
+        self._on_active()
+
+    def layer(self) -> Labels | None:
+        """Return the chosen layer."""
+        found = self._find(self._form.layer.currentData())
+        return found if isinstance(found, Labels) else None
+
+    def refresh(self, *, wanted: str | None = None) -> None:
+        """Fill the box anew; what was chosen stays chosen where it still exists."""
+        form = self._form
+        offered = [
+            (layer.name, str(layer.unique_id))
+            for layer in reversed(self._viewer.layers)
+            if can_track(layer)
+        ]
+        form.set_choices(form.layer, offered, wanted or form.layer.currentData())
+        self.changed.emit()
+
+    def _on_active(self, _event: Any = None) -> None:
+        active = self._viewer.layers.selection.active
+        wanted = active is not None and can_track(active)
+        self.refresh(wanted=str(active.unique_id) if wanted and active is not None else None)
+
+
+def can_track(layer: Any) -> bool:
+    """Return whether a layer can be chosen: grains that were not tracked yet."""
+    return isinstance(layer, Labels) and layer.ndim >= 3 and kind_of(layer) != GRAINS_3D
+
+
+def track_source(layer: Labels) -> Source:
+    """Return a grains layer as the source of a run."""
+    data = layer.data[0] if layer.multiscale else layer.data
+    return Source(data=data, name=layer.name, pixel_size_um=pixel_size_um(layer))
+
+
+def track_origin(layer: Labels) -> Origin:
+    """Return where the 3D grains of a layer belong."""
+    return Origin(str(layer.unique_id), layer.name, Placement.of(layer))
+
+
+def voxel_words(layer: Labels) -> str:
+    """Return size and voxel size of a stack in a few words."""
+    shape = np.shape(layer.data[0] if layer.multiscale else layer.data)
+    words = [f"{shape[-1]} × {shape[-2]} px", f"{shape[-3]} sections"]
+    edge = pixel_size_um(layer)
+    if edge is None:
+        return " · ".join([*words, "no pixel size"])
+    apart, unit = float(layer.scale[-3]), layer.units[-3]
+    apart = float((apart * unit).to("um").magnitude) if unit.is_compatible_with("um") else apart
+    return " · ".join([*words, f"{edge:.4g} µm/px", f"{apart:.4g} µm apart"])
+
+
+def grains_layer(tracked: Tracked, origin: Origin) -> Labels:
+    """Return the 3D grains of a run as a layer over its source."""
+    made = {
+        "kind": GRAINS_3D,
+        "source": origin.name,
+        "source_id": origin.layer_id,
+        "method": tracked.settings.method,
+        "aligned": bool(tracked.shifts),
+        "skipped": tuple((each.section, each.why) for each in tracked.tracks.skipped),
+        "seconds": round(tracked.seconds, 3),
+    }
+    return Labels(
+        tracked.grains,
+        name=layer_name(plain_name(origin.name), GRAINS_3D),
+        features=_features(tracked),
+        metadata={METADATA_KEY: made},
+        **origin.placement.keywords(),
+        **GRAINS_LOOK,
+    )
+
+
+def _features(tracked: Tracked) -> Any:
+    """Return what napari's table and the status line say of each grain."""
+    table = tracked.tracks.table()
+    columns = ["grain", "sections", "first_section", "last_section", "began", "ended", "voxels"]
+    return table[columns].rename(columns={"grain": "index"})
+
+
+def earlier_grains(layers: LayerList, origin: Origin) -> Labels | None:
+    """Return the 3D grains of an earlier run on the same layer that nobody edited, if any."""
+    for layer in reversed(layers):
+        made = layer.metadata.get(METADATA_KEY, {}) if kind_of(layer) == GRAINS_3D else {}
+        if made.get("source_id") == origin.layer_id and isinstance(layer, Labels):
+            untouched = not layer._undo_history and not layer._redo_history
+            return layer if untouched else None
+    return None
+
+
+def tracked_layer(layers: LayerList) -> Labels | None:
+    """Return the 3D grains that are worked on: the selected ones, else the topmost."""
+    active = layers.selection.active
+    if isinstance(active, Labels) and is_volume(active):
+        return active
+    return next(
+        (layer for layer in reversed(layers) if kind_of(layer) == GRAINS_3D),
+        None,  # type: ignore[misc]
+    )
+
+
+def is_volume(layer: Labels) -> bool:
+    """Return whether grains have one number through the sections."""
+    return kind_of(layer) == GRAINS_3D or (layer.ndim == 3 and kind_of(layer) != GRAINS)
+
+
+def surface_layer(layer: Labels, chosen: Sequence[int]) -> Surface:
+    """Return the surfaces of some grains, in their colours, as one layer.
+
+    Raises
+    ------
+    ValueError
+        When one of them is not in the layer.
+    """
+    from napari_etch.measure.meshes import grain_meshes
+
+    size = np.abs(np.asarray(layer.scale[-3:], float))
+    vertices, faces, colours, first = [], [], [], 0
+    # smoothed as it is seen, drawn in the layer's own voxels
+    for mesh in grain_meshes(np.asarray(layer.data), chosen, voxel_size_um=tuple(size.tolist())):
+        vertices.append(mesh.points / size)
+        faces.append(mesh.triangles + first)
+        colours.append(np.tile(layer.get_color(mesh.grain), (len(mesh.points), 1)))
+        first += len(mesh.points)
+    return Surface(
+        (np.concatenate(vertices), np.concatenate(faces)),
+        vertex_colors=np.concatenate(colours),
+        shading="smooth",
+        name=layer_name(layer.name.removesuffix(f" · {GRAINS_3D}"), SURFACES),
+        metadata={METADATA_KEY: {"kind": SURFACES, "source_id": str(layer.unique_id)}},
+        **Placement.of(layer).keywords(),
+    )
+
+
+def middle_of(layer: Labels, grain: int, section: int) -> tuple[float, float] | None:
+    """Return a place in the middle of a grain in a section (y, x), None when it is not there.
+
+    It is the pixel of the grain nearest to its centre of gravity, which may lie outside of it.
+    """
+    rows, columns = np.nonzero(np.asarray(layer.data[section]) == grain)
+    if rows.size == 0:
+        return None
+    middle = rows.mean(), columns.mean()
+    nearest = int(np.argmin((rows - middle[0]) ** 2 + (columns - middle[1]) ** 2))
+    return float(rows[nearest]), float(columns[nearest])
