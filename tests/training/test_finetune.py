@@ -11,9 +11,10 @@ from napari_etch.inference.errors import is_out_of_memory
 from napari_etch.models import load_model
 from napari_etch.models.weights_file import write_model
 from napari_etch.networks.etchnet import EtchNet
+from napari_etch.training import finetune as finetune_module
 from napari_etch.training import tuning
 from napari_etch.training.crops import LabelledCrops
-from napari_etch.training.finetune import finetune, masked_loss
+from napari_etch.training.finetune import finetune, masked_loss, mix
 from napari_etch.training.folder import read_training_folder
 from napari_etch.training.trainers import (
     Trained,
@@ -84,7 +85,35 @@ def test_the_best_weights_are_kept_not_the_last(folder, start):
         e.step: e.validation["loss"] for e in events if isinstance(e, TrainStep) and e.validation
     }
     best = min(looks, key=looks.get)
-    assert trained.step == best
+    # or, where its grains are worse, what it started from
+    assert trained.step == (best if trained.card["training"]["share"] else 0)
+
+
+def test_grains_on_what_is_held_back_decide_how_far_to_go(folder, start, monkeypatch):
+    for scores, share in (
+        ([0.5, 0.4, 0.45], 0.0),  # start, learnt, half way
+        ([0.5, 0.6, 0.55], 1.0),
+        ([0.5, 0.6, 0.65], 0.5),
+    ):
+        given = iter(scores)
+        monkeypatch.setattr(
+            finetune_module,
+            "score_grains",
+            lambda *_, given=given: {"ap50": next(given), "vi": 1.0},
+        )
+        *_, trained = run(request(folder, start, steps=2, options={"patience": 99}))
+        assert trained.card["training"]["share"] == share
+        assert trained.after["ap50"] == max(scores)
+        begun = load_model(start).network.state_dict()
+        moved = max(
+            float((begun[name] - value).abs().max()) for name, value in trained.tensors.items()
+        )
+        assert (moved == 0) == (share == 0)
+
+
+def test_weights_are_mixed_in_proportion():
+    start, end = {"w": torch.zeros(2)}, {"w": torch.ones(2)}
+    assert torch.equal(mix(start, end, 0.5)["w"], torch.full((2,), 0.5))
 
 
 def test_nothing_is_learnt_where_the_ignore_mask_lies():

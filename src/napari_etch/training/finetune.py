@@ -28,9 +28,9 @@ from napari_etch.training.trainers import (
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from napari_etch.models.generalist import Generalist
-
 SAVE_SECONDS = 60.0
+#: Parts of the way from the start to what was learnt that are tried at the end.
+SHARES = (1.0, 0.5)
 
 
 @dataclass(frozen=True)
@@ -86,27 +86,41 @@ def finetune(request: TrainRequest, stop: Callable[[], bool]) -> Iterator[TrainE
     napari_etch.models.ModelError
         When the model to start from cannot be loaded.
     """
+    yield from run_finetuning(request, stop, "etchnet", FineTuning)
+
+
+def run_finetuning(
+    request: TrainRequest,
+    stop: Callable[[], bool],
+    architecture: str,
+    kind: type[FineTuning],
+) -> Iterator[TrainEvent]:
+    """Fine-tune a model of an architecture; `kind` says on what and by which loss."""
     begun = time.monotonic()
     recipe, share = _recipe(request)
     if request.labels == "classes":
         raise TrainError(
-            "The generalist finds grains, and these labels are classes: give --labels grains or "
-            "boundary."
+            f"The {request.model} model learns from grains, and these labels are classes: give "
+            "--labels grains or boundary."
         )
     pairs = read_training_folder(request.data, request.labels)
-    model = _start(request)
+    model = _start(request, architecture)
     split = hold_out(pairs, share=share, seed=request.seed)
-    yield TrainNotice(
-        f"Held back to measure on: {split.how}."
-        if split.held
-        else "Nothing is held back: the "
-        "labelled part is too small, so neither scores nor an early end tell whether it helps."
-        if share > 0
-        else "Nothing is held back, as asked."
-    )
-    run = _Run(request, recipe, model, split, begun)
+    yield TrainNotice(_about_split(split, share))
+    run = kind(request, recipe, model, split, begun)
     yield from run.learn(stop)
     yield run.trained(pairs)
+
+
+def _about_split(split: Split, share: float) -> str:
+    if split.held:
+        return f"Held back to measure on: {split.how}."
+    if share <= 0:
+        return "Nothing is held back, as asked."
+    return (
+        "Nothing is held back: the labelled part is too small, so neither scores nor an early end "
+        "tell whether it helps."
+    )
 
 
 def _recipe(request: TrainRequest) -> tuple[Recipe, float]:
@@ -126,32 +140,32 @@ def _recipe(request: TrainRequest) -> tuple[Recipe, float]:
     return recipe, share
 
 
-def _start(request: TrainRequest) -> Generalist:
+def _start(request: TrainRequest, architecture: str) -> Any:
     """Return the model to go on from."""
     from napari_etch.models.registry import load_model
 
-    name = request.start or "generalist"
+    name = request.start or request.model
     model = load_model(name)
-    if model.card["architecture"] != "etchnet":
+    if model.card["architecture"] != architecture:
         raise TrainError(
-            f"{name} is of the kind {model.card['architecture']!r}, and the generalist goes on "
-            "only from a model of its own kind: choose generalist or one that was trained from it."
+            f"{name} is of the kind {model.card['architecture']!r}, and {request.model} goes on "
+            f"only from a model of its own kind: choose {request.model} or one that was trained "
+            "from it."
         )
-    found: Generalist = model
-    return found
+    return model
 
 
-class _Run:
-    """One fine-tuning and what has to be known about it at its end."""
+class FineTuning:
+    """One fine-tuning of the generalist; another model's overrides what it learns from and by."""
+
+    title = "Generalist"
 
     def __init__(
-        self, request: TrainRequest, recipe: Recipe, model: Generalist, split: Split, begun: float
+        self, request: TrainRequest, recipe: Recipe, model: Any, split: Split, begun: float
     ) -> None:
         import torch
 
         from napari_etch.inference import pick_device
-        from napari_etch.models.generalist import TARGET
-        from napari_etch.training.crops import LabelledCrops
         from napari_etch.training.tuning import Tuning
 
         self.request, self.recipe, self.model, self.split = request, recipe, model, split
@@ -159,10 +173,11 @@ class _Run:
         self.limit = 60 * request.minutes if request.minutes else float("inf")
         self.device = pick_device(request.device)
         torch.manual_seed(request.seed)
-        self.before = score_grains(model, split.held, request.device)
+        self.before = self._score()
         self.tuning = Tuning(
             model.network, self.device, recipe.rate, recipe.steps, recipe.real + recipe.virtual
         )
+        self.started = self.tuning.weights()
         self.about = {
             "model": model.weights_hash,
             "labels": request.labels,
@@ -172,11 +187,7 @@ class _Run:
         }
         folder = request.checkpoint
         self.resumed = folder is not None and self.tuning.resume(folder, self.about)
-        seed = request.seed + self.tuning.step  # other crops after a resume
-        self.crops = LabelledCrops(split.learnt, recipe.size, TARGET, seed)
-        self.random = np.random.default_rng(seed)
-        self.virtual = _virtual(recipe, seed) if recipe.virtual else None
-        self.held = [_sized(pair, TARGET, model.stride) for pair in split.held]
+        self._prepare(request.seed + self.tuning.step)  # other crops after a resume
         self.why = f"All {recipe.steps} steps were taken."
         self.saved = time.monotonic()
 
@@ -233,6 +244,26 @@ class _Run:
 
     # -- the loss --------------------------------------------------------------------------------
 
+    def _prepare(self, seed: int) -> None:
+        """Make ready what is learnt from and what is looked at; sets `held`."""
+        from napari_etch.models.generalist import TARGET
+        from napari_etch.training.crops import LabelledCrops
+
+        recipe, split = self.recipe, self.split
+        self.crops = LabelledCrops(split.learnt, recipe.size, TARGET, seed)
+        self.virtual = _Virtual(recipe, seed) if recipe.virtual else None
+        self.held: list[tuple[Tensor, ...]] = [
+            _sized(pair, TARGET, self.model.stride) for pair in split.held
+        ]
+
+    def _score(self) -> dict[str, float]:
+        """Return the scores of the model, as it is now, on what is held back."""
+        return score_grains(self.model, self.split.held, self.request.device)
+
+    def _measure(self, network: nn.Module, *held: Tensor) -> tuple[Tensor, dict[str, float]]:
+        """Return the loss on one part that is held back, and each term's value."""
+        return masked_loss(network, *held)
+
     def _loss(self, network: nn.Module, batch: int) -> tuple[Tensor, dict[str, float]]:
         import torch
 
@@ -253,11 +284,11 @@ class _Run:
         network = self.tuning.average.network
         total, pixels = 0.0, 0.0
         with torch.no_grad():
-            for inputs, labels, learnt in self.held:
-                tensors = (item.to(self.device) for item in (inputs, labels, learnt))
-                loss, _ = masked_loss(network, *tensors)
-                total += float(loss) * float(learnt.sum())
-                pixels += float(learnt.sum())
+            for held in self.held:
+                loss, _ = self._measure(network, *(item.to(self.device) for item in held))
+                weight = float(held[-1].sum())  # where it is learnt
+                total += float(loss) * weight
+                pixels += weight
         value = total / max(pixels, 1.0)
         self.tuning.look(value)
         return {"loss": value}
@@ -265,18 +296,40 @@ class _Run:
     # -- the end ---------------------------------------------------------------------------------
 
     def trained(self, pairs: list[Pair]) -> Trained:
-        """Return the model of the best look; without any, as it is now."""
+        """Return the model: the best look's, or as far towards it as does best."""
         best = self.tuning.best
         tensors = self.tuning.weights() if best is None else best.tensors
         step = self.tuning.step if best is None else best.step
-        network = self.tuning.average.network
-        network.load_state_dict(tensors, strict=False)
-        self.model.network = network.eval()
-        after = score_grains(self.model, self.split.held, self.request.device)
-        if best is not None and best.step == 0:
-            self.why += " Nothing was better than what it started from, which is kept."
+        share, tensors, after = self._settle(tensors)
+        if share == 0.0 or step == 0:
+            step = 0
+            self.why += " Nothing did better than what it started from, which is kept."
+        elif share < 1.0:
+            self.why += " Half way from the start to the best did best, and is kept."
         card = self._card(pairs, step, after)
+        card["training"]["share"] = share
         return Trained(tensors, card, step, self.why, self.before, after)
+
+    def _settle(
+        self, learnt: dict[str, Tensor]
+    ) -> tuple[float, dict[str, Tensor], dict[str, float]]:
+        """Return how far from the start to what was learnt to go, these weights, their scores.
+
+        The loss counts pixels, a user counts grains: a lower loss may come with worse grains.
+        Weights half way often keep what both know (Wortsman et al. 2022, "Robust fine-tuning of
+        zero-shot models"). What is held back decides by its grains.
+        """
+        found = {0.0: self.before}
+        mixed = {share: mix(self.started, learnt, share) for share in (0.0, *SHARES)}
+        network = self.tuning.average.network
+        for share in SHARES:
+            network.load_state_dict(mixed[share], strict=False)
+            self.model.network = network.eval()
+            found[share] = self._score()
+        if not self.before:
+            return 1.0, learnt, found[1.0]
+        share = max(found, key=lambda at: (round(found[at]["ap50"], 3), -found[at]["vi"]))
+        return share, mixed[share], found[share]
 
     def _card(self, pairs: list[Pair], step: int, after: dict[str, float]) -> dict[str, Any]:
         request, names = self.request, sorted({pair.source for pair in pairs})
@@ -288,14 +341,14 @@ class _Run:
         }
         return {
             **kept,
-            "title": f"Generalist, trained on {names[0]}{more}",
+            "title": f"{self.title}, trained on {names[0]}{more}",
             "licence": "yours",
             "specimen": {
                 "images": names,
                 "intercept_px": round(float(np.mean([pair.intercept for pair in pairs])), 2),
             },
             "training": {
-                "method": f"fine-tuned from {request.start or 'generalist'}",
+                "method": f"fine-tuned from {request.start or request.model}",
                 "started_from": self.model.weights_hash,
                 "labels": request.labels,
                 "learnt_px": int(sum(pair.learnt.sum() for pair in self.split.learnt)),
@@ -314,15 +367,20 @@ def masked_loss(
     network: nn.Module, inputs: Tensor, labels: Tensor, learnt: Tensor
 ) -> tuple[Tensor, dict[str, float]]:
     """Return the generalist's loss where labels are learnt, and each term's value."""
-    import torch
-
     from napari_etch.training.losses import generalist_loss, targets_of
+
+    loss, terms = generalist_loss(answer(network, inputs), targets_of(labels), learnt)
+    return loss, {**terms, "total": float(loss.detach())}
+
+
+def answer(network: nn.Module, inputs: Tensor) -> Tensor:
+    """Return a network's float32 output, computed in half precision where that is faster."""
+    import torch
 
     laid_out = inputs.contiguous(memory_format=torch.channels_last)
     with torch.autocast(inputs.device.type, torch.bfloat16, enabled=_is_fast_in_half(inputs)):
-        logits = network(laid_out)
-    loss, terms = generalist_loss(logits.float(), targets_of(labels), learnt)
-    return loss, {**terms, "total": float(loss.detach())}
+        logits: Tensor = network(laid_out)
+    return logits.float()
 
 
 def _is_fast_in_half(inputs: Tensor) -> bool:
@@ -333,6 +391,14 @@ def _is_fast_in_half(inputs: Tensor) -> bool:
         return inputs.device.type == "cuda"
     ask = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
     return bool(ask()) if ask is not None else False
+
+
+def mix(start: dict[str, Tensor], end: dict[str, Tensor], share: float) -> dict[str, Tensor]:
+    """Return the weights at a part of the way from one set to another."""
+    return {
+        name: start[name] + share * (value - start[name]) if value.is_floating_point() else value
+        for name, value in end.items()
+    }
 
 
 class _Virtual:
@@ -354,10 +420,6 @@ class _Virtual:
 
     def draw(self, count: int) -> tuple[Tensor, Tensor]:
         return self.replay.draw(count)
-
-
-def _virtual(recipe: Recipe, seed: int) -> _Virtual:
-    return _Virtual(recipe, seed)
 
 
 def _sized(pair: Pair, working: float, stride: int) -> tuple[Tensor, Tensor, Tensor]:

@@ -36,7 +36,7 @@ def save_trained(
     notes = Notes.now(
         str(trained.card.get("title", f"{request.model}, trained on {request.data.name}")),
         sources=tuple(path.name for path in files),
-        start=request.start or request.model,
+        start=f"trained from {request.start or request.model}",
         losses={name: float(value) for name, value in losses.items()},
     )
     unfinished = folder.with_name(f".{folder.name}.part")

@@ -21,7 +21,13 @@ from torch.nn import functional
 from napari_etch.grains.lines import enclosed_grains
 from napari_etch.networks.attention_unet import AttentionUNet
 from napari_etch.training.feed import LEAST, Replay, sample_feed, top_up
-from napari_etch.training.losses import Targets, affinity_loss, dice_loss, distance_loss
+from napari_etch.training.losses import (
+    Targets,
+    affinity_loss,
+    both_ends,
+    dice_loss,
+    distance_loss,
+)
 from napari_etch.training.run import Run, Schedule, add_schedule
 from napari_etch.virtual.maps import AFFINITY_OFFSETS, DISTANCE_CAP, affinities, boundary_distance
 
@@ -106,7 +112,11 @@ def _cut(picture: np.ndarray, size: int) -> np.ndarray:
 
 
 def repair_loss(
-    logits: Tensor, broken: Tensor, complete: Tensor, labels: Tensor
+    logits: Tensor,
+    broken: Tensor,
+    complete: Tensor,
+    labels: Tensor,
+    learnt: Tensor | None = None,
 ) -> tuple[Tensor, dict[str, float]]:
     """Return the weighted sum of all terms, and each term's value.
 
@@ -121,18 +131,23 @@ def repair_loss(
     broken, complete : float32 (b, h, w)
         1 on lines.
     labels : int64 (b, h, w)
+    learnt : float32 (b, h, w), optional
+        0 where the complete network is not known.
     """
+    known = torch.ones_like(broken) if learnt is None else learnt
     same, valid = affinities(labels)
     truth = Targets(complete, boundary_distance(complete > 0.5) / DISTANCE_CAP, same, valid)
-    new = 1 - broken
+    new = (1 - broken) * known
     entropy = functional.binary_cross_entropy_with_logits(
-        logits[:, 0], complete, weight=0.1 + 0.9 * new
+        logits[:, 0], complete, weight=0.1 * known + 0.9 * new
     )
     dice = dice_loss(torch.sigmoid(logits[:, :1]), complete[:, None], new[:, None])
     terms = {
         "boundary": 5 * entropy + 0.1 * dice,
-        "distance": distance_loss(logits[:, 1], truth.distance),
-        "affinity": affinity_loss(logits[:, 2:], truth.same, truth.valid),
+        "distance": distance_loss(logits[:, 1], truth.distance, learnt),
+        "affinity": affinity_loss(
+            logits[:, 2:], truth.same, valid if learnt is None else both_ends(valid, learnt)
+        ),
     }
     total = terms["boundary"] + 0.5 * terms["distance"] + 0.25 * terms["affinity"]
     return total, {name: float(value.detach()) for name, value in terms.items()}

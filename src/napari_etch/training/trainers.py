@@ -131,6 +131,7 @@ Trainer = Callable[[TrainRequest, Callable[[], bool]], Iterator[TrainEvent]]
 TRAINERS: dict[str, str] = {
     "dinov2": "napari_etch.training.dinov2:train",
     "generalist": "napari_etch.training.finetune:finetune",
+    "repair": "napari_etch.training.finetune_repair:finetune",
     "wpunet": "napari_etch.training.wpunet:train",
 }
 

@@ -71,7 +71,32 @@ def realistic_pair(
         inside a grain, are in both; pits, scratches and double lines only in the broken one. One
         pair in fifteen has nothing to close.
     """
-    network = _draw_network(size, rng)
+    return _break(_draw_network(size, rng), rng)
+
+
+def break_grains(
+    labels: npt.NDArray[np.integer], intercept: float, rng: np.random.Generator
+) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
+    """Break the network of a real grain map as `realistic_pair` breaks a virtual one.
+
+    Parameters
+    ----------
+    labels : whole numbers (s, s)
+    intercept : float
+        Mean intercept, px.
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    micro, label : uint8 (s, s), as `realistic_pair` returns them
+    """
+    return _break(_network_of(labels.astype(np.int64), intercept, rng), rng)
+
+
+def _break(
+    network: _Network, rng: np.random.Generator
+) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
+    size = len(network.labels)
     spurs = _spurs(network, rng)
     label = network.lines() | spurs
     if rng.random() < 1 / 15:
@@ -99,7 +124,6 @@ def _noise(size: int, cell: float, rng: np.random.Generator) -> Field:
 
 def _draw_network(size: int, rng: np.random.Generator) -> _Network:
     import torch
-    from scipy.ndimage import distance_transform_edt
 
     from napari_etch.virtual.fields import Range
     from napari_etch.virtual.tessellation import Structure, tessellate
@@ -108,7 +132,15 @@ def _draw_network(size: int, rng: np.random.Generator) -> _Network:
     wanted = float(np.exp(rng.uniform(*np.log(INTERCEPTS))))
     structure = Structure(intercept=Range(wanted, wanted * 1.01))
     batch, nominal = tessellate(generator, 1, size, structure)
-    labels, intercept = batch[0].numpy(), float(nominal[0])
+    return _network_of(batch[0].numpy(), float(nominal[0]), rng)
+
+
+def _network_of(
+    labels: npt.NDArray[np.int64], intercept: float, rng: np.random.Generator
+) -> _Network:
+    from scipy.ndimage import distance_transform_edt
+
+    size = len(labels)
     across, down = _steps(labels)
     line = across | down
     line[0, 0] |= not line.any()  # one grain: the distances still need a line somewhere
