@@ -73,6 +73,8 @@ def test_filling_does_not_depend_on_how_far_a_polygon_reaches():
         ([(0, 0), (4, 4), (4, 0), (0, 4)], True),
         ([(0, 0), (4, 0), (4, 4), (0, 4)], False),
         ([(0, 0), (4, 0), (4, 4), (2, 0), (0, 4)], False),  # touches
+        ([(0, 0), (2, 0), (2, 4), (4, 4), (4, 2), (0, 2)], True),  # along the sides of pixels
+        ([(0, 0), (2, 0), (2, 2), (4, 2), (4, 4), (2, 4), (2, 2), (0, 2)], False),
     ],
 )
 def test_a_bow_tie_crosses_itself(points, crosses):

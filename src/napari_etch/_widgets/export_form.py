@@ -31,7 +31,10 @@ LABELS = (
     ("Boundaries", "boundary"),
 )
 IMAGE_FORMATS = (("TIFF", "tiff"), ("PNG", "png"))
-SPLIT_BY = (("by specimen", "specimen"), ("by image", "image"))
+SPLIT_BY = (
+    ("Images of one specimen", "specimen"),
+    ("Nothing: each image by itself", "image"),
+)
 _ID = Qt.ItemDataRole.UserRole
 
 
@@ -52,7 +55,7 @@ class ExportForm(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.layers = QListWidget()
-        self.layers.setMaximumHeight(96)
+        self.layers.setMaximumHeight(78)
         self.layers.setToolTip(
             "Tick the label layers to export, each with the image it lies over. Grains and "
             "classes of one image go together."
@@ -74,13 +77,15 @@ class ExportForm(QWidget):
         self.specimen = QLineEdit()
         self.specimen.setPlaceholderText("not told")
         self.specimen.setToolTip("Images of one specimen stay together when the set is split.")
-        self.split = QCheckBox("Split")
+        self.split = QCheckBox("Split for training and test")
         self.split.setToolTip("Into folders train, val and test, each a set of its own.")
         self.shares = QLineEdit("70, 15, 15")
         self.shares.setToolTip("Shares of train, val and test.")
-        self.split_by = combo_box("What stays together: images of one specimen look alike.")
-        self.split_by.setMinimumContentsLength(6)
-        self.tiles = QCheckBox("Tiles")
+        self.split_by = combo_box(
+            "What stays in one part: images of one specimen look alike, so a model that has seen "
+            "one knows the others."
+        )
+        self.tiles = QCheckBox("Cut into tiles")
         self.tiles.setToolTip("Cut images into square tiles.")
         self.tile_size = _pixels(16, 16384, 512, "Side of a tile.")
         self.overlap = _pixels(0, 8192, 64, "What neighbouring tiles share at least.")
@@ -108,9 +113,13 @@ class ExportForm(QWidget):
         add(form, "Folder", self.folder, _row(self.folder, self.browse))
         form.addRow("", self.overwrite)
         add(form, "Specimen", self.specimen)
-        form.addRow(self.split, _row(self.shares, self.split_by))
-        form.addRow(self.tiles, _row(self.tile_size, self.overlap))
         form.addRow("", self.reviewed)
+        form.addRow("", self.split)
+        add(form, "Shares", self.shares)
+        add(form, "Together", self.split_by)
+        form.addRow("", self.tiles)
+        add(form, "Side", self.tile_size)
+        add(form, "Overlap", self.overlap)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.addLayout(form)
@@ -124,8 +133,6 @@ class ExportForm(QWidget):
             self.image_format.addItem(text, value)
         for text, value in SPLIT_BY:
             self.split_by.addItem(text, value)
-        self.tile_size.setPrefix("side ")
-        self.overlap.setPrefix("overlap ")
         self.polygons.setToolTip(
             "Grains with holes stay run lengths, for COCO adds the polygons of a grain up."
         )
@@ -156,9 +163,9 @@ class ExportForm(QWidget):
         form.setRowVisible(self.polygons, chosen.name == "coco")
         form.setRowVisible(self.line_width, self.labels.currentData() == "boundary")
         for widget in (self.shares, self.split_by):
-            widget.setEnabled(self.split.isChecked())
+            form.setRowVisible(widget, self.split.isChecked())
         for spin in (self.tile_size, self.overlap):
-            spin.setEnabled(self.tiles.isChecked())
+            form.setRowVisible(spin, self.tiles.isChecked())
 
     def show_overwrite(self, shown: bool) -> None:
         """Offer to replace an export, where there is one."""

@@ -57,7 +57,7 @@ FORMATS: dict[str, Format] = {
     for each in (
         Format(
             "pairs",
-            "Training folder (image and mask)",
+            "Training folder",
             "images/NAME.tif, labels/NAME.tif, ignore/NAME.png, specimens.csv",
             ALL_KINDS,
             "folders:PairsWriter",

@@ -30,13 +30,15 @@ def match_images(found: AnnotationSet, images: Sequence[Path]) -> AnnotationSet:
     alone = [each for each in found.values() if each.image_path is None and each.image is None]
     if len(left) != 1 or len(alone) != 1 or image_shape(left[0]) != alone[0].shape:
         return found
-    matched = replace(alone[0], image_path=left[0])
+    matched = replace(alone[0], image_path=left[0], name=left[0].stem)
     remark = Remark(
-        matched.name, "", f"no image has its name; {left[0].name} has its size", is_skipped=False
+        alone[0].name, "", f"no image has its name; {left[0].name} has its size", is_skipped=False
     )
+    images = {name: each for name, each in found.items() if name != alone[0].name}
+    images[matched.name] = matched
     remarks = [each for each in found.report.remarks if "was not found" not in each.why]
     report = replace(found.report, remarks=(*remarks, remark))
-    return replace(found, images={**found.images, matched.name: matched}, report=report)
+    return replace(found, images=images, report=report)
 
 
 def write_maps(

@@ -21,6 +21,7 @@ Part = tuple[Window, Mask]
 
 # Points up to which crossings are looked for all at once.
 _BLOCK = 512
+_LARGE = 1e7  # px
 
 
 def fill_ring(ring: Ring, shape: tuple[int, int]) -> Part:
@@ -104,9 +105,15 @@ def _rings(piece: Mask) -> list[Ring]:
     kind = np.repeat(np.arange(4), [len(turn[0]) for turn in turns])
     along_y = _partners(np.lexsort((kind // 2, y, x)))
     along_x = _partners(np.lexsort((kind % 2, x, y)))
-    rings = _walk(along_x.tolist(), along_y.tolist())
     corners = np.stack([x, y], axis=1).astype(float)
-    return sorted((corners[ring] for ring in rings), key=lambda ring: -_box_area(ring))
+    rings = [corners[ring] for ring in _walk(along_x.tolist(), along_y.tolist())]
+    outer, *holes = sorted(rings, key=lambda ring: -_box_area(ring))
+    return [_turned(outer, 1), *(_turned(hole, -1) for hole in holes)]
+
+
+def _turned(ring: Ring, sense: int) -> Ring:
+    """Return a ring in a sense, so that tools that fill by winding number agree about holes."""
+    return ring if _enclosed(ring) * sense > 0 else ring[::-1]
 
 
 def _partners(order: npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:
@@ -178,8 +185,13 @@ def crosses_itself(ring: Ring) -> bool:
     ----------
     ring : ndarray of float, shape (n, 2)
     """
-    start, end = ring, np.roll(ring, -1, axis=0)
-    for first in range(0, len(ring), _BLOCK):
+    if _is_along_pixels(ring):
+        # Around whole pixels what is filled is as large as what is enclosed, unless it crosses.
+        size = np.ptp(ring, axis=0).astype(int)
+        _window, inside = fill_ring(ring - ring.min(axis=0), (int(size[1]), int(size[0])))
+        return bool(inside.sum() != round(abs(_enclosed(ring))))
+    start, end = _without_cuts(ring)
+    for first in range(0, len(start), _BLOCK):
         one = slice(first, first + _BLOCK)
         a, b = start[one, None], end[one, None]
         apart = _side(a, b, start[None]) * _side(a, b, end[None]) < 0
@@ -187,6 +199,26 @@ def crosses_itself(ring: Ring) -> bool:
         if apart.any():
             return True
     return False
+
+
+def _without_cuts(ring: Ring) -> tuple[Ring, Ring]:
+    """Return the sides of a ring without those that it goes along both ways."""
+    sides = np.concatenate([ring, np.roll(ring, -1, axis=0)], axis=1)
+    back = {tuple(side) for side in sides[:, [2, 3, 0, 1]].tolist()}
+    kept = sides[[tuple(side) not in back for side in sides.tolist()]]
+    return kept[:, :2], kept[:, 2:]
+
+
+def _is_along_pixels(ring: Ring) -> bool:
+    """Return whether all sides of a ring run along the sides of pixels, and it is no large one."""
+    along = (ring == np.roll(ring, -1, axis=0)).any(axis=1)
+    return bool(along.all() and (ring == np.rint(ring)).all() and _box_area(ring) <= _LARGE)
+
+
+def _enclosed(ring: Ring) -> float:
+    """Return the area of a ring, with the sign of its sense (shoelace formula)."""
+    x, y = (ring - ring[0]).T
+    return float(np.dot(x, np.roll(y, -1)) - np.dot(np.roll(x, -1), y)) / 2
 
 
 def _side(a: Ring, b: Ring, point: Ring) -> npt.NDArray[np.float64]:
