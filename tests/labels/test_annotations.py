@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 
 import numpy as np
@@ -218,6 +219,59 @@ def test_a_file_that_cannot_be_used_is_refused_in_a_sentence(tmp_path, name, tex
     with pytest.raises(LabelsError, match=says) as caught:
         read_annotations(tmp_path / name)
     assert "\n" not in str(caught.value)
+
+
+def labelme():
+    shape = {"label": "i", "points": [[2, 1], [6, 1], [6, 4]], "shape_type": "polygon"}
+    return {"imagePath": "a.png", "imageHeight": 8, "imageWidth": 10, "shapes": [shape, shape]}
+
+
+def coco():
+    return {
+        "images": [{"id": 1, "file_name": "a.png", "height": 8, "width": 10}],
+        "annotations": [
+            {"id": 1, "image_id": 1, "category_id": 1, "segmentation": [[2, 1, 6, 1, 6, 4]]},
+            {"id": 2, "image_id": 1, "category_id": 1, "segmentation": {"size": [8, 10]}},
+        ],
+        "categories": [{"id": 1, "name": "i"}],
+    }
+
+
+def via_3():
+    return {
+        "attribute": {"1": {"aname": "name", "options": {"0": "i"}}},
+        "file": {"1": {"fname": "a.png"}},
+        "view": {"1": {"fid_list": ["1"]}},
+        "metadata": {"a": {"vid": "1", "xy": [7, 2, 1, 6, 1, 6, 4], "av": {"1": "0"}}},
+    }
+
+
+def nodes(value, path=()):
+    yield path
+    items = value.items() if isinstance(value, dict) else enumerate(value)
+    for key, each in items:
+        if isinstance(each, dict | list):
+            yield from nodes(each, (*path, key))
+        else:
+            yield (*path, key)
+
+
+@pytest.mark.parametrize("make", [lambda: via((SQUARE, "i")), labelme, coco, via_3])
+def test_whatever_stands_in_a_file_there_is_a_report_or_a_sentence(tmp_path, make):
+    for path in list(nodes(make()))[1:]:
+        for junk in (None, "x", -1, 1e400, [], {}, [None], {"a": []}, [[1], "x"]):
+            value = copy.deepcopy(make())
+            parent = value
+            for key in path[:-1]:
+                parent = parent[key]
+            parent[path[-1]] = junk
+            file = write(tmp_path / "a.json", value)
+            try:
+                found = read_annotations(file, shapes={"a": (8, 10)})
+            except LabelsError as error:
+                assert "\n" not in str(error)
+            else:
+                assert all(each.shape == (8, 10) for each in found.values())
 
 
 def test_a_seg_file_of_cellpose_is_never_opened(tmp_path):

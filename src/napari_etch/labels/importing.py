@@ -34,11 +34,11 @@ def match_images(found: AnnotationSet, images: Sequence[Path]) -> AnnotationSet:
     remark = Remark(
         alone[0].name, "", f"no image has its name; {left[0].name} has its size", is_skipped=False
     )
-    images = {name: each for name, each in found.items() if name != alone[0].name}
-    images[matched.name] = matched
+    matching = {name: each for name, each in found.items() if name != alone[0].name}
+    matching[matched.name] = matched
     remarks = [each for each in found.report.remarks if "was not found" not in each.why]
     report = replace(found.report, remarks=(*remarks, remark))
-    return replace(found, images=images, report=report)
+    return replace(found, images=matching, report=report)
 
 
 def write_maps(

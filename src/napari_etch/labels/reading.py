@@ -178,7 +178,7 @@ def _read_texts(files: Sequence[Path], into: Collector) -> bool:
     known = False
     for path in files:
         if path.suffix.lower() == ".json":
-            found = _regions_of(read_json(path), into)
+            found = _regions_of(read_json(path), into, path.name)
             for each in found or ():
                 into.regions(each)
             known = known or found is not None
@@ -194,7 +194,7 @@ def _read_file(path: Path, into: Collector) -> None:
     elif suffix in HDF5_SUFFIXES:
         read_hdf5(path, into)
     elif suffix == ".json":
-        found = _regions_of(read_json(path), into)
+        found = _regions_of(read_json(path), into, path.name)
         if found is None:
             raise LabelsError(f"{path.name} is JSON, but of neither VIA nor COCO nor LabelMe.")
         for each in found:
@@ -206,14 +206,22 @@ def _read_file(path: Path, into: Collector) -> None:
         )
 
 
-def _regions_of(value: Any, into: Collector) -> Sequence[ImageRegions] | None:
+def _regions_of(value: Any, into: Collector, name: str) -> Sequence[ImageRegions] | None:
     """Return the regions of a JSON value; None of one of no known format."""
-    if is_coco(value):
-        return read_coco(value, into.notes)
-    if is_labelme(value):
-        return [read_labelme(value, into.notes)]
-    if is_via(value):
-        return read_via(value, into.table, into.notes)
+    try:
+        if is_coco(value):
+            return read_coco(value, into.notes)
+        if is_labelme(value):
+            return [read_labelme(value, into.notes)]
+        if is_via(value):
+            return read_via(value, into.table, into.notes)
+    except (AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError) as error:
+        if isinstance(error, LabelsError):
+            raise
+        reason = f"{type(error).__name__}: {error}"
+        raise LabelsError(
+            f"{name} is damaged: something in it is not what the format has there ({reason})."
+        ) from error
     return None
 
 
