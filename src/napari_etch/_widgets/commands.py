@@ -8,6 +8,7 @@ PLUGIN = "napari-etch"
 SEGMENT_DOCK = "Segment"
 REPAIR_DOCK = "Repair"
 TRACK_DOCK = "Track"
+FRACTURE_DOCK = "Fracture"
 
 
 def segment_with_generalist(viewer: Viewer) -> None:
@@ -43,5 +44,13 @@ def track_selected(viewer: Viewer) -> None:
     """Open the Track dock and track the grains of the selected layer."""
     selected = viewer.layers.selection.active
     dock, widget = viewer.window.add_plugin_dock_widget(PLUGIN, TRACK_DOCK, tabify=True)
+    dock.raise_()
+    widget.run_on(selected)
+
+
+def map_fracture_modes(viewer: Viewer) -> None:
+    """Open the Fracture dock and map the selected image."""
+    selected = viewer.layers.selection.active
+    dock, widget = viewer.window.add_plugin_dock_widget(PLUGIN, FRACTURE_DOCK, tabify=True)
     dock.raise_()
     widget.run_on(selected)

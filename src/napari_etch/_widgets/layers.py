@@ -31,6 +31,9 @@ GRAINS = "grains"
 SCALE_BAR = "scale bar"
 REGION = "region"
 FIT_PREVIEW = "fit preview"
+OUTLINES = "outlines"
+PROBABILITY = "probability"
+CONFIDENCE = "confidence"
 
 #: Additive over a dark or grey image: nothing where there is no boundary, then red, orange, yellow.
 BOUNDARY_LOOK: dict[str, Any] = {
@@ -152,7 +155,8 @@ def pixel_size_um(layer: Layer) -> float | None:
 
 def is_micrograph(layer: Layer) -> bool:
     """Return whether a layer can be the source of a run: an image that is not a result of one."""
-    return isinstance(layer, Image) and kind_of(layer) not in (BOUNDARY, FIT_PREVIEW)
+    results = (BOUNDARY, FIT_PREVIEW, PROBABILITY, CONFIDENCE)
+    return isinstance(layer, Image) and kind_of(layer) not in results
 
 
 def kind_of(layer: Layer) -> str:

@@ -39,6 +39,10 @@ Maps = npt.NDArray[np.float32]
 MOST_PLACES = 4000
 # What the classifier's answers are smoothed by, places: no facet is a place.
 SMOOTH = 1.0
+# Penalties of the classifier. Outlines of equal size say nothing of how much of each class there
+# is: beside a network they may hardly move its balance, and bend it only where they clearly
+# contradict it.
+ALONE, JUDGED = 0.3, 1.0
 # A judge's probabilities are kept from 0 and 1, so that outlines can overrule it.
 _LEAST = 0.02
 
@@ -96,6 +100,8 @@ class OutlineMapper:
             classes,
             len(self.table.ids),
             prior=None if prior is None else prior[places],
+            ridge=ALONE if prior is None else JUDGED,
+            bias_ridge=ALONE if prior is None else JUDGED,
         )
         found = fitted.probability(flat, prior).T.reshape(-1, rows, columns)
         probability = self._enlarged(found.astype(np.float32))

@@ -130,6 +130,7 @@ Trainer = Callable[[TrainRequest, Callable[[], bool]], Iterator[TrainEvent]]
 #: Model name to "module:function"; the module is imported when it is trained.
 TRAINERS: dict[str, str] = {
     "dinov2": "napari_etch.training.dinov2:train",
+    "fracture": "napari_etch.training.fracture:train",
     "generalist": "napari_etch.training.finetune:finetune",
     "repair": "napari_etch.training.finetune_repair:finetune",
     "wpunet": "napari_etch.training.wpunet:train",

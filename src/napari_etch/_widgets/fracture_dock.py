@@ -1,0 +1,331 @@
+"""The Fracture dock: from an SEM image, and a few outlined areas, to a map of fracture modes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from napari.layers import Image, Labels, Layer
+from napari.utils.theme import get_theme
+from qtpy.QtWidgets import QVBoxLayout, QWidget
+
+from napari_etch._widgets.controller import RunController
+from napari_etch._widgets.device_box import offer_devices
+from napari_etch._widgets.devices import device_troubles
+from napari_etch._widgets.fracture_form import NO_OUTLINES, FractureForm
+from napari_etch._widgets.fracture_layers import (
+    map_layers,
+    outline_layer,
+    outline_layers,
+    read_outlines,
+    show_map,
+)
+from napari_etch._widgets.fracture_run import (
+    OUTLINES_ALONE,
+    FractureEngine,
+    FractureSettings,
+    Mapped,
+    fracture_refusal,
+    map_modes,
+)
+from napari_etch._widgets.layer_choice import about
+from napari_etch._widgets.layer_watch import LayerWatch
+from napari_etch._widgets.layers import (
+    METADATA_KEY,
+    Origin,
+    is_micrograph,
+    origin_of,
+    source_id_of,
+    source_of,
+)
+from napari_etch._widgets.preferences import load_preferences
+from napari_etch._widgets.run import Failed, Note, Stopped
+from napari_etch._widgets.scroll import UprightScroll
+from napari_etch._widgets.status import RunBar, duration
+from napari_etch._widgets.words import DEVICE_WORDS
+from napari_etch.fractography.areas import ClassArea
+from napari_etch.grains.class_table import FRACTURE_MODES, ClassTable
+
+if TYPE_CHECKING:
+    import napari
+
+ALONE = "None: the outlines alone"
+
+
+def fracture_models() -> list[Any]:
+    """Return the models that map classes and can be used."""
+    from napari_etch.models import list_models
+
+    return [entry for entry in list_models() if entry.ready and entry.kind in ("classes", "own")]
+
+
+class FractureChoice(LayerWatch):
+    """Keeps the image and outline boxes in step with the layers of the viewer."""
+
+    WATCHED = frozenset({"inserted", "removed", "reordered", "name", "data", "set_data", "paint"})
+
+    def __init__(self, viewer: Any, form: FractureForm) -> None:
+        super().__init__(viewer, form)
+        self._form = form
+        self._listen()
+        self._on_active()
+        self.refresh()
+
+    def image(self) -> Image | None:
+        """Return the chosen image."""
+        found: Image | None = self._find(self._form.image.currentData())
+        return found
+
+    def outlines(self) -> Layer | None:
+        """Return the chosen layer of outlines."""
+        found: Layer | None = self._find(self._form.outlines.currentData())
+        return found
+
+    def refresh(self, image_id: str | None = None, outlines_id: str | None = None) -> None:
+        """Fill the boxes anew; what was chosen stays chosen where it still exists."""
+        form = self._form
+        images = [layer for layer in reversed(self._viewer.layers) if is_micrograph(layer)]
+        names = [(layer.name, str(layer.unique_id)) for layer in images]
+        form.set_choices(form.image, names, image_id or form.image.currentData())
+        image = self.image()
+        found = [] if image is None else outline_layers(self._viewer.layers, image)
+        drawn = [(layer.name, str(layer.unique_id)) for layer in found]
+        chosen = outlines_id or form.outlines.currentData()
+        if chosen not in [value for _text, value in drawn]:
+            chosen = None
+        form.set_choices(form.outlines, [(NO_OUTLINES, None), *drawn], chosen)
+        form.about.setText("No image is open." if image is None else about(image))
+        self.changed.emit()
+
+    def _on_active(self, _event: Any = None) -> None:
+        active = self._viewer.layers.selection.active
+        if active is None:
+            return
+        wanted = str(active.unique_id) if is_micrograph(active) else source_id_of(active)
+        images = [layer for layer in self._viewer.layers if is_micrograph(layer)]
+        if any(wanted == str(layer.unique_id) for layer in images):
+            self.refresh(image_id=wanted)
+
+
+class FractureDock(QWidget):
+    """Choose an image, outline areas or not, and map its fracture modes.
+
+    Parameters
+    ----------
+    napari_viewer : napari.viewer.Viewer
+        The viewer whose layers are offered and which gets the results.
+    engine : FractureEngine, optional
+    models : callable, optional
+        Returns the models that are offered.
+    probe_devices : callable, optional
+        Returns the devices that cannot be used with the reason; runs in a worker thread.
+    """
+
+    def __init__(
+        self,
+        napari_viewer: napari.viewer.Viewer,
+        *,
+        engine: FractureEngine | None = None,
+        models: Callable[[], Sequence[Any]] = fracture_models,
+        probe_devices: Callable[[], dict[str, str]] = device_troubles,
+    ) -> None:
+        super().__init__()
+        self._viewer = napari_viewer
+        self._origin: Origin | None = None
+        self.table: ClassTable = FRACTURE_MODES
+        self.form, self.run_bar = FractureForm(), RunBar()
+        self.controller = RunController(engine or FractureEngine(), self, run=map_modes)
+        entries = [(entry.title, entry.name) for entry in models()]
+        self.form.set_choices(
+            self.form.model, [*entries, (ALONE, OUTLINES_ALONE)], "fracture" if entries else None
+        )
+        self.form.device.setCurrentIndex(
+            max(0, self.form.device.findData(load_preferences().device))
+        )
+        self.form.show_classes(self.table)
+        self._lay_out()
+        self.layers = FractureChoice(napari_viewer, self.form)
+        self._connect()
+        self._refresh()
+        offer_devices(self.form.device, probe_devices)
+
+    def _lay_out(self) -> None:
+        inner = QWidget()
+        column = QVBoxLayout(inner)
+        column.addWidget(self.form)
+        column.addSpacing(6)
+        column.addWidget(self.run_bar)
+        column.addWidget(self.form.areas)
+        column.addStretch(1)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.addWidget(UprightScroll(inner))
+
+    def _connect(self) -> None:
+        self.form.changed.connect(self._on_choice)
+        self.form.draw.clicked.connect(self.draw)
+        self.form.class_chosen.connect(self._on_class)
+        self.layers.changed.connect(self._refresh)
+        self.run_bar.button.clicked.connect(self.toggle_run)
+        self.controller.progressed.connect(self.run_bar.show_progress)
+        self.controller.noted.connect(self._on_note)
+        self.controller.ended.connect(self._on_ended)
+        layers = self.layers
+        self.destroyed.connect(lambda: layers.disconnect_viewer())
+
+    # -- what can be done now --------------------------------------------------------------------
+
+    def settings(self) -> FractureSettings:
+        """Return what is chosen; raises ValueError for outlines that cannot be read."""
+        image, layer = self.layers.image(), self.layers.outlines()
+        outlines = None
+        if image is not None and layer is not None:
+            outlines = read_outlines(layer, image, self.table)
+        return FractureSettings(
+            model=self.form.model.currentData() or OUTLINES_ALONE,
+            outlines=outlines,
+            table=self.table,
+            device=self.form.device.currentData(),
+            least=round(self.form.least.value(), 4),
+        )
+
+    def why_not(self) -> str:
+        """Return why no run can be started now, as one sentence; empty when it can."""
+        image = self.layers.image()
+        if image is None:
+            return "Open an SEM image of a fracture surface first."
+        try:
+            return fracture_refusal(source_of(image), self.settings())
+        except ValueError as error:
+            return str(error)
+
+    def _on_choice(self) -> None:
+        self.layers.refresh()
+
+    def _refresh(self) -> None:
+        layer = self.layers.outlines()
+        made = {} if layer is None else layer.metadata.get(METADATA_KEY, {})
+        if isinstance(made, dict) and "class_table" in made:
+            table = ClassTable.from_json(made["class_table"])
+            if table != self.table:
+                self.table = table
+                self.form.show_classes(table)
+        image = self.layers.image()
+        self.form.draw.setEnabled(image is not None and image.ndim == 2)
+        self.form.draw.setToolTip(
+            "Outline areas of the chosen class with the polygon tool: click its corners, "
+            "double-click to end."
+            if image is not None
+            else "Open an image first."
+        )
+        if not self.controller.is_running:
+            trouble = self.why_not()
+            self.run_bar.show_ready(trouble)
+            self.run_bar.button.setText("Map")
+            self.run_bar.button.setToolTip(
+                trouble or "Map the fracture modes of the whole image, in new layers."
+            )
+
+    # -- outlining -------------------------------------------------------------------------------
+
+    def draw(self) -> None:
+        """Go on outlining, in the image's own layer of outlines or a new one."""
+        image = self.layers.image()
+        if image is None:
+            return
+        chosen = self.layers.outlines()
+        layer = chosen if isinstance(chosen, Labels) else None
+        if layer is None:
+            layer = outline_layer(image, self.table)
+            self._viewer.add_layer(layer)
+        self._viewer.layers.selection.active = layer
+        layer.selected_label = int(self.form.classes.currentData())
+        layer.mode = "polygon"
+        self.layers.refresh(image_id=str(image.unique_id), outlines_id=str(layer.unique_id))
+
+    def _on_class(self, number: int) -> None:
+        layer = self.layers.outlines()
+        if isinstance(layer, Labels):
+            layer.selected_label = number
+
+    # -- running ---------------------------------------------------------------------------------
+
+    def toggle_run(self) -> None:
+        """Start a run, or cancel the one that is under way."""
+        if self.controller.is_running:
+            self.controller.cancel()
+            self.run_bar.show_cancelling()
+            return
+        self.start()
+
+    def start(self) -> None:
+        """Start a run, or say why that cannot be done."""
+        trouble, image = self.why_not(), self.layers.image()
+        if trouble or image is None:
+            self._say(trouble, trouble=True)
+            return
+        self._origin = origin_of(image)
+        settings = self.settings()
+        self.run_bar.show_running()
+        self._say("")
+        self.controller.start(source_of(image), settings)
+
+    def run_on(self, layer: Any) -> None:
+        """Choose an image and start; the command of the Layers ▸ Segment menu."""
+        if layer is not None and is_micrograph(layer) and not self.controller.is_running:
+            self.layers.refresh(image_id=str(layer.unique_id))
+        if not self.controller.is_running:
+            self.start()
+
+    def _on_note(self, note: Note) -> None:
+        self._say(note.message)
+
+    def _on_ended(self, outcome: Mapped | Stopped | Failed) -> None:
+        origin, self._origin = self._origin, None
+        if isinstance(outcome, Mapped) and origin is not None:
+            self._add(outcome, origin)
+        elif isinstance(outcome, Failed):
+            self._say(outcome.message, trouble=True)
+        else:
+            self._say("Cancelled; nothing was added.")
+        self._refresh()
+
+    def _add(self, mapped: Mapped, origin: Origin) -> None:
+        layers = self._viewer.layers
+        if all(str(layer.unique_id) != origin.layer_id for layer in layers):
+            self._say(
+                f"“{origin.name}” was removed during the run, so its result was dropped.",
+                trouble=True,
+            )
+            return
+        active = layers.selection.active
+        show_map(layers, map_layers(mapped, origin))
+        drawn = self.layers.outlines()
+        if drawn is not None and drawn in layers:  # outlines stay on top, to go on with
+            layers.move(layers.index(drawn), len(layers))
+        if active in layers:
+            layers.selection.active = active
+        self.form.areas.setText(areas_text(mapped.areas))
+        self._say(_outcome(mapped))
+
+    def _say(self, text: str, *, trouble: bool = False) -> None:
+        colour = get_theme(self._viewer.theme).warning.as_hex() if trouble else None
+        self.run_bar.say(text, trouble_colour=colour)
+
+
+def areas_text(areas: Sequence[ClassArea]) -> str:
+    """Return the area fractions as lines."""
+    lines = [
+        f"{area.name}: {100 * area.of_labelled:.1f} % "
+        f"({100 * area.of_labelled_low:.0f} to {100 * area.of_labelled_high:.0f})"
+        for area in areas
+        if area.area_px
+    ]
+    return "\n".join(lines) or "Nothing is sure enough to have a class."
+
+
+def _outcome(mapped: Mapped) -> str:
+    found = mapped.found
+    device = DEVICE_WORDS.get(found.device, found.device)
+    said = f"“{mapped.source.name}”: mapped in {duration(found.seconds)} on {device}"
+    return f"{said}, by {found.model}."

@@ -1,0 +1,113 @@
+"""The controls of the Fracture dock."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtGui import QColor, QIcon, QPixmap
+from qtpy.QtWidgets import (
+    QComboBox,
+    QFormLayout,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+from superqt import QElidingLabel, QLabeledDoubleSlider
+
+from napari_etch._widgets.form import DEVICES, add, combo_box
+from napari_etch.grains.class_table import ClassTable
+
+NO_OUTLINES = "No outlines"
+_SWATCH = 12
+
+
+class FractureForm(QWidget):
+    """What is mapped, by what, and what leads it.
+
+    Signals
+    -------
+    changed
+        Something that matters for a run changed.
+    class_chosen : int
+        The class with which areas are outlined was chosen.
+    """
+
+    changed = Signal()
+    class_chosen = Signal(int)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.image = combo_box("The SEM image. It follows the layer that is selected in the list.")
+        self.about = QElidingLabel()
+        self.model = combo_box(
+            "The network that maps the image and that outlines correct; or the outlines alone."
+        )
+        self.outlines = combo_box(
+            "Areas that you outlined: a Labels layer of class numbers, or Shapes with a feature "
+            "“class”. The map follows them."
+        )
+        self.draw = QPushButton("Outline areas")
+        self.classes = combo_box("The class of the areas that you outline next.")
+        self.device = combo_box("Where the network runs.")
+        self.least = QLabeledDoubleSlider(Qt.Orientation.Horizontal)
+        self.least.setRange(0.0, 1.0)
+        self.least.setToolTip(
+            "Pixels less sure than this stay unlabelled. 0: every pixel is given."
+        )
+        self.areas = QLabel()
+        self.areas.setWordWrap(True)
+        self.areas.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.areas.setToolTip("Share of the labelled area, with its 95 % interval.")
+        self._lay_out()
+        self.set_choices(self.device, DEVICES, "auto")
+        for box in (self.image, self.model, self.outlines, self.device):
+            box.currentIndexChanged.connect(lambda _index: self.changed.emit())
+        self.classes.currentIndexChanged.connect(self._on_class)
+
+    def _lay_out(self) -> None:
+        form = QFormLayout()
+        form.setContentsMargins(0, 0, 0, 0)
+        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        form.setLabelAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+        add(form, "Image", self.image)
+        form.addRow("", self.about)
+        add(form, "Network", self.model)
+        row = QHBoxLayout()
+        row.addWidget(self.outlines, 1)
+        row.addWidget(self.draw)
+        add(form, "Outlines", self.outlines, row)
+        add(form, "Class", self.classes)
+        add(form, "Device", self.device)
+        add(form, "Least sure", self.least)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addLayout(form)
+
+    def set_choices(
+        self, combo: QComboBox, choices: Sequence[tuple[str, Any]], chosen: Any
+    ) -> None:
+        """Fill a combo box with (text, value) and choose a value, without signals."""
+        combo.blockSignals(True)
+        combo.clear()
+        for text, value in choices:
+            combo.addItem(text, value)
+        combo.setCurrentIndex(max(0, combo.findData(chosen)) if choices else -1)
+        combo.blockSignals(False)
+
+    def show_classes(self, table: ClassTable) -> None:
+        """Offer the classes of a table, each with its colour."""
+        chosen = self.classes.currentData()
+        self.set_choices(self.classes, [(table.names[n], n) for n in table.ids], chosen)
+        for row, number in enumerate(table.ids):
+            swatch = QPixmap(_SWATCH, _SWATCH)
+            swatch.fill(QColor(table.colours[number]))
+            self.classes.setItemIcon(row, QIcon(swatch))
+
+    def _on_class(self, _index: int) -> None:
+        number = self.classes.currentData()
+        if number is not None:
+            self.class_chosen.emit(int(number))

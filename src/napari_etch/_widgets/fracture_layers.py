@@ -1,0 +1,212 @@
+"""Between the Fracture dock and napari's layers: outlines in, maps of fracture modes out."""
+
+from __future__ import annotations
+
+import zlib
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+from napari.layers import Image, Labels, Layer, Shapes
+from napari.utils.colormaps import DirectLabelColormap
+
+from napari_etch._widgets.correct_target import CLASSES
+from napari_etch._widgets.layers import (
+    CONFIDENCE,
+    METADATA_KEY,
+    OUTLINES,
+    PROBABILITY,
+    Origin,
+    Placement,
+    drawn_in_image,
+    kind_of,
+    layer_name,
+    set_labels,
+    source_of,
+)
+
+if TYPE_CHECKING:
+    from napari.components import LayerList
+
+    from napari_etch._widgets.fracture_run import Mapped
+    from napari_etch.grains.class_table import ClassTable
+
+#: The image stays readable under the map, and the map under what is outlined.
+MAP_OPACITY, OUTLINE_OPACITY = 0.4, 0.7
+#: The feature of a Shapes layer that says the class of a shape.
+CLASS_FEATURE = "class"
+MAP = CLASSES
+
+
+def class_colormap(table: ClassTable) -> DirectLabelColormap:
+    """Return the fixed colours of a class table; 0 and unknown numbers are transparent."""
+    colours: dict[int | None, Any] = {None: "transparent", 0: "transparent"}
+    colours |= dict(table.colours.items())
+    return DirectLabelColormap(color_dict=colours)
+
+
+def class_features(table: ClassTable) -> dict[str, list[Any]]:
+    """Return the names of classes as features of a Labels layer, for its tooltip and table."""
+    return {"index": list(table.names), "mode": list(table.names.values())}
+
+
+def outline_layer(image: Image, table: ClassTable) -> Labels:
+    """Return an empty Labels layer over an image, ready for outlining areas of each class."""
+    return Labels(
+        np.zeros(source_of(image).axes[-2:], np.uint8),
+        name=layer_name(image.name, OUTLINES),
+        opacity=OUTLINE_OPACITY,
+        colormap=class_colormap(table),
+        features=class_features(table),
+        metadata={
+            METADATA_KEY: {
+                "kind": OUTLINES,
+                "source_id": str(image.unique_id),
+                "class_table": table.as_json(),
+            }
+        },
+        **Placement.of(image).keywords(),
+    )
+
+
+def outline_layers(layers: LayerList, image: Image) -> list[Layer]:
+    """Return the layers that can hold outlines of an image, the likeliest first."""
+    shape = source_of(image).axes[-2:]
+    found: list[Layer] = []
+    for layer in reversed(layers):
+        if isinstance(layer, Labels):
+            # a map that was made is an answer, not an outline
+            if kind_of(layer) in ("", OUTLINES) and np.shape(layer.data) == shape:
+                found.append(layer)
+        elif isinstance(layer, Shapes) and CLASS_FEATURE in layer.features:
+            found.append(layer)
+    found.sort(key=lambda layer: kind_of(layer) != OUTLINES)
+    return found
+
+
+def read_outlines(layer: Layer, image: Image, table: ClassTable) -> npt.NDArray[np.uint8]:
+    """Return the classes that are outlined in a layer, uint8 (y, x), in pixels of the image.
+
+    Parameters
+    ----------
+    layer : Labels or Shapes
+        Numbers of the table; or shapes with the feature `CLASS_FEATURE`, a name, an alias or a
+        number of the table; later shapes lie on top.
+    image : Image
+    table : ClassTable
+
+    Raises
+    ------
+    ValueError
+        When a class is not in the table.
+    """
+    if isinstance(layer, Labels):
+        data = np.asarray(layer.data)
+        if data.max(initial=0) > 255 or data.min(initial=0) < 0:
+            raise ValueError(f"“{layer.name}” holds no classes: its numbers go beyond 255.")
+        return data.astype(np.uint8)
+    from skimage.draw import polygon2mask
+
+    assert isinstance(layer, Shapes)
+    outlined = np.zeros(source_of(image).axes[-2:], np.uint8)
+    words = list(layer.features[CLASS_FEATURE])
+    for vertices, word, kind in zip(layer.data, words, layer.shape_type, strict=True):
+        if kind in ("line", "path"):
+            continue  # they enclose nothing
+        number = table.find(word)
+        if number is None:
+            raise ValueError(
+                f"“{layer.name}” has a shape of class {word!r}, which is not in the class table."
+            )
+        corners = [drawn_in_image(vertex, layer, image) for vertex in vertices]
+        outlined[polygon2mask(outlined.shape, np.array(corners))] = number
+    return outlined
+
+
+def map_layers(mapped: Mapped, origin: Origin) -> list[Layer]:
+    """Return the results of a run as layers: the map, its confidence, and a probability.
+
+    Parameters
+    ----------
+    mapped : Mapped
+    origin : Origin
+        The image as it was when the run started.
+    """
+    found, table = mapped.found, mapped.found.table
+    place = origin.placement.keywords()
+    made = {
+        "source": origin.name,
+        "source_id": origin.layer_id,
+        "model": found.model,
+        "weights_hash": found.weights_hash,
+        "parameters": found.parameters,
+        "class_table": table.as_json(),
+        "pixel_size_um": mapped.source.pixel_size_um,
+    }
+    layers: list[Layer] = []
+    grey = {"colormap": "gray", "contrast_limits": (0.0, 1.0), "visible": False}
+    if len(table.ids) == 2:  # the Correct dock walks from the least sure facet by it
+        layers.append(
+            Image(
+                found.probability[0],
+                name=layer_name(origin.name, PROBABILITY),
+                metadata={METADATA_KEY: {**made, "kind": PROBABILITY}},
+                **grey,
+                **place,
+            )
+        )
+    layers.append(
+        Image(
+            found.confidence,
+            name=layer_name(origin.name, CONFIDENCE),
+            metadata={METADATA_KEY: {**made, "kind": CONFIDENCE}},
+            **grey,
+            **place,
+        )
+    )
+    layers.append(
+        Labels(
+            found.classes,
+            name=layer_name(origin.name, MAP),
+            opacity=MAP_OPACITY,
+            colormap=class_colormap(table),
+            features=class_features(table),
+            metadata={METADATA_KEY: {**made, "kind": MAP, "crc": crc(found.classes)}},
+            **place,
+        )
+    )
+    return layers
+
+
+def show_map(layers: LayerList, new: list[Layer]) -> None:
+    """Put the results of a run into the viewer; an earlier map that nobody edited is renewed."""
+    for layer in new:
+        old = _earlier(layers, layer)
+        if old is None:
+            layers.append(layer)
+        elif isinstance(old, Labels):
+            set_labels(old, layer.data)
+            old.colormap, old.features = layer.colormap, layer.features
+            old.metadata = dict(layer.metadata)
+        else:
+            old.data, old.metadata = layer.data, dict(layer.metadata)
+
+
+def crc(classes: npt.NDArray[np.uint8]) -> int:
+    """Return a number by which an edited map is told from the one that was made."""
+    return zlib.crc32(classes.tobytes())
+
+
+def _earlier(layers: LayerList, new: Layer) -> Layer | None:
+    made = new.metadata[METADATA_KEY]
+    for layer in reversed(layers):
+        old = layer.metadata.get(METADATA_KEY)
+        if type(layer) is not type(new) or not isinstance(old, dict):
+            continue
+        same = all(old.get(key) == made[key] for key in ("kind", "source_id"))
+        if not same or np.shape(layer.data) != np.shape(new.data):
+            continue
+        if isinstance(layer, Labels) and crc(np.asarray(layer.data)) != old.get("crc"):
+            return None  # somebody corrected it: it stays, the new one comes beside it
+        return layer
+    return None

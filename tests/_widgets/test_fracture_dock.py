@@ -1,0 +1,132 @@
+"""Window tests of the Fracture dock: outlines to a map, corrected maps are kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from _widgets.fakes import PATIENCE
+from napari.layers import Image, Labels
+from surfaces import half_lined, two_patches
+
+from napari_etch._widgets.commands import map_fracture_modes
+from napari_etch._widgets.correct_target import is_classes
+from napari_etch._widgets.fracture_dock import FractureDock
+from napari_etch._widgets.fracture_layers import read_outlines
+from napari_etch._widgets.fracture_run import OUTLINES_ALONE
+from napari_etch.grains.class_table import FRACTURE_MODES
+
+pytestmark = pytest.mark.gui
+MAP, OUTLINES = "half · fracture", "half · outlines"
+
+
+@pytest.fixture
+def open_fracture(
+    calm_threads: None, make_napari_viewer: Callable[..., Any]
+) -> Callable[[], tuple[Any, FractureDock, np.ndarray]]:
+    """Return a function that opens a viewer with a surface and the dock."""
+
+    def open_() -> tuple[Any, FractureDock, np.ndarray]:
+        viewer = make_napari_viewer()
+        image, classes = half_lined(128)
+        viewer.add_image(image, name="half", scale=(0.5, 0.5), units=("µm", "µm"))
+        dock = FractureDock(viewer, models=lambda: [], probe_devices=lambda: {})
+        viewer.window.add_dock_widget(dock, name="Fracture")
+        return viewer, dock, classes
+
+    return open_
+
+
+def outline(dock: FractureDock, viewer: Any, drawn: np.ndarray) -> Labels:
+    dock.draw()
+    layer = viewer.layers[OUTLINES]
+    layer.data = drawn
+    dock.layers.refresh()
+    return layer
+
+
+def run(qtbot: Any, dock: FractureDock) -> None:
+    dock.run_bar.button.click()
+    qtbot.waitUntil(lambda: not dock.controller.is_running, timeout=PATIENCE)
+
+
+def test_outlines_become_a_map_with_names_and_fixed_colours(open_fracture, qtbot):
+    viewer, dock, classes = open_fracture()
+    assert dock.form.model.currentData() == OUTLINES_ALONE
+    assert not dock.run_bar.button.isEnabled() and "two classes" in dock.why_not()
+    drawn = outline(dock, viewer, two_patches(classes))
+    assert drawn.mode == "polygon" and drawn.selected_label == 1
+    assert dock.run_bar.button.isEnabled(), dock.why_not()
+    run(qtbot, dock)
+    made = viewer.layers[MAP]
+    assert (np.asarray(made.data) == classes).mean() > 0.9
+    assert is_classes(made) and made.data.dtype == np.uint8
+    np.testing.assert_allclose(made.scale, (0.5, 0.5))
+    assert list(made.features["mode"]) == ["unlabelled", "intergranular", "transgranular"]
+    blue = made.colormap.map(1)
+    assert blue[2] > blue[0] and made.colormap.map(0)[3] == 0
+    assert isinstance(viewer.layers["half · probability"], Image)
+    assert viewer.layers[-1] is drawn, "outlines stay on top"
+    assert "intergranular: " in dock.form.areas.text()
+    assert dock.run_bar.line.text().startswith("“half”: mapped in ")
+
+
+def test_more_outlines_renew_the_map_but_not_a_corrected_one(open_fracture, qtbot):
+    viewer, dock, classes = open_fracture()
+    drawn = outline(dock, viewer, two_patches(classes))
+    run(qtbot, dock)
+    first = viewer.layers[MAP]
+    more = two_patches(classes)
+    more[100:120, 10:30] = 2
+    drawn.data = more
+    run(qtbot, dock)
+    assert viewer.layers[MAP] is first and (first.data[100:120, 10:30] == 2).all()
+    first.data[0, 0] = 0  # corrected by hand
+    run(qtbot, dock)
+    maps = [layer for layer in viewer.layers if layer.name.startswith(MAP)]
+    assert len(maps) == 2 and first in maps and first.data[0, 0] == 0
+
+
+def test_choosing_a_class_sets_the_label_that_is_drawn(open_fracture, qtbot):
+    viewer, dock, _classes = open_fracture()
+    dock.draw()
+    dock.form.classes.setCurrentIndex(1)
+    assert viewer.layers[OUTLINES].selected_label == 2
+
+
+def test_shapes_with_a_class_are_outlines(open_fracture, qtbot):
+    viewer, dock, classes = open_fracture()
+    square = np.array([[10, 5], [10, 20], [25, 20], [25, 5]], float)
+    shapes = viewer.add_shapes(
+        [square, square + np.array((0, 35))],
+        shape_type="polygon",
+        features={"class": ["i", "transgranular"]},
+        units=("µm", "µm"),
+    )
+    found = read_outlines(shapes, viewer.layers["half"], FRACTURE_MODES)
+    assert set(np.unique(found)) == {0, 1, 2}
+    assert found[30, 20] == 1 and found[30, 100] == 2  # drawn in µm, read in pixels
+    dock.layers.refresh()
+    dock.form.outlines.setCurrentIndex(dock.form.outlines.findText(shapes.name))
+    run(qtbot, dock)
+    assert (np.asarray(viewer.layers[MAP].data) == classes).mean() > 0.85
+    shapes.features = {"class": ["i", "dimple"]}
+    assert "'dimple', which is not in the class table" in dock.why_not()
+
+
+def test_a_stack_is_refused_with_a_reason(open_fracture, qtbot):
+    viewer, dock, _classes = open_fracture()
+    viewer.add_image(np.zeros((3, 64, 64), np.uint8), name="stack")
+    dock.layers.refresh(image_id=str(viewer.layers["stack"].unique_id))
+    assert "choose one section" in dock.run_bar.button.toolTip()
+
+
+def test_the_command_opens_the_dock_and_runs_the_network(calm_threads, make_napari_viewer, qtbot):
+    viewer = make_napari_viewer()
+    image, classes = half_lined(128)
+    viewer.add_image(image, name="half")
+    map_fracture_modes(viewer)
+    qtbot.waitUntil(lambda: MAP in viewer.layers, timeout=PATIENCE)
+    assert viewer.layers[MAP].data.shape == classes.shape
