@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from napari.utils.theme import get_theme
 from qtpy.QtCore import QTimer
@@ -173,6 +173,12 @@ class TrainDock(QWidget):
                 names = self.label_choice.names()
             self.form.name.setPlaceholderText(default_title(names))
             self.fit_bar.show_ready(self.why_not(), from_labels=self.form.from_labels)
+
+    def enterEvent(self, event: Any) -> None:  # Qt's name
+        """Look anew how many grains were reviewed: the Correct dock does not tell."""
+        super().enterEvent(event)
+        if self.form.from_labels:
+            self.label_choice.refresh()
 
     # -- the fit ---------------------------------------------------------------------------------
 

@@ -148,7 +148,7 @@ class LabelChoice(LayerWatch):
             return "Segment an image and correct its grains first, or open labels of its size."
         elif not self.chosen():
             return "Tick the labels to learn from first."
-        elif len({is_classes(grains) for _, grains in self.chosen()}) > 1:
+        elif len(self.chosen()) > 1 and len({is_classes(g) for _, g in self.chosen()}) > 1:
             return "Grain maps and class maps are ticked: tick maps of one kind."
         if title and not is_free(plain_name(title)):
             return f"There is a model “{title}” already: choose another name."

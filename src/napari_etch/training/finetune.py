@@ -7,6 +7,7 @@ weights are chosen, and the scores before and after are taken on it.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
@@ -174,6 +175,7 @@ class FineTuning:
         self.device = pick_device(request.device)
         torch.manual_seed(request.seed)
         self.before = self._score()
+        self.grains = sum(np.unique(pair.labels[pair.learnt]).size for pair in split.held)
         self.tuning = Tuning(
             model.network, self.device, recipe.rate, recipe.steps, recipe.real + recipe.virtual
         )
@@ -317,7 +319,8 @@ class FineTuning:
 
         The loss counts pixels, a user counts grains: a lower loss may come with worse grains.
         Weights half way often keep what both know (Wortsman et al. 2022, "Robust fine-tuning of
-        zero-shot models"). What is held back decides by its grains.
+        zero-shot models"). What is held back decides by its grains; but what was learnt stands
+        unless something else is better by more than chance: one standard error of AP50.
         """
         found = {0.0: self.before}
         mixed = {share: mix(self.started, learnt, share) for share in (0.0, *SHARES)}
@@ -329,6 +332,9 @@ class FineTuning:
         if not self.before:
             return 1.0, learnt, found[1.0]
         share = max(found, key=lambda at: (round(found[at]["ap50"], 3), -found[at]["vi"]))
+        ap50 = found[share]["ap50"]
+        if ap50 - found[1.0]["ap50"] <= math.sqrt(ap50 * (1 - ap50) / max(1, self.grains)):
+            share = 1.0
         return share, mixed[share], found[share]
 
     def _card(self, pairs: list[Pair], step: int, after: dict[str, float]) -> dict[str, Any]:
