@@ -186,3 +186,30 @@ def test_ctrl_c_stops_with_130_and_keeps_what_is_done(etch, micrograph_file, mon
     assert done.exit_code == 130
     assert "stopped after 1 of 2" in done.stderr
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["first"]
+
+
+def test_the_sections_of_a_stack_are_aligned_on_request(etch, tmp_path):
+    rng = np.random.default_rng(0)
+    points = rng.uniform(0, 128, (40, 2))
+    y, x = np.indices((128, 128))
+    cells = ((y[..., None] - points[:, 0]) ** 2 + (x[..., None] - points[:, 1]) ** 2).argmin(-1)
+    lines = np.zeros(cells.shape, bool)
+    lines[1:] |= cells[1:] != cells[:-1]
+    lines[:, 1:] |= cells[:, 1:] != cells[:, :-1]
+    page = np.where(lines, 20, 200) + rng.integers(0, 9, lines.shape)
+    stack = np.stack([page, page, np.roll(page, 7, axis=1)]).astype(np.uint8)
+    tifffile.imwrite(tmp_path / "shaken.tif", stack, photometric="minisblack")
+    done = etch("segment", "shaken.tif", "--out", "out", "--stack", "--align")
+    assert done.exit_code == 0, done.output
+    assert "1 of 3 sections were moved, 7 px at most" in done.stderr
+    boundary = tifffile.imread(tmp_path / "out" / "shaken" / "boundary.tif")
+    np.testing.assert_allclose(boundary[2, 8:-8, 8:-16], boundary[0, 8:-8, 8:-16], atol=0.2)
+    grains = tifffile.imread(tmp_path / "out" / "shaken" / "grains.tif")
+    assert not grains[2, :, -7:].any() and grains[0, :, -7:].any()
+    shifts = (tmp_path / "out" / "shaken" / "shifts.csv").read_text().splitlines()
+    assert shifts[0].startswith("section,y_px,x_px") and shifts[3].startswith("2,0,-7")
+
+
+def test_one_image_has_no_sections_to_align(etch, micrograph_file):
+    done = etch("segment", micrograph_file(), "--out", "out", "--align")
+    assert done.exit_code == 2 and "only a stack has sections to align" in done.stderr

@@ -9,8 +9,10 @@ from typing import Any
 
 from napari_etch.cli.console import ExitCode, fail, fail_inside, note, refuse, say, sentence
 from napari_etch.cli.progress import follow
+from napari_etch.cli.track_files import SHIFTS_FILE, write_shifts
 from napari_etch.measure import SizeSummary
 from napari_etch.micrograph import Micrograph, MicrographError, read_micrograph
+from napari_etch.micrograph.align import SectionShift, aligned, alignment_words
 from napari_etch.results import ResultExistsError, check_free, write_segmentation
 from napari_etch.segmentation import segment
 
@@ -27,6 +29,7 @@ class Job:
     stack: bool | None = None
     keep_info_bar: bool = False
     overwrite: bool = False
+    align: bool = False
 
 
 def worst(codes: Iterable[ExitCode]) -> ExitCode:
@@ -104,12 +107,18 @@ def _segment_part(job: Job, micrograph: Micrograph, folder: Path) -> ExitCode:
     name = micrograph.path.name if micrograph.path and job.stack is not False else micrograph.name
     if micrograph.info_bar_row is not None:
         note(f"{name}: the information bar from row {micrograph.info_bar_row} down is left out")
-    events = segment(
-        job.model, micrograph, device=job.device, granularity=job.granularity, **job.options
-    )
     try:
+        shifts: tuple[SectionShift, ...] = ()
+        if job.align:
+            micrograph, shifts = aligned(micrograph)
+            note(f"{name}: {alignment_words(shifts)}")
+        events = segment(
+            job.model, micrograph, device=job.device, granularity=job.granularity, **job.options
+        )
         segmentation = follow(name, events)
         sizes = write_segmentation(segmentation, folder, overwrite=job.overwrite)
+        if shifts:
+            write_shifts(folder / SHIFTS_FILE, shifts)
     except (MicrographError, ResultExistsError, OSError) as error:
         fail(sentence(error, str(folder)))
         return ExitCode.BAD_INPUT

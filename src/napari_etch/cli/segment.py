@@ -47,6 +47,10 @@ def segment(
         bool | None,
         typer.Option("--stack/--slices", help="Pages of a file are one stack, or single images."),
     ] = None,
+    align: Annotated[
+        bool,
+        typer.Option("--align", help="Move the sections of a stack over each other first."),
+    ] = False,
     keep_info_bar: Annotated[
         bool, typer.Option("--keep-info-bar", help="Segment the SEM information bar too.")
     ] = False,
@@ -87,6 +91,7 @@ def segment(
         stack,
         keep_info_bar,
         overwrite,
+        align,
     )
     done: dict[Path, ExitCode] = {}
     try:

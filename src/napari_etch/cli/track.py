@@ -226,13 +226,12 @@ def _linked(
 
 def _report(name: str, tracks: Tracks, shifts: tuple[SectionShift, ...]) -> None:
     from napari_etch.grains.tracking.alignment import misfits
+    from napari_etch.micrograph.align import alignment_words
 
     for each in tracks.skipped:
         note(f"{name}: section {each.section} is {each.why} and takes no part")
-    moved = [each for each in shifts if each.y or each.x]
     if shifts:
-        furthest = max(max(abs(each.y), abs(each.x)) for each in shifts)
-        note(f"{name}: {len(moved)} of {len(shifts)} sections were moved, {furthest} px at most")
+        note(f"{name}: {alignment_words(shifts)}")
     remedy = "" if shifts else "; --align moves sections over each other"
     for misfit in misfits(tracks.graph):
         note(f"{name}: {misfit.sentence()}{remedy}")

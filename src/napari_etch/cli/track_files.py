@@ -96,7 +96,7 @@ def write_tracks(
     measures = measures_table(sums, options.voxel_size_um)
     measures.to_csv(folder / MEASURES_FILE, index=False, float_format="%.6g")
     if shifts:
-        _write_shifts(folder / SHIFTS_FILE, shifts)
+        write_shifts(folder / SHIFTS_FILE, shifts)
     if options.mesh is not None:
         _write_meshes(folder, options)
     summary = _summary(name, stack, tracks, options, shifts, time.monotonic() - began)
@@ -146,7 +146,8 @@ def _write_volume(
     )
 
 
-def _write_shifts(path: Path, shifts: tuple[SectionShift, ...]) -> None:
+def write_shifts(path: Path, shifts: tuple[SectionShift, ...]) -> None:
+    """Write where each section was moved, a row a section."""
     import pandas as pd
 
     names = {"y": "y_px", "x": "x_px", "step_y": "step_y_px", "step_x": "step_x_px"}

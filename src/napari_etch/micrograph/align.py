@@ -7,11 +7,16 @@ for misalignment, so a stack whose grains all lean to one side is straightened b
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
+
+from napari_etch.micrograph.errors import MicrographError
+
+if TYPE_CHECKING:
+    from napari_etch.micrograph.image import Micrograph
 
 Picture = npt.NDArray[np.float32]
 Pixel = TypeVar("Pixel", bound=np.generic)
@@ -122,6 +127,48 @@ def detail_picture(grey: npt.NDArray[np.floating]) -> Picture:
     fine = gaussian_filter(np.nan_to_num(grey).astype(np.float32), 1.0)
     detail = np.abs(fine - gaussian_filter(fine, 6.0))
     return np.asarray(gaussian_filter(detail, _OUTLINE_SIGMA), np.float32)
+
+
+def aligned(micrograph: Micrograph) -> tuple[Micrograph, tuple[SectionShift, ...]]:
+    """Move the sections of a stack over each other.
+
+    Parameters
+    ----------
+    micrograph : Micrograph
+        A stack.
+
+    Returns
+    -------
+    Micrograph
+        Of the same size, float32; NaN, which is no specimen, where nothing of a section lies.
+    tuple of SectionShift
+
+    Raises
+    ------
+    MicrographError
+        When it is no stack, or has an information bar, which would move with its section.
+    """
+    if not micrograph.is_stack:
+        raise MicrographError(f"{micrograph.name} is one image: only a stack has sections to align")
+    if micrograph.info_bar_row is not None:
+        raise MicrographError(
+            f"{micrograph.name} has an information bar from row {micrograph.info_bar_row} down, "
+            "which would move with the sections: cut it off before you align them"
+        )
+    shifts = find_shifts(detail_picture(part.grey()) for part in micrograph.sections())
+    data = np.empty(micrograph.data.shape, np.float32)
+    for place, part, shift in zip(data, micrograph.data, shifts, strict=True):
+        place[...] = moved(part.astype(np.float32), shift.y, shift.x, fill=np.nan)
+    return replace(micrograph, data=data), shifts
+
+
+def alignment_words(shifts: Sequence[SectionShift]) -> str:
+    """Return in words what an alignment did."""
+    count = sum(bool(each.y or each.x) for each in shifts)
+    furthest = max((max(abs(each.y), abs(each.x)) for each in shifts), default=0)
+    words = f"{count} of {len(shifts)} sections were moved, {furthest} px at most"
+    skipped = [f"{each.section} ({each.skipped})" for each in shifts if each.skipped]
+    return f"{words}; left out: {', '.join(skipped)}" if skipped else words
 
 
 def moved(section: npt.NDArray[Pixel], y: int, x: int, fill: Any = 0) -> npt.NDArray[Pixel]:

@@ -100,21 +100,19 @@ def carried_overlaps(one: SectionGrains, two: SectionGrains, moved: Ints) -> tup
         if here.size == 0:
             return np.zeros((0, 2), np.int64), np.zeros(0, np.int64)
         return counted(here, there, two.count)
-    table = np.concatenate([np.zeros((1, 2), np.int32), moved]).astype(np.int32)
-    flat = table[:, 0] * width + table[:, 1]
-    target = two.dense.ravel()
-    # the largest number, which is no grain: what is moved out of the field meets it
+    # With a rim of no grain as wide as the furthest move, no place lies outside of the array.
+    rim = int(np.abs(moved).max(initial=0))
+    target = np.pad(two.dense, rim)
+    wide = width + 2 * rim
+    target = target.ravel()
+    step = np.concatenate([[0], moved[:, 0] * wide + moved[:, 1]]).astype(np.int32)
     keep = max(1, STRIP_PX // max(1, width))
     parts = []
-    columns = np.arange(width, dtype=np.int32)[None]
+    columns = np.arange(rim, rim + width, dtype=np.int32)[None]
     for top in range(0, height, keep):
         part = one.dense[top : top + keep]
-        rows = np.arange(top, top + len(part), dtype=np.int32)[:, None]
-        y, x = rows + table[part, 0], columns + table[part, 1]
-        inside = (y >= 0) & (y < height) & (x >= 0) & (x < width)
-        at = rows * width + columns + flat[part]
-        met = np.where(inside, target[np.where(inside, at, 0)], 0)
-        parts.append(counted(part, met, two.count))
+        rows = np.arange(top + rim, top + rim + len(part), dtype=np.int32)[:, None]
+        parts.append(counted(part, target[rows * wide + columns + step[part]], two.count))
     keys = np.concatenate([pair[:, 0] * (two.count + 1) + pair[:, 1] for pair, _ in parts])
     keys, index = np.unique(keys, return_inverse=True)
     total = np.bincount(index, np.concatenate([each for _, each in parts]), minlength=keys.size)

@@ -164,7 +164,7 @@ def counted(
         keys = part.astype(np.int64).ravel() * (count + 1)
         keys += two[rows.start : rows.stop].ravel()
         # Grains are wide: looking at runs of equal pairs is ten times faster than at pixels.
-        starts = np.flatnonzero(np.diff(keys, prepend=-1))
+        starts = np.append(0, np.flatnonzero(keys[1:] != keys[:-1]) + 1)
         found.append(keys[starts])
         lengths.append(np.diff(starts, append=keys.size))
     keys, index = np.unique(np.concatenate(found), return_inverse=True)
