@@ -373,7 +373,9 @@ def _deep_points(grains: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
     """Return row and column of the pixel of each grain that is farthest from any other."""
     import edt
 
-    deep = edt.edt(np.ascontiguousarray(grains.astype(np.uint32)), parallel=1).ravel()
+    # the frame is a border too, or the marks of the grains that it cuts would lie on it
+    numbers = np.ascontiguousarray(grains.astype(np.uint32))
+    deep = edt.edt(numbers, black_border=True, parallel=1).ravel()
     labels = grains.ravel()
     order = np.lexsort((-deep, labels))
     first = order[np.flatnonzero(np.diff(labels[order], prepend=-1))]

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from napari_etch.micrograph import Micrograph
 
 #: The model with the smallest count error, see docs/counting.md.
-DEFAULT_MODEL = "generalist"
+DEFAULT_MODEL = "dinov2"
 
 
 @dataclass(frozen=True)

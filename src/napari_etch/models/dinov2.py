@@ -49,6 +49,7 @@ class DinoV2(Generalist):
             stored.load_into(network)
         self.network, self.channels_out = network.eval(), network.channels_out
         self.stride, self.margin = network.stride, network.margin
+        self.lean = float(parameters.get("lean", 0.0))
         self.reads_mask = parameters.get("target") == "mask"
 
     def read(self, raw: Maps) -> Maps:

@@ -66,6 +66,8 @@ class Generalist:
     """
 
     name = "generalist"
+    #: See `cut_grains`.
+    lean: float = 0.0
     title: str = "Generalist (any micrograph)"
     stride = 16
     network: nn.Module
@@ -200,6 +202,7 @@ class Generalist:
             mask=mask,
             granularity=granularity,
             min_area=min_area,
+            lean=self.lean,
         )
 
 
@@ -210,6 +213,7 @@ def cut_grains(
     mask: npt.NDArray[np.bool_] | None = None,
     granularity: float = 0.5,
     min_area: float | None = None,
+    lean: float = 0.0,
 ) -> Partition:
     """Cut a map of boundary strength, float32 (y, x) in [0, 1], by its own typical boundary.
 
@@ -220,13 +224,16 @@ def cut_grains(
         Mean intercept, px.
     mask, granularity, min_area
         As in `Generalist.partition`.
+    lean : float
+        Log-odds that are taken from every boundary: above 0 for fewer grains.
     """
     from napari_etch.grains import BASE_COLUMNS, partition, shift_odds
 
     mean, length = (BASE_COLUMNS.index(name) for name in ("mean", "length"))
 
     def scorer(table: Maps) -> npt.NDArray[np.floating]:
-        return shift_odds(table[:, mean], even_odds(table[:, mean], table[:, length]))
+        odds = shift_odds(table[:, mean], even_odds(table[:, mean], table[:, length]))
+        return shift_odds(odds, 1 / (1 + math.exp(-lean))) if lean else odds
 
     if min_area is None:
         min_area = max(LEAST_PX, LEAST_GRAIN * grain_size**2)

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 TARGETS = ("grains", "mask")
 _CROP = 192  # px, about; whole tokens
 _FACTORS = (0.25, 4.0)
+# Of what is held back, at most so many images are looked at during the training.
+_WATCHED = 16
 
 
 @dataclass(frozen=True)
@@ -228,6 +230,8 @@ class Course:
     ) -> None:
         self.decoder, self.options, self.device = decoder, options, device
         self.learnt, self.held = learnt, held
+        # a look at all of many images would take longer than the steps between two looks
+        self.watched = held[:: max(1, math.ceil(len(held) / _WATCHED))]
         self.steps = request.steps or 240
         self.seconds = 60 * request.minutes if request.minutes else float("inf")
         self.look_every = max(10, min(30, self.steps // 8))
@@ -362,7 +366,7 @@ class Course:
     def _held_loss(self) -> float:
         """Return the mean loss on what is held back, weighted by what is learnt there."""
         total = weight = 0.0
-        for sample in self.held:
+        for sample in self.watched:
             loss, _ = decoder_terms(
                 self.logits(sample),
                 sample.labels[None].to(self.device),
