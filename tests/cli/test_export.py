@@ -112,6 +112,36 @@ def test_what_was_corrected_and_reviewed_beside_a_result_counts(etch, results, t
     assert np.array_equal(read_annotations(tmp_path / "b")["one"].grains, grains)
 
 
+def test_fracture_maps_go_with_the_class_table_of_their_result(etch, results, tmp_path):
+    folder = tmp_path / "fractures" / "one"
+    folder.mkdir(parents=True)
+    summary = json.loads((results / "one" / "summary.json").read_text())
+    table = {"classes": [{"id": 7, "name": "dimple"}]}
+    (folder / "summary.json").write_text(json.dumps({**summary, "class_table": table}))
+    modes = np.where(tifffile.imread(results / "one" / "grains.tif") % 2, 7, 0).astype(np.uint8)
+    tifffile.imwrite(folder / "fracture.tif", modes)
+    done = etch("export", folder, "--out", "set", "--format", "via")
+    assert done.exit_code == 0, done.output
+    text = (tmp_path / "set" / "via_project.json").read_text()
+    assert '"name": "dimple"' in text
+    done = etch("export", folder, "--out", "pairs")
+    assert np.array_equal(read_annotations(tmp_path / "pairs")["one"].classes, modes)
+
+
+def test_sections_of_a_stack_are_images_of_one_specimen(etch, micrograph_file, tmp_path):
+    pages = np.stack([tifffile.imread(micrograph_file())] * 2)
+    tifffile.imwrite(tmp_path / "stack.tif", pages, photometric="minisblack")
+    assert etch("segment", "stack.tif", "--stack", "--out", "results").exit_code == 0
+    done = etch("export", "results", "--out", "set", "--split", "50,50")
+    assert done.exit_code == 0, done.output
+    assert "2 pairs images (2 train), grains -> set" in done.stdout
+    grains = tifffile.imread(tmp_path / "results" / "stack" / "grains.tif")
+    found = read_annotations(tmp_path / "set")
+    for at in range(2):
+        assert np.array_equal(found[f"stack_{at:04d}"].grains, grains[at])
+        assert found[f"stack_{at:04d}"].specimen == "stack"
+
+
 def test_without_a_review_there_is_nothing_reviewed_to_export(etch, results):
     done = etch("export", results, "--out", "set", "--only-reviewed")
     assert done.exit_code == 2

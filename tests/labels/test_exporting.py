@@ -118,6 +118,15 @@ def test_a_folder_that_cannot_be_made_is_told(tmp_path):
         export_all([field()], ExportRequest(tmp_path / "file" / "set"))
 
 
+def test_what_a_killed_process_left_is_cleared(tmp_path):
+    left = tmp_path / ".set.unfinished"
+    (left / "images").mkdir(parents=True)
+    (left / "images" / "old.tif").write_text("")
+    export_all([field()], ExportRequest(tmp_path / "set"))
+    assert list(tmp_path.iterdir()) == [tmp_path / "set"]
+    assert not (tmp_path / "set" / "images" / "old.tif").exists()
+
+
 def test_an_export_that_fails_leaves_an_earlier_one(tmp_path, monkeypatch):
     out = tmp_path / "set"
     export_all([field()], ExportRequest(out))

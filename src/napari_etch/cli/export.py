@@ -60,8 +60,8 @@ def export(
         list[Path],
         typer.Argument(
             metavar="SOURCE",
-            help="Result folders of etch segment, or a folder of them; training folders; "
-            "annotation files and folders of any format.",
+            help="Result folders of etch segment or fracture, or a folder of them; training "
+            "folders; annotation files and folders of any format.",
         ),
     ],
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder of the set.")],

@@ -24,9 +24,7 @@ from napari_etch.labels.report import LabelsError, Report
 from napari_etch.labels.reviewed import Correction, correction_of, only_reviewed
 from napari_etch.labels.values import about_from
 from napari_etch.micrograph import Micrograph, read_micrograph
-from napari_etch.results import GRAINS_FILE, SUMMARY_FILE
-
-CLASSES_RESULT = "fracture.tif"
+from napari_etch.results import FRACTURE_FILE, GRAINS_FILE, SUMMARY_FILE
 
 
 @dataclass(frozen=True)
@@ -68,7 +66,8 @@ def find_sources(
     Parameters
     ----------
     paths : sequence of Path
-        Result folders of `etch segment`, folders of such folders, or what `read_annotations` reads.
+        Result folders of `etch segment` or `etch fracture`, folders of such folders, or what
+        `read_annotations` reads.
     options : SourceOptions
 
     Returns
@@ -77,7 +76,7 @@ def find_sources(
     Report
         Of what was read at once.
     ClassTable or None
-        That of the annotations, where they were read.
+        That of the annotations or of the results, where they have one.
 
     Raises
     ------
@@ -89,7 +88,10 @@ def find_sources(
     for path in paths:
         results = result_folders(path)
         for folder in results:
-            found += _result_sources(folder, options)
+            summary = _summary(folder)
+            found += _result_sources(folder, summary, options)
+            if table is None and "class_table" in summary:
+                table = ClassTable.from_json(summary["class_table"])
         if not results:
             listed, read, table = _annotated_sources(path, options)
             found += listed
@@ -117,7 +119,7 @@ def result_folders(path: Path) -> list[Path]:
 
 
 def _maps_in(folder: Path) -> list[str]:
-    return [name for name in (GRAINS_FILE, CLASSES_RESULT) if (folder / name).is_file()]
+    return [name for name in (GRAINS_FILE, FRACTURE_FILE) if (folder / name).is_file()]
 
 
 # -- annotations -----------------------------------------------------------------------------------
@@ -188,9 +190,10 @@ def _with_about(source: LabelSource, about: Mapping[str, Any]) -> LabelSource:
 # -- results ---------------------------------------------------------------------------------------
 
 
-def _result_sources(folder: Path, options: SourceOptions) -> Iterator[LabelSource]:
+def _result_sources(
+    folder: Path, summary: Mapping[str, Any], options: SourceOptions
+) -> Iterator[LabelSource]:
     """Iterate over the images of a result: one, or the sections of a stack."""
-    summary = _summary(folder)
     sections = int((summary.get("image") or {}).get("sections") or 1)
     name = folder.resolve().name
     about = about_from(summary)
@@ -253,7 +256,7 @@ class _Result:
         if not options.reviewed:
             return each
         grain_states = self.correction.get(GRAINS_FILE)
-        judged = self.correction.get(CLASSES_RESULT)
+        judged = self.correction.get(FRACTURE_FILE)
         return only_reviewed(
             each,
             None if grain_states is None else grain_states.states(),
@@ -281,7 +284,7 @@ def _read_result(folder: Path, summary: Mapping[str, Any], options: SourceOption
     made["edits"] = sum(each.edits for each in corrections.values())
     made["labels"] = str(folder.resolve())
     specimen = str(about_from(summary).get("specimen", ""))
-    grains, classes = maps.get(GRAINS_FILE), maps.get(CLASSES_RESULT)
+    grains, classes = maps.get(GRAINS_FILE), maps.get(FRACTURE_FILE)
     return _Result(micrograph, grains, classes, corrections, made, specimen)
 
 
