@@ -11,7 +11,7 @@ from scipy.spatial import KDTree
 from skimage.morphology import skeletonize
 
 from napari_etch.grains import boundary_lines
-from napari_etch.inference import Cancelled, TileDone
+from napari_etch.inference import Cancelled, Notice, TileDone
 from napari_etch.models import load_model
 from napari_etch.models.repair import choose_scale
 from napari_etch.repairing import Repaired, RepairError, repair
@@ -53,8 +53,10 @@ def test_a_complete_network_is_left_unchanged(model, seed, count, thickness, siz
 
 @pytest.mark.parametrize("value", [0, 255])
 @pytest.mark.parametrize("shape", [(1, 1), (40, 300), (256, 256)])
-def test_no_grain_is_invented_in_an_empty_picture(model, value, shape):
-    found = repaired(np.full(shape, value, np.uint8), model=model)
+def test_no_grain_is_invented_in_an_empty_picture_and_that_is_said(model, value, shape):
+    *events, found = repair(np.full(shape, value, np.uint8), device="cpu", model=model)
+    said = [event.message for event in events if isinstance(event, Notice)]
+    assert "There are no lines in this picture, so there is nothing to bridge." in said
     assert found.grains.max() == 1 and not found.added.any() and not found.boundary.any()
 
 

@@ -46,7 +46,7 @@ def test_progress_of_a_stack_runs_once_from_nothing_to_all(model):
     assert fractions == sorted(fractions)
     assert fractions[0] <= 1 / 3
     assert fractions[-1] == 1
-    assert "section 3 of 3" in progress[-1].what
+    assert "3 of 3 sections" in progress[-1].what
     assert result.grains.shape == (3, *image.shape)
 
 

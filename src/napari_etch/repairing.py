@@ -131,6 +131,10 @@ def repair(
             lines = lines_of_grains(image) if given == "grains" else read_line_map(image, polarity)
     except MicrographError as error:
         raise RepairError(str(error)) from error
+    if not lines.lines.any():
+        from napari_etch.inference import Notice
+
+        yield Notice("There are no lines in this picture, so there is nothing to bridge.")
     prediction = yield from _predict(lines, model, device, cancel, start)
     closed = close_network(
         lines.lines,

@@ -265,6 +265,6 @@ def _of_all_sections(tile: TileDone, index: int, count: int, started: float) -> 
     return replace(
         tile,
         fraction=fraction,
-        what=f"section {index + 1} of {count}: {tile.what}",
+        what=f"{index + 1} of {count} sections: {tile.what}",
         seconds_left=spent * (1 - fraction) / fraction if index and fraction else None,
     )

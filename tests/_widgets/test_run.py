@@ -72,7 +72,7 @@ def test_a_stack_is_segmented_section_by_section() -> None:
     assert all(call["micrograph"].data.shape == (64, 64) for call in predict.calls)
     assert result.boundary.shape == (4, 64, 64)
     assert len(result.partitions) == 4
-    assert any("section 3 of 4" in update.message for update in updates)
+    assert any("3 of 4 sections" in update.message for update in updates)
 
 
 def test_one_section_of_a_stack_can_be_chosen() -> None:

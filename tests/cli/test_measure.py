@@ -83,6 +83,14 @@ def test_several_fields_have_an_interval_between_them(etch, write_grains, tmp_pa
     assert len(found["distribution"]["differences"]) == 3
 
 
+def test_a_field_that_is_given_twice_is_refused(etch, write_grains, tmp_path):
+    path = write_grains()
+    done = etch("measure", path, tmp_path / "." / path.name, "--out", "out")
+    assert done.exit_code == 2
+    assert "is given twice: every field counts once" in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
 def test_excel_and_pdf_are_written_where_asked_for(etch, write_grains, tmp_path):
     etch("measure", write_grains(), "--out", "out", "--excel", "--pdf")
     book = openpyxl.load_workbook(tmp_path / "out" / "measure.xlsx")

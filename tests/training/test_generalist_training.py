@@ -69,3 +69,11 @@ def test_a_replay_that_nothing_came_into_says_so():
 
 def test_a_constant_sample_stays_finite():
     assert np.isfinite(standardise(np.ones((8, 8), np.float32), np.random.default_rng(0))).all()
+
+
+def test_a_run_that_resumes_sees_no_samples_again():
+    from napari_etch.training.feed import worker_seed
+
+    seeds = {worker_seed(5 + step, number) for step in range(0, 5000, 250) for number in range(4)}
+    assert len(seeds) == 80
+    assert worker_seed(5, 1) == worker_seed(5, 1)

@@ -301,7 +301,7 @@ def _run_sections(
             harvest.add(event)
             if len(sections) > 1:
                 done = event.index + 1
-                message = f"section {done} of {len(sections)} is done"
+                message = f"{done} of {len(sections)} sections are done"
                 yield from ticker.progress(done / len(sections), message, always=True)
 
 

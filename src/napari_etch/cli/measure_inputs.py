@@ -126,6 +126,7 @@ def read_fields(
                 "give one for each, in the same order"
             )
     files = [path / GRAINS_FILE if path.is_dir() else path for path in paths]
+    _refuse_twice(files)
     names = _names(files)
     sizes = [_pixel_size(file, pixel_size_um) for file in files]
     if pixel_size_um is not None:
@@ -135,6 +136,15 @@ def read_fields(
         boundary = boundaries[at] if boundaries else _beside(file, BOUNDARY_FILE)
         fields += _read(names[at], file, sizes[at], images[at] if images else None, boundary)
     return fields
+
+
+def _refuse_twice(files: Sequence[Path]) -> None:
+    """Refuse a file that is named twice: its grains would count twice, and the interval shrink."""
+    seen: set[Path] = set()
+    for file in files:
+        if file.resolve() in seen:
+            raise ValueError(f"{file} is given twice: every field counts once, so name it once")
+        seen.add(file.resolve())
 
 
 def _names(files: Sequence[Path]) -> list[str]:

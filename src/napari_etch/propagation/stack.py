@@ -288,7 +288,7 @@ class _Stack:
         self.furthest = max(self.furthest, min(work / self.total, 1.0))
         spent = time.monotonic() - self.started
         left = spent * (1 - self.furthest) / self.furthest if self.furthest > 0.02 else None
-        what = f"section {item.index + 1} of {self.count}: {tile.what}"
+        what = f"{item.index + 1} of {self.count} sections: {tile.what}"
         return replace(tile, fraction=self.furthest, what=what, seconds_left=left)
 
 

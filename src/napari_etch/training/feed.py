@@ -117,7 +117,7 @@ def sample_feed(
     pipe = context.Queue(maxsize=8)
     processes = [
         context.Process(
-            target=_fill, args=(pipe, samples, seed + 1000 * number, threads), daemon=True
+            target=_fill, args=(pipe, samples, worker_seed(seed, number), threads), daemon=True
         )
         for number in range(workers)
     ]
@@ -128,6 +128,15 @@ def sample_feed(
     finally:
         for process in processes:
             process.terminate()
+
+
+def worker_seed(seed: int, number: int) -> int:
+    """Return the seed of a worker's samples.
+
+    Seeds of runs grow by the steps that a run resumes from: if those of its workers were so many
+    numbers apart, one that resumes would see again what another worker has made before.
+    """
+    return int(np.random.SeedSequence([seed, number]).generate_state(1)[0] >> 1)
 
 
 def top_up(replay: Replay, pipe: multiprocessing.Queue, wanted: int) -> int:

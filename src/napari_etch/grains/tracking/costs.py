@@ -20,18 +20,28 @@ WEIGHTS_FILE = Path(__file__).with_name("costs.npz")
 TWO_STEPS_SHARE = 0.5
 # Nothing is more certain than this, log-odds.
 _CAP = 6.0
+_ROWS = 1 << 16
 
 
 def link_log_odds(graph: SectionGraph) -> Floats:
     """Return the log-odds that the two nodes of each link are one grain, float64 (m,)."""
+    features = link_features(graph)
+    odds = np.empty(len(features))
+    for start in range(0, len(features), _ROWS):  # what is made on the way stays small
+        odds[start : start + _ROWS] = _read(features[start : start + _ROWS])
+    return np.clip(odds, -_CAP, _CAP)
+
+
+def _read(features: Floats) -> Floats:
+    """Return what the network makes of rows of features, (n,)."""
     weights = _weights()
-    values = (link_features(graph) - weights["mean"]) / weights["spread"]
-    layers = [name for name in weights if name.startswith("matrix")]
-    for at in range(len(layers)):
+    values = (features - weights["mean"]) / weights["spread"]
+    last = sum(name.startswith("matrix") for name in weights) - 1
+    for at in range(last + 1):
         values = values @ weights[f"matrix{at}"].T + weights[f"bias{at}"]
-        if at < len(layers) - 1:
+        if at < last:
             values = np.tanh(values)
-    return np.clip(values[:, 0], -_CAP, _CAP)
+    return values[:, 0]
 
 
 @cache
