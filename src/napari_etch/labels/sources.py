@@ -283,7 +283,10 @@ def _read_result(folder: Path, summary: Mapping[str, Any], options: SourceOption
     made = {key: summary[key] for key in keys if summary.get(key) is not None}
     made["edits"] = sum(each.edits for each in corrections.values())
     made["labels"] = str(folder.resolve())
-    specimen = str(about_from(summary).get("specimen", ""))
+    # sections of a stack look alike, so they stay together in a split
+    specimen = str(about_from(summary).get("specimen", "")) or (
+        folder.resolve().name if stack else ""
+    )
     grains, classes = maps.get(GRAINS_FILE), maps.get(FRACTURE_FILE)
     return _Result(micrograph, grains, classes, corrections, made, specimen)
 
