@@ -211,3 +211,14 @@ def test_ctrl_c_leaves_nothing_half_written(etch, monkeypatch, tmp_path):
     assert done.exit_code == 130
     assert "stopped after 0 of 1 maps" in done.stderr
     assert not (tmp_path / "fixed").exists()
+
+
+def test_a_repair_model_of_ones_own_is_used_and_another_refused(etch):
+    from napari_etch.models.weights_file import SHIPPED
+
+    imsave("broken.png", black_on_white(), check_contrast=False)
+    done = etch("repair", "broken.png", "--out", "fixed", "--model", SHIPPED / "repair")
+    assert done.exit_code == 0, done.output
+    done = etch("repair", "broken.png", "--out", "other", "--model", "generalist")
+    assert done.exit_code == 2
+    assert "--model generalist is no repair model" in done.stderr

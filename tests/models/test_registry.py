@@ -71,3 +71,12 @@ def test_an_unknown_name_says_what_there_is():
     known = "choose generalist, generalist-real, dinov2, wpunet, repair, fracture, or give the path"
     with pytest.raises(ModelError, match=known):
         load_model("segment-anything")
+
+
+def test_a_repair_model_of_ones_own_is_not_for_the_segment_dock(tmp_path, monkeypatch):
+    from napari_etch.models import registry
+    from napari_etch.models.library import LibraryModel, Notes
+
+    made = LibraryModel("mine", tmp_path, Notes("Mine"), "attention-unet", 1)
+    monkeypatch.setattr(registry, "list_library", lambda: [made])
+    assert {info.name: info.kind for info in list_models()}["mine"] == "repair"

@@ -25,7 +25,8 @@ def list_all() -> None:
 
     table = Table("name", "kind", "what it is", "usable", box=None, pad_edge=False)
     for info in list_models():
-        about = getattr(info, "description", "") if info.kind == "own" else info.title
+        own = getattr(info, "licence", "") == "yours"
+        about = getattr(info, "description", "") if own else info.title
         table.add_row(info.name, info.kind, about, "yes" if info.ready else info.why_not)
     Console().print(table)
 

@@ -11,7 +11,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from napari_etch.cli.console import ExitCode, bad_input, fail, fail_inside, note, say, sentence
+from napari_etch.cli.console import (
+    ExitCode,
+    bad_input,
+    fail,
+    fail_inside,
+    note,
+    refuse,
+    say,
+    sentence,
+)
 
 if TYPE_CHECKING:
     from napari_etch.measure import SizeSummary
@@ -52,6 +61,7 @@ class Options:
     pixel_size_um: float | None
     keep_info_bar: bool
     overwrite: bool
+    model: Any = None
 
 
 def repair(
@@ -66,6 +76,9 @@ def repair(
     kind: Annotated[
         Kind, typer.Option(help="auto: 32-bit whole numbers are grains, flat interiors a map.")
     ] = Kind.AUTO,
+    model: Annotated[
+        str, typer.Option("--model", metavar="NAME", help="Repair model: ours, or one you trained.")
+    ] = "repair",
     least: Annotated[
         float, typer.Option(min=0, max=1, help="Bridges less sure than this are not made.")
     ] = 0.5,
@@ -96,7 +109,9 @@ def repair(
     folders = result_folders(maps, out)
     with bad_input(f"--device {device}"):
         pick_device(device)
-    options = Options(kind, polarity, device, least, pixel_size, keep_info_bar, overwrite)
+    options = Options(
+        kind, polarity, device, least, pixel_size, keep_info_bar, overwrite, _own_model(model)
+    )
     done: dict[Path, ExitCode] = {}
     try:
         for path, folder in zip(maps, folders, strict=True):
@@ -210,7 +225,21 @@ def _run(micrograph: Micrograph, kind: str, options: Options) -> Iterator[Any]:
         kind=kind,
         device=options.device,
         least=options.least,
+        model=options.model,
     )
+
+
+def _own_model(name: str) -> Any:
+    """Return the user's repair model; None for ours, which is loaded when it is needed."""
+    from napari_etch.models import load_model
+
+    if name == "repair":
+        return None
+    with bad_input(f"--model {name}"):
+        model = load_model(name)
+    if model.card["architecture"] != "attention-unet":
+        refuse(f"--model {name} is no repair model: train one with etch train --model repair")
+    return model
 
 
 def _result_words(repaired: Repaired, sizes: SizeSummary) -> str:

@@ -105,6 +105,10 @@ def _outside(model: OutsideModel) -> ModelInfo:
     )
 
 
+#: Models of the user that are for another dock than Segment, by architecture.
+_KINDS = {"attention-unet": "repair", "fracture-net": "classes", "fracture-timm": "classes"}
+
+
 def _own(model: LibraryModel) -> ModelInfo:
     notes = model.notes
     learnt = f"Learnt from {', '.join(notes.sources)}" if notes.sources else "From your library"
@@ -112,7 +116,7 @@ def _own(model: LibraryModel) -> ModelInfo:
     return ModelInfo(
         name=model.name,
         title=notes.title,
-        kind="own",
+        kind=_KINDS.get(model.architecture, "own"),
         description=f"{learnt}{made}.",
         licence="yours",
         ready=not model.trouble,
