@@ -205,3 +205,15 @@ def test_the_bundled_reader_of_training_takes_the_pairs(tmp_path):
         (pair,) = read_training_folder(out)
         inside = each.grains > 0
         assert np.array_equal(pair.labels[inside], each.grains[inside])
+
+
+def test_training_learns_nothing_from_what_is_ignored_and_knows_specimens(tmp_path):
+    from napari_etch.training.folder import read_training_folder
+
+    ignore = np.zeros((80, 80), bool)
+    ignore[:, 50:] = True
+    each = field(ignore=ignore, specimen="plate 7")
+    export_all([each], ExportRequest(tmp_path / "set"))
+    (pair,) = read_training_folder(tmp_path / "set")
+    assert not pair.learnt[ignore].any() and pair.learnt[~ignore & (each.grains > 0)].all()
+    assert pair.specimen == "plate 7"
