@@ -121,12 +121,17 @@ def outline_picture(grains: npt.NDArray[np.integer]) -> Picture:
 
 
 def detail_picture(grey: npt.NDArray[np.floating]) -> Picture:
-    """Return a micrograph without what is wide and bright: its lines and edges, float32 (y, x)."""
+    """Return the edges of a micrograph, as strong where it was etched faintly, float32 (y, x).
+
+    The brightness of grains differs from section to section, and lines may be dark or bright: what
+    stays is where there are edges.
+    """
     from scipy.ndimage import gaussian_filter
 
-    fine = gaussian_filter(np.nan_to_num(grey).astype(np.float32), 1.0)
-    detail = np.abs(fine - gaussian_filter(fine, 6.0))
-    return np.asarray(gaussian_filter(detail, _OUTLINE_SIGMA), np.float32)
+    smooth = gaussian_filter(np.nan_to_num(grey).astype(np.float32), 2.0)
+    slope = np.hypot(*np.gradient(smooth))
+    usual = np.sqrt(gaussian_filter(slope**2, 16.0) + 1e-6)
+    return np.asarray(gaussian_filter(slope / usual, 1.5), np.float32)
 
 
 def aligned(micrograph: Micrograph) -> tuple[Micrograph, tuple[SectionShift, ...]]:
