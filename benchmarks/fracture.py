@@ -1,0 +1,170 @@
+"""Fracture modes on real frames with class maps, by the shipped model, trained ones, and outlines.
+
+python benchmarks/fracture.py --data ../shared/data/fracture-sem
+python benchmarks/fracture.py --data … --leave-one-out --images 120
+
+The class maps are another network's opinion (silver), so the numbers say how far two methods agree.
+`--data` holds NAME.png beside NAME_silver_classes.png (0 unlabelled, 1 intergranular, 2
+transgranular).
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from scipy import ndimage
+from scipy.spatial import ConvexHull
+from skimage.draw import polygon
+from skimage.io import imread
+
+from napari_etch.fractography import map_fracture
+from napari_etch.fractography.outlining import prepare_outlining
+from napari_etch.micrograph import read_micrograph
+from napari_etch.models import load_model
+from napari_etch.models.prepare import prepare
+from napari_etch.training import fracture_virtual as virtual
+from napari_etch.training.class_crops import largest_view, sized
+from napari_etch.training.class_scores import confusion_of, scores_of
+
+SILVER = "_silver_classes"
+# Radii of simulated outlines, px of the frame, and how many of each class.
+RADII = (25.0, 70.0)
+EACH = 5
+
+
+def frames(folder: Path):
+    """Yield the name, micrograph and class map of each frame that has one."""
+    for path in sorted(folder.glob(f"*{SILVER}.png")):
+        name = path.stem.removesuffix(SILVER)
+        yield name, read_micrograph(folder / f"{name}.png"), np.asarray(imread(path))
+
+
+def show(what: str, found: np.ndarray, truth: np.ndarray) -> None:
+    """Print accuracy, mean IoU and the confusion in percent of the labelled pixels."""
+    confusion = confusion_of(np.maximum(found, 1), truth, 2)
+    scores = scores_of(confusion)
+    percent = (100 * confusion / confusion.sum()).round(1).tolist()
+    print(
+        f"{what}: accuracy {scores['accuracy']:.3f}, mIoU {scores['miou']:.3f}, "
+        f"confusion % (rows true i, t) {percent}",
+        flush=True,
+    )
+
+
+def threshold(micrograph, truth: np.ndarray) -> np.ndarray:
+    """Return the rival's map: blurred gradient magnitude at the threshold that is best for it."""
+    grey = micrograph.grey()
+    rough = ndimage.gaussian_filter(ndimage.gaussian_gradient_magnitude(grey, 1.5), 12)
+    cuts = np.percentile(rough, np.arange(5, 96, 3))
+    scores = [scores_of(confusion_of(1 + (rough > cut), truth, 2))["miou"] for cut in cuts]
+    return 1 + (rough > cuts[int(np.argmax(scores))])
+
+
+def shipped(folder: Path, model: str, quality: str) -> None:
+    """Score a model and the rival on every frame."""
+    loaded = load_model(model)
+    for name, micrograph, truth in frames(folder):
+        started = time.monotonic()
+        *_, found = map_fracture(loaded, micrograph, device="cpu", quality=quality)
+        seconds = time.monotonic() - started
+        show(f"{model} {quality} on {name} ({seconds:.0f} s)", found.classes, truth)
+        show(f"gradient, best threshold, on {name}", threshold(micrograph, truth), truth)
+
+
+def leave_one_out(folder: Path, images: int) -> None:
+    """Train the head on one frame beside virtual surfaces, score it on the other."""
+    network = virtual.start_network()
+    made = virtual.virtual_places(network, images, 256, 20261128, 120)
+    every = list(frames(folder))
+    random = np.random.default_rng(0)
+    for held, _, _ in every:
+        parts = [made]
+        for name, micrograph, truth in every:
+            if name != held:
+                for size in (1.0, 0.71, 0.5):
+                    image, classes = sized(
+                        prepare(micrograph),
+                        truth.astype(np.int64),
+                        size * largest_view(truth.shape),
+                        network.stride,
+                    )
+                    parts.append(virtual.read_places(network, image, classes, 4000, random))
+        virtual.fit_head(network, virtual.joined(parts), steps=300, batch=1024, seed=1)
+        for name, micrograph, truth in every:
+            if name == held:
+                model = load_model("fracture")
+                model.network = network.eval()
+                *_, found = map_fracture(model, micrograph, device="cpu")
+                show(f"trained on the other frame, on {name}", found.classes, truth)
+
+
+def draw(random, allowed: np.ndarray, taken: np.ndarray, wanted: np.ndarray):
+    """Return rows and columns of a convex outline inside `allowed`, near a wanted pixel."""
+    rows, columns = np.nonzero(wanted & allowed)
+    for _ in range(3000 if len(rows) else 0):
+        at = int(random.integers(len(rows)))
+        reach = random.uniform(*RADII) / 1.5
+        corners = np.array([rows[at], columns[at]]) + reach * random.normal(size=(8, 2))
+        hull = corners[ConvexHull(corners).vertices]
+        inside = polygon(hull[:, 0], hull[:, 1], allowed.shape)
+        if len(inside[0]) >= 600 and allowed[inside].mean() > 0.95 and not taken[inside].any():
+            return inside
+    return None
+
+
+def outlines(folder: Path, model: str, seeds: int) -> None:
+    """Map each frame from ten outlines; at random, or each pair drawn where the map was wrong."""
+    loaded = None if model == "none" else load_model(model)
+    for name, micrograph, truth in frames(folder):
+        *_, mapper = prepare_outlining(micrograph, model=loaded, device="cpu")
+        inner = {k: ndimage.binary_erosion(truth == k, iterations=5) for k in (1, 2)}
+        for way in ("random", "corrective"):
+            for seed in range(seeds):
+                random = np.random.default_rng(seed)
+                drawn = np.zeros(truth.shape, np.uint8)
+                found = None if mapper.prior is None else mapper.prior.classes
+                for _ in range(EACH):
+                    for k in (1, 2):
+                        wrong = inner[k]
+                        if way == "corrective" and found is not None:
+                            wrong = ndimage.binary_opening(inner[k] & (found != k), iterations=4)
+                        place = draw(random, inner[k], drawn > 0, wrong)
+                        place = place or draw(random, inner[k], drawn > 0, inner[k])
+                        if place is not None:
+                            drawn[place] = k
+                    if way == "corrective":
+                        found = mapper.map(drawn).classes
+                rest = np.where(drawn > 0, 0, truth)
+                show(
+                    f"outlines, {way}, {model}, {name}, seed {seed}, "
+                    f"{100 * (drawn > 0).mean():.1f} % outlined",
+                    mapper.map(drawn).classes,
+                    rest,
+                )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--model", default="fracture")
+    parser.add_argument("--quality", default="best")
+    parser.add_argument("--leave-one-out", action="store_true")
+    parser.add_argument("--outlines", action="store_true")
+    parser.add_argument("--images", type=int, default=120)
+    parser.add_argument("--seeds", type=int, default=3)
+    given = parser.parse_args()
+    torch.set_num_threads(1)
+    if given.leave_one_out:
+        leave_one_out(given.data, given.images)
+    elif given.outlines:
+        outlines(given.data, given.model, given.seeds)
+    else:
+        shipped(given.data, given.model, given.quality)
+
+
+if __name__ == "__main__":
+    main()
