@@ -77,11 +77,12 @@ def shipped(folder: Path, model: str, quality: str) -> None:
 
 def leave_one_out(folder: Path, images: int) -> None:
     """Train the head on one frame beside virtual surfaces, score it on the other."""
-    network = virtual.start_network()
-    made = virtual.virtual_places(network, images, 256, 20261128, 120)
+    made = virtual.virtual_places(virtual.start_network(), images, 256, 20261128, 120)
     every = list(frames(folder))
     random = np.random.default_rng(0)
     for held, _, _ in every:
+        torch.manual_seed(1)
+        network = virtual.start_network()  # nothing of the other fold may be left in it
         parts = [made]
         for name, micrograph, truth in every:
             if name != held:

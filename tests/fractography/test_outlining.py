@@ -60,10 +60,10 @@ def test_more_classes_by_another_table(surface):
     assert found.probability.shape[0] == 3 and 3 in found.classes
 
 
-def test_a_judge_is_corrected_where_outlines_contradict_it(surface):
+def test_an_unsure_judge_is_corrected_where_outlines_contradict_it(surface):
     mapper, classes = surface
     wrong = np.zeros((2, *classes.shape), np.float32)
-    wrong[0], wrong[1] = 0.7, 0.3  # a network that calls everything intergranular
+    wrong[0], wrong[1] = 0.65, 0.35  # calls everything intergranular, and is not sure of it
     judge = FractureMap(mapper.micrograph, np.ones_like(classes), wrong, FRACTURE_MODES, "judge")
     found = replace(mapper, prior=judge).map(two_patches(classes))
     assert (found.classes == classes).mean() > 0.93
@@ -92,3 +92,17 @@ def test_the_same_outlines_give_the_same_map():
         *_, found = map_from_outlines(micrograph, two_patches(classes))
         maps.append(found.classes)
     np.testing.assert_array_equal(*maps)
+
+
+def test_outlines_of_errors_alone_do_not_turn_the_map_over(surface):
+    # a user outlines what is wrong: the network is right about the rest and stays so
+    mapper, classes = surface
+    judged = np.stack([classes == 1, classes == 2]).astype(np.float32) * 0.7 + 0.15
+    judged[:, 60:100, 20:60] = judged[::-1, 60:100, 20:60]  # but for one place in each half
+    judged[:, 60:100, 130:170] = judged[::-1, 60:100, 130:170]
+    judge = FractureMap(mapper.micrograph, classes, judged, FRACTURE_MODES, "judge")
+    outlined = np.zeros_like(classes)
+    outlined[65:95, 25:55], outlined[65:95, 135:165] = 1, 2
+    found = replace(mapper, prior=judge).map(outlined)
+    assert (found.classes == classes).mean() > (judged.argmax(0) + 1 == classes).mean()
+    assert (found.classes == classes)[120:].mean() > 0.95

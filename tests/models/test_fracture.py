@@ -7,7 +7,8 @@ import torch
 from napari_etch.grains.class_table import FRACTURE_MODES
 from napari_etch.inference import Prediction, predict
 from napari_etch.micrograph import micrograph_from_array
-from napari_etch.models import ModelError, load_model, write_model
+from napari_etch.models import ModelError, list_models, load_model, write_model
+from napari_etch.models.importing import import_model
 from napari_etch.networks.etchnet import receptive_radius
 from napari_etch.networks.fracture_net import FractureNet
 
@@ -32,6 +33,13 @@ def small(tmp_path):
 def test_margin_is_the_receptive_field():
     network = FractureNet((4, 6, 8, 8), hidden=8)
     assert receptive_radius(network, network.stride) == 160
+
+
+def test_a_users_own_fracture_model_is_listed_as_one_of_classes(small, tmp_path, monkeypatch):
+    monkeypatch.setenv("ETCH_MODELS", str(tmp_path / "library"))
+    added = import_model(tmp_path / "modes", "My spinel")
+    kinds = {entry.name: entry.kind for entry in list_models()}
+    assert kinds[added.name] == "classes" and kinds["generalist"] == "boundaries"
 
 
 @pytest.mark.parametrize("quality", ["fast", "best"])

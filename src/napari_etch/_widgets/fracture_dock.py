@@ -56,7 +56,7 @@ def fracture_models() -> list[Any]:
     """Return the models that map classes and can be used."""
     from napari_etch.models import list_models
 
-    return [entry for entry in list_models() if entry.ready and entry.kind in ("classes", "own")]
+    return [entry for entry in list_models() if entry.ready and entry.kind == "classes"]
 
 
 class FractureChoice(LayerWatch):

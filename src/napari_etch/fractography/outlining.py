@@ -42,7 +42,10 @@ SMOOTH = 1.0
 # Penalties of the classifier. Outlines of equal size say nothing of how much of each class there
 # is: beside a network they may hardly move its balance, and bend it only where they clearly
 # contradict it.
-ALONE, JUDGED = 0.3, 1.0
+ALONE, JUDGED, JUDGED_BIAS = 0.3, 0.2, 1.0
+# Penalty on trusting the network less or more than its probabilities say; from which probability on
+# a place of its map is held on to, and how much all such places weigh beside the outlined ones.
+TRUST, SURE, ANCHORED = 10.0, 0.7, 3.0
 # A judge's probabilities are kept from 0 and 1, so that outlines can overrule it.
 _LEAST = 0.02
 
@@ -95,13 +98,18 @@ class OutlineMapper:
         places, classes = self._places(outlined, rows, columns)
         flat = self.features.reshape(len(self.features), -1).T
         prior = self._prior(rows, columns)
+        weights = None
+        if prior is not None:
+            places, classes, weights = _with_anchors(places, classes, prior)
         fitted = fit_logistic(
             flat[places],
             classes,
             len(self.table.ids),
             prior=None if prior is None else prior[places],
             ridge=ALONE if prior is None else JUDGED,
-            bias_ridge=ALONE if prior is None else JUDGED,
+            bias_ridge=ALONE if prior is None else JUDGED_BIAS,
+            trust_ridge=TRUST,
+            weights=weights,
         )
         found = fitted.probability(flat, prior).T.reshape(-1, rows, columns)
         probability = self._enlarged(found.astype(np.float32))
@@ -186,6 +194,32 @@ class OutlineMapper:
         np.clip(large, 0, None, out=large)
         large /= np.maximum(large.sum(0), 1e-6)
         return large
+
+
+def _with_anchors(
+    places: npt.NDArray[np.intp], classes: npt.NDArray[np.intp], prior: npt.NDArray[np.float64]
+) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp], npt.NDArray[np.float64]]:
+    """Add places where the network is sure to those that were outlined.
+
+    A user outlines what is wrong. Learnt from that alone, the network would be wrong everywhere:
+    maps came out inverted. So it is also learnt that elsewhere the network is right.
+
+    Returns
+    -------
+    places, classes, weights
+        The anchors weigh `ANCHORED` times what the outlined places do.
+    """
+    sure = np.exp(prior.max(1)) > SURE
+    sure[places] = False
+    anchors = np.random.default_rng(0).permutation(np.flatnonzero(sure))[:MOST_PLACES]
+    weights = np.repeat(
+        [1 / max(1, len(places)), ANCHORED / max(1, len(anchors))], [len(places), len(anchors)]
+    )
+    return (
+        np.concatenate([places, anchors]),
+        np.concatenate([classes, prior[anchors].argmax(1)]),
+        weights,
+    )
 
 
 def prepare_outlining(
