@@ -48,6 +48,12 @@ def _typical(lines: Maps) -> Maps:
     return np.asarray(lines / strength, np.float32)
 
 
+def certainty(boundary: Maps) -> float:
+    """Return how sure a boundary map is of its lines, 0 to 1: its mean weighted by itself."""
+    total = float(boundary.sum())
+    return float(np.square(boundary).sum()) / total if total > 0 else 0.0
+
+
 def contrast(data: np.ndarray, mask: npt.NDArray[np.bool_]) -> float:
     """Return the spread of a section's grey values; 0 where nothing of it is specimen."""
     from napari_etch.micrograph.pixels import luminance

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from napari_etch.grains.tracking.between import fill_between
 from napari_etch.grains.tracking.sections import describe, overlaps
-
-if TYPE_CHECKING:
-    from napari_etch.grains import Partition
 
 # Grains of two sections are one where each is the other's best and they share this of both.
 _LEAST_IOU = 0.2
@@ -75,17 +72,6 @@ def _lines(grains: npt.NDArray[np.int32]) -> npt.NDArray[np.float32]:
     return lines
 
 
-def cut_between(
-    model: Any,
-    lines: npt.NDArray[np.float32],
-    grain_size: float,
-    mask: npt.NDArray[np.bool_],
-    granularity: float,
-) -> tuple[dict[str, Any], Partition]:
-    """Return fields of drawn lines, as the model gives them, and their partition."""
-    fields: dict[str, Any] = {
-        "boundary": lines,
-        "separation": lines,
-        "grain_size_px": np.float32(grain_size),
-    }
-    return fields, model.partition(fields, mask=mask, granularity=granularity)
+def fields_of(lines: npt.NDArray[np.float32], grain_size: float) -> dict[str, Any]:
+    """Return fields of drawn lines, as a model gives them."""
+    return {"boundary": lines, "separation": lines, "grain_size_px": np.float32(grain_size)}

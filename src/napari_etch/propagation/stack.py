@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_etch.propagation.agreement import contrast
-from napari_etch.propagation.between import cut_between, drawn_between
+from napari_etch.propagation.between import drawn_between, fields_of
 from napari_etch.propagation.done import SectionDone
 from napari_etch.propagation.walk import AVERAGED, Item, Walk, averaged
 
 if TYPE_CHECKING:
-    from napari_etch.inference import Notice, TileDone
+    from napari_etch.inference import Notice, Prediction, TileDone
     from napari_etch.micrograph import Micrograph
 
 # Sections that are gone through together, and how many beyond them going backward begins: what
@@ -31,6 +31,12 @@ SIZED = 3
 MOST_ALONE = 3
 # Work of cutting a section into grains, in passes of the network.
 CUTTING = 0.15
+
+_WHY = {
+    "blank": "shows nothing: its grains were drawn from the sections beside.",
+    "damaged": "is unlike its neighbours: its grains were drawn from the sections beside.",
+    "faint": "shows little: it was segmented again with what lies between the sections beside.",
+}
 
 Events = Iterator["TileDone | Notice | SectionDone"]
 
@@ -187,7 +193,8 @@ class _Stack:
                 yield from self._followed(looked.of(walk.look(item)), item)
                 found = looked.value
                 item.prediction = averaged(found, item.back)
-                walk.keep(item.prediction.fields["carried"], found)
+                if not walk.keep(item.prediction.fields["carried"], found):
+                    item.skipped = "faint"
                 item.back = None
                 self.work += 1
             # the section before is settled only now: this one may have shown that it is damaged
@@ -251,17 +258,38 @@ class _Stack:
             lines = drawn_between(before, after, (place + 1) / (len(skipped) + 1))
             near = before if after is None else after
             assert near is not None
-            what = "shows nothing" if item.skipped == "blank" else "is unlike its neighbours"
-            yield Notice(
-                f"Section {item.index + 1} {what}: its grains were drawn from the sections beside."
-            )
-            fields, partition = cut_between(
-                self.model, lines, self.grain_size, near > 0, self.granularity
-            )
-            log = {"drawn": item.skipped}
-            prediction = Prediction(boundary=lines, fields=fields, parameters=log)
-            yield SectionDone(item.index, item.micrograph, prediction, partition)
+            yield Notice(f"Section {item.index + 1} {_WHY[item.skipped]}")
+            if item.skipped == "faint":
+                found = yield from self._between(item, lines)
+                mask = item.micrograph.mask
+            else:
+                fields = fields_of(lines, self.grain_size)
+                found, mask = Prediction(boundary=lines, fields=fields), near > 0
+            found = replace(found, parameters={**found.parameters, "drawn": item.skipped})
+            partition = self.model.partition(found.fields, mask=mask, granularity=self.granularity)
+            yield SectionDone(item.index, item.micrograph, found, partition)
             yield self._progress(item, "drawing a section", CUTTING)
+
+    def _between(
+        self, item: Item, lines: np.ndarray
+    ) -> Generator[TileDone | Notice, None, Prediction]:
+        """Look at a section again, told what lies between the sections on both sides."""
+        from napari_etch.models.resize import resize
+
+        assert item.prediction is not None
+        shape = item.prediction.fields["carried"].shape
+        told = np.clip(resize(lines, shape), 0, 1)
+        looked = _Last()
+        walk = Walk(self.model, self.predict, self.options)
+        for event in looked.of(walk.told(item, told)):
+            yield from self._told(event, item, 0.0)
+        found: Prediction = looked.value
+        # each knows something: the neighbours where lines are, the section how far they moved
+        fields = dict(found.fields)
+        for name in ("boundary", "separation"):
+            fields[name] = 0.5 * (fields[name] + lines)
+        del fields["carried"]
+        return replace(found, fields=fields, boundary=fields["boundary"])
 
     def _followed(self, events: Iterator[Any], item: Item) -> Events:
         for event in events:

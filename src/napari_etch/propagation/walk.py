@@ -31,7 +31,7 @@ class Item:
     index : int
     micrograph : Micrograph
     skipped : str
-        Why it is not looked at or not believed: "blank", "damaged", or "".
+        Why it is not looked at or not believed: "blank", "damaged", "faint", or "".
     back : dict or None
         Fields found going backward, half precision.
     prediction : Prediction or None
@@ -81,7 +81,7 @@ class Walk:
         nothing.
         """
         memory = self.memory
-        found = yield from self._told(item, memory.latest)
+        found = yield from self.told(item, memory.latest)
         value: float | None = None
         if memory.latest is not None:
             steps = self._steps(item)
@@ -97,14 +97,14 @@ class Walk:
         """Look again, from the section before the one before, then from none."""
         memory = self.memory
         if memory.older is not None:
-            other = yield from self._told(item, memory.older)
+            other = yield from self.told(item, memory.older)
             fits, further = memory.goes_on(other.fields["carried"], memory.older, steps + 1)
             if fits and value < DAMAGED * further:
                 if self.last is not None:
                     self.last.skipped = "damaged"
                 memory.forget_latest()
                 return other, further
-        single = yield from self._told(item, None)
+        single = yield from self.told(item, None)
         if not memory.stands_alone(single.fields["carried"]):
             return found, value
         item.alone = True
@@ -113,13 +113,14 @@ class Walk:
     def _steps(self, item: Item) -> int:
         return max(1, abs(item.index - self.last.index)) if self.last is not None else 1
 
-    def keep(self, carried: Maps, found: Prediction) -> None:
-        """Remember what was found, for the next section."""
-        self.memory.keep(carried, found.parameters.get("agreement"))
+    def keep(self, carried: Maps, found: Prediction) -> bool:
+        """Remember what was found, for the next section; return whether it is good enough."""
+        return self.memory.keep(carried, found.parameters.get("agreement"))
 
-    def _told(
+    def told(
         self, item: Item, previous: Maps | None
     ) -> Generator[TileDone | Notice, None, Prediction]:
+        """Return what is found in a section that is told a map, or nothing."""
         from napari_etch.inference import Prediction
 
         model = self.model.told(previous, mirrored=self.mirrored)
