@@ -105,3 +105,15 @@ def test_a_grain_keeps_its_number_and_a_new_one_gets_another():
     assert alike[0, 0] == 1
     assert alike[0, 29] == 2
     assert alike[4, 2] not in (1, 2)
+
+
+def test_a_map_that_is_not_sure_of_its_lines_is_not_told_on():
+    from napari_etch.propagation.agreement import certainty
+
+    assert certainty(lines()) == 1
+    assert certainty(lines(strength=0.5)) == pytest.approx(0.5)
+    assert certainty(np.zeros((4, 4), np.float32)) == 0
+    memory = Memory()
+    assert memory.keep(lines())
+    blurred = np.full((96, 96), float(lines().mean()), np.float32)
+    assert not memory.keep(blurred)

@@ -66,6 +66,31 @@ def test_a_section_that_shows_little_gets_the_boundaries_of_the_one_before(model
     assert len(np.unique(result.grains[3])) == len(np.unique(truth[3]))
 
 
+def test_a_section_that_is_not_sure_is_looked_at_again_told_what_lies_between(model, monkeypatch):
+    images, truth = stack_of(8)
+    unsure = "stack_0004"
+    found = type(model).passes
+
+    def passes(self, micrograph, **options):
+        fields = yield from found(self, micrograph, **options)
+        if micrograph.name == unsure:
+            for name in ("boundary", "separation", "carried"):
+                fields[name] = np.full_like(fields[name], 0.1)
+        return fields
+
+    monkeypatch.setattr(type(model), "passes", passes)
+    events = run(model, images, direction="forward")
+    assert drawn(events) == {4: "faint"}
+    assert "Section 5 shows little" in said(events)[0]
+    assert len(np.unique(done(events)[4].partition.grains)) == len(np.unique(truth[4]))
+    told = [previous for name, previous in model.log if name == unsure]
+    between = told[-1]
+    assert between[48].max() == 1
+    np.testing.assert_array_equal(
+        model.answers[3], next(p for n, p in model.log if n == "stack_0005")
+    )
+
+
 def test_a_blank_section_is_drawn_from_both_sides_and_reported(model):
     images, truth = stack_of(7)
     images[3] = 17
