@@ -295,7 +295,7 @@ class _Stack:
         for event in events:
             yield from self._told(event, item, 1.0)
 
-    def _told(self, event: Any, item: Item, share: float) -> Events:
+    def _told(self, event: Any, item: Item, share: float) -> Iterator[TileDone | Notice]:
         """Turn a pass's progress into that of the run."""
         from napari_etch.inference import TileDone
 
