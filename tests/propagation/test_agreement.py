@@ -55,7 +55,7 @@ def test_what_is_usual_in_this_stack_decides():
     assert Memory().goes_on(half, lines())[0]
 
 
-def test_less_is_expected_across_a_gap_and_of_a_stack_that_is_not_known_yet():
+def test_less_is_expected_across_a_gap():
     half = lines(every=48) + 0.9 * lines(12, every=48)
     memory = Memory()
     for _ in range(4):
@@ -64,9 +64,6 @@ def test_less_is_expected_across_a_gap_and_of_a_stack_that_is_not_known_yet():
     assert value < 0.6 * 0.75
     assert not memory.goes_on(half, lines())[0]
     assert memory.goes_on(half, lines(), steps=4)[0]
-    young = Memory()
-    young.keep(lines(), 1.0)
-    assert young.goes_on(half, lines())[0]
 
 
 def test_a_faint_section_does_not_stand_alone():

@@ -103,7 +103,7 @@ def train(
         refuse(f"--labels {labels}: choose grains, boundary or classes")
     if minutes is not None and not (math.isfinite(minutes) and minutes > 0):
         refuse(f"--minutes {minutes}: give a time above 0")
-    if not data.is_dir():
+    if not data.is_dir() and not (data.is_file() and data.suffix.lower() in (".h5", ".hdf5")):
         refuse(f"--data {data}: there is no such folder")
     with bad_input(f"--device {device}"):
         pick_device(device)

@@ -20,11 +20,8 @@ LEAST_LINES = 0.25
 # Nor does one that is sure of its lines less than this part of what is usual: on virtual stacks
 # such sections had a VI of 1.2 and more, those above 0.75 that of good ones.
 LEAST_SURE = 0.72
-# So many sections say what is usual, and fewer than so many do not.
-USUAL, KNOWN = 8, 3
-# A section that goes on from none must show so much of the usual boundary by itself: one that is
-# faint is better off with what it was told.
-LEAST_ALONE = 0.6
+# So many sections say what is usual.
+USUAL = 8
 
 
 @dataclass(eq=False)
@@ -49,29 +46,30 @@ class Memory:
         Over several steps, as across a section that shows nothing, less is to be expected.
         """
         value = agreement(found, told)
-        known = len(self._agreements) >= KNOWN
-        usual = float(np.median(self._agreements)) if known else 0.0
+        usual = float(np.median(self._agreements)) if self._agreements else 0.0
         return value >= max(LEAST_AGREEMENT, DAMAGED * usual**steps), value
 
     def stands_alone(self, found: Maps) -> bool:
-        """Return whether a section shows enough of the usual boundary without being told any."""
+        """Return whether a section shows enough, and surely enough, without being told anything.
+
+        One that is faint is better off with what it was told.
+        """
+        lines, sure = float(found.mean()), certainty(found)
         usual = float(np.median(self._lines)) if self._lines else 0.0
-        return float(found.mean()) >= LEAST_ALONE * usual
+        usually = float(np.median(self._sure)) if self._sure else 0.0
+        return lines >= LEAST_LINES * usual and sure >= LEAST_SURE * usually
 
     def keep(self, found: Maps, value: float | None = None) -> bool:
         """Remember a section, and return whether it is told on.
 
         It is not when it has hardly any boundary, or is not sure of it.
         """
-        lines, sure = float(found.mean()), certainty(found)
-        usual = float(np.median(self._lines)) if self._lines else 0.0
-        usually = float(np.median(self._sure)) if self._sure else 0.0
-        if lines < LEAST_LINES * usual or sure < LEAST_SURE * usually:
+        if not self.stands_alone(found):
             return False
         if value is not None:
             self._agreements.append(value)
-        self._lines.append(lines)
-        self._sure.append(sure)
+        self._lines.append(float(found.mean()))
+        self._sure.append(certainty(found))
         self.latest, self.older = found, self.latest
         return True
 
