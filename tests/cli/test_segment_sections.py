@@ -32,4 +32,16 @@ def test_an_hdf5_stack_is_led_through_wpunet_and_bad_sections_are_reported(tmp_p
     assert grains.min() > 0
     summary = json.loads((tmp_path / "out" / "iron" / "summary.json").read_text())
     assert summary["model"] == "model"
-    assert any("Section 3 shows nothing" in notice for notice in summary["notices"])
+    assert any("Section 2 shows nothing" in notice for notice in summary["notices"])
+
+
+def test_the_direction_is_one_of_three_and_only_for_models_that_have_one(tmp_path):
+    image = tmp_path / "image.tif"
+    tifffile.imwrite(image, np.zeros((32, 32), np.uint8))
+    arguments = ["segment", str(image), "--out", str(tmp_path / "out"), "--device", "cpu"]
+    wrong = CliRunner().invoke(app, [*arguments, "--model", "wpunet", "--direction", "up"])
+    assert wrong.exit_code == 2
+    assert "both, forward or backward" in wrong.output
+    other = CliRunner().invoke(app, [*arguments, "--direction", "forward"])
+    assert other.exit_code == 2
+    assert "has no option direction" in other.output

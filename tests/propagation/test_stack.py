@@ -81,7 +81,7 @@ def test_a_section_that_is_not_sure_is_looked_at_again_told_what_lies_between(mo
     monkeypatch.setattr(type(model), "passes", passes)
     events = run(model, images, direction="forward")
     assert drawn(events) == {4: "faint"}
-    assert "Section 5 shows little" in said(events)[0]
+    assert "Section 4 shows little" in said(events)[0]
     assert len(np.unique(done(events)[4].partition.grains)) == len(np.unique(truth[4]))
     told = [previous for name, previous in model.log if name == unsure]
     between = told[-1]
@@ -97,7 +97,7 @@ def test_a_blank_section_is_drawn_from_both_sides_and_reported(model):
     events = run(model, images)
     assert drawn(events) == {3: "blank"}
     assert said(events) == [
-        "Section 4 shows nothing: its grains were drawn from the sections beside."
+        "Section 3 shows nothing: its grains were drawn from the sections beside."
     ]
     found = done(events)[3].partition.grains
     assert len(np.unique(found)) == len(np.unique(truth[3]))
@@ -130,7 +130,7 @@ def test_a_damaged_section_is_told_from_its_neighbours_and_drawn(model):
     events = run(model, images)
     assert drawn(events) == {4: "damaged"}
     assert said(events) == [
-        "Section 5 is unlike its neighbours: its grains were drawn from the sections beside."
+        "Section 4 is unlike its neighbours: its grains were drawn from the sections beside."
     ]
 
 
@@ -149,7 +149,7 @@ def test_a_jump_to_another_place_starts_anew(model):
     events = run(model, images)
     assert drawn(events) == {}
     assert said(events) == [
-        "Section 6 does not go on from the one before: it was segmented by itself."
+        "Section 5 does not go on from the one before: it was segmented by itself."
     ]
 
 

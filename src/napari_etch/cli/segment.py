@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from napari_etch.cli.console import ExitCode, bad_input, fail
+from napari_etch.cli.console import ExitCode, bad_input, fail, refuse
 
 
 def segment(
@@ -43,6 +43,14 @@ def segment(
     quality: Annotated[
         str | None, typer.Option("--quality", metavar="fast|best", help="Fewer or more passes.")
     ] = None,
+    direction: Annotated[
+        str | None,
+        typer.Option(
+            "--direction",
+            metavar="both|forward|backward",
+            help="Of wpunet: which way it goes through a stack.",
+        ),
+    ] = None,
     stack: Annotated[
         bool | None,
         typer.Option("--stack/--slices", help="Pages of a file are one stack, or single images."),
@@ -65,7 +73,9 @@ def segment(
     """
     from napari_etch.cli.jobs import Job, result_folders, segment_image, worst
 
-    given = {"grain_size": grain_size, "quality": quality}
+    if direction not in (None, "both", "forward", "backward"):
+        refuse(f"--direction {direction}: choose both, forward or backward")
+    given = {"grain_size": grain_size, "quality": quality, "direction": direction}
     options = {name: value for name, value in given.items() if value is not None}
     ready = _ready_model(model, device, granularity, options)
     if _maps_classes(ready):

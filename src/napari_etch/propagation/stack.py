@@ -245,7 +245,7 @@ class _Stack:
         self.alone += 1
         if self.alone <= MOST_ALONE:
             yield Notice(
-                f"Section {item.index + 1} does not go on from the one before: it was segmented "
+                f"Section {item.index} does not go on from the one before: it was segmented "
                 "by itself."
             )
 
@@ -258,7 +258,7 @@ class _Stack:
             lines = drawn_between(before, after, (place + 1) / (len(skipped) + 1))
             near = before if after is None else after
             assert near is not None
-            yield Notice(f"Section {item.index + 1} {_WHY[item.skipped]}")
+            yield Notice(f"Section {item.index} {_WHY[item.skipped]}")
             if item.skipped == "faint":
                 found = yield from self._between(item, lines)
                 mask = item.micrograph.mask
