@@ -1,6 +1,6 @@
 """Fracture modes on real frames with class maps, by the shipped model, trained ones, and outlines.
 
-python benchmarks/fracture.py --data ../shared/data/fracture-sem
+python benchmarks/fracture.py --data DATA/fracture-sem
 python benchmarks/fracture.py --data … --leave-one-out --images 120
 
 The class maps are another network's opinion (silver), so the numbers say how far two methods agree.
