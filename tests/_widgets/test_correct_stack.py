@@ -285,6 +285,7 @@ def test_the_least_sure_facet_comes_first_and_states_come_back(
     qtbot.waitUntil(lambda: bool(journals_in(folder)), timeout=PATIENCE)
     again = add_correct(viewer)
     again.restore_box.restore.click()
+    qtbot.waitUntil(lambda: again.session is not None, timeout=PATIENCE)
     assert again.session.is_classes
     assert again.session.tour.review.state((0, 0)) is State.ACCEPTED
 

@@ -92,7 +92,7 @@ class MapReader(QObject):
     def _begin(self, layer: Labels) -> None:
         self._layer, self._is_stale = layer, False
         self._listen(layer, on=True)
-        found = self._found
+        found = self._found = []  # of this reading alone
 
         def work() -> None:
             try:
@@ -113,8 +113,10 @@ class MapReader(QObject):
     def _look(self) -> None:
         if self._found:
             self._timer.stop()
+            found = self._found
             self.ready.emit()
-            if self._layer is not None and self._found:  # nobody wants it any more
+            # Nobody wants it any more; what was begun since may have ended already, and is wanted.
+            if self._layer is not None and found and self._found is found:
                 self._listen(self._layer, on=False)
                 self._layer = None
                 self._found.clear()
