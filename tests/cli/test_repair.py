@@ -11,13 +11,8 @@ from typer.testing import CliRunner
 
 from napari_etch import repairing
 from napari_etch.cli.app import app
-from napari_etch.results import (
-    LINE_COLOUR,
-    REPAIR_FILES,
-    SURE_COLOUR,
-    UNSURE_COLOUR,
-    bridge_colours,
-)
+from napari_etch.results import REPAIR_FILES, bridge_colours
+from napari_etch.results.pictures import LINE_COLOUR, SURE_COLOUR, UNSURE_COLOUR
 
 
 @pytest.fixture

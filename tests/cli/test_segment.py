@@ -171,17 +171,17 @@ def test_an_error_of_ours_is_exit_code_1_and_leaves_nothing_half_written(
 
 
 def test_ctrl_c_stops_with_130_and_keeps_what_is_done(etch, micrograph_file, monkeypatch, tmp_path):
-    from napari_etch import results
+    from napari_etch.results import segmented
 
     first, second = micrograph_file("first.tif"), micrograph_file("second.tif")
-    real = results._overlay_png
+    real = segmented._overlay_png
 
     def interrupted(segmentation):
         if segmentation.micrograph.name == "second":
             raise KeyboardInterrupt
         return real(segmentation)
 
-    monkeypatch.setattr(results, "_overlay_png", interrupted)
+    monkeypatch.setattr(segmented, "_overlay_png", interrupted)
     done = etch("segment", first, second, "--out", "out")
     assert done.exit_code == 130
     assert "stopped after 1 of 2" in done.stderr

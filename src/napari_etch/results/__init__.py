@@ -1,0 +1,57 @@
+"""The folder of results that a run leaves on disk: its files, and how it is written."""
+
+from napari_etch.results.about import plain
+from napari_etch.results.files import (
+    ADDED_FILE,
+    BOUNDARY_FILE,
+    BRIDGES_FILE,
+    CONFIDENCE_FILE,
+    FACETS_FILE,
+    FRACTURE_FILE,
+    FRACTURE_FILES,
+    FRACTURE_TABLE_FILE,
+    GRAINS_FILE,
+    MEASURE_FILES,
+    OVERLAY_FILE,
+    REPAIR_FILES,
+    RESULT_FILES,
+    SUMMARY_FILE,
+    ResultExistsError,
+    check_free,
+    write_whole,
+)
+from napari_etch.results.fractured import write_fracture
+from napari_etch.results.measured import report_file, write_report
+from napari_etch.results.pictures import bridge_colours, overlay_rgb
+from napari_etch.results.repaired import bridge_table, write_repair
+from napari_etch.results.segmented import summary_of, write_segmentation
+
+__all__ = [
+    "ADDED_FILE",
+    "BOUNDARY_FILE",
+    "BRIDGES_FILE",
+    "CONFIDENCE_FILE",
+    "FACETS_FILE",
+    "FRACTURE_FILE",
+    "FRACTURE_FILES",
+    "FRACTURE_TABLE_FILE",
+    "GRAINS_FILE",
+    "MEASURE_FILES",
+    "OVERLAY_FILE",
+    "REPAIR_FILES",
+    "RESULT_FILES",
+    "SUMMARY_FILE",
+    "ResultExistsError",
+    "bridge_colours",
+    "bridge_table",
+    "check_free",
+    "overlay_rgb",
+    "plain",
+    "report_file",
+    "summary_of",
+    "write_fracture",
+    "write_repair",
+    "write_report",
+    "write_segmentation",
+    "write_whole",
+]

@@ -1,0 +1,53 @@
+"""What a result says of itself, as JSON holds it."""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_etch import __version__
+
+if TYPE_CHECKING:
+    from napari_etch.micrograph import Micrograph
+
+
+def made_now() -> dict[str, str]:
+    """Return the version and the time, as every result states them."""
+    return {"napari_etch": __version__, "made": datetime.now(UTC).isoformat(timespec="seconds")}
+
+
+def about_image(micrograph: Micrograph) -> dict[str, Any]:
+    """Return name, size and pixel size of the image that a result was made from."""
+    calibration = micrograph.calibration
+    return {
+        "image": {
+            "name": micrograph.name,
+            "path": micrograph.path,
+            "width_px": micrograph.width,
+            "height_px": micrograph.height,
+            "sections": len(micrograph.data) if micrograph.is_stack else 1,
+            "info_bar_row": micrograph.info_bar_row,
+        },
+        "pixel_size_um": micrograph.pixel_size_um,
+        "pixel_size_source": calibration.source if calibration else None,
+    }
+
+
+def plain(value: Any) -> Any:
+    """Return a value as JSON holds it: numpy numbers become Python's, NaN None, the rest text."""
+    if isinstance(value, dict):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [plain(item) for item in value]
+    if isinstance(value, np.ndarray):
+        return plain(value.tolist())
+    if isinstance(value, np.generic):
+        return plain(value.item())
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    return str(value)

@@ -1,0 +1,104 @@
+"""Names of the files that a run leaves on disk, and how a folder of them is written whole."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from napari_etch.measure.report_files import (
+    EXCEL_FILE,
+    HTML_FILE,
+    JSON_FILE,
+    PDF_FILE,
+    TABLE_FILE,
+)
+
+BOUNDARY_FILE = "boundary.tif"
+GRAINS_FILE = "grains.tif"
+SUMMARY_FILE = "summary.json"
+OVERLAY_FILE = "overlay.png"
+ADDED_FILE = "added.tif"
+BRIDGES_FILE = "bridges.csv"
+RESULT_FILES = (BOUNDARY_FILE, GRAINS_FILE, TABLE_FILE, SUMMARY_FILE, OVERLAY_FILE)
+REPAIR_FILES = (
+    BOUNDARY_FILE,
+    GRAINS_FILE,
+    ADDED_FILE,
+    BRIDGES_FILE,
+    SUMMARY_FILE,
+    OVERLAY_FILE,
+)
+FRACTURE_FILE = "fracture.tif"
+FRACTURE_TABLE_FILE = "fracture.csv"
+CONFIDENCE_FILE = "confidence.tif"
+FACETS_FILE = "facets.csv"
+# What a fracture map leaves; the facets only where grains are given.
+FRACTURE_FILES = (
+    FRACTURE_FILE,
+    CONFIDENCE_FILE,
+    FRACTURE_TABLE_FILE,
+    FACETS_FILE,
+    SUMMARY_FILE,
+    OVERLAY_FILE,
+)
+# One result takes the place of another, whatever made them.
+ALL_FILES = tuple(dict.fromkeys((*RESULT_FILES, *REPAIR_FILES, *FRACTURE_FILES)))
+
+# What a measurement leaves: the first three always, the others where they are asked for.
+MEASURE_FILES = (JSON_FILE, TABLE_FILE, HTML_FILE, EXCEL_FILE, PDF_FILE)
+
+
+class ResultExistsError(ValueError):
+    """There already is a result where one should be written."""
+
+
+def check_free(folder: Path, names: Sequence[str] = ALL_FILES) -> None:
+    """Raise ResultExistsError when a folder holds results.
+
+    Parameters
+    ----------
+    folder : Path
+        Where a result is to go; it need not exist.
+    names : sequence of str
+        The files that must not be there.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise ResultExistsError(f"{folder} is a file: choose another output folder")
+    taken = [name for name in names if (folder / name).exists()]
+    if taken:
+        raise ResultExistsError(
+            f"{folder} already holds {taken[0]}: add --overwrite to replace it, "
+            "or choose another output folder"
+        )
+
+
+def write_whole(
+    folder: Path, write: Callable[[Path], None], names: Sequence[str] = ALL_FILES
+) -> None:
+    """Let `write` fill a folder beside `folder`, and move the files into it when all are there.
+
+    What is called as one of `names` and is not written anew was left by an earlier run, and goes.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = folder.with_name(f".{folder.name}.unfinished")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    unfinished.mkdir()
+    try:
+        write(unfinished)
+        _move_into_place(unfinished, folder, names)
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+
+
+def _move_into_place(unfinished: Path, folder: Path, names: Sequence[str]) -> None:
+    if not folder.exists():
+        unfinished.rename(folder)
+        return
+    for name in names:
+        if (folder / name).is_dir():  # one does not take the place of another while it holds files
+            shutil.rmtree(folder / name)
+        if (unfinished / name).exists():
+            (unfinished / name).replace(folder / name)
+        else:  # left by an earlier run that made more
+            (folder / name).unlink(missing_ok=True)
