@@ -17,6 +17,7 @@ import numpy as np
 
 from napari_etch.training.folder import Pair, read_training_folder
 from napari_etch.training.holdout import SHARE, Split, hold_out
+from napari_etch.training.paced import Paced
 from napari_etch.training.trainers import (
     Trained,
     TrainError,
@@ -29,7 +30,6 @@ from napari_etch.training.trainers import (
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-SAVE_SECONDS = 60.0
 #: Parts of the way from the start to what was learnt that are tried at the end.
 SHARES = (1.0, 0.5)
 
@@ -156,9 +156,10 @@ def _start(request: TrainRequest, architecture: str) -> Any:
     return model
 
 
-class FineTuning:
+class FineTuning(Paced):
     """One fine-tuning of the generalist; another model's overrides what it learns from and by."""
 
+    recipe: Recipe
     title = "Generalist"
 
     def __init__(
@@ -193,11 +194,6 @@ class FineTuning:
         self.why = f"All {recipe.steps} steps were taken."
         self.saved = time.monotonic()
 
-    @property
-    def elapsed(self) -> float:
-        """Seconds since the start, those before a resume counted in."""
-        return self.tuning.elapsed + time.monotonic() - self.begun
-
     def learn(self, stop: Callable[[], bool]) -> Iterator[TrainEvent]:
         """Take the steps, look now and then, keep the best."""
         tuning, recipe = self.tuning, self.recipe
@@ -224,25 +220,6 @@ class FineTuning:
         if self.held and tuning.best is not None and tuning.best.step < tuning.step and not looked:
             self._look()  # what was learnt since the last look counts, too
         self._checkpoint(now=True)
-
-    def _ends(self, stop: Callable[[], bool]) -> bool:
-        best, step = self.tuning.best, self.tuning.step
-        if stop():
-            self.why = f"Stopped by hand after {step} steps."
-        elif self.elapsed > self.limit:
-            self.why = f"The time was over after {step} steps."
-        elif best is not None and best.looks >= self.recipe.patience:
-            self.why = f"Nothing got better any more after {step} steps."
-        else:
-            return False
-        return True
-
-    def _checkpoint(self, *, now: bool = False) -> None:
-        folder = self.request.checkpoint
-        if folder is None or not (now or time.monotonic() - self.saved > SAVE_SECONDS):
-            return
-        self.saved = time.monotonic()
-        self.tuning.save(folder, self.about, self.elapsed)
 
     # -- the loss --------------------------------------------------------------------------------
 

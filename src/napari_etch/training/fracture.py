@@ -17,6 +17,7 @@ import numpy as np
 from napari_etch.grains.class_table import FRACTURE_MODES, ClassTable
 from napari_etch.training.folder import Pair, read_training_folder
 from napari_etch.training.holdout import SHARE, Split, hold_out
+from napari_etch.training.paced import Paced
 from napari_etch.training.trainers import (
     Trained,
     TrainError,
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
 
 #: The class table of a training folder; without it the model's own counts.
 CLASSES_FILE = "classes.json"
-SAVE_SECONDS = 120
 _MOST_CLASSES = 255
 
 
@@ -159,8 +159,11 @@ def _what_is_held(split: Split, share: float) -> str:
     return "Nothing is held back, as asked."
 
 
-class _Run:
+class _Run(Paced):
     """One training and what has to be known about it at its end."""
+
+    recipe: Recipe
+    save_seconds = 120.0
 
     def __init__(
         self,
@@ -205,11 +208,6 @@ class _Run:
         self.before = self.scores() if same else {}
         self.why = f"All {recipe.steps} steps were taken."
 
-    @property
-    def elapsed(self) -> float:
-        """Seconds since the start, those before a resume counted in."""
-        return self.tuning.elapsed + time.monotonic() - self.begun
-
     def learn(self, stop: Callable[[], bool]) -> Iterator[TrainEvent]:
         """Take the steps, look now and then, keep the best."""
         tuning, recipe = self.tuning, self.recipe
@@ -233,25 +231,6 @@ class _Run:
             if self._ends(stop):
                 break
         self._checkpoint(now=True)
-
-    def _ends(self, stop: Callable[[], bool]) -> bool:
-        best, step = self.tuning.best, self.tuning.step
-        if stop():
-            self.why = f"Stopped by hand after {step} steps."
-        elif self.elapsed > self.limit:
-            self.why = f"The time was over after {step} steps."
-        elif best is not None and best.looks >= self.recipe.patience:
-            self.why = f"Nothing got better any more after {step} steps."
-        else:
-            return False
-        return True
-
-    def _checkpoint(self, *, now: bool = False) -> None:
-        folder = self.request.checkpoint
-        if folder is None or not (now or time.monotonic() - self.saved > SAVE_SECONDS):
-            return
-        self.saved = time.monotonic()
-        self.tuning.save(folder, self.about, self.elapsed)
 
     def _loss(self, network: nn.Module, batch: int) -> tuple[Tensor, dict[str, float]]:
         import torch
