@@ -1,11 +1,13 @@
 """What fine-tuning the generalist on a part of one micrograph does for another; docs/accuracy.md.
 
     python benchmarks/finetune.py --data DATA --scorer score.py --out RUNS [--only sem] [--gestures]
+    python benchmarks/finetune.py … --only "steel left" "090, 1$" --seeds 0 1 2 --forgotten
 
 For each line a training folder with a part of one micrograph is laid out, the generalist is
 fine-tuned on it by the one recipe there is, and tested on what it has not seen: the other frame of
 sem-etched, the other half of steel-optical. A line that RUNS already holds is not done again.
 `--gestures` also lets the simulated corrector of `corrections.py` repair what was found.
+`--forgotten` also tests on all other sets, and says what they have lost or won.
 """
 
 from __future__ import annotations
@@ -121,6 +123,42 @@ def test(case: Case, name: str, scorer: Any, gestures: bool) -> dict[str, Any]:
     return {**kept, "gestures": counted, "per_hundred": 100 * made.total() / truth.count}
 
 
+def others(line: Line, data: Path) -> list[Case]:
+    """Return the images with truth that are of another set than what a line learns from."""
+    own = "sem-etched" if line.name.startswith("sem") else "steel-optical"
+    return [case for case in cases(data) if case.group != own]
+
+
+def remembered(line: Line, given: argparse.Namespace, name: str, scorer: Any) -> dict[str, Any]:
+    """Return a model's scores on the other sets, by image."""
+    return {
+        case.title: test(case, name, scorer, gestures=False) for case in others(line, given.data)
+    }
+
+
+def by_set(scores: dict[str, Any], data: Path) -> dict[str, float]:
+    """Return AP50 of each set, images of one kind averaged as in `accuracy.py`."""
+    groups: dict[str, list[float]] = {}
+    for case in cases(data):
+        if case.title in scores:
+            groups.setdefault(case.averaged_as, []).append(scores[case.title]["ap50"])
+    return {name: float(np.mean(values)) for name, values in groups.items()}
+
+
+def print_forgotten(found: dict[str, dict[str, Any]], data: Path) -> None:
+    """Print AP50 of the other sets before and after each training, and the change of the mean."""
+    print("\n| training | set | AP50 before | after, by seed | change, mean |")
+    print("|---|---|--:|--:|--:|")
+    for name in dict.fromkeys(key.rpartition(" ")[0] for key in found):
+        runs = [run for key, run in found.items() if key.rpartition(" ")[0] == name]
+        before = by_set(runs[0]["others"][0], data)
+        afters = [by_set(run["others"][1], data) for run in runs]
+        for group, value in before.items():
+            after = [scores[group] for scores in afters]
+            cells = ", ".join(f"{score:.3f}" for score in after)
+            print(f"| {name} | {group} | {value:.3f} | {cells} | {np.mean(after) - value:+.3f} |")
+
+
 def main() -> None:
     """Run what is missing and print all lines."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -130,14 +168,17 @@ def main() -> None:
     parser.add_argument("--only", nargs="*", default=[], help="parts of the lines' names")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--gestures", action="store_true")
+    parser.add_argument("--forgotten", action="store_true", help="test on the other sets, too")
     parser.add_argument("--options", type=json.loads, default={}, help="of the recipe, as JSON")
     given = parser.parse_args()
     scorer = load_scorer(given.scorer)
     given.out.mkdir(parents=True, exist_ok=True)
     print("| training | seed | AP50 | VI | grains pred/true | gestures per 100 | CPU s |")
     print("|---|--:|--:|--:|--:|--:|--:|")
+    done: dict[str, dict[str, Any]] = {}
+    start: dict[str, Any] = {}
     for line in lines(given.data):
-        if given.only and not any(part in line.name for part in given.only):
+        if not wanted(line.name, given.only):
             continue
         for seed in given.seeds:
             path = given.out / f"{line.name} {seed}.json".replace("/", "-")
@@ -150,6 +191,21 @@ def main() -> None:
                 found["after"] = test(line.tested, found["model"], scorer, counted)
                 path.write_text(json.dumps(found, indent=1, default=float))
             print(row(line, seed, found), flush=True)
+            if given.forgotten and "others" not in found:
+                start[line.name] = start.get(line.name) or remembered(
+                    line, given, "generalist", scorer
+                )
+                after = remembered(line, given, found["model"], scorer)
+                found["others"] = [start[line.name], after]
+                path.write_text(json.dumps(found, indent=1, default=float))
+            done[f"{line.name} {seed}"] = found
+    if given.forgotten:
+        print_forgotten(done, given.data)
+
+
+def wanted(name: str, only: list[str]) -> bool:
+    """Return whether a line is asked for, by its whole name followed by "$" or a part of it."""
+    return not only or any(part in f"{name}$" for part in only)
 
 
 def row(line: Line, seed: int, found: dict[str, Any]) -> str:
