@@ -92,6 +92,7 @@ def model_library(tmp_path_factory, monkeypatch) -> Path:
     """Give every test an empty model library of its own: the user's is not for tests."""
     folder = tmp_path_factory.mktemp("library") / "models"
     monkeypatch.setenv("ETCH_MODELS", str(folder))
+    monkeypatch.setenv("ETCH_TRAININGS", str(folder.parent / "trainings"))
     return folder
 
 

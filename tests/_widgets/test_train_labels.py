@@ -143,3 +143,60 @@ def test_labels_go_with_the_image_they_were_made_from(open_train: Any, qtbot: An
     viewer.add_labels(halves(), name="grains", metadata={"napari_etch": made})
     qtbot.waitUntil(lambda: bool(dock.label_choice.chosen()), timeout=PATIENCE)
     assert dock.label_choice.names() == ["first"]
+
+
+def ready_to_train(open_train: Any, qtbot: Any, scenario: str) -> Any:
+    viewer, dock = open_train(scenario)
+    viewer.add_image(noise(), name="steel")
+    viewer.add_labels(halves(), name="by hand")
+    qtbot.waitUntil(lambda: not dock.why_not(), timeout=PATIENCE)
+    return dock
+
+
+def test_a_stopped_training_is_gone_on_with(open_train: Any, qtbot: Any) -> None:
+    dock = ready_to_train(open_train, qtbot, "endless")
+    assert dock.unfinished.isHidden()
+    dock.start()
+    qtbot.waitUntil(lambda: 5 in dock.plot.steps, timeout=PATIENCE)
+    dock.toggle_fit()
+    wait_for_end(qtbot, dock)
+    assert not dock.unfinished.isHidden()
+    assert dock.unfinished.list.currentText().startswith("steel · step 5 of 10 · ")
+    dock.unfinished.go_on.click()
+    assert not dock.unfinished.go_on.isEnabled()
+    assert "Wait for the end" in dock.unfinished.go_on.toolTip()
+    wait_for_end(qtbot, dock)
+    assert "Going on from step 5." in dock.fit_bar.line.text()
+    assert dock.plot.steps == [6, 7, 8, 9, 10]
+    assert {model.title for model in list_library()} == {"steel", "steel 2"}
+    assert dock.unfinished.isHidden() and dock.unfinished.chosen() is None
+
+
+def test_a_training_that_came_to_its_end_or_was_cancelled_is_not_kept(
+    open_train: Any, qtbot: Any
+) -> None:
+    dock = ready_to_train(open_train, qtbot, "short")
+    dock.start()
+    wait_for_end(qtbot, dock)
+    assert dock.unfinished.isHidden()
+    dock = ready_to_train(open_train, qtbot, "endless")
+    dock.start()
+    qtbot.waitUntil(lambda: 5 in dock.plot.steps, timeout=PATIENCE)
+    dock.runner.cancel()
+    wait_for_end(qtbot, dock)
+    assert dock.unfinished.isHidden()
+
+
+def test_an_unfinished_training_is_forgotten(open_train: Any, qtbot: Any) -> None:
+    dock = ready_to_train(open_train, qtbot, "endless")
+    dock.start()
+    qtbot.waitUntil(lambda: 5 in dock.plot.steps, timeout=PATIENCE)
+    dock.toggle_fit()
+    wait_for_end(qtbot, dock)
+    answers = iter([False, True])
+    dock.unfinished._ask = lambda _parent, title: title == "steel" and next(answers)
+    dock.unfinished.forget.click()
+    assert not dock.unfinished.isHidden()
+    dock.unfinished.forget.click()
+    assert dock.unfinished.isHidden()
+    assert "was forgotten" in dock.fit_bar.line.text()

@@ -47,10 +47,17 @@ def train(request: TrainRequest, stop: Callable[[], bool]) -> Iterator[Any]:
         raise TrainError("Nothing of a is left to learn from.")
     yield TrainStep(0, STEPS, 0.0, 0.0, {}, {"loss": 1.5, "ap50": 0.5})
     step, why = 0, "All steps were taken."
+    state = request.checkpoint and request.checkpoint / "state.pt"
+    if state and state.exists():
+        step = int(state.read_text())
+        yield TrainNotice(f"Going on from step {step}.")
     while step < STEPS and why[0] == "A":
         step += 1
         look = {"loss": 1 / step} if step % 5 == 0 else None
         yield TrainStep(step, STEPS, 0.1 * step, 0.1 * (STEPS - step), {"total": 1 / step}, look)
+        if state:
+            state.parent.mkdir(exist_ok=True)
+            state.write_text(str(step))
         while scenario == "endless" and step == 5:
             if stop():
                 why = "Stopped by hand."

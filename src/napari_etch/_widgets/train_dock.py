@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -27,15 +28,23 @@ from napari_etch._widgets.train_library import LibraryBox
 from napari_etch._widgets.train_plot import LossPlot
 from napari_etch._widgets.train_preview import PreviewLayer
 from napari_etch._widgets.train_run import BeginJob, FitRunner
+from napari_etch._widgets.train_unfinished import UnfinishedBox
 from napari_etch.models import ModelError, list_models
-from napari_etch.models.library import Notes, add_model
+from napari_etch.models.library import Notes, add_model, free_title, is_free, plain_name
 from napari_etch.models.weights_file import read_card
 from napari_etch.training.jobs import FitJob, JobCancelled, JobDone, JobEnd, JobFailed
 from napari_etch.training.kept import in_words
+from napari_etch.training.unfinished import (
+    KeptFolder,
+    Unfinished,
+    new_folder,
+    request_to_go_on,
+)
 
 if TYPE_CHECKING:
     import napari
 
+    from napari_etch.training.jobs import Request
     from napari_etch.training.labelfree.events import FitPreview, FitStep
     from napari_etch.training.trainers import TrainStep
 
@@ -68,9 +77,14 @@ class TrainDock(QWidget):
         self._title: str | None = None
         self._seconds = 0.0
         self._notices: list[str] = []
+        #: Of a training on labels: where it is kept, and whether more could be learnt.
+        self._kept: list[KeptFolder] = []
+        self._steps_left = False
+        self._until = math.inf
         self.form = TrainForm()
         self.fit_bar = FitBar()
         self.plot = LossPlot(napari_viewer.theme)
+        self.unfinished = UnfinishedBox()
         self.library = LibraryBox()
         self._lay_out()
         self.runner = FitRunner(begin_job, self)
@@ -91,7 +105,7 @@ class TrainDock(QWidget):
     def _lay_out(self) -> None:
         inner = QWidget()
         column = QVBoxLayout(inner)
-        for widget in (self.form, self.fit_bar, self.plot, self.library):
+        for widget in (self.form, self.fit_bar, self.plot, self.unfinished, self.library):
             column.addWidget(widget)
         column.addStretch(1)
         outer = QVBoxLayout(self)
@@ -112,9 +126,11 @@ class TrainDock(QWidget):
         self._look.timeout.connect(self._look_around)
         self.library.said.connect(lambda text, trouble: self._say(text, trouble=trouble))
         self.library.wanted.connect(self.segment_with)
+        self.unfinished.said.connect(lambda text, trouble: self._say(text, trouble=trouble))
+        self.unfinished.wanted.connect(self.go_on)
         self.library.watch.changed.connect(self._refresh)
         self.library.watch.changed.connect(self.label_choice.refresh)
-        viewer, plot = self._viewer, self.plot
+        viewer, plot, kept_folders = self._viewer, self.plot, self._kept
         choices = (self.choice, self.label_choice)
         on_theme = viewer.events.theme.connect(lambda event: plot.set_theme(event.value))
 
@@ -123,6 +139,8 @@ class TrainDock(QWidget):
             for choice in choices:
                 choice.disconnect_viewer()
             viewer.events.theme.disconnect(on_theme)
+            for kept in kept_folders:  # its process ends with the dock
+                kept.close(keep=True)
 
         self.destroyed.connect(let_go)
 
@@ -177,6 +195,7 @@ class TrainDock(QWidget):
     def enterEvent(self, event: Any) -> None:  # Qt's name
         """Look anew how many grains were reviewed: the Correct dock does not tell."""
         super().enterEvent(event)
+        self.unfinished.refresh(busy=self.runner.is_running)
         if self.form.from_labels:
             self.label_choice.refresh()
 
@@ -196,15 +215,19 @@ class TrainDock(QWidget):
         if trouble:
             self._say(trouble, trouble=True)
             return
-        self._seconds, self._notices = 0.0, []
-        self._say("")
-        self.plot.begin()
-        self.fit_bar.show_running()
         if self.form.from_labels:
             self._start_training()
         else:
             self._start_fit()
+        self._show_started()
+
+    def _show_started(self) -> None:
+        self._seconds, self._notices = 0.0, []
+        self._say("")
+        self.plot.begin()
+        self.fit_bar.show_running()
         self.form.set_busy(True)
+        self.unfinished.refresh(busy=True)
         self.choice.is_held = self.label_choice.is_held = True
         self._refresh()
 
@@ -225,8 +248,44 @@ class TrainDock(QWidget):
             device=form.device.currentData(),
             skip_info_bar=form.skip_info_bar.isChecked(),
         )
-        self._title = settings.title or default_title(self.label_choice.names())
-        self.runner.start(labelled_request_maker(settings))
+        title = settings.title or default_title(self.label_choice.names())
+        try:
+            kept = new_folder(title)
+        except OSError:  # a full disk, say: it can be trained all the same, but not gone on with
+            kept = None
+        maker = labelled_request_maker(settings, None if kept is None else kept.path)
+        self._begin_training(maker, title, kept)
+
+    def go_on(self, training: Unfinished) -> None:
+        """Go on with a training that was stopped or killed, or say why that cannot be done."""
+        if self.runner.is_running:
+            self._say("A fit is under way.", trouble=True)
+            return
+        minutes, device = self.form.minutes.value() or None, self.form.device.currentData()
+        try:
+            kept = KeptFolder(training.folder)
+            request = request_to_go_on(training, minutes, device)
+        except (OSError, ValueError) as error:
+            self._say(f"“{training.title}” cannot be gone on with: {error}", trouble=True)
+            self.unfinished.refresh()
+            return
+        title = training.title
+        title = title if is_free(plain_name(title)) else free_title(title)
+        self._begin_training(lambda: request, title, kept, before=training.elapsed)
+        self._show_started()
+
+    def _begin_training(
+        self,
+        maker: Callable[[], Request],
+        title: str,
+        kept: KeptFolder | None,
+        before: float = 0.0,
+    ) -> None:
+        self._title, self._steps_left = title, False
+        self._kept[:] = [] if kept is None else [kept]
+        minutes = self.form.minutes.value()
+        self._until = before + 60 * minutes if minutes else math.inf
+        self.runner.start(maker)
 
     def _look_around(self) -> None:
         self.runner.look_at(*self.preview.wanted())
@@ -234,6 +293,7 @@ class TrainDock(QWidget):
     def _on_steps(self, steps: list[FitStep | TrainStep]) -> None:
         self.plot.add(steps)
         self._seconds = steps[-1].elapsed
+        self._steps_left = steps[-1].step < steps[-1].steps
         if not self.runner.is_stopping:
             self.fit_bar.show_step(steps[-1])
 
@@ -246,6 +306,7 @@ class TrainDock(QWidget):
 
     def _on_ended(self, end: JobEnd) -> None:
         title, self._title = self._title, None
+        self._let_go(end)
         self._look.stop()
         self.preview.end()
         self.form.set_busy(False)
@@ -258,6 +319,15 @@ class TrainDock(QWidget):
             self._say("Cancelled; no model was kept.")
         self.choice.refresh()
         self.label_choice.refresh()
+        self.unfinished.refresh()
+
+    def _let_go(self, end: JobEnd) -> None:
+        """Keep what a training could go on from, unless it came to its end or was cancelled."""
+        stopped = self.runner.is_stopping or self._seconds >= 0.95 * self._until
+        done = isinstance(end, JobDone) and not (stopped and self._steps_left)
+        for kept in self._kept:
+            kept.close(keep=not done and not isinstance(end, JobCancelled))
+        self._kept.clear()
 
     def _keep(self, done: JobDone, title: str) -> None:
         try:

@@ -174,8 +174,17 @@ def _size(image: Image) -> tuple[int, ...]:
     return tuple(data.shape[:-1] if image.rgb else data.shape)
 
 
-def labelled_request_maker(settings: LabelSettings) -> Callable[[], LabelledRequest]:
-    """Return what reads the images and makes the request; called in a thread, it takes time."""
+def labelled_request_maker(
+    settings: LabelSettings, kept: Path | None = None
+) -> Callable[[], LabelledRequest]:
+    """Return what reads the images and makes the request; called in a thread, it takes time.
+
+    Parameters
+    ----------
+    settings : LabelSettings
+    kept : pathlib.Path, optional
+        Folder from which the training can be gone on with.
+    """
 
     def make() -> LabelledRequest:
         from napari_etch.training.labelled_request import LabelledRequest
@@ -191,7 +200,7 @@ def labelled_request_maker(settings: LabelSettings) -> Callable[[], LabelledRequ
             device=settings.device,
         )
         images = [_labelled(pair, settings.skip_info_bar) for pair in settings.pairs]
-        return LabelledRequest(request, images)
+        return LabelledRequest(request, images, kept)
 
     return make
 

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 TARGETS = ("grains", "mask")
 _CROP = 192  # px, about; whole tokens
 _FACTORS = (0.25, 4.0)
+_STOPPED, _TIME_UP = "It was stopped.", "The time is up."
 # Of what is held back, at most so many images are looked at during the training.
 _WATCHED = 16
 
@@ -263,23 +264,28 @@ class Course:
             left = min(self.seconds - elapsed, (self.steps - self.step) * elapsed / self.step)
             yield TrainStep(self.step, self.steps, elapsed, max(0.0, left), losses, validation)
             self.why = self._reason(stop, elapsed)
-            if look and self.path is not None:
+            if self.path is not None and (look or self.why):
                 self._save()
         if not self.held:
             self.best, self.best_step = self._weights(), self.step
         self.decoder.load_state_dict(self.best)
         self.after = self.scores()
-        if self.path is not None:
+        if self.path is not None and self._is_over:
             self.path.unlink(missing_ok=True)
+
+    @property
+    def _is_over(self) -> bool:
+        """Whether it ended by itself, so that nobody wants to go on with it."""
+        return self.why not in (_STOPPED, _TIME_UP)
 
     def _reason(self, stop: Callable[[], bool], elapsed: float) -> str:
         """Return why the training ends here; empty while it goes on."""
         if stop():
-            return "It was stopped."
+            return _STOPPED
         if self.step >= self.steps:
             return "All steps were taken."
         if elapsed >= self.seconds:
-            return "The time is up."
+            return _TIME_UP
         if self.held and self.idle >= self.options.patience:
             return f"{self.options.patience} looks brought no gain."
         return ""

@@ -32,6 +32,7 @@ from napari_etch.training.trainers import (
     TrainStep,
     find_trainer,
 )
+from napari_etch.training.unfinished import ProgressNote
 
 #: The viewer goes first where the processor has too much to do.
 NICENESS = 5
@@ -165,13 +166,16 @@ def _finish(
 
 def _train(request: TrainRequest, folder: Path, report: Report, orders: Orders) -> None:
     losses: dict[str, float] = {}
+    note = ProgressNote(request.checkpoint)
     for event in find_trainer(request.model)(request, orders.stop):
         if isinstance(event, TrainStep):
+            note.tell(event.step, event.steps, event.elapsed)
             losses = event.losses or losses
             report.send("train step", **_plain(asdict(event)))
         elif isinstance(event, TrainNotice):
             report.send("notice", message=event.message)
         elif isinstance(event, Trained):
+            note.tell()
             save_trained(event, folder / MODEL, request, losses)
             scores = {"before": event.before, "after": event.after}
             report.send("done", step=int(event.step), why=event.why, **_plain(scores))

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 REQUEST = "training.json"
 DATA = "data"
+STATE = "state"
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,24 +53,38 @@ class LabelledRequest:
     request : TrainRequest
         Its `data` is not looked at where images are given.
     images : sequence of Labelled
+    kept : pathlib.Path or None
+        Folder, see `unfinished`, in which the request, the images and the checkpoint are kept, so
+        that the training can be gone on with.
     """
 
     request: TrainRequest
     images: Sequence[Labelled] = ()
+    kept: Path | None = None
 
     word: ClassVar[str] = "training"
 
     def write(self, folder: Path) -> None:
-        """Write the request into a folder, and the images as a training folder in it."""
-        request = self.request
+        """Write the request into a folder, and the images as a training folder in it.
+
+        Where it is kept, the images lie there, and a copy of the request.
+        """
+        request, kept_in = self.request, self.kept
         if self.images:
-            write_training_folder(self.images, folder / DATA)
-            request = replace(request, data=folder / DATA)
+            data = (kept_in or folder) / DATA
+            write_training_folder(self.images, data)
+            request = replace(request, data=data)
+        if kept_in is not None:
+            request = replace(request, checkpoint=kept_in / STATE)
         plain: dict[str, Any] = asdict(request)
         plain["data"] = str(request.data.resolve())
         kept = request.checkpoint
         plain["checkpoint"] = None if kept is None else str(kept.resolve())
-        (folder / REQUEST).write_text(json.dumps(plain), "utf-8")
+        for place in (folder, kept_in):
+            if place is not None:
+                part = place / f".{REQUEST}.part"
+                part.write_text(json.dumps(plain), "utf-8")
+                part.replace(place / REQUEST)
 
     @staticmethod
     def is_in(folder: Path) -> bool:

@@ -45,7 +45,7 @@ class Paced:
     saved: float
     limit: float
     why: str
-    save_seconds = 60.0
+    save_seconds = 20.0
 
     @property
     def elapsed(self) -> float:
