@@ -289,3 +289,31 @@ def test_a_class_table_of_ones_own_is_read_and_kept(
     layer = viewer.layers["steel · fracture"]
     assert layer.data[3, 4] == 5
     assert layer.metadata[METADATA_KEY]["class_table"]["classes"][0]["name"] == "dimple"
+
+
+def test_a_stack_is_exported_and_imported_again(
+    open_export: OpenExport, tmp_path: Path, qtbot: Any
+) -> None:
+    viewer, dock = open_export(steel=False)
+    third = np.roll(grains(), 7, axis=1)
+    volume = np.stack([grains(), np.zeros_like(grains()), third])
+    stack = viewer.add_image(np.stack([picture()] * 3), name="stack", scale=(2, 0.5, 0.5))
+    layer = viewer.add_labels(volume, name="stack · grains", scale=(2, 0.5, 0.5))
+    qtbot.waitUntil(lambda: bool(dock.form.ticked()))
+    assert not dock.import_box.numbers.isHidden()
+    dock.form.choose(dock.form.format, "coco")
+    export(qtbot, dock)
+    viewer.layers.remove(layer)
+    dock.importer.read(tmp_path / "set" / "annotations.json")
+    qtbot.waitUntil(lambda: not dock.importer.is_running, timeout=PATIENCE)
+    assert "2 of 3 sections have labels." in dock.line.text()
+    back = viewer.layers["stack · grains"]
+    assert np.array_equal(back.data, volume)
+    assert back.scale.tolist() == stack.scale.tolist()
+    assert "in several sections" in dock.import_box.report.toPlainText()
+    np.save(tmp_path / "one.npy", grains())
+    viewer.dims.set_current_step(0, 1)
+    dock.importer.read(tmp_path / "one.npy")
+    qtbot.waitUntil(lambda: not dock.importer.is_running, timeout=PATIENCE)
+    assert np.array_equal(viewer.layers[-1].data[1], grains())
+    assert not viewer.layers[-1].data[[0, 2]].any()

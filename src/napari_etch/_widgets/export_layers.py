@@ -187,5 +187,5 @@ def images_of(layers: LayerList) -> Iterator[Image]:
     for layer in reversed(layers):
         if not isinstance(layer, Image) or kind_of(layer) == BOUNDARY:
             continue
-        if len(source_of(layer).axes) == 2:
+        if len(source_of(layer).axes) in (2, 3):
             yield layer

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_etch._widgets.run import Failed, Note, Progress, Stopped, sentence
+from napari_etch.grains.class_table import FRACTURE_MODES, ClassTable
 from napari_etch.labels import (
     Annotated,
     AnnotationSet,
@@ -18,14 +19,14 @@ from napari_etch.labels import (
     ExportRequest,
     LabelsError,
     LabelSource,
+    Report,
     export_set,
     read_annotations,
 )
+from napari_etch.labels.stacking import AnnotatedStack, onto_stack, read_mask_stack
 
 if TYPE_CHECKING:
     import threading
-
-    from napari_etch.grains.class_table import ClassTable
 
 log = logging.getLogger("napari_etch")
 
@@ -179,6 +180,12 @@ class ImportChoice:
         Rows and columns of the image.
     table : ClassTable or None
     convention, kind : str
+    sections : int or None
+        Of a stack.
+    shown : int
+        The section of it that is shown.
+    anew : bool
+        Number the grains of each section anew.
     """
 
     path: Path
@@ -187,14 +194,18 @@ class ImportChoice:
     table: ClassTable | None = None
     convention: str = "project"
     kind: str = "auto"
+    sections: int | None = None
+    shown: int = 0
+    anew: bool = False
 
 
 @dataclass(frozen=True, eq=False)
 class Imported:
-    """The annotations of the image, and all that was read."""
+    """The annotations of the image, the table of their classes, and what was read and what not."""
 
-    each: Annotated
-    found: AnnotationSet
+    each: Annotated | AnnotatedStack
+    table: ClassTable
+    report: Report
 
 
 def run_import(
@@ -209,18 +220,40 @@ def run_import(
     """
     yield Progress(0.1, f"reading {choice.path.name}")
     try:
-        found = read_annotations(
-            choice.path,
-            classes=choice.table,
-            convention=choice.convention,
-            kind=choice.kind,
-            shape=choice.shape,
-        )
-        return Stopped() if cancel.is_set() else Imported(pick(found, choice), found)
+        outcome = _read_stack(choice) if choice.sections is not None else _read(choice)
+        return Stopped() if cancel.is_set() else outcome
     except Exception as error:
         if not isinstance(error, ValueError):
             log.exception("%s could not be imported", choice.path)
         return Failed(sentence(error, choice.path.name, "imported"), error)
+
+
+def _read(choice: ImportChoice) -> Imported:
+    found = _found(choice)
+    return Imported(pick(found, choice), found.table, found.report)
+
+
+def _read_stack(choice: ImportChoice) -> Imported:
+    assert choice.sections is not None
+    shape = (choice.sections, *choice.shape)
+    options: dict[str, Any] = {"convention": choice.convention, "kind": choice.kind}
+    whole = read_mask_stack(choice.path, shape, classes=choice.table, **options)
+    if whole is not None:
+        table = choice.table or FRACTURE_MODES
+        return Imported(whole, table, Report(choice.sections, choice.sections))
+    found = _found(choice)
+    stack, report = onto_stack(found, choice.names, shape, shown=choice.shown, anew=choice.anew)
+    return Imported(stack, found.table, report)
+
+
+def _found(choice: ImportChoice) -> AnnotationSet:
+    return read_annotations(
+        choice.path,
+        classes=choice.table,
+        convention=choice.convention,
+        kind=choice.kind,
+        shape=choice.shape,
+    )
 
 
 def pick(found: AnnotationSet, choice: ImportChoice) -> Annotated:

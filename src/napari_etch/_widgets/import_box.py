@@ -25,8 +25,10 @@ from napari_etch._widgets.export_run import ImportChoice, Imported, run_import
 from napari_etch._widgets.form import add, combo_box
 from napari_etch._widgets.import_layers import imported_layers
 from napari_etch._widgets.layers import source_of
+from napari_etch._widgets.repair_layers import section_shown
 from napari_etch._widgets.run import Failed
 from napari_etch.grains.class_table import ClassTable, ClassTableError
+from napari_etch.labels.stacking import AnnotatedStack
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -36,6 +38,8 @@ CONVENTIONS = (
     ("This project's", "project"),
     ("Published fractography code", "published"),
 )
+#: Of a stack: whether a number that is in two sections is one grain.
+NUMBERS = (("As in the file", False), ("Anew in each section", True))
 KINDS = (("As the file says", "auto"), ("Grains", "grains"), ("Classes", "classes"))
 _FILTER = "Annotations (*.json *.zip *.roi *.h5 *.hdf5 *.tif *.tiff *.png *.npy);;All files (*)"
 #: What is chosen in the box of class tables to look for a file.
@@ -54,6 +58,10 @@ class ImportBox(QGroupBox):
             "The published code's masks have 1 for transgranular and 2 for intergranular, and it "
             "adds overlapping polygons up in 8 bits."
         )
+        self.numbers = combo_box(
+            "Of a stack. As in the file: a number in two sections is one grain. Anew: the numbers "
+            "of each section begin behind those of the section before."
+        )
         self.file = QPushButton("From a file…")
         self.folder = QPushButton("From a folder…")
         self.report = QPlainTextEdit()
@@ -65,17 +73,21 @@ class ImportBox(QGroupBox):
             self.kind.addItem(text, value)
         for text, value in CONVENTIONS:
             self.convention.addItem(text, value)
+        for text, anew in NUMBERS:
+            self.numbers.addItem(text, anew)
         self.table.addItem("Fracture modes", None)
         self.table.addItem("From a file…", _OTHER)
         self._lay_out()
 
     def _lay_out(self) -> None:
-        form = QFormLayout()
+        form = self._form = QFormLayout()
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         add(form, "Image", self.image)
         add(form, "Labels", self.kind)
         add(form, "Classes", self.table)
         add(form, "Convention", self.convention)
+        add(form, "Numbers", self.numbers)
+        self.show_numbers(False)
         row = QHBoxLayout()
         row.addWidget(self.file)
         row.addWidget(self.folder)
@@ -99,6 +111,10 @@ class ImportBox(QGroupBox):
         for button, tip in tips:
             button.setEnabled(not why_not)
             button.setToolTip(why_not or tip)
+
+    def show_numbers(self, shown: bool) -> None:
+        """Show the row about grain numbers, which only a stack needs."""
+        self._form.setRowVisible(self.numbers, shown)
 
     def show_report(self, text: str) -> None:
         """Show what was read."""
@@ -141,6 +157,7 @@ class Importer(QObject):
         box.file.clicked.connect(lambda: self.ask("file"))
         box.folder.clicked.connect(lambda: self.ask("folder"))
         box.table.activated.connect(self._on_table)
+        box.image.currentIndexChanged.connect(lambda _index: self._show_numbers())
 
     @property
     def is_running(self) -> bool:
@@ -156,6 +173,11 @@ class Importer(QObject):
         if self.is_running:
             why_not = "A file is being read: wait for its end."
         self._box.show_images(images, chosen, why_not)
+        self._show_numbers()
+
+    def _show_numbers(self) -> None:
+        image = self._find(self._box.image.currentData())
+        self._box.show_numbers(image is not None and source_of(image).is_stack)
 
     def ask(self, what: str) -> None:
         """Ask for a file or a folder and read it."""
@@ -172,10 +194,14 @@ class Importer(QObject):
             return
         box = self._box
         file = Path(image.source.path).stem if image.source.path else image.name
+        *sections, height, width = source_of(image).axes
         choice = ImportChoice(
             path=path,
             names=tuple(dict.fromkeys((image.name, file))),
-            shape=(int(source_of(image).axes[0]), int(source_of(image).axes[1])),
+            shape=(height, width),
+            sections=sections[0] if sections else None,
+            shown=section_shown(self._viewer, image) or 0,
+            anew=box.numbers.currentData(),
             table=self._tables.get(str(box.table.currentData())),
             convention=box.convention.currentData(),
             kind=box.kind.currentData(),
@@ -199,17 +225,20 @@ class Importer(QObject):
 
     def _add(self, outcome: Imported, choice: ImportChoice, identity: str) -> None:
         image = self._find(identity)
-        lines = outcome.found.report.lines()
+        lines = outcome.report.lines()
         self._box.show_report("\n".join(lines))
         if image is None:
             self.said.emit("The image was closed meanwhile, so nothing was added.", True)
             return
-        layers = imported_layers(outcome.each, outcome.found.table, image, str(choice.path))
+        layers = imported_layers(outcome.each, outcome.table, image, str(choice.path))
         for layer in layers:
             self._viewer.add_layer(layer)
         names = " and ".join(f"“{layer.name}”" for layer in layers)
-        remarks = len(outcome.found.report.remarks)
+        remarks = len(outcome.report.remarks)
         more = "" if not remarks else f" {remarks} remark{'s' * (remarks != 1)} below."
+        if isinstance(outcome.each, AnnotatedStack):
+            count, total = len(outcome.each.sections), outcome.each.shape[0]
+            more = f" {count} of {total} sections have labels.{more}"
         self.said.emit(f"Added {names} from {choice.path.name}.{more}", False)
 
     def _on_table(self, index: int) -> None:

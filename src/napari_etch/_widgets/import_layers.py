@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from napari_etch.grains.class_table import ClassTable
     from napari_etch.labels import Annotated
+    from napari_etch.labels.stacking import AnnotatedStack
 
 IGNORE = "ignore"
 LayerData = tuple[Any, dict[str, Any], str]
@@ -31,12 +32,14 @@ LayerData = tuple[Any, dict[str, Any], str]
 _IGNORE_COLOUR = (0.1, 0.1, 0.1, 1.0)
 
 
-def annotation_data(each: Annotated, table: ClassTable, source: str = "") -> list[LayerData]:
+def annotation_data(
+    each: Annotated | AnnotatedStack, table: ClassTable, source: str = ""
+) -> list[LayerData]:
     """Return the maps of annotations as layer data for napari, without their place.
 
     Parameters
     ----------
-    each : Annotated
+    each : Annotated or AnnotatedStack
     table : ClassTable
     source : str
         The file that they were read from.
@@ -79,7 +82,9 @@ def class_features(table: ClassTable) -> dict[str, list[Any]]:
     return {"index": list(names), "class": list(names.values())}
 
 
-def imported_layers(each: Annotated, table: ClassTable, image: Image, source: str) -> list[Layer]:
+def imported_layers(
+    each: Annotated | AnnotatedStack, table: ClassTable, image: Image, source: str
+) -> list[Layer]:
     """Return the maps of annotations as layers that lie over an image."""
     place = Placement.of(image).keywords()
     layers: list[Layer] = []

@@ -48,6 +48,46 @@ def read_mask(path: Path) -> npt.NDArray[Any]:
     return whole_numbers(array, path.name)
 
 
+def read_volume(path: Path) -> npt.NDArray[Any] | None:
+    """Read the whole numbers of a mask of several sections.
+
+    Parameters
+    ----------
+    path : Path
+        TIFF or NPY.
+
+    Returns
+    -------
+    ndarray of integers, shape (z, y, x), or None
+        None for another kind of file, and for a mask of one image.
+
+    Raises
+    ------
+    LabelsError
+        When it cannot be read, or its numbers are no labels.
+    """
+    suffix = path.suffix.lower()
+    if not path.is_file() or path.name.endswith("_seg.npy"):
+        return None
+    if suffix not in (".tif", ".tiff", ".npy"):
+        return None
+    try:
+        array = _decoded(path) if suffix == ".npy" or _pages(path) > 1 else None
+    except Exception as error:  # decoders raise anything on damaged files
+        reason = getattr(error, "strerror", None) or " ".join(str(error).split())
+        raise LabelsError(f"{path} cannot be read as a mask ({reason}).") from error
+    if array is None or array.ndim != 3 or len(array) == 1 or array.shape[-1] in (2, 3, 4):
+        return None
+    return _whole(array, path.name)
+
+
+def _pages(path: Path) -> int:
+    import tifffile
+
+    with tifffile.TiffFile(path) as tif:
+        return int(np.prod(tif.series[0].shape[:-2], initial=1)) if tif.series else 0
+
+
 def _decoded(path: Path) -> npt.NDArray[Any]:
     suffix = path.suffix.lower()
     if suffix == ".npy":
@@ -83,6 +123,17 @@ def whole_numbers(array: npt.NDArray[Any], name: str) -> npt.NDArray[Any]:
         array = colours[..., 0]
     if array.ndim != 2 or not array.size:
         raise LabelsError(f"{name} has shape {array.shape}: a mask is one image (y, x).")
+    return _whole(array, name)
+
+
+def _whole(array: npt.NDArray[Any], name: str) -> npt.NDArray[Any]:
+    """Return an array as whole numbers from 0.
+
+    Raises
+    ------
+    LabelsError
+        When they are none.
+    """
     if array.dtype == bool:
         return array.astype(np.uint8)
     if array.dtype.kind == "f" and np.isfinite(array).all() and (array == np.rint(array)).all():
