@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -28,8 +29,11 @@ BOUNDARY, GRAINS, ADDED = "net · closed boundary", "net · closed grains", "net
 
 
 @pytest.fixture
-def open_repair(calm_threads: None, make_napari_viewer: Callable[..., Any]) -> OpenRepair:
+def open_repair(
+    calm_threads: None, make_napari_viewer: Callable[..., Any], tmp_path: Path
+) -> Iterator[OpenRepair]:
     """Return a function that opens a viewer with a broken map and the Repair dock."""
+    docks: list[RepairDock] = []
 
     def open_(
         engine: Callable[..., Any] | None = None, *, show: bool = False
@@ -38,12 +42,19 @@ def open_repair(calm_threads: None, make_napari_viewer: Callable[..., Any]) -> O
         picture = np.where(broken_lines(), 0, 255).astype(np.uint8)
         viewer.add_image(picture, name="net", scale=(0.5, 0.5), units=("µm", "µm"))
         dock = RepairDock(
-            viewer, engine=engine or FakeRepair(), probe_devices=lambda: {"cuda": "No GPU here."}
+            viewer,
+            engine=engine or FakeRepair(),
+            folder=tmp_path / "repairs",
+            probe_devices=lambda: {"cuda": "No GPU here."},
         )
         viewer.window.add_dock_widget(dock, name="Repair")
+        docks.append(dock)
         return viewer, dock
 
-    return open_
+    yield open_
+    for dock in docks:
+        for journal in dock.keeping.journals.values():
+            journal.close()
 
 
 def wait_for_end(qtbot: Any, dock: RepairDock) -> None:
@@ -434,7 +445,7 @@ def test_without_its_grains_there_is_no_review(open_repair: OpenRepair, qtbot: A
 
 
 def test_a_new_dock_takes_over_the_bridges_of_a_closed_one(
-    open_repair: OpenRepair, qtbot: Any
+    open_repair: OpenRepair, qtbot: Any, tmp_path: Path
 ) -> None:
     viewer, dock = open_repair()
     run(qtbot, dock)
@@ -444,9 +455,11 @@ def test_a_new_dock_takes_over_the_bridges_of_a_closed_one(
     dock.close()
     dock.deleteLater()
     qtbot.waitUntil(lambda: dock.is_gone, timeout=PATIENCE)
-    again = RepairDock(viewer, engine=FakeRepair(), probe_devices=dict)
+    again = RepairDock(viewer, engine=FakeRepair(), folder=tmp_path, probe_devices=dict)
     viewer.window.add_dock_widget(again, name="Repair")
     assert "1 accepted" in again.review_box.left.text()
+    for journal in again.keeping.journals.values():
+        journal.close()
 
 
 def test_the_correct_dock_and_this_one_work_on_the_same_grains(
@@ -522,3 +535,34 @@ def test_the_real_network_closes_the_gaps(open_repair: OpenRepair, qtbot: Any) -
     dock.walk_on()
     dock.say_wrong()
     assert grain_count(viewer) == 8
+
+
+# -- what is kept --------------------------------------------------------------------------------
+
+
+def test_a_repair_that_nobody_judged_leaves_nothing_behind(
+    open_repair: OpenRepair, qtbot: Any, tmp_path: Path
+) -> None:
+    viewer, dock = open_repair()
+    run(qtbot, dock)
+    (journal,) = dock.keeping.journals.values()
+    assert journal.flush() and not journal.journal.is_worth_keeping
+    assert len(list((tmp_path / "repairs").glob("*.etch-*"))) >= 2
+    for name in (GRAINS, BOUNDARY, ADDED):
+        viewer.layers.remove(name)
+    qtbot.waitUntil(lambda: not dock.keeping.journals, timeout=PATIENCE)
+    assert list((tmp_path / "repairs").iterdir()) == []
+
+
+def test_the_dock_says_what_is_on_disk(open_repair: OpenRepair, qtbot: Any) -> None:
+    _viewer, dock = open_repair()
+    run(qtbot, dock)
+    assert dock.keeping.saved.text() == ""
+    dock.show_bridge_at(MIDDLES[0])
+    dock.say_right()
+    dock.show_bridge_at(MIDDLES[1])
+    dock.say_wrong()
+    said = dock.keeping.saved
+    qtbot.waitUntil(lambda: said.text() == "On disk: 1 edit and 2 verdicts.", timeout=PATIENCE)
+    dock.undo()  # the grains are as they were, and the verdict is gone with them
+    qtbot.waitUntil(lambda: said.text().startswith("On disk: 2 edits"), timeout=PATIENCE)

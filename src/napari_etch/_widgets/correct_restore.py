@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,6 +30,9 @@ from napari_etch.corrections.places import discard
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+
+#: Reads a journal, given its summary and the map that is open.
+Read = Callable[[Summary, Any], Any]
 
 OFFER = "Corrections of an earlier session can be restored:"
 READING = "Corrections of an earlier session are being read …"
@@ -72,7 +75,7 @@ def restored_layer(summary: Summary, back: Restored) -> Labels:
         back.grains,
         name=summary.name,
         metadata={METADATA_KEY: {"kind": CLASSES if is_classes else GRAINS}},
-        **_place(back.about, back.grains.ndim),
+        **place_of(back.about, back.grains.ndim),
         **GRAINS_LOOK,
     )
 
@@ -80,9 +83,15 @@ def restored_layer(summary: Summary, back: Restored) -> Labels:
 class Restorer(QObject):
     """Reads one journal at a time in a thread: that of a large map takes seconds.
 
+    Parameters
+    ----------
+    parent : QObject, optional
+    read : callable, optional
+        Reads a journal, given its summary and the map that is open; `read_back`.
+
     Signals
     -------
-    restored : Summary, Restored
+    restored : Summary, and what `read` returns
     failed : str
         The sentence that says why not.
     """
@@ -90,8 +99,9 @@ class Restorer(QObject):
     restored = Signal(object, object)
     failed = Signal(str)
 
-    def __init__(self, parent: QObject | None = None) -> None:
+    def __init__(self, parent: QObject | None = None, read: Read = read_back) -> None:
         super().__init__(parent)
+        self._read = read
         self._worker: Any = None
 
     @property
@@ -103,12 +113,12 @@ class Restorer(QObject):
         """Begin to read a journal, unless one is being read."""
         if self.is_running:
             return
-        worker = create_worker(_try_to_read, summary, base, _start_thread=False)
+        worker = create_worker(_try_to_read, self._read, summary, base, _start_thread=False)
         worker.returned.connect(lambda found: self._end(summary, found))
         self._worker = worker
         worker.start()
 
-    def _end(self, summary: Summary, found: Restored | str) -> None:
+    def _end(self, summary: Summary, found: Any) -> None:
         self._worker = None
         with suppress(RuntimeError):  # the dock was closed meanwhile
             if isinstance(found, str):
@@ -117,10 +127,10 @@ class Restorer(QObject):
                 self.restored.emit(summary, found)
 
 
-def _try_to_read(summary: Summary, base: npt.NDArray[np.integer] | None) -> Restored | str:
+def _try_to_read(read: Read, summary: Summary, base: npt.NDArray[np.integer] | None) -> Any:
     """Return what a journal holds, or the sentence that says why it cannot be read."""
     try:
-        return read_back(summary, base)
+        return read(summary, base)
     except JournalError as error:
         return str(error)
     except Exception as error:  # such as too little memory
@@ -208,8 +218,8 @@ class RestoreBox(QWidget):
             self.drop(self._found[self.choice.currentIndex()], delete=True)
 
 
-def _place(about: dict[str, Any], ndim: int) -> dict[str, Any]:
-    """Return where the layer lay; what does not fit its axes is left out."""
+def place_of(about: dict[str, Any], ndim: int) -> dict[str, Any]:
+    """Return where a layer lay, as keywords; what does not fit its axes is left out."""
     names = ("scale", "translate", "units", "axis_labels", "rotate", "shear", "affine")
     place = {name: about[name] for name in names if about.get(name) is not None}
     for name in ("scale", "translate", "units", "axis_labels"):

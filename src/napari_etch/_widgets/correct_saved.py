@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from qtpy.QtCore import QTimer
 
@@ -12,10 +12,16 @@ from napari_etch._widgets.correct_restore import held
 if TYPE_CHECKING:
     from napari.components import ViewerModel
 
-    from napari_etch._widgets.correct_session import CorrectSession
+    from napari_etch.corrections import Journal
 
 #: Milliseconds between two looks while something is being written, and to what is in trouble.
 LOOK_MS = 150
+
+
+class Journalled(Protocol):
+    """What has a journal."""
+
+    journal: Journal
 
 
 class SavedLine(StatusLine):
@@ -23,13 +29,13 @@ class SavedLine(StatusLine):
 
     def __init__(self, viewer: ViewerModel) -> None:
         super().__init__(viewer)
-        self._session: CorrectSession | None = None
+        self._session: Journalled | None = None
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(LOOK_MS)
         self._timer.timeout.connect(self.look)
 
-    def watch(self, session: CorrectSession | None) -> None:
+    def watch(self, session: Journalled | None) -> None:
         """Speak of another map."""
         self._session = session
         self.look()

@@ -305,15 +305,8 @@ class CorrectSession(QObject):
 
     def _open_journal(self) -> Journal:
         layer = self.layer
-        place = Placement.of(layer)
         about = {
-            "scale": list(place.scale),
-            "translate": list(place.translate),
-            "rotate": place.rotate.tolist(),
-            "shear": place.shear.tolist(),
-            "affine": place.affine.tolist(),
-            "units": [str(unit) for unit in place.units],
-            "axis_labels": list(place.axis_labels),
+            **Placement.of(layer).as_json(),
             "kind": "classes" if self.is_classes else "grains",
             "source_path": str(layer.source.path or ""),
         }

@@ -88,6 +88,18 @@ class Placement:
             "axis_labels": self.axis_labels,
         }
 
+    def as_json(self) -> dict[str, Any]:
+        """Return the placement as what JSON can hold."""
+        return {
+            "scale": list(self.scale),
+            "translate": list(self.translate),
+            "rotate": self.rotate.tolist(),
+            "shear": self.shear.tolist(),
+            "affine": self.affine.tolist(),
+            "units": [str(unit) for unit in self.units],
+            "axis_labels": list(self.axis_labels),
+        }
+
     def plane(self) -> Placement:
         """Return the placement of a 2D layer over the sections of a stack.
 

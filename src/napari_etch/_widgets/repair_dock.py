@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -21,6 +22,8 @@ from napari_etch._widgets.keys import REPAIR_BINDINGS, lend_keys, tip
 from napari_etch._widgets.layers import Origin
 from napari_etch._widgets.preferences import load_preferences
 from napari_etch._widgets.repair_form import RepairForm
+from napari_etch._widgets.repair_journal import repairs_folder
+from napari_etch._widgets.repair_keeping import RepairKeeping
 from napari_etch._widgets.repair_layers import (
     RepairChoice,
     Result,
@@ -65,6 +68,8 @@ class RepairDock(QWidget):
         The viewer whose layers are offered and which gets the results.
     engine : callable, optional
         `napari_etch.repairing.repair`, or a stand-in.
+    folder : pathlib.Path, optional
+        Where journals of verdicts go.
     probe_devices : callable, optional
         Returns the devices that cannot be used with the reason; runs in a worker thread.
     """
@@ -74,6 +79,7 @@ class RepairDock(QWidget):
         napari_viewer: napari.viewer.Viewer,
         *,
         engine: RepairEngine = default_repair,
+        folder: Path | None = None,
         probe_devices: Callable[[], dict[str, str]] = device_troubles,
     ) -> None:
         super().__init__()
@@ -82,6 +88,7 @@ class RepairDock(QWidget):
         self._lent: Callable[[], None] | None = None
         self.is_gone = False
         self.session: BridgeSession | None = None
+        self.keeping = RepairKeeping(napari_viewer, folder or repairs_folder(), self)
         self.form = RepairForm()
         self.run_bar = RunBar()
         self.review_box = ReviewBox()
@@ -110,11 +117,13 @@ class RepairDock(QWidget):
         self.review_box.about_accept.hide()  # here a grain is not accepted, but a bridge
         inner = QWidget()
         column = QVBoxLayout(inner)
+        column.addWidget(self.keeping.box)
         column.addWidget(self.form)
         column.addSpacing(6)
         column.addWidget(self.run_bar)
         column.addWidget(self.review_box)
         column.addWidget(self.undo_button)
+        column.addWidget(self.keeping.saved)
         column.addStretch(1)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
@@ -136,11 +145,13 @@ class RepairDock(QWidget):
         self.controller.progressed.connect(self.run_bar.show_progress)
         self.controller.noted.connect(lambda note: self._on_note(note))
         self.controller.ended.connect(self._on_ended)
+        self.keeping.said.connect(lambda text, trouble: self._say(text, trouble=trouble))
+        self.keeping.restored.connect(self._on_restored)
         viewer.mouse_drag_callbacks.append(self._on_mouse)
         viewer.dims.events.ndisplay.connect(self._refresh)
         # `self` is half gone when Qt says destroyed: only what was captured here may be used.
         layers, gone, callback = self.layers, self.__dict__, self._on_mouse
-        refresh = self._refresh
+        refresh, journals = self._refresh, self.keeping.journals
 
         def end() -> None:
             gone.update(is_gone=True)
@@ -150,6 +161,8 @@ class RepairDock(QWidget):
             session = gone.get("session")
             if session is not None:
                 session.close()
+            for journal in journals.values():
+                journal.close()
 
         self.destroyed.connect(end)
 
@@ -209,14 +222,18 @@ class RepairDock(QWidget):
 
     def _watch(self) -> None:
         """Review the repair that is selected, that of the chosen layer, or the latest."""
+        self.keeping.close_gone(self._viewer.layers)
         result = self._result()
         if self.session is not None and self.session.result is not result:
             self.preview.remove()
             self.walk.watch(None)
             self.session.close()
             self.session = None
+            self.keeping.saved.watch(None)
         if result is not None and self.session is None:
-            self.session = BridgeSession(result, self)
+            journal = self.keeping.of(result)
+            self.session = BridgeSession(result, self, journal=journal)
+            self.keeping.saved.watch(journal)
             self.session.followed.connect(self._on_followed)
             self.walk.watch(cast("Any", self.session))  # a walk asks for layer, section and tour
         self._allow()
@@ -245,6 +262,7 @@ class RepairDock(QWidget):
         self.undo_button.setToolTip(trouble or "Take the last change of the grains back (Ctrl+Z).")
         progress = (0.0, ABOUT_BRIDGES) if session is None else session.tour.progress()
         self.review_box.show_progress(*progress)
+        self.keeping.saved.look()
         self._hint()
 
     def _hint(self) -> None:
@@ -319,6 +337,13 @@ class RepairDock(QWidget):
             layers.append(layer)
         layers.selection.active = active if active in layers else result.grains
         self._say(_outcome_text(mended))
+
+    def _on_restored(self, result: Result, said: str) -> None:
+        for layer in (result.grains, result.boundary, result.added):
+            self._viewer.layers.append(layer)
+        self._viewer.layers.selection.active = result.grains
+        self._say(said)
+        self._refresh()
 
     # -- the bridges -----------------------------------------------------------------------------
 

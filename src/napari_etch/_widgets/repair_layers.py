@@ -30,6 +30,7 @@ from napari_etch._widgets.layers import (
 )
 from napari_etch._widgets.repair_bridges import Bridges
 from napari_etch._widgets.repair_form import RepairForm
+from napari_etch._widgets.repair_pack import RepairPack
 from napari_etch.results import bridge_colours
 
 if TYPE_CHECKING:
@@ -46,12 +47,13 @@ ACCEPTED_COLOUR, FALLEN_COLOUR = (0.0, 0.62, 0.45, 1.0), (0.5, 0.5, 0.5, 0.45)
 
 @dataclass(eq=False)
 class Result:
-    """The layers of a repair and the bridges in them."""
+    """The layers of a repair, the bridges in them, and what it was at first."""
 
     boundary: Image
     grains: Labels
     added: Labels
     bridges: Bridges
+    pack: RepairPack
 
     def is_in(self, layers: LayerList) -> bool:
         """Return whether its grains and its bridges are still in a viewer."""
@@ -160,8 +162,6 @@ def mended_layers(mended: Mended, origin: Origin) -> Result:
     origin : Origin
         The source layer as it was when the run started.
     """
-    repaired, place = mended.repaired, origin.placement.keywords()
-    bridges = mended.bridges
     made = {
         **mended.provenance,
         "source": origin.name,
@@ -169,13 +169,30 @@ def mended_layers(mended: Mended, origin: Origin) -> Result:
         "pixel_size_um": mended.source.pixel_size_um,
         "notices": mended.notices,
     }
-    base = plain_name(origin.name)
+    place = origin.placement
+    pack = RepairPack(mended.repaired, origin.name, made, place.as_json(), mended.bright)
+    return result_layers(pack, mended.bridges, place.keywords())
+
+
+def result_layers(pack: RepairPack, bridges: Bridges, place: dict[str, Any]) -> Result:
+    """Return a repair as layers.
+
+    Parameters
+    ----------
+    pack : RepairPack
+    bridges : Bridges
+        Those of its repair.
+    place : dict
+        Where the layers lie, as keywords.
+    """
+    repaired, made = pack.repaired, pack.made
+    base = plain_name(pack.name)
     boundary = Image(
         repaired.boundary.copy(),
         name=layer_name(base, f"closed {BOUNDARY}"),
         metadata={METADATA_KEY: {**made, "kind": BOUNDARY}},
         **place,
-        **boundary_look(mended.bright),
+        **boundary_look(pack.bright),
     )
     grains = Labels(
         repaired.grains.copy(),
@@ -193,7 +210,7 @@ def mended_layers(mended: Mended, origin: Origin) -> Result:
         **_bridge_look(bridges, np.ones(len(bridges), bool)),
     )
     added.editable = False
-    result = Result(boundary, grains, added, bridges)
+    result = Result(boundary, grains, added, bridges, pack)
     added.metadata[METADATA_KEY]["result"] = result
     return result
 

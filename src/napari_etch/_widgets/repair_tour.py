@@ -11,6 +11,7 @@ from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_etch._widgets.correct_preview import Segments, outline_segments, stroke_segments
 from napari_etch._widgets.correct_tour import Stop, View
+from napari_etch._widgets.repair_journal import RepairJournal
 from napari_etch._widgets.repair_layers import Result, show_bridges, write_cut
 from napari_etch.grains.editing import EditError
 
@@ -29,6 +30,9 @@ class BridgeSession(QObject):
     ----------
     result : Result
         The layers; `layer` are its grains.
+    parent : QObject, optional
+    journal : RepairJournal, optional
+        Where edits and verdicts are written down.
 
     Signals
     -------
@@ -39,9 +43,16 @@ class BridgeSession(QObject):
     followed = Signal()
     section = 0
 
-    def __init__(self, result: Result, parent: QObject | None = None) -> None:
+    def __init__(
+        self,
+        result: Result,
+        parent: QObject | None = None,
+        *,
+        journal: RepairJournal | None = None,
+    ) -> None:
         super().__init__(parent)
         self.result = result
+        self._journal = journal
         self.layer = result.grains
         self.tour = BridgeTour(self)
         self.standing: npt.NDArray[np.bool_] = np.ones(len(result.bridges), bool)
@@ -77,8 +88,13 @@ class BridgeSession(QObject):
         standing = result.bridges.seen(np.asarray(self.layer.data))
         same = (standing == self.standing).all() and (accepted == result.bridges.accepted).all()
         self.standing = standing
+        self._write_down()
         if not same:
             self._show()
+
+    def _write_down(self) -> None:
+        if self._journal is not None:
+            self._journal.look()
 
     def _show(self) -> None:
         result = self.result
@@ -101,6 +117,7 @@ class BridgeSession(QObject):
             )
         bridges.accept(bridge)
         self.standing[bridge - 1] = True
+        self._write_down()
         self._show()
         return f"Accepted bridge {bridge}."
 
