@@ -97,25 +97,20 @@ class VolumeSums:
         self.surface = np.zeros(self.count + 1)
         self.inner, self.outer = np.zeros(self.count), np.zeros(self.count)
         self.at_border = np.zeros(self.count, bool)
-        self.neighbours = np.zeros(0, np.int64)
+        self.neighbours: list[np.ndarray] = []
         self.before: np.ndarray | None = None
 
     def add(self, section: np.ndarray) -> None:
         """Add the next section, int (y, x), of numbers from 0 to `count`."""
+        framed = np.pad(section.astype(np.int32), 1, constant_values=self.count)
         if self.before is None:  # the outside, which is no grain and no 0 either
-            self._layers(np.full(section.shape, self.count, np.int32), section)
+            self._layers(np.full_like(framed, self.count), framed)
         else:
-            self._layers(self.before, section)
-        times = np.bincount(section.ravel(), minlength=self.count)
-        self.voxels += times
-        self.centre[0] += times * self.sections
-        for axis in (0, 1):
-            place = np.arange(section.shape[axis], dtype=float)
-            place = np.broadcast_to(np.expand_dims(place, 1 - axis), section.shape)
-            self.centre[axis + 1] += np.bincount(section.ravel(), place.ravel(), self.count)
-        self._within(section)
+            self._layers(self.before, framed)
+        self._sizes(framed)
+        self._within(framed)
         self.sections += 1
-        self.before = section
+        self.before = framed
 
     def table(self) -> pd.DataFrame:
         """Return the table of `grain_table_3d` of the sections so far; `label` are the numbers."""
@@ -126,7 +121,8 @@ class VolumeSums:
         labels = labels[labels > 0]
         voxels, surface = sums.voxels[labels], sums.surface[labels]
         volume = voxels * math.prod(self.size)
-        low, high = np.divmod(sums.neighbours, self.count)
+        pairs = np.unique(np.concatenate(sums.neighbours or [np.zeros(0, np.int64)]))
+        low, high = np.divmod(pairs, self.count)
         faces = np.bincount(low, minlength=self.count) + np.bincount(high, minlength=self.count)
         columns = {
             "label": labels,
@@ -147,42 +143,67 @@ class VolumeSums:
         """Return these sums with the outside after the last section."""
         assert self.before is not None
         closed = copy.deepcopy(self)
-        closed._layers(self.before, np.full(self.before.shape, self.count, np.int32))
+        closed._layers(self.before, np.full_like(self.before, self.count))
         return closed
 
-    def _within(self, section: np.ndarray) -> None:
+    def _sizes(self, framed: np.ndarray) -> None:
+        """Count voxels and sum their places, run by run along the rows: fewer than pixels."""
+        flat, width = framed.ravel(), framed.shape[1]
+        first = np.flatnonzero(flat[1:] != flat[:-1]) + 1
+        first = np.concatenate([[0], first])
+        length = np.diff(np.append(first, flat.size))
+        label = flat[first]
+        inside = label < self.count
+        first, length, label = first[inside], length[inside], label[inside]
+        row, column = np.divmod(first, width)
+        times = np.bincount(label, length, self.count)
+        self.voxels += times.astype(np.int64)
+        self.centre[0] += times * self.sections
+        self.centre[1] += np.bincount(label, length * (row - 1.0), self.count)
+        middle = column - 1 + (length - 1) / 2
+        self.centre[2] += np.bincount(label, length * middle, self.count)
+
+    def _within(self, framed: np.ndarray) -> None:
         """Count the outlines within a section, along rows, columns and diagonals."""
-        framed = np.pad(section.astype(np.int32), 1, constant_values=self.count)
         for step, weight in zip(_STEPS, _weights(self.size), strict=True):
             if step[0] == 0:
-                self._outlines(*_pair(framed, step[1:]), step, weight)
-        for axis, step in ((0, (1, 0)), (1, (0, 1))):
-            self._faces(*_pair(section, step))
+                self._outlines(framed, framed, step, weight)
+        section = framed[1:-1, 1:-1]
+        for axis, (here, there) in enumerate(
+            ((section[:-1], section[1:]), (section[:, :-1], section[:, 1:]))
+        ):
+            self._faces(here, there)
             ends = [np.take(section, end, axis).ravel() for end in (0, -1)]
             self._beside_outside(np.concatenate(ends))
 
     def _layers(self, below: np.ndarray, above: np.ndarray) -> None:
-        """Count the outlines between two sections; one of them may be the outside."""
-        pair = np.stack([below, above]).astype(np.int32)
-        framed = np.pad(pair, ((0, 0), (1, 1), (1, 1)), constant_values=self.count)
+        """Count the outlines between two framed sections; one of them may be the outside."""
         for step, weight in zip(_STEPS, _weights(self.size), strict=True):
             if step[0] == 1:
-                here, there = _pair(framed, step)
-                self._outlines(here[0], there[0], step, weight)
-        outside = [(pair[each] == self.count).all() for each in (0, 1)]
+                self._outlines(below, above, step, weight)
+        one, two = below[1:-1, 1:-1], above[1:-1, 1:-1]
+        outside = [int(each.flat[0]) == self.count for each in (one, two)]
         if any(outside):
-            self._beside_outside(pair[int(outside[0])].ravel())
+            self._beside_outside((two if outside[0] else one).ravel())
         else:
-            self._faces(pair[0], pair[1])
+            self._faces(one, two)
 
     def _outlines(
         self, here: np.ndarray, there: np.ndarray, step: tuple[int, ...], weight: float
     ) -> None:
-        met = here != there
+        """Count what lines of one direction meet from one framed section to another.
+
+        A step is an offset of the flat section: what would wrap around goes from frame to frame.
+        """
+        one, two = here.ravel(), there.ravel()
+        offset = step[1] * here.shape[1] + step[2]
+        start = max(0, -offset)
+        stop = one.size - max(0, offset)
+        met = np.flatnonzero(one[start:stop] != two[start + offset : stop + offset]) + start
         # lines of a direction are this far apart, as an area
         apart = math.prod(self.size) / math.dist((0, 0, 0), np.multiply(step, self.size))
-        for side in (here, there):
-            times = np.bincount(side[met], minlength=self.count + 1)
+        for side in (one[met], two[met + offset]):
+            times = np.bincount(side, minlength=self.count + 1)
             self.surface += 2 * weight * apart * times
 
     def _faces(self, here: np.ndarray, there: np.ndarray) -> None:
@@ -190,7 +211,7 @@ class VolumeSums:
         one, two = here[met].astype(np.int64), there[met].astype(np.int64)
         real = (one > 0) & (two > 0)
         keys = np.minimum(one, two)[real] * self.count + np.maximum(one, two)[real]
-        self.neighbours = np.union1d(self.neighbours, keys)
+        self.neighbours.append(np.unique(keys))
         for side in (one, two):
             self.inner += np.bincount(side[real], minlength=self.count)
             self.outer += np.bincount(side[~real], minlength=self.count)
@@ -208,13 +229,6 @@ def _checked(grains: np.ndarray) -> np.ndarray:
     if grains.dtype.kind not in "iu" or (grains.size and grains.min() < 0):
         raise ValueError("a 3D table needs a grain map of whole numbers from 0 on")
     return grains
-
-
-def _pair(index: np.ndarray, step: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
-    """Return the voxels that have another one a step further, and those."""
-    here = tuple(slice(max(0, -d), n - max(0, d)) for d, n in zip(step, index.shape, strict=True))
-    there = tuple(slice(max(0, d), n - max(0, -d)) for d, n in zip(step, index.shape, strict=True))
-    return index[here], index[there]
 
 
 @cache
