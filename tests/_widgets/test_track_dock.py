@@ -9,8 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 from _widgets.fakes import PATIENCE
+from _widgets.hands import Hands
 from napari.layers import Labels, Surface
+from qtpy.QtCore import Qt
 
+from napari_etch._widgets.correct_dock import CorrectDock
 from napari_etch._widgets.correct_preview import camera_of
 from napari_etch._widgets.track_dock import TrackDock
 from napari_etch._widgets.track_form import numbers_in
@@ -92,6 +95,34 @@ def test_a_run_adds_the_3d_grains_where_the_stack_lies(open_track: OpenTrack, qt
     # who points at a grain reads where it begins and ends
     shown = layer.get_status((2, 5, 5), world=True)["coordinates"]
     assert "began: first section" in shown and "sections: 6" in shown
+
+
+def test_what_was_tracked_is_joined_and_parted_in_the_correct_dock(
+    open_track: OpenTrack, add_correct: Callable[[Any], CorrectDock], qtbot: Any
+) -> None:
+    viewer, dock = open_track(show=True)
+    run(qtbot, dock)
+    layer = viewer.layers[VOLUME]
+    correct = add_correct(viewer)
+    viewer.layers.selection.active = layer
+    viewer.dims.set_point(0, 0)
+    viewer.reset_view()
+    assert correct.session.layer is layer
+    hands = Hands(viewer, layer)
+    hands.key(Qt.Key.Key_J)
+    correct.form.through.setChecked(True)
+    hands.click(10, 20)  # between the first square and the second
+    joined = np.where(drifting() == 2, 1, drifting())
+    np.testing.assert_array_equal(layer.data, joined)
+    assert f"in {DEPTH} sections" in correct.line.text()
+    viewer.dims.set_point(0, 4)
+    hands.move(50, 10)
+    hands.key(Qt.Key.Key_U)
+    assert set(np.unique(layer.data[2:][drifting()[2:] == 7])) == {10}
+    np.testing.assert_array_equal(layer.data[:2], joined[:2])
+    hands.undo()
+    hands.undo()
+    np.testing.assert_array_equal(layer.data, drifting())
 
 
 def test_a_second_run_takes_the_place_of_the_first(open_track: OpenTrack, qtbot: Any) -> None:
