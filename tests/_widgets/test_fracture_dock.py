@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,8 @@ from napari_etch._widgets.correct_target import is_classes
 from napari_etch._widgets.fracture_dock import FractureDock
 from napari_etch._widgets.fracture_layers import read_outlines
 from napari_etch._widgets.fracture_run import OUTLINES_ALONE
+from napari_etch._widgets.library_watch import tell_library_changed
+from napari_etch._widgets.train_dock import TrainDock
 from napari_etch.grains.class_table import FRACTURE_MODES
 
 pytestmark = pytest.mark.gui
@@ -114,6 +117,64 @@ def test_shapes_with_a_class_are_outlines(open_fracture, qtbot):
     assert (np.asarray(viewer.layers[MAP].data) == classes).mean() > 0.85
     shapes.features = {"class": ["i", "dimple"]}
     assert "'dimple', which is not in the class table" in dock.why_not()
+
+
+def test_plain_shapes_get_the_class_that_is_chosen(open_fracture, qtbot):
+    viewer, dock, classes = open_fracture()
+    square = np.array([[10, 5], [10, 20], [25, 20], [25, 5]], float)
+    shapes = viewer.add_shapes([square], shape_type="polygon", units=("µm", "µm"))
+    viewer.layers.selection.active = viewer.layers["half"]
+    dock.layers.refresh()
+    dock.form.outlines.setCurrentIndex(dock.form.outlines.findText(shapes.name))
+    assert list(shapes.features["class"]) == ["intergranular"]
+    dock.form.classes.setCurrentIndex(1)
+    dock.form.draw.click()
+    assert shapes.mode == "add_polygon" and viewer.layers.selection.active is shapes
+    shapes.add(square + np.array((0, 35)), shape_type="polygon")
+    assert list(shapes.features["class"]) == ["intergranular", "transgranular"]
+    assert not np.allclose(shapes.face_color[0], shapes.face_color[1])
+    qtbot.waitUntil(dock.run_bar.button.isEnabled, timeout=PATIENCE)
+    run(qtbot, dock)
+    assert (np.asarray(viewer.layers[MAP].data) == classes).mean() > 0.85
+    shapes.selected_data = {1}
+    dock.form.classes.setCurrentIndex(0)
+    assert list(shapes.features["class"]) == ["intergranular", "intergranular"]
+
+
+def test_an_ellipse_is_read_as_one(open_fracture, qtbot):
+    viewer, _dock, _classes = open_fracture()
+    shapes = viewer.add_shapes(
+        [np.array([[10, 10], [30, 50]])], shape_type="ellipse", features={"class": ["t"]}
+    )
+    area = (read_outlines(shapes, viewer.layers["half"], FRACTURE_MODES) == 2).sum()
+    assert area == pytest.approx(np.pi * 20 * 40, rel=0.03)  # of half a µm a pixel
+
+
+def test_what_was_outlined_and_corrected_goes_to_the_train_dock(open_fracture, qtbot):
+    viewer, dock, classes = open_fracture()
+    assert not dock.form.train.isEnabled()
+    drawn = outline(dock, viewer, two_patches(classes))
+    run(qtbot, dock)
+    assert dock.labels_to_learn() == [drawn], "what the computer said is nothing to learn from"
+    made = viewer.layers[MAP]
+    made.data[:10, :10] = 0
+    dock.layers.refresh()
+    assert dock.labels_to_learn() == [made, drawn]
+    dock.form.train.click()
+    train = next(w for w in viewer.window.dock_widgets.values() if isinstance(w, TrainDock))
+    assert {layer for _, layer in train.label_choice.chosen()} == {made, drawn}
+    assert train.form.labels.model.currentData() == "fracture"
+    assert not train.why_not()
+
+
+def test_a_new_model_of_the_library_is_offered(calm_threads, make_napari_viewer):
+    offered: list[Any] = []
+    dock = FractureDock(make_napari_viewer(), models=lambda: offered, probe_devices=lambda: {})
+    assert dock.form.model.currentData() == OUTLINES_ALONE
+    offered.append(SimpleNamespace(title="Mine", name="mine"))
+    tell_library_changed()
+    assert dock.form.model.findData("mine") >= 0
+    assert dock.form.model.currentData() == OUTLINES_ALONE, "what was chosen stays chosen"
 
 
 def test_a_stack_is_refused_with_a_reason(open_fracture, qtbot):

@@ -14,7 +14,11 @@ from _widgets.fakes import PATIENCE
 from qtpy.QtCore import Qt
 
 from napari_etch._widgets import train_labels
+from napari_etch._widgets.correct_sessions import Sessions
+from napari_etch._widgets.fracture_layers import crc
 from napari_etch._widgets.train_dock import TrainDock
+from napari_etch._widgets.train_labels import labelled_request_maker
+from napari_etch.grains.class_table import FRACTURE_MODES
 from napari_etch.models import write_model
 from napari_etch.models.library import list_library
 from napari_etch.training.jobs import FitJob
@@ -200,3 +204,90 @@ def test_an_unfinished_training_is_forgotten(open_train: Any, qtbot: Any) -> Non
     dock.unfinished.forget.click()
     assert dock.unfinished.isHidden()
     assert "was forgotten" in dock.fit_bar.line.text()
+
+
+def modes() -> np.ndarray:
+    classes = np.zeros(SHAPE, np.uint8)
+    classes[10:40, 10:40], classes[10:40, 80:110], classes[60:70, 20:30] = 1, 2, 1
+    return classes
+
+
+def named(kind: str, **more: Any) -> dict[str, Any]:
+    return {"napari_etch": {"kind": kind, **more}}
+
+
+def test_class_maps_and_shapes_train_the_fracture_model(open_train: Any, qtbot: Any) -> None:
+    viewer, dock = open_train()
+    viewer.add_image(noise(), name="sem")
+    table = FRACTURE_MODES.with_class("dimple").as_json()
+    viewer.add_labels(modes(), name="drawn", metadata=named("outlines", class_table=table))
+    square = np.array([[70, 70], [70, 90], [90, 90], [90, 70]], float)
+    viewer.add_shapes([square], shape_type="polygon", features={"class": ["dimple"]}, name="areas")
+    viewer.add_shapes([square], name="no classes")
+    qtbot.waitUntil(lambda: len(dock.label_choice.chosen()) == 2, timeout=PATIENCE)
+    assert "choose the model “Fracture modes”" in dock.why_not()
+    rows = dock.form.labels
+    rows.model.setCurrentIndex(rows.model.findData("fracture"))
+    assert not dock.why_not()
+    settings = dock.label_choice.settings(
+        title="", seed=0, minutes=None, device="cpu", skip_info_bar=True
+    )
+    made = labelled_request_maker(settings)()
+    assert made.request.labels == "classes" and made.request.model == "fracture"
+    names = [each["name"] for each in made.request.options["class_table"]["classes"]]
+    assert names == ["intergranular", "transgranular", "dimple"]
+    shapes, drawn = (each.labels for each in made.images)
+    assert set(np.unique(shapes)) == {0, 3} and shapes[80, 80] == 3
+    np.testing.assert_array_equal(drawn, modes())
+
+
+def test_kinds_that_do_not_fit_are_refused(open_train: Any, qtbot: Any) -> None:
+    viewer, dock = open_train()
+    viewer.add_image(noise(), name="sem")
+    viewer.add_labels(halves(), name="grains")
+    rows = dock.form.labels
+    rows.model.setCurrentIndex(rows.model.findData("fracture"))
+    qtbot.waitUntil(lambda: "are learnt from class maps" in dock.why_not(), timeout=PATIENCE)
+    viewer.add_labels(np.zeros(SHAPE, np.uint8), name="empty", metadata=named("outlines"))
+    qtbot.waitUntil(lambda: "tick maps of one kind" in dock.why_not(), timeout=PATIENCE)
+    dock.label_choice.tick_only([viewer.layers["empty"]])
+    assert dock.why_not() == "“empty” is empty: outline areas in it, or untick it."
+
+
+def test_a_map_that_nobody_corrected_is_not_ticked(open_train: Any, qtbot: Any) -> None:
+    viewer, dock = open_train()
+    viewer.add_image(noise(), name="sem")
+    said, corrected = modes(), modes()
+    made = named("fracture", crc=crc(said))
+    viewer.add_labels(said, name="said", metadata=made)
+    corrected[0, 0] = 1
+    viewer.add_labels(corrected, name="corrected", metadata=made)
+    qtbot.waitUntil(lambda: len(dock.label_choice.pairs()) == 2, timeout=PATIENCE)
+    dock.label_choice.refresh()
+    assert [layer.name for _, layer in dock.label_choice.chosen()] == ["corrected"]
+
+
+def test_only_judged_facets_are_learnt_from(open_train: Any, qtbot: Any, tmp_path: Path) -> None:
+    viewer, dock = open_train()
+    image = viewer.add_image(noise(), name="sem")
+    layer = viewer.add_labels(modes(), name="map", metadata=named("fracture"))
+    sessions = Sessions(tmp_path, lambda: 1)
+    session = sessions.of(layer, None, image)
+    dock.label_choice.refresh()
+    assert not dock.form.labels.reviewed.isEnabled()
+    session.tour.right((10, 10))
+    dock.label_choice.refresh()
+    assert dock.form.labels.reviewed.text() == "Only reviewed facets"
+    dock.form.labels.reviewed.setChecked(True)
+    settings = dock.label_choice.settings(
+        title="", seed=0, minutes=None, device="cpu", skip_info_bar=True
+    )
+    (made,) = labelled_request_maker(settings)().images
+    assert made.ignore is not None
+    np.testing.assert_array_equal((made.labels > 0) & ~made.ignore, seen_square())
+
+
+def seen_square() -> np.ndarray:
+    seen = np.zeros(SHAPE, bool)
+    seen[10:40, 10:40] = True
+    return seen

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 from napari import Viewer
+
+if TYPE_CHECKING:
+    from napari.layers import Layer
 
 PLUGIN = "napari-etch"
 SEGMENT_DOCK = "Segment"
 REPAIR_DOCK = "Repair"
 TRACK_DOCK = "Track"
 FRACTURE_DOCK = "Fracture"
+TRAIN_DOCK = "Train"
 
 
 def segment_with_generalist(viewer: Viewer) -> None:
@@ -54,3 +61,18 @@ def map_fracture_modes(viewer: Viewer) -> None:
     dock, widget = viewer.window.add_plugin_dock_widget(PLUGIN, FRACTURE_DOCK, tabify=True)
     dock.raise_()
     widget.run_on(selected)
+
+
+def map_modes_with(viewer: Viewer, model: str) -> None:
+    """Open the Fracture dock and map the selected image with a model, given by name."""
+    selected = viewer.layers.selection.active
+    dock, widget = viewer.window.add_plugin_dock_widget(PLUGIN, FRACTURE_DOCK, tabify=True)
+    dock.raise_()
+    widget.run_on(selected, model)
+
+
+def train_on_classes(viewer: Viewer, layers: Sequence[Layer], model: str) -> None:
+    """Open the Train dock, ready to go on from a fracture model on class maps or outlines."""
+    dock, widget = viewer.window.add_plugin_dock_widget(PLUGIN, TRAIN_DOCK, tabify=True)
+    dock.raise_()
+    widget.learn_classes_from(layers, model)

@@ -13,7 +13,7 @@ from napari_etch._widgets.correct_reading import Reading
 from napari_etch._widgets.correct_session import CorrectSession
 
 if TYPE_CHECKING:
-    from napari.layers import Image, Labels
+    from napari.layers import Image, Labels, Layer
 
 
 class Sessions(QObject):
@@ -110,6 +110,11 @@ class Sessions(QObject):
 
 #: Every session of this napari: other docks ask what was reviewed.
 _ALL: WeakValueDictionary[str, CorrectSession] = WeakValueDictionary()
+
+
+def session_of(layer: Layer) -> CorrectSession | None:
+    """Return the session in which a layer is corrected, None where it is not."""
+    return _ALL.get(str(layer.unique_id))
 
 
 def reviewed_of(layer: Labels) -> list[int]:

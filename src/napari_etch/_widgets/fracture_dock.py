@@ -5,19 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from napari.layers import Image, Labels, Layer
+from napari.layers import Image, Labels, Layer, Shapes
 from napari.utils.theme import get_theme
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
+from napari_etch._widgets.commands import train_on_classes
 from napari_etch._widgets.controller import RunController
 from napari_etch._widgets.device_box import offer_devices
 from napari_etch._widgets.devices import device_troubles
 from napari_etch._widgets.fracture_form import NO_OUTLINES, FractureForm
 from napari_etch._widgets.fracture_layers import (
+    MAP,
+    holds_shape_classes,
+    is_untouched_map,
     map_layers,
     outline_layer,
     outline_layers,
     read_outlines,
+    set_shape_class,
     show_map,
 )
 from napari_etch._widgets.fracture_run import (
@@ -34,10 +39,12 @@ from napari_etch._widgets.layers import (
     METADATA_KEY,
     Origin,
     is_micrograph,
+    kind_of,
     origin_of,
     source_id_of,
     source_of,
 )
+from napari_etch._widgets.library_watch import LibraryWatch
 from napari_etch._widgets.preferences import load_preferences
 from napari_etch._widgets.run import Failed, Note, Stopped
 from napari_etch._widgets.scroll import UprightScroll
@@ -135,10 +142,8 @@ class FractureDock(QWidget):
         self.table: ClassTable = FRACTURE_MODES
         self.form, self.run_bar = FractureForm(), RunBar()
         self.controller = RunController(engine or FractureEngine(), self, run=map_modes)
-        entries = [(entry.title, entry.name) for entry in models()]
-        self.form.set_choices(
-            self.form.model, [*entries, (ALONE, OUTLINES_ALONE)], "fracture" if entries else None
-        )
+        self._models = models
+        self._offer_models("fracture")
         self.form.device.setCurrentIndex(
             max(0, self.form.device.findData(load_preferences().device))
         )
@@ -148,6 +153,17 @@ class FractureDock(QWidget):
         self._connect()
         self._refresh()
         offer_devices(self.form.device, probe_devices)
+
+    def _offer_models(self, chosen: str | None) -> None:
+        entries = [(entry.title, entry.name) for entry in self._models()]
+        names = [name for _title, name in entries]
+        if chosen not in (*names, OUTLINES_ALONE):
+            chosen = names[0] if names else OUTLINES_ALONE
+        self.form.set_choices(self.form.model, [*entries, (ALONE, OUTLINES_ALONE)], chosen)
+
+    def _on_library(self) -> None:
+        self._offer_models(self.form.model.currentData())
+        self._refresh()
 
     def _lay_out(self) -> None:
         inner = QWidget()
@@ -165,6 +181,9 @@ class FractureDock(QWidget):
         self.form.changed.connect(self._on_choice)
         self.form.draw.clicked.connect(self.draw)
         self.form.class_chosen.connect(self._on_class)
+        self.form.train.clicked.connect(self.train)
+        self._library = LibraryWatch(self)
+        self._library.changed.connect(self._on_library)
         self.layers.changed.connect(self._refresh)
         self.run_bar.button.clicked.connect(self.toggle_run)
         self.controller.progressed.connect(self.run_bar.show_progress)
@@ -200,6 +219,7 @@ class FractureDock(QWidget):
             return str(error)
 
     def _on_choice(self) -> None:
+        self._on_outlines()
         self.layers.refresh()
 
     def _refresh(self) -> None:
@@ -210,14 +230,8 @@ class FractureDock(QWidget):
             if table != self.table:
                 self.table = table
                 self.form.show_classes(table)
-        image = self.layers.image()
-        self.form.draw.setEnabled(image is not None and image.ndim == 2)
-        self.form.draw.setToolTip(
-            "Outline areas of the chosen class with the polygon tool: click its corners, "
-            "double-click to end."
-            if image is not None
-            else "Open an image first."
-        )
+        self._offer_drawing(self.layers.image())
+        self._offer_training()
         if not self.controller.is_running:
             trouble = self.why_not()
             self.run_bar.show_ready(trouble)
@@ -228,25 +242,76 @@ class FractureDock(QWidget):
 
     # -- outlining -------------------------------------------------------------------------------
 
+    def _offer_drawing(self, image: Image | None) -> None:
+        self.form.draw.setEnabled(image is not None and image.ndim == 2)
+        self.form.draw.setToolTip(
+            "Outline areas of the chosen class with the polygon tool: click its corners, "
+            "double-click to end."
+            if image is not None
+            else "Open an image first."
+        )
+
     def draw(self) -> None:
-        """Go on outlining, in the image's own layer of outlines or a new one."""
-        image = self.layers.image()
+        """Go on outlining, in the layer of outlines that is chosen or a new one."""
+        image, layer = self.layers.image(), self.layers.outlines()
         if image is None:
             return
-        chosen = self.layers.outlines()
-        layer = chosen if isinstance(chosen, Labels) else None
         if layer is None:
             layer = outline_layer(image, self.table)
             self._viewer.add_layer(layer)
         self._viewer.layers.selection.active = layer
-        layer.selected_label = int(self.form.classes.currentData())
-        layer.mode = "polygon"
+        if isinstance(layer, Shapes):
+            layer.mode = "add_polygon"
+        elif isinstance(layer, Labels):
+            layer.mode = "polygon"
         self.layers.refresh(image_id=str(image.unique_id), outlines_id=str(layer.unique_id))
+        self._on_class(int(self.form.classes.currentData()))
+
+    def _on_outlines(self) -> None:
+        """Make a Shapes layer that was chosen ready to hold classes."""
+        layer = self.layers.outlines()
+        if isinstance(layer, Shapes) and not holds_shape_classes(layer):
+            self._on_class(int(self.form.classes.currentData()))
 
     def _on_class(self, number: int) -> None:
         layer = self.layers.outlines()
         if isinstance(layer, Labels):
             layer.selected_label = number
+        elif isinstance(layer, Shapes):
+            set_shape_class(layer, self.table, number)
+            self._refresh()
+
+    # -- training --------------------------------------------------------------------------------
+
+    def labels_to_learn(self) -> list[Layer]:
+        """Return what a network can learn of the chosen image: outlines and corrected maps."""
+        image, drawn = self.layers.image(), self.layers.outlines()
+        if image is None:
+            return []
+        corrected = [
+            layer
+            for layer in self._viewer.layers
+            if isinstance(layer, Labels)
+            and kind_of(layer) == MAP
+            and source_id_of(layer) == str(image.unique_id)
+            and not is_untouched_map(layer)
+        ]
+        return corrected if drawn is None else [*corrected, drawn]
+
+    def _offer_training(self) -> None:
+        some = bool(self.labels_to_learn())
+        self.form.train.setEnabled(some)
+        self.form.train.setToolTip(
+            "Open the Train dock, ready to train the network in the background on what you "
+            "outlined and corrected."
+            if some
+            else "Outline areas first, or correct the map in the Correct dock."
+        )
+
+    def train(self) -> None:
+        """Open the Train dock with what was outlined and corrected."""
+        model = self.form.model.currentData() or "fracture"
+        train_on_classes(self._viewer, self.labels_to_learn(), model)
 
     # -- running ---------------------------------------------------------------------------------
 
@@ -270,8 +335,11 @@ class FractureDock(QWidget):
         self._say("")
         self.controller.start(source_of(image), settings)
 
-    def run_on(self, layer: Any) -> None:
-        """Choose an image and start; the command of the Layers ▸ Segment menu."""
+    def run_on(self, layer: Any, model: str | None = None) -> None:
+        """Choose an image, perhaps a model, and start; the command of the Layers ▸ Segment menu."""
+        row = -1 if model is None else self.form.model.findData(model)
+        if row >= 0 and not self.controller.is_running:
+            self.form.model.setCurrentIndex(row)
         if layer is not None and is_micrograph(layer) and not self.controller.is_running:
             self.layers.refresh(image_id=str(layer.unique_id))
         if not self.controller.is_running:

@@ -47,11 +47,15 @@ class FractureForm(QWidget):
             "The network that maps the image and that outlines correct; or the outlines alone."
         )
         self.outlines = combo_box(
-            "Areas that you outlined: a Labels layer of class numbers, or Shapes with a feature "
-            "“class”. The map follows them."
+            "Areas that you outlined: a Labels layer of class numbers, or a Shapes layer. The map "
+            "follows them."
         )
         self.draw = QPushButton("Outline areas")
-        self.classes = combo_box("The class of the areas that you outline next.")
+        self.classes = combo_box(
+            "The class of the areas that you outline next; of a Shapes layer also of the shapes "
+            "that are selected."
+        )
+        self.train = QPushButton("Train the network on this…")
         self.device = combo_box("Where the network runs.")
         self.least = QLabeledDoubleSlider(Qt.Orientation.Horizontal)
         self.least.setRange(0.0, 1.0)
@@ -83,6 +87,7 @@ class FractureForm(QWidget):
         add(form, "Class", self.classes)
         add(form, "Device", self.device)
         add(form, "Least sure", self.least)
+        form.addRow("", self.train)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.addLayout(form)

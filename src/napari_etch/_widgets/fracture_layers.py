@@ -78,10 +78,40 @@ def outline_layers(layers: LayerList, image: Image) -> list[Layer]:
             # a map that was made is an answer, not an outline
             if kind_of(layer) in ("", OUTLINES) and np.shape(layer.data) == shape:
                 found.append(layer)
-        elif isinstance(layer, Shapes) and CLASS_FEATURE in layer.features:
+        elif isinstance(layer, Shapes) and (
+            holds_shape_classes(layer) or (kind_of(layer) == "" and layer.ndim == image.ndim)
+        ):
             found.append(layer)
     found.sort(key=lambda layer: kind_of(layer) != OUTLINES)
     return found
+
+
+def holds_shape_classes(layer: Shapes) -> bool:
+    """Return whether the shapes of a layer have classes."""
+    return CLASS_FEATURE in layer.features
+
+
+def set_shape_class(layer: Shapes, table: ClassTable, number: int) -> None:
+    """Give the selected shapes of a layer a class, and those that are drawn next.
+
+    Shapes of a layer without classes get this one, all of them.
+    """
+    name = table.names[number]
+    features = layer.features.copy()
+    if CLASS_FEATURE not in features:
+        features[CLASS_FEATURE] = name
+    features[CLASS_FEATURE] = features[CLASS_FEATURE].astype(object)
+    for index in layer.selected_data:
+        features.loc[index, CLASS_FEATURE] = name
+    layer.features = features
+    layer.feature_defaults = {**layer.feature_defaults.iloc[0].to_dict(), CLASS_FEATURE: name}
+    colours = [
+        table.colours.get(table.find(word) or 0, "#808080") for word in features[CLASS_FEATURE]
+    ]
+    if colours:
+        layer.face_color = colours
+        layer.edge_color = colours
+    layer.current_face_color = layer.current_edge_color = table.colours[number]
 
 
 def read_outlines(layer: Layer, image: Image, table: ClassTable) -> npt.NDArray[np.uint8]:
@@ -98,7 +128,7 @@ def read_outlines(layer: Layer, image: Image, table: ClassTable) -> npt.NDArray[
     Raises
     ------
     ValueError
-        When a class is not in the table.
+        When a class is not in the table, or shapes have none.
     """
     if isinstance(layer, Labels):
         data = np.asarray(layer.data)
@@ -108,11 +138,15 @@ def read_outlines(layer: Layer, image: Image, table: ClassTable) -> npt.NDArray[
     from skimage.draw import polygon2mask
 
     assert isinstance(layer, Shapes)
+    if not holds_shape_classes(layer):
+        raise ValueError(f"The shapes of “{layer.name}” have no classes: choose their class.")
     outlined = np.zeros(source_of(image).axes[-2:], np.uint8)
     words = list(layer.features[CLASS_FEATURE])
     for vertices, word, kind in zip(layer.data, words, layer.shape_type, strict=True):
         if kind in ("line", "path"):
             continue  # they enclose nothing
+        if kind == "ellipse":
+            vertices = _round(vertices)
         number = table.find(word)
         if number is None:
             raise ValueError(
@@ -121,6 +155,14 @@ def read_outlines(layer: Layer, image: Image, table: ClassTable) -> npt.NDArray[
         corners = [drawn_in_image(vertex, layer, image) for vertex in vertices]
         outlined[polygon2mask(outlined.shape, np.array(corners))] = number
     return outlined
+
+
+def _round(corners: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
+    """Return points on the ellipse of which napari keeps the corners of the box."""
+    middle = corners.mean(0)
+    across, down = (corners[1] - corners[0]) / 2, (corners[3] - corners[0]) / 2
+    turn = np.linspace(0, 2 * np.pi, 64, endpoint=False)[:, None]
+    return np.asarray(middle + np.cos(turn) * across + np.sin(turn) * down)
 
 
 def map_layers(mapped: Mapped, origin: Origin) -> list[Layer]:
@@ -197,6 +239,14 @@ def crc(classes: npt.NDArray[np.uint8]) -> int:
     return zlib.crc32(classes.tobytes())
 
 
+def is_untouched_map(layer: Labels) -> bool:
+    """Return whether a layer is a map as it was made: nobody corrected it."""
+    made = layer.metadata.get(METADATA_KEY)
+    if not isinstance(made, dict) or made.get("kind") != MAP or "crc" not in made:
+        return False
+    return crc(np.asarray(layer.data)) == made["crc"]
+
+
 def _earlier(layers: LayerList, new: Layer) -> Layer | None:
     made = new.metadata[METADATA_KEY]
     for layer in reversed(layers):
@@ -206,7 +256,7 @@ def _earlier(layers: LayerList, new: Layer) -> Layer | None:
         same = all(old.get(key) == made[key] for key in ("kind", "source_id"))
         if not same or np.shape(layer.data) != np.shape(new.data):
             continue
-        if isinstance(layer, Labels) and crc(np.asarray(layer.data)) != old.get("crc"):
+        if isinstance(layer, Labels) and not is_untouched_map(layer):
             return None  # somebody corrected it: it stays, the new one comes beside it
         return layer
     return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,7 @@ from napari.utils.theme import get_theme
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
-from napari_etch._widgets.commands import segment_with
+from napari_etch._widgets.commands import map_modes_with, segment_with
 from napari_etch._widgets.device_box import offer_devices
 from napari_etch._widgets.devices import device_troubles
 from napari_etch._widgets.form import item_ready
@@ -21,6 +21,7 @@ from napari_etch._widgets.scroll import UprightScroll
 from napari_etch._widgets.status import duration
 from napari_etch._widgets.train_bar import FitBar
 from napari_etch._widgets.train_choice import TrainChoice
+from napari_etch._widgets.train_classes import CLASS_MODEL
 from napari_etch._widgets.train_form import TrainForm
 from napari_etch._widgets.train_job import FitSettings, default_title, fit_refusal, request_maker
 from napari_etch._widgets.train_labels import LabelChoice, labelled_request_maker
@@ -43,6 +44,7 @@ from napari_etch.training.unfinished import (
 
 if TYPE_CHECKING:
     import napari
+    from napari.layers import Layer
 
     from napari_etch.training.jobs import Request
     from napari_etch.training.labelfree.events import FitPreview, FitStep
@@ -348,13 +350,35 @@ class TrainDock(QWidget):
     # -- afterwards ------------------------------------------------------------------------------
 
     def segment_with(self, name: str) -> None:
-        """Run a model on the image that is ticked, in the Segment dock."""
+        """Run a model on the image that is ticked, in the dock that shows what it finds."""
         images = self.choice.images()
         if self.form.from_labels:
             images = [image for image, _ in self.label_choice.chosen()]
         if images:
             self._viewer.layers.selection.active = images[0]
-        segment_with(self._viewer, name)
+        kinds = {entry.name: entry.kind for entry in list_models()}
+        run = map_modes_with if kinds.get(name) == "classes" else segment_with
+        run(self._viewer, name)
+
+    def learn_classes_from(self, layers: Sequence[Layer], model: str) -> None:
+        """Get ready to train a fracture model on class maps or outlined areas.
+
+        Parameters
+        ----------
+        layers : sequence of Layer
+            The ones that are ticked.
+        model : str
+            What is gone on from: a model of the library, or ``fracture``.
+        """
+        if self.runner.is_running:
+            self._say("Wait for the end of what is learnt now, or stop it.", trouble=True)
+            return
+        form = self.form
+        form.learn_from.setCurrentIndex(form.learn_from.findData("labels"))
+        form.labels.source.setCurrentIndex(form.labels.source.findData("layers"))
+        form.labels.model.setCurrentIndex(form.labels.model.findData(CLASS_MODEL))
+        self.label_choice.tick_only(layers)
+        form.labels.start.setCurrentIndex(max(0, form.labels.start.findData(model)))
 
     def _say(self, text: str, *, trouble: bool = False) -> None:
         colour = get_theme(self._viewer.theme).warning.as_hex() if trouble else None

@@ -2,27 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-from napari.layers import Image, Labels
+from napari.layers import Image, Labels, Layer, Shapes
 
 from napari_etch._widgets.correct_sessions import reviewed_of
-from napari_etch._widgets.correct_target import is_classes
 from napari_etch._widgets.job import Source
 from napari_etch._widgets.layer_choice import WATCHED
 from napari_etch._widgets.layer_watch import LayerWatch
 from napari_etch._widgets.layers import is_micrograph, source_id_of, source_of
+from napari_etch._widgets.train_classes import (
+    CLASS_MODEL,
+    class_options,
+    class_trouble,
+    classes_in,
+    holds_classes,
+    is_only_an_answer,
+    judged_in,
+    table_of,
+)
 from napari_etch._widgets.train_labels_form import LabelRows
 from napari_etch.models.library import is_free, list_library, plain_name
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
 
+    from napari_etch.grains.class_table import ClassTable
     from napari_etch.training.labelled_request import Labelled, LabelledRequest
 
 
@@ -36,11 +46,14 @@ class LabelledLayers:
     labels : whole numbers, a copy
     reviewed : list of int or None
         Grains that were looked at; None where all count.
+    judged : bool, of the labels' size, or None
+        Where a class map was looked at; None where all of it counts.
     """
 
     source: Source
     labels: npt.NDArray[np.integer]
-    reviewed: list[int] | None
+    reviewed: list[int] | None = None
+    judged: npt.NDArray[np.bool_] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,6 +70,7 @@ class LabelSettings:
     minutes: float | None
     device: str
     skip_info_bar: bool
+    options: dict[str, Any] = field(default_factory=dict)
 
 
 class LabelChoice(LayerWatch):
@@ -76,37 +90,43 @@ class LabelChoice(LayerWatch):
     def _on_active(self, _event: Any = None) -> None:
         self._soon.start()
 
-    def pairs(self) -> list[tuple[Image, Labels]]:
-        """Return the images with labels, topmost first."""
+    def pairs(self) -> list[tuple[Image, Layer]]:
+        """Return the images with labels or outlined areas, topmost first."""
         images = [layer for layer in reversed(self._viewer.layers) if is_micrograph(layer)]
-        found = []
+        found: list[tuple[Image, Layer]] = []
         for layer in reversed(self._viewer.layers):
-            if isinstance(layer, Labels) and not layer.multiscale:
-                image = _image_of(layer, images)
-                if image is not None:
-                    found.append((image, layer))
+            image = _image_of(layer, images)
+            if image is not None:
+                found.append((image, layer))
         return found
 
-    def chosen(self) -> list[tuple[Image, Labels]]:
+    def chosen(self) -> list[tuple[Image, Layer]]:
         """Return the ticked pairs."""
         ticked = set(self._rows.ticked())
         return [pair for pair in self.pairs() if str(pair[1].unique_id) in ticked]
+
+    def tick_only(self, layers: Sequence[Layer]) -> None:
+        """Tick these layers and no others."""
+        self.refresh()
+        self._rows.tick_only([str(layer.unique_id) for layer in layers])
+        self.refresh()
 
     def refresh(self) -> None:
         """Fill the lists anew; what was chosen stays chosen where it still exists."""
         if not self.is_held:
             pairs = self.pairs()
             listed = [
-                (f"{image.name} ← {grains.name}", str(grains.unique_id)) for image, grains in pairs
+                (f"{image.name} ← {labels.name}", str(labels.unique_id)) for image, labels in pairs
             ]
-            ticked = [
-                key for _, key in listed if key in self._rows.ticked() or key not in self._known
-            ]
-            self._known.update(key for _, key in listed)
+            ticked = [key for key in map(_key, pairs) if key in self._rows.ticked()]
+            # what a network said is no label, unless somebody corrected it
+            fresh = [pair for pair in pairs if _key(pair) not in self._known]
+            ticked += [_key(pair) for pair in fresh if not is_only_an_answer(pair[1])]
+            self._known.update(map(_key, pairs))
             self._rows.set_pairs(listed, ticked)
             own = [(model.title, model.name) for model in list_library() if not model.trouble]
             self._rows.set_starts(own, self._rows.start.currentData())
-            self._rows.offer_reviewed(sum(len(reviewed_of(grains)) for _, grains in self.chosen()))
+            self._offer_reviewed()
         self.changed.emit()
 
     def settings(self, **common: Any) -> LabelSettings:
@@ -115,25 +135,28 @@ class LabelChoice(LayerWatch):
         from_layers = rows.source.currentData() == "layers"
         chosen = self.chosen() if from_layers else []
         only_reviewed = rows.reviewed.isChecked() and rows.reviewed.isEnabled()
-        pairs = tuple(
-            LabelledLayers(
-                source_of(image),
-                np.array(grains.data),
-                reviewed_of(grains) if only_reviewed else None,
-            )
-            for image, grains in chosen
-        )
+        table = table_of([labels for _, labels in chosen if holds_classes(labels)])
+        pairs = tuple(_copy_of(image, labels, table, only_reviewed) for image, labels in chosen)
         kind = str(rows.kind.currentData())
         if from_layers:
-            kind = "classes" if all(is_classes(grains) for _, grains in chosen) else "grains"
+            kind = "classes" if all(holds_classes(labels) for _, labels in chosen) else "grains"
         return LabelSettings(
             model=str(rows.model.currentData()),
             pairs=pairs,
             folder=None if from_layers else Path(rows.folder.text()).expanduser(),
             kind=kind,
             start=rows.start.currentData(),
+            options=class_options([labels for _, labels in chosen]) if kind == "classes" else {},
             **common,
         )
+
+    def _offer_reviewed(self) -> None:
+        chosen = [labels for _, labels in self.chosen()]
+        if chosen and all(holds_classes(labels) for labels in chosen):
+            self._rows.offer_judged(any(judged_in(labels) is not None for labels in chosen))
+        else:
+            grains = [labels for labels in chosen if isinstance(labels, Labels)]
+            self._rows.offer_reviewed(sum(len(reviewed_of(each)) for each in grains))
 
     def why_not(self, title: str) -> str:
         """Return why no training can be started now, as one sentence; empty when it can."""
@@ -144,12 +167,17 @@ class LabelChoice(LayerWatch):
                 return "Choose a training folder first."
             if not Path(text).expanduser().is_dir():
                 return f"There is no folder {text}."
+            is_modes = rows.model.currentData() == CLASS_MODEL
+            if is_modes and rows.kind.currentData() != "classes":
+                return "Fracture modes are learnt from class maps: choose “Class maps” below."
         elif not self.pairs():
             return "Segment an image and correct its grains first, or open labels of its size."
         elif not self.chosen():
             return "Tick the labels to learn from first."
-        elif len(self.chosen()) > 1 and len({is_classes(g) for _, g in self.chosen()}) > 1:
-            return "Grain maps and class maps are ticked: tick maps of one kind."
+        else:
+            trouble = class_trouble(str(rows.model.currentData()), self.chosen())
+            if trouble:
+                return trouble
         if title and not is_free(plain_name(title)):
             return f"There is a model “{title}” already: choose another name."
         return ""
@@ -161,12 +189,37 @@ class LabelChoice(LayerWatch):
         return [image.name for image, _ in self.chosen()]
 
 
-def _image_of(labels: Labels, images: list[Image]) -> Image | None:
+def _key(pair: tuple[Image, Layer]) -> str:
+    return str(pair[1].unique_id)
+
+
+def _copy_of(
+    image: Image, labels: Layer, table: ClassTable | None, only_reviewed: bool
+) -> LabelledLayers:
+    """Return an image and its labels as they are now."""
+    source = source_of(image)
+    if not holds_classes(labels):
+        reviewed = reviewed_of(labels) if only_reviewed and isinstance(labels, Labels) else None
+        return LabelledLayers(source, np.array(labels.data), reviewed)
+    classes = classes_in(labels, image, table)
+    judged = judged_in(labels) if only_reviewed else None
+    return LabelledLayers(source, classes, judged=judged)
+
+
+def _image_of(labels: Layer, images: list[Image]) -> Image | None:
     """Return the image that labels were made from, or else one of their size."""
     made_from = source_id_of(labels)
+    own = [image for image in images if str(image.unique_id) == made_from]
+    if isinstance(labels, Shapes):
+        flat = [image for image in images if image.ndim == 2]
+        fits = holds_classes(labels) and labels.nshapes
+        return (
+            next(iter([*(image for image in own if image in flat), *flat]), None) if fits else None
+        )
+    if not isinstance(labels, Labels) or labels.multiscale:
+        return None
     fitting = [image for image in images if _size(image) == tuple(labels.data.shape)]
-    own = [image for image in fitting if str(image.unique_id) == made_from]
-    return next(iter(own or fitting), None)
+    return next(iter([image for image in own if image in fitting] or fitting), None)
 
 
 def _size(image: Image) -> tuple[int, ...]:
@@ -198,6 +251,7 @@ def labelled_request_maker(
             minutes=settings.minutes,
             seed=settings.seed,
             device=settings.device,
+            options=settings.options,
         )
         images = [_labelled(pair, settings.skip_info_bar) for pair in settings.pairs]
         return LabelledRequest(request, images, kept)
@@ -226,4 +280,6 @@ def _labelled(pair: LabelledLayers, skip_info_bar: bool) -> Labelled:
         sections = pair.labels if pair.labels.ndim == 3 else pair.labels[None]
         ignore = np.stack([unreviewed(section, seen) for section in sections])
         ignore = ignore if pair.labels.ndim == 3 else ignore[0]
+    elif pair.judged is not None:
+        ignore = ~pair.judged
     return Labelled(micrograph, pair.labels, ignore)

@@ -33,6 +33,14 @@ SOURCES = (("Layers of this window", "layers"), ("A training folder", "folder"))
 KINDS = (("Grain maps", "grains"), ("Boundary masks", "boundary"), ("Class maps", "classes"))
 SHIPPED = "Its own weights"
 ROWS_SHOWN = 3
+REVIEWED_TIP = (
+    "Learn only where grains were accepted or edited in the Correct dock; the rest of the map is "
+    "neither right nor wrong."
+)
+JUDGED_TIP = (
+    "Learn only where facets were accepted or edited in the Correct dock; the rest of the map is "
+    "neither right nor wrong. Outlined areas always count."
+)
 
 
 class LabelRows(QWidget):
@@ -65,10 +73,7 @@ class LabelRows(QWidget):
         self.browse.setToolTip("Choose the training folder.")
         self.kind = combo_box("What the files in labels/ are.")
         self.reviewed = QCheckBox("Only reviewed grains")
-        self.reviewed.setToolTip(
-            "Learn only where grains were accepted or edited in the Correct dock; the rest of the "
-            "map is neither right nor wrong."
-        )
+        self.reviewed.setToolTip(REVIEWED_TIP)
         self._form: QFormLayout | None = None
         self._fill()
         self._connect()
@@ -140,6 +145,12 @@ class LabelRows(QWidget):
             if item is not None and item.checkState() == Qt.CheckState.Checked
         ]
 
+    def tick_only(self, identities: Sequence[str]) -> None:
+        """Tick these labels and no others, without signals."""
+        listed = [self.pairs.item(row) for row in range(self.pairs.count())]
+        named = [(item.text(), item.data(Qt.ItemDataRole.UserRole)) for item in listed if item]
+        self.set_pairs(named, identities)
+
     def set_starts(self, own: Sequence[tuple[str, str]], chosen: str | None) -> None:
         """Offer the model's own weights, and (title, name) of models of the library."""
         self.start.blockSignals(True)
@@ -152,14 +163,20 @@ class LabelRows(QWidget):
 
     def offer_reviewed(self, count: int) -> None:
         """Offer to learn from reviewed grains only where there are any."""
-        self.reviewed.setText(
-            f"Only reviewed grains ({count})" if count else "Only reviewed grains"
-        )
-        self.reviewed.setEnabled(count > 0)
-        usual = self.reviewed.property("usual_tip") or self.reviewed.toolTip()
-        self.reviewed.setProperty("usual_tip", usual)
+        text = f"Only reviewed grains ({count})" if count else "Only reviewed grains"
         none = "No grain of these maps was accepted or edited in the Correct dock yet."
-        self.reviewed.setToolTip(usual if count else none)
+        self._offer(text, count > 0, REVIEWED_TIP if count else none)
+
+    def offer_judged(self, some: bool) -> None:
+        """Offer to learn only where class maps were reviewed, where any was."""
+        none = "No facet of these maps was accepted or edited in the Correct dock yet."
+        self._offer("Only reviewed facets", some, JUDGED_TIP if some else none)
+
+    def _offer(self, text: str, some: bool, tip: str) -> None:
+        self.reviewed.setText(text)
+        self.reviewed.setEnabled(some)
+        self.reviewed.setToolTip(tip)
+        self.reviewed.setProperty("usual_tip", tip)
 
     def controls(self) -> tuple[QWidget, ...]:
         """Return what is locked while something is learnt."""
@@ -183,8 +200,9 @@ class LabelRows(QWidget):
 def _pair_list() -> QListWidget:
     pairs = QListWidget()
     pairs.setToolTip(
-        "Images with the labels to learn from. A labels layer goes with the image it was made "
-        "from, any other with an image of its size."
+        "Images with the labels to learn from: grain maps, class maps, or outlined areas (Labels, "
+        "or Shapes with a feature “class”). A layer goes with the image it was made from, any "
+        "other with an image of its size."
     )
     pairs.setSelectionMode(QListWidget.SelectionMode.NoSelection)
     pairs.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)

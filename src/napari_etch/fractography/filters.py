@@ -23,6 +23,8 @@ WIDTHS = (0.7, 1.4, 2.8, 5.6)
 AROUND = (3.0, 6.0, 12.0, 24.0)
 # Of the neighbourhoods over which the answers are averaged once more, places.
 FACETS = (1.5, 4.0)
+# Widths over which brightness is averaged, px of that image.
+GREYS = (2.0, 6.0)
 _LEAST = 1e-5  # of an energy, so that its logarithm stays finite in flat areas
 
 
@@ -41,9 +43,7 @@ def place_features(image: Maps, specimen: npt.NDArray[np.bool_]) -> Maps:
     float32 (n, rows, columns)
         Standardised over the specimen.
     """
-    factor = min(1.0, SIDE / max(image.shape))
-    small = resize(np.where(specimen, image, np.float32(0)).astype(np.float32), factor)
-    answers = [_at_places(each) for each in _answers(small)]
+    answers = [_at_places(each) for each in _answers(_small(image, specimen))]
     features = np.stack(answers)
     inside = resize(specimen.astype(np.float32), features.shape[1:]) > 0.5
     features = np.concatenate([features, *(_smoothed(features, sigma) for sigma in FACETS)])
@@ -51,6 +51,24 @@ def place_features(image: Maps, specimen: npt.NDArray[np.bool_]) -> Maps:
     mean, spread = flat.mean(1), flat.std(1) + 1e-3
     standard: Maps = ((features - mean[:, None, None]) / spread[:, None, None]).astype(np.float32)
     return standard
+
+
+def place_greys(image: Maps, specimen: npt.NDArray[np.bool_]) -> Maps:
+    """Return how bright each place and its surroundings are, float32 (2, rows, columns).
+
+    A facet is as bright as it is tilted, all of it. Parameters as of `place_features`; the spread
+    of each is 1.
+    """
+    from scipy.ndimage import gaussian_filter
+
+    small = _small(image, specimen)
+    greys = np.stack([_at_places(gaussian_filter(small, width)) for width in GREYS])
+    return np.asarray(greys / (greys.std((1, 2), keepdims=True) + 1e-3), np.float32)
+
+
+def _small(image: Maps, specimen: npt.NDArray[np.bool_]) -> Maps:
+    factor = min(1.0, SIDE / max(image.shape))
+    return resize(np.where(specimen, image, np.float32(0)).astype(np.float32), factor)
 
 
 def _answers(image: Maps) -> list[Maps]:

@@ -15,7 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_etch.fractography.classifier import fit_logistic
-from napari_etch.fractography.filters import place_features
+from napari_etch.fractography.filters import place_features, place_greys
+from napari_etch.fractography.likeness import Likeness, likeness_of, likeness_to
 from napari_etch.fractography.mapping import (
     FractureMap,
     check_least,
@@ -43,6 +44,8 @@ SMOOTH = 1.0
 # is: beside a network they may hardly move its balance, and bend it only where they clearly
 # contradict it.
 ALONE, JUDGED, JUDGED_BIAS = 0.3, 0.2, 1.0
+# What likeness to outlined places nearby counts beside how a texture looks anywhere.
+NEAR = 4.0
 # Penalty on trusting the network less or more than its probabilities say; from which probability on
 # a place of its map is held on to, and how much all such places weigh beside the outlined ones.
 TRUST, SURE, ANCHORED = 10.0, 0.7, 3.0
@@ -65,6 +68,8 @@ class OutlineMapper:
     specimen : bool (y, x)
     features : float32 (n, rows, columns)
         Of places, see `filters.place_features`.
+    likeness : Likeness
+        Of the places to each other.
     prior : FractureMap or None
         The map of a network, which the outlines correct.
     """
@@ -73,6 +78,7 @@ class OutlineMapper:
     table: ClassTable
     specimen: npt.NDArray[np.bool_]
     features: Maps
+    likeness: Likeness
     prior: FractureMap | None = None
 
     def map(self, outlines: npt.NDArray[np.integer], *, least: float = 0.0) -> FractureMap:
@@ -96,7 +102,8 @@ class OutlineMapper:
         outlined = self._checked(outlines)
         rows, columns = self.features.shape[1:]
         places, classes = self._places(outlined, rows, columns)
-        flat = self.features.reshape(len(self.features), -1).T
+        near = likeness_to(places, self.likeness)
+        flat = np.concatenate([self.features.reshape(len(self.features), -1).T, NEAR * near], 1)
         prior = self._prior(rows, columns)
         weights = None
         if prior is not None:
@@ -250,12 +257,14 @@ def prepare_outlining(
                 prior = event
             else:
                 yield event
-    specimen = specimen_of(micrograph)
+    specimen, image = specimen_of(micrograph), prepare(micrograph)
+    features = place_features(image, specimen)
     yield OutlineMapper(
         micrograph=micrograph,
         table=table,
         specimen=specimen,
-        features=place_features(prepare(micrograph), specimen),
+        features=features,
+        likeness=likeness_of(features, place_greys(image, specimen)),
         prior=prior,
     )
 
