@@ -31,9 +31,8 @@ from napari_etch.training.class_crops import largest_view, sized
 from napari_etch.training.class_scores import confusion_of, scores_of
 
 SILVER = "_silver_classes"
-# Radii of simulated outlines, px of the frame, and how many of each class.
+# Radii of simulated outlines, px of the frame.
 RADII = (25.0, 70.0)
-EACH = 5
 
 
 def frames(folder: Path):
@@ -117,8 +116,8 @@ def draw(random, allowed: np.ndarray, taken: np.ndarray, wanted: np.ndarray):
     return None
 
 
-def outlines(folder: Path, model: str, seeds: int) -> None:
-    """Map each frame from ten outlines; at random, or each pair drawn where the map was wrong."""
+def outlines(folder: Path, model: str, seeds: int, each: int) -> None:
+    """Map each frame from a few outlines; at random, or each pair drawn where the map was wrong."""
     loaded = None if model == "none" else load_model(model)
     for name, micrograph, truth in frames(folder):
         *_, mapper = prepare_outlining(micrograph, model=loaded, device="cpu")
@@ -128,7 +127,7 @@ def outlines(folder: Path, model: str, seeds: int) -> None:
                 random = np.random.default_rng(seed)
                 drawn = np.zeros(truth.shape, np.uint8)
                 found = None if mapper.prior is None else mapper.prior.classes
-                for _ in range(EACH):
+                for _ in range(each):
                     for k in (1, 2):
                         wrong = inner[k]
                         if way == "corrective" and found is not None:
@@ -141,7 +140,7 @@ def outlines(folder: Path, model: str, seeds: int) -> None:
                         found = mapper.map(drawn).classes
                 rest = np.where(drawn > 0, 0, truth)
                 show(
-                    f"outlines, {way}, {model}, {name}, seed {seed}, "
+                    f"{2 * each} outlines, {way}, {model}, {name}, seed {seed}, "
                     f"{100 * (drawn > 0).mean():.1f} % outlined",
                     mapper.map(drawn).classes,
                     rest,
@@ -157,12 +156,13 @@ def main() -> None:
     parser.add_argument("--outlines", action="store_true")
     parser.add_argument("--images", type=int, default=120)
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--each", type=int, default=5, help="outlines of each class")
     given = parser.parse_args()
     torch.set_num_threads(1)
     if given.leave_one_out:
         leave_one_out(given.data, given.images)
     elif given.outlines:
-        outlines(given.data, given.model, given.seeds)
+        outlines(given.data, given.model, given.seeds, given.each)
     else:
         shipped(given.data, given.model, given.quality)
 

@@ -143,11 +143,10 @@ def test_plain_shapes_get_the_class_that_is_chosen(open_fracture, qtbot):
 
 def test_an_ellipse_is_read_as_one(open_fracture, qtbot):
     viewer, _dock, _classes = open_fracture()
-    shapes = viewer.add_shapes(
-        [np.array([[10, 10], [30, 50]])], shape_type="ellipse", features={"class": ["t"]}
-    )
+    box = np.array([[10, 10], [10, 50], [30, 50], [30, 10]], float)
+    shapes = viewer.add_shapes([box], shape_type="ellipse", features={"class": ["t"]})
     area = (read_outlines(shapes, viewer.layers["half"], FRACTURE_MODES) == 2).sum()
-    assert area == pytest.approx(np.pi * 20 * 40, rel=0.03)  # of half a µm a pixel
+    assert area == pytest.approx(np.pi * 20 * 40, rel=0.03)  # half a µm a pixel
 
 
 def test_what_was_outlined_and_corrected_goes_to_the_train_dock(open_fracture, qtbot):

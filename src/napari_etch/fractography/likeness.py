@@ -17,8 +17,8 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.floating]
 
-#: Reach along the image, as a part of its longer side: chosen on one real frame, judged on the
-#: other; 0.05 was no better and 0.075 worse.
+#: Reach along the image, as a part of its longer side. On real frames 0.025 to 0.055 do equally
+#: well, 0.075 worse.
 NEAR = 0.0375
 #: Reach in looks, where 1 is the spread of the looks over the image.
 ALIKE = 1.0
@@ -67,7 +67,7 @@ def likeness_of(features: npt.NDArray[np.float32], greys: npt.NDArray[np.float32
     texture = vectors[:, -COMPONENTS:].T @ flat
     texture /= np.sqrt((texture**2).sum(0).mean()) + 1e-6
     looks = np.concatenate([texture, BRIGHTNESS * greys.reshape(len(greys), -1)]).T
-    at = np.stack(np.mgrid[:rows, :columns], -1).reshape(-1, 2) / max(rows, columns)
+    at = np.indices((rows, columns)).reshape(2, -1).T / max(rows, columns)
     return Likeness(np.ascontiguousarray(looks, np.float32), np.ascontiguousarray(at, np.float32))
 
 

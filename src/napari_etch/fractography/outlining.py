@@ -44,8 +44,9 @@ SMOOTH = 1.0
 # is: beside a network they may hardly move its balance, and bend it only where they clearly
 # contradict it.
 ALONE, JUDGED, JUDGED_BIAS = 0.3, 0.2, 1.0
-# What likeness to outlined places nearby counts beside how a texture looks anywhere.
-NEAR = 4.0
+# What likeness to outlined places nearby counts beside how a texture looks anywhere; from 10 to 60
+# it matters little.
+NEAR = 20.0
 # Penalty on trusting the network less or more than its probabilities say; from which probability on
 # a place of its map is held on to, and how much all such places weigh beside the outlined ones.
 TRUST, SURE, ANCHORED = 10.0, 0.7, 3.0
