@@ -1,31 +1,15 @@
-"""Counting the grains of a layer: a mark on each, and one line that says how many there are."""
+"""A mark on each grain that was counted."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.layers import Points
 
-from napari_etch._widgets.layers import (
-    METADATA_KEY,
-    Placement,
-    can_recut,
-    is_edited,
-    kind_of,
-    layer_name,
-    pixel_size_um,
-)
-from napari_etch.counting import (
-    CORNER,
-    EDGE,
-    INSIDE,
-    GrainCount,
-    calibration_of_card,
-    count_map,
-    count_partition,
-)
+from napari_etch._widgets.count_run import LayerCount
+from napari_etch._widgets.layers import METADATA_KEY, Placement, kind_of, layer_name
+from napari_etch.counting import CORNER, EDGE, INSIDE
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -33,76 +17,6 @@ if TYPE_CHECKING:
 
 COUNT = "count"
 COLOURS = {INSIDE: "#2dd36f", EDGE: "#ffd60a", CORNER: "#ff8c1a"}
-
-
-@dataclass(frozen=True, eq=False)
-class LayerCount:
-    """The grains of a layer, section by section.
-
-    Attributes
-    ----------
-    name : str
-        Of the layer.
-    sections : tuple of GrainCount
-    edited : bool
-        Whether it was corrected by hand or is of another origin: there is no interval then.
-    """
-
-    name: str
-    sections: tuple[GrainCount, ...]
-    edited: bool
-
-    @property
-    def sentence(self) -> str:
-        """Count and interval in one line."""
-        if len(self.sections) == 1:
-            return f"“{self.name}”: {self.sections[0].sentence}{self._why}."
-        total = sum(found.count for found in self.sections)
-        lows = [found.low for found in self.sections if found.low is not None]
-        highs = [found.high for found in self.sections if found.high is not None]
-        between = f" (95 % of the first: {lows[0]} to {highs[0]})" if lows else ""
-        counts = [found.count for found in self.sections]
-        return (
-            f"“{self.name}”: {total} grains in {len(counts)} sections, "
-            f"{min(counts)} to {max(counts)} in each{between}{self._why}."
-        )
-
-    @property
-    def _why(self) -> str:
-        return (
-            "; no interval, for the map was edited or is of another origin" if self.edited else ""
-        )
-
-
-def count_layer(layer: Labels) -> LayerCount:
-    """Count the grains of a layer as they are shown.
-
-    Parameters
-    ----------
-    layer : napari.layers.Labels
-        2D, or a stack of sections.
-
-    Raises
-    ------
-    ValueError
-        When there is no grain.
-    """
-    size = pixel_size_um(layer)
-    data = np.asarray(layer.data[0] if layer.multiscale else layer.data)
-    if can_recut(layer) and not is_edited(layer):
-        made = layer.metadata[METADATA_KEY]
-        found = [
-            count_partition(
-                part, pixel_size_um=size, calibration=calibration_of_card(made), name=layer.name
-            )
-            for part in made["partitions"]
-        ]
-        return LayerCount(layer.name, tuple(found), edited=False)
-    sections = data if data.ndim == 3 else data[None]
-    counted = [
-        count_map(section, pixel_size_um=size, name=f"“{layer.name}”") for section in sections
-    ]
-    return LayerCount(layer.name, tuple(counted), edited=True)
 
 
 def show_marks(viewer: ViewerModel, layer: Labels, found: LayerCount) -> Points:

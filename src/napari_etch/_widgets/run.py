@@ -361,6 +361,7 @@ def _provenance(
 ) -> dict[str, Any]:
     from napari_etch import __version__
 
+    card = getattr(model, "card", {})  # with "count", how sure its counts are
     return {
         "model": model.name,
         "title": getattr(model, "title", model.name),
@@ -369,4 +370,5 @@ def _provenance(
         "device": prediction.device,
         "parameters": {**_options(model, settings), **prediction.parameters},
         "seconds": round(seconds, 3),
+        **{name: card[name] for name in ("count",) if name in card},
     }

@@ -10,7 +10,8 @@ from napari.utils.theme import get_theme
 from qtpy.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
 
 from napari_etch._widgets.controller import RunController
-from napari_etch._widgets.count_marks import count_layer, show_marks
+from napari_etch._widgets.count_box import CountBox
+from napari_etch._widgets.counter import LayerCounter
 from napari_etch._widgets.cutter import GrainCutter
 from napari_etch._widgets.device_box import offer_devices
 from napari_etch._widgets.devices import device_troubles
@@ -42,6 +43,7 @@ from napari_etch._widgets.run import (
 from napari_etch._widgets.scroll import UprightScroll
 from napari_etch._widgets.status import RunBar
 from napari_etch._widgets.words import edited_text, outcome_text, recut_text
+from napari_etch.counting import COUNT_MODEL
 
 if TYPE_CHECKING:
     import napari
@@ -92,10 +94,11 @@ class SegmentDock(QWidget):
         self.hint = QLabel()
         self.hint.setWordWrap(True)
         self.new_cut = QPushButton("Cut into a new layer")
-        self.count = QPushButton("Count")
-        self._count_next = False
+        self.counts = CountBox()
+        self._count_next = self._model_by_hand = False
         self._lay_out()
         self.controller = RunController(engine or default_engine(), self)
+        self.counter = LayerCounter(napari_viewer, self)
         self.cutter = GrainCutter(self)
         self.library = LibraryWatch(self)
         self._read_models(self._preferences.model)
@@ -115,9 +118,10 @@ class SegmentDock(QWidget):
         column.addWidget(self.form)
         column.addWidget(self.hint)
         column.addWidget(self.new_cut)
-        column.addWidget(self.count)
         column.addSpacing(6)
         column.addWidget(self.run_bar)
+        column.addSpacing(6)
+        column.addWidget(self.counts)
         column.addStretch(1)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
@@ -132,7 +136,13 @@ class SegmentDock(QWidget):
         self.pixel_size.said.connect(lambda text, trouble: self._say(text, trouble=trouble))
         self.run_bar.button.clicked.connect(self.toggle_run)
         self.new_cut.clicked.connect(self.cut_into_new_layer)
-        self.count.clicked.connect(lambda: self.count_grains())
+        self.counts.count.clicked.connect(lambda: self.count_selected(None))
+        self.counts.said.connect(lambda text, trouble: self._say(text, trouble=trouble))
+        self.counter.progressed.connect(self.run_bar.show_progress)
+        self.counter.counted.connect(self.counts.add)
+        self.counter.ended.connect(self._on_counted)
+        # a model that the user chose is not changed for the count
+        self.form.model.activated.connect(lambda _row: setattr(self, "_model_by_hand", True))
         self.controller.progressed.connect(self.run_bar.show_progress)
         self.controller.noted.connect(self._on_note)
         self.controller.ended.connect(self._on_ended)
@@ -192,7 +202,7 @@ class SegmentDock(QWidget):
         options = getattr(entry, "segment_options", None)
         self.form.set_offered(None if options is None else frozenset(options))
         # A result takes the place its image had when the run began.
-        busy = "Wait for the run to end." if self.controller.is_running else ""
+        busy = "Wait for the run to end." if self.is_busy else ""
         self.pixel_size.refresh(busy)
         grains = self.layers.grains()
         self.cutter.target = grains
@@ -201,8 +211,8 @@ class SegmentDock(QWidget):
         else:
             self.hint.setText(f"Moving the slider cuts “{grains.name}” again.")
         self._offer_new_cut(grains)
-        self._offer_count(grains)
-        if not self.controller.is_running:
+        self._offer_count(grains, busy)
+        if not self.is_busy:
             self.run_bar.show_ready(self.why_not())
 
     def _offer_new_cut(self, grains: Labels | None) -> None:
@@ -214,30 +224,34 @@ class SegmentDock(QWidget):
             else "There are no grains to cut yet: run a model first."
         )
 
-    def _offer_count(self, grains: Labels | None) -> None:
-        busy = self.controller.is_running
-        self.count.setEnabled(grains is not None and not busy)
-        self.count.setToolTip(
-            "There are no grains to count yet: run a model first."
-            if grains is None
-            else "Wait for the run to end."
-            if busy
-            else f"Count the grains of “{grains.name}” and put a mark on each."
+    def _offer_count(self, grains: Labels | None, busy: str) -> None:
+        trouble = busy or ("" if grains is not None else self.why_not())
+        name = grains.name if grains is not None else self.form.image.currentText()
+        self.counts.offer(
+            trouble,
+            f"Count the grains of “{name}” and put a mark on each."
+            if grains is not None
+            else f"Run the model on “{name}”, then count its grains and put a mark on each.",
         )
 
     # -- running ---------------------------------------------------------------------------------
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether a run or a count is under way."""
+        return self.controller.is_running or self.counter.is_running
+
     def toggle_run(self) -> None:
-        """Start a run, or cancel the one that is under way."""
-        if self.controller.is_running:
-            self.controller.cancel()
+        """Start a run, or cancel the run or count that is under way."""
+        if self.is_busy:
+            (self.controller if self.controller.is_running else self.counter).cancel()
             self.run_bar.show_cancelling()
             return
         self.start()
 
     def start(self) -> None:
         """Start a run, or say why that cannot be done."""
-        if self.controller.is_running:
+        if self.is_busy:
             self._say("A run is under way: cancel it first, or wait for its end.", trouble=True)
             return
         trouble = self.why_not()
@@ -257,8 +271,9 @@ class SegmentDock(QWidget):
         if row < 0:
             self._say(f"There is no model “{name}”.", trouble=True)
             return
-        if not self.controller.is_running:
+        if not self.is_busy:
             self.form.model.setCurrentIndex(row)
+            self._model_by_hand = True
         self.start()
 
     def _on_note(self, note: Note) -> None:
@@ -270,7 +285,7 @@ class SegmentDock(QWidget):
         if isinstance(outcome, Segmented) and origin is not None:
             self._add_result(outcome, origin)
             if count_next:
-                self.count_grains()
+                self.count_grains(self._grains_of(origin))
         elif isinstance(outcome, Failed):
             self._say(outcome.message, trouble=True)
         elif isinstance(outcome, Stopped):
@@ -326,24 +341,40 @@ class SegmentDock(QWidget):
     def count_grains(self, layer: Labels | None = None) -> None:
         """Count the grains of a layer, or of the chosen image, and put a mark on each."""
         grains = self.layers.grains() if layer is None else layer
-        if grains is None:
+        if self.is_busy or grains is None:
+            busy = "A run is under way: cancel it first, or wait for its end."
+            self._say(busy if self.is_busy else "There are no grains to count yet.", trouble=True)
             return
-        try:
-            found = count_layer(grains)
-        except ValueError as error:
-            self._say(str(error), trouble=True)
-            return
-        show_marks(self._viewer, grains, found)
-        self._say(found.sentence)
+        self.counter.start(grains)
+        self.run_bar.show_running("Stop counting; no marks are added.")
+        self._refresh()
 
     def count_selected(self, layer: Layer | None) -> None:
-        """Count what is selected: grains as they are, an image after a run where it needs one."""
+        """Count what is selected: grains as they are, an image after a run where it needs one.
+
+        With no layer, the grains of the chosen image.
+        """
         if isinstance(layer, Labels) or self.layers.grains() is not None:
             self.count_grains(layer if isinstance(layer, Labels) else None)
             return
-        self._count_next = True
+        row = self.form.model.findData(COUNT_MODEL)
+        # from the menu nobody looked at the model: take that of etch count
+        if layer is not None and row >= 0 and not self._model_by_hand and not self.is_busy:
+            self.form.model.setCurrentIndex(row)
         self.start()
         self._count_next = self.controller.is_running
+
+    def _grains_of(self, origin: Origin) -> Labels | None:
+        """Return the latest grains of the image that a run began with."""
+        for image in self.layers.images():
+            if str(image.unique_id) == origin.layer_id:
+                found: Labels | None = self.layers.latest(image, Labels)
+                return found
+        return None
+
+    def _on_counted(self, text: str, trouble: bool) -> None:
+        self._say(text, trouble=trouble)
+        self._refresh()
 
     def fewer_grains(self) -> None:
         """Move the slider one step towards fewer grains."""

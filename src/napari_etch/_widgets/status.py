@@ -46,11 +46,13 @@ class RunBar(QWidget):
         self.bar.hide()
         self.step.hide()
 
-    def show_running(self) -> None:
-        """Offer to cancel."""
+    def show_running(
+        self, cancelling: str = "Stop the run; nothing is added to the viewer."
+    ) -> None:
+        """Offer to cancel; the tooltip says what that does."""
         self.button.setText("Cancel")
         self.button.setEnabled(True)
-        self.button.setToolTip(tip("Stop the run; nothing is added to the viewer.", "run"))
+        self.button.setToolTip(tip(cancelling, "run"))
         self.bar.setValue(0)
         self.bar.show()
         self.step.show()

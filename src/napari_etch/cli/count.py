@@ -10,13 +10,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from napari_etch.cli.console import ExitCode, bad_input, fail, fail_inside, note, refuse, sentence
+from napari_etch.counting import COUNT_MODEL
 
 if TYPE_CHECKING:
     from napari_etch.counting import GrainCount
     from napari_etch.micrograph import Micrograph
-
-#: The model with the smallest count error, see docs/counting.md.
-DEFAULT_MODEL = "dinov2"
 
 
 @dataclass(frozen=True)
@@ -48,7 +46,7 @@ def count(
     out: Annotated[Path, typer.Option("--out", metavar="FILE.csv", help="The table goes here.")],
     model: Annotated[
         str, typer.Option("--model", metavar="NAME_OR_PATH", help="See: etch models list.")
-    ] = DEFAULT_MODEL,
+    ] = COUNT_MODEL,
     pixel_size: Annotated[
         float | None,
         typer.Option(
@@ -88,6 +86,7 @@ def count(
     """
     from napari_etch.cli.jobs import worst
     from napari_etch.cli.segment import _ready_model
+    from napari_etch.results import write_counts
 
     if out.is_dir():
         refuse(f"{out} is a folder: give --out the name of a table, such as {out / 'counts.csv'}")
@@ -107,7 +106,7 @@ def count(
     rows = list(zip(_names(counted.rows), (item for _, _, item in counted.rows), strict=True))
     if rows:
         with bad_input(str(out)):
-            _write(out, rows)
+            write_counts(out, rows)
         _show(rows)
     failed = [str(image) for image, code in counted.codes.items() if code]
     if len(images) > 1 and failed:
@@ -184,21 +183,6 @@ def _names(rows: Sequence[tuple[Path, str, GrainCount]]) -> list[str]:
         (path.name if path.name and len(paths[path.name]) == 1 else str(path)) + section
         for path, section, _ in rows
     ]
-
-
-def _write(out: Path, rows: Sequence[tuple[str, GrainCount]]) -> None:
-    """Write the table under a temporary name, then rename it."""
-    import csv
-
-    out.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = out.with_name(f".{out.name}.part")
-    with unfinished.open("w", newline="", encoding="utf-8") as file:
-        table = csv.writer(file, lineterminator="\n")
-        table.writerow(["image", "count", "low", "high", "density_per_mm2"])
-        for name, item in rows:
-            density = "" if item.density_per_mm2 is None else f"{item.density_per_mm2:.6g}"
-            table.writerow([name, item.count, item.low, item.high, density])
-    unfinished.replace(out)
 
 
 def _show(rows: Sequence[tuple[str, GrainCount]]) -> None:

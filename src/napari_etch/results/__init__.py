@@ -1,6 +1,7 @@
 """The folder of results that a run leaves on disk: its files, and how it is written."""
 
 from napari_etch.results.about import plain
+from napari_etch.results.counted import COUNT_COLUMNS, write_counts
 from napari_etch.results.files import (
     ADDED_FILE,
     BOUNDARY_FILE,
@@ -31,6 +32,7 @@ __all__ = [
     "BOUNDARY_FILE",
     "BRIDGES_FILE",
     "CONFIDENCE_FILE",
+    "COUNT_COLUMNS",
     "FACETS_FILE",
     "FRACTURE_FILE",
     "FRACTURE_FILES",
@@ -49,6 +51,7 @@ __all__ = [
     "plain",
     "report_file",
     "summary_of",
+    "write_counts",
     "write_fracture",
     "write_repair",
     "write_report",

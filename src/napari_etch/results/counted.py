@@ -1,0 +1,41 @@
+"""The table of grain counts."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from napari_etch.counting import GrainCount
+
+#: Columns of the table of `etch count` and of the Segment dock.
+COUNT_COLUMNS = ("image", "count", "low", "high", "density_per_mm2")
+
+
+def write_counts(out: Path, rows: Sequence[tuple[str, GrainCount]]) -> None:
+    """Write a table of counts under a temporary name, then rename it.
+
+    Parameters
+    ----------
+    out : Path
+        A CSV file; an earlier one is replaced.
+    rows : sequence of (str, GrainCount)
+        What the image is called, and its count. Limits and density are empty where they are not
+        known.
+
+    Raises
+    ------
+    OSError
+        When it cannot be written.
+    """
+    out.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = out.with_name(f".{out.name}.part")
+    with unfinished.open("w", newline="", encoding="utf-8") as file:
+        table = csv.writer(file, lineterminator="\n")
+        table.writerow(COUNT_COLUMNS)
+        for name, item in rows:
+            density = "" if item.density_per_mm2 is None else f"{item.density_per_mm2:.6g}"
+            table.writerow([name, item.count, item.low, item.high, density])
+    unfinished.replace(out)
