@@ -14,7 +14,7 @@ from napari.layers import Points
 
 from napari_etch._widgets import count_run
 from napari_etch._widgets.count_marks import COLOURS
-from napari_etch.counting import COUNT_MODEL, CORNER, EDGE, INSIDE
+from napari_etch.counting import CORNER, COUNT_MODEL, EDGE, INSIDE
 
 pytestmark = pytest.mark.gui
 

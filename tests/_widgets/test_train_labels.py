@@ -291,3 +291,31 @@ def seen_square() -> np.ndarray:
     seen = np.zeros(SHAPE, bool)
     seen[10:40, 10:40] = True
     return seen
+
+
+def test_backbone_and_target_of_the_decoder_go_into_the_request(
+    open_train: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("ETCH_CACHE", str(tmp_path / "cache"))  # with no backbone in it
+    viewer, dock = open_train()
+    viewer.add_image(noise(), name="steel")
+    viewer.add_labels(halves(), name="by hand")
+    rows, form = dock.form.labels, dock.form._form
+
+    def request() -> Any:
+        common = {"title": "", "seed": 0, "minutes": None, "device": "cpu", "skip_info_bar": True}
+        settings = dock.label_choice.settings(**common)
+        return train_labels.labelled_request_maker(settings)().request
+
+    assert not form.isRowVisible(rows.backbone) and request().options == {}
+    rows.model.setCurrentIndex(rows.model.findData("dinov2"))
+    assert form.isRowVisible(rows.backbone) and form.isRowVisible(rows.target)
+    assert request().options == {"backbone": "compact", "target": "grains"}
+    rows.backbone.setCurrentIndex(rows.backbone.findData("vit_small_patch14_dinov2"))
+    rows.target.setCurrentIndex(rows.target.findData("mask"))
+    assert "MB to download" in rows.backbone.currentText()
+    assert request().options == {"backbone": "vit_small_patch14_dinov2", "target": "mask"}
+    rows.set_starts([("Mine", "mine")], "mine")
+    rows.show_rows(True)
+    assert not rows.backbone.isEnabled() and "keeps the backbone" in rows.backbone.toolTip()
+    assert request().options == {"target": "mask"}

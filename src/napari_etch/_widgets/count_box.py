@@ -108,10 +108,10 @@ class CountBox(QWidget):
         if rows:
             self.table.scrollToBottom()
         shown = min(max(len(rows), 1), ROWS_SHOWN)
-        line = self.table.verticalHeader().defaultSectionSize()
-        self.table.setFixedHeight(
-            self.table.horizontalHeader().sizeHint().height() + line * shown + 4
-        )
+        lines, header = self.table.verticalHeader(), self.table.horizontalHeader()
+        assert lines is not None and header is not None
+        high = header.sizeHint().height() + lines.defaultSectionSize() * shown
+        self.table.setFixedHeight(high + 4)
 
     def _ask_and_save(self) -> None:
         path, _ = QFileDialog.getSaveFileName(
@@ -144,9 +144,10 @@ def _table() -> QTableWidget:
         table.setHorizontalHeaderItem(column, heading)
     table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
     table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-    table.verticalHeader().hide()
-    table.verticalHeader().setDefaultSectionSize(table.fontMetrics().height() + 8)
-    header = table.horizontalHeader()
+    rows, header = table.verticalHeader(), table.horizontalHeader()
+    assert rows is not None and header is not None
+    rows.hide()
+    rows.setDefaultSectionSize(table.fontMetrics().height() + 8)
     header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
     header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
     table.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)

@@ -1,4 +1,4 @@
-"""What counting a layer does, free of Qt and napari: a grain map in, the grains of each section out.
+"""What counting a layer does, free of Qt and napari: a map in, the grains of each section out.
 
 Like `_widgets.run.segment`, the generator is driven by a worker thread and never raises.
 """

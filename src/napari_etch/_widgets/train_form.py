@@ -197,6 +197,8 @@ class TrainForm(QWidget):
             widget.setEnabled(not busy)
             usual = widget.property("usual_tip")
             widget.setToolTip("Wait for the end, or stop it." if busy else usual)
+        if not busy:
+            self._show_rows()  # some rows are locked by what is chosen in others
 
     def _controls(self) -> tuple[QWidget, ...]:
         return (

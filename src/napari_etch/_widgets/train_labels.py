@@ -146,7 +146,8 @@ class LabelChoice(LayerWatch):
             folder=None if from_layers else Path(rows.folder.text()).expanduser(),
             kind=kind,
             start=rows.start.currentData(),
-            options=class_options([labels for _, labels in chosen]) if kind == "classes" else {},
+            options=rows.options()
+            | (class_options([labels for _, labels in chosen]) if kind == "classes" else {}),
             **common,
         )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import (
@@ -19,7 +20,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_etch._widgets.form import add, combo_box
+from napari_etch._widgets.form import add, combo_box, item_ready
 
 #: What a trainer is called in the list; others go by their name.
 TRAINED = {
@@ -32,6 +33,8 @@ TRAINED = {
 SOURCES = (("Layers of this window", "layers"), ("A training folder", "folder"))
 KINDS = (("Grain maps", "grains"), ("Boundary masks", "boundary"), ("Class maps", "classes"))
 SHIPPED = "Its own weights"
+#: What the decoder on a vision transformer learns.
+TARGETS = (("Boundaries between grains", "grains"), ("A mask of the grains", "mask"))
 ROWS_SHOWN = 3
 REVIEWED_TIP = (
     "Learn only where grains were accepted or edited in the Correct dock; the rest of the map is "
@@ -61,6 +64,14 @@ class LabelRows(QWidget):
         self.hide()
         self.model = combo_box("The model to train.")
         self.start = combo_box("The weights to go on from: the model's own, or one of yours.")
+        self.backbone = combo_box(
+            "The frozen vision transformer under the decoder. A public one is downloaded once."
+        )
+        self.target = combo_box(
+            "Boundaries between grains, for counting and measuring them.\n"
+            "A mask, as published: what is labelled is grain, the rest is not; grains that touch "
+            "are one."
+        )
         self.source = combo_box("Where the labels are: layers that are open, or a folder.")
         self.pairs = _pair_list()
         self.folder = QLineEdit()
@@ -83,14 +94,28 @@ class LabelRows(QWidget):
 
         for name in sorted(TRAINERS, key=lambda name: (name != "generalist", name)):
             self.model.addItem(TRAINED.get(name, name), name)
+        for text, value in TARGETS:
+            self.target.addItem(text, value)
+        self._fill_backbones()
         for text, value in SOURCES:
             self.source.addItem(text, value)
         for text, value in KINDS:
             self.kind.addItem(text, value)
         self.set_starts([], None)
 
+    def _fill_backbones(self) -> None:
+        from napari_etch.models.backbones import COMPACT_NAME, PUBLIC, weights_path
+
+        self.backbone.addItem("Compact (bundled)", COMPACT_NAME)
+        item_ready(self.backbone, 0, True, "Comes with the package and works offline.")
+        for row, public in enumerate(PUBLIC.values(), start=1):
+            here = weights_path(public.name).exists()
+            how = "on this machine" if here else f"{public.megabytes} MB to download"
+            self.backbone.addItem(f"{public.name} ({how})", public.name)
+            item_ready(self.backbone, row, True, f"{public.source}; licence {public.licence}.")
+
     def _connect(self) -> None:
-        for combo in (self.model, self.start, self.source, self.kind):
+        for combo in (self.model, self.start, self.backbone, self.source, self.kind):
             combo.currentIndexChanged.connect(lambda _index: self.changed.emit())
         self.folder.textChanged.connect(lambda _text: self.changed.emit())
         self.reviewed.toggled.connect(lambda _on: self.changed.emit())
@@ -105,6 +130,8 @@ class LabelRows(QWidget):
         folder.addWidget(self.browse)
         add(form, "Model", self.model)
         add(form, "Go on from", self.start)
+        add(form, "Backbone", self.backbone)
+        add(form, "Decoder learns", self.target)
         add(form, "Labels", self.source)
         add(form, "Pairs", self.pairs)
         add(form, "Folder", self.folder, folder)
@@ -117,10 +144,29 @@ class LabelRows(QWidget):
         layers = self.source.currentData() == "layers"
         for field in (self.model, self.start, self.source):
             self._form.setRowVisible(field, shown)
+        decoder = self.model.currentData() == "dinov2"
+        for field in (self.backbone, self.target):
+            self._form.setRowVisible(field, shown and decoder)
+        own = self.start.currentData() is not None
+        self.backbone.setEnabled(not own)
+        self.backbone.setToolTip(
+            "Your model keeps the backbone that it was trained on."
+            if own
+            else self.backbone.property("usual_tip")
+        )
         self._form.setRowVisible(self.pairs, shown and layers)
         self._form.setRowVisible(self.reviewed, shown and layers)
         self._form.setRowVisible(self._folder_row, shown and not layers)
         self._form.setRowVisible(self.kind, shown and not layers)
+
+    def options(self) -> dict[str, Any]:
+        """Return what only the chosen model's trainer knows."""
+        if self.model.currentData() != "dinov2":
+            return {}
+        found = {"target": self.target.currentData()}
+        if self.start.currentData() is None:
+            found["backbone"] = self.backbone.currentData()
+        return found
 
     def set_pairs(self, pairs: Sequence[tuple[str, str]], ticked: Sequence[str]) -> None:
         """Fill in (text, identity of the labels) and tick some, without signals."""
@@ -183,6 +229,8 @@ class LabelRows(QWidget):
         return (
             self.model,
             self.start,
+            self.backbone,
+            self.target,
             self.source,
             self.pairs,
             self.folder,

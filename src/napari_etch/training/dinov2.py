@@ -8,7 +8,7 @@ of a turned image are not quite the turned tokens; the decoder learns not to min
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -52,10 +52,7 @@ def train(request: TrainRequest, stop: Callable[[], bool]) -> Iterator[TrainEven
         f"{len(split.learnt)} images to learn from, "
         + (f"held back: {split.how}." if split.held else "none held back.")
     )
-    said: list[str] = []
-    network, about = _network(request, options, said.append)
-    for sentence in said:
-        yield TrainNotice(sentence)
+    network, about = yield from _network(request, options, stop)
     cache = TokenCache(
         network.backbone.to(device), about["backbone"], about["backbone_hash"], options.cache
     )
@@ -106,13 +103,13 @@ def _raw_labels(folder: Path, pair: Pair) -> npt.NDArray[Any]:
 
 
 def _network(
-    request: TrainRequest, options: Options, tell: Callable[[str], None]
-) -> tuple[ViTNet, dict[str, Any]]:
-    """Return backbone and decoder to start from, and what is to be said of them."""
-    from napari_etch.models.backbones import load_backbone
+    request: TrainRequest, options: Options, stop: Callable[[], bool]
+) -> Generator[TrainNotice, None, tuple[ViTNet, dict[str, Any]]]:
+    """Return backbone and decoder to start from, and what the card says of them."""
     from napari_etch.models.dinov2 import DinoV2
     from napari_etch.models.registry import load_model
     from napari_etch.networks.vit import Decoder, ViTNet
+    from napari_etch.training.fetching import fetch_backbone
     from napari_etch.training.vit_decoder import begin, generalist_levels
 
     start = request.start
@@ -133,7 +130,7 @@ def _network(
         }
         network: Any = model.network
         return network, about
-    loaded, weights_hash = load_backbone(options.backbone, tell=tell)
+    loaded, weights_hash = yield from fetch_backbone(options.backbone, stop)
     decoder = Decoder(loaded.channels)
     begin(decoder, generalist_levels())
     about = {"backbone": options.backbone, "backbone_hash": weights_hash, "from": None}
