@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import threading
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from fakes import DarkIsBoundary, grid_of_grains
@@ -11,14 +14,17 @@ from napari_etch.counting import (
     Calibration,
     GrainCount,
     Links,
+    calibration_of_card,
     count_grains,
     count_map,
     count_partition,
 )
 from napari_etch.grains import partition
+from napari_etch.inference import Cancelled
 from napari_etch.micrograph import Micrograph
 
-SHARP = Calibration(0.0, 1.0, 0.0)
+#: Every boundary is as sure as its height says, and nothing is hidden.
+SHARP = Calibration(0.0, 1.0, 0.0, 0.0, 1.0, 0.0, 0.0)
 
 
 def boundary_of(truth, strength=1.0):
@@ -61,7 +67,7 @@ def test_unsure_boundaries_widen_the_interval(squares):
 def test_a_shared_deviation_widens_it_further(squares):
     parts = partition(boundary_of(squares, 0.45))
     alone = count_partition(parts, calibration=SHARP)
-    shared = count_partition(parts, calibration=Calibration(0.0, 1.0, 1.0))
+    shared = count_partition(parts, calibration=replace(SHARP, spread=1.0))
     assert shared.high - shared.low > alone.high - alone.low
 
 
@@ -69,11 +75,44 @@ def test_the_interval_holds_its_share_of_draws():
     """Counts drawn from the links' own odds lie in the interval about as often as it says."""
     random = np.random.default_rng(1)
     log_odds = random.normal(0, 2, 120)
-    links = Links(log_odds, 1, 0.4)
-    low, high = links.interval()
+    links = Links(log_odds, 1, replace(SHARP, spread=0.4))
+    low, high = links.drawn()
     shift = 0.4 * random.normal(size=(2000, 1))
     drawn = 1 + (random.random((2000, 120)) < 1 / (1 + np.exp(-log_odds - shift))).sum(1)
     assert 0.93 <= np.mean((drawn >= low) & (drawn <= high)) <= 0.985
+
+
+def test_what_is_hidden_widens_the_interval_upwards():
+    """More doubtful links, and more of them below the cut, say that more may be there."""
+    clear = Links(np.array([6.0] * 40 + [-6.0] * 20), 1, Calibration())
+    faint = Links(np.array([6.0] * 40 + [-1.0] * 20), 1, Calibration())
+    assert clear.count == faint.count == 41
+    assert faint.expected > clear.expected and faint.doubt > clear.doubt
+    (low, high), (faint_low, faint_high) = clear.interval(), faint.interval()
+    assert faint_high > 1.2 * high
+    assert faint_low <= low <= 41 <= high
+
+
+def test_the_interval_holds_what_a_person_draws_and_what_is_there():
+    links = Links(np.random.default_rng(0).normal(0, 1, 80), 1, Calibration())
+    low, high = links.interval()
+    drawn_low, drawn_high = links.drawn()
+    assert low <= drawn_low and drawn_high <= high
+    there = links.expected * np.exp(links.calibration.high * links.doubt)
+    assert high >= there
+
+
+def test_a_card_states_its_calibration():
+    stated = Calibration(high=2.5)
+    assert calibration_of_card({"count": {"high": 2.5}}) == stated
+    assert calibration_of_card({}) == Calibration()
+
+
+def test_counting_stops_when_it_is_told_to(squares):
+    cancel = threading.Event()
+    cancel.set()
+    with pytest.raises(Cancelled):
+        count_map(squares, cancel=cancel)
 
 
 def test_granularity_moves_count_and_interval(squares):
@@ -86,7 +125,7 @@ def test_granularity_moves_count_and_interval(squares):
     )
     assert few.count < some.count < many.count
     assert few.low < some.low < many.low and few.high < many.high
-    strict = count_partition(parts, calibration=Calibration(-2.0, 1.0, 0.0))
+    strict = count_partition(parts, calibration=replace(SHARP, offset=-2.0))
     assert strict.low < some.low
 
 
