@@ -132,13 +132,13 @@ def build_public(public: PublicBackbone, path: Path, **changes: Any) -> Backbone
     ModelError
         When the file is damaged or of another network.
     """
-    import timm
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
+    from napari_etch.networks.timm_door import open_timm
     from napari_etch.networks.vit import Backbone, Windows
 
-    vit = timm.create_model(
+    vit = open_timm().create_model(
         public.name, pretrained=False, num_classes=0, dynamic_img_size=True, **changes
     )
     try:
@@ -185,10 +185,11 @@ def _download(
     tell: Callable[[str], None] | None,
 ) -> None:
     """Fetch the weights from the Hugging Face hub, which states their size and SHA-256."""
-    import timm
     from huggingface_hub import get_hf_file_metadata, hf_hub_url
 
-    hub = str(getattr(timm.get_pretrained_cfg(public.name), "hf_hub_id", ""))
+    from napari_etch.networks.timm_door import open_timm
+
+    hub = str(getattr(open_timm().get_pretrained_cfg(public.name), "hf_hub_id", ""))
     url = hf_hub_url(hub, "model.safetensors")
     if tell is not None:
         tell(

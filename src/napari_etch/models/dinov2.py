@@ -81,14 +81,13 @@ class PublishedDinoV2(Generalist):
     title = "DINOv2 with the published decoder"
 
     def __init__(self, stored: StoredModel) -> None:
-        import timm
-
         from napari_etch.networks.dinov2_published import PublishedDecoder, PublishedNet
+        from napari_etch.networks.timm_door import open_timm
         from napari_etch.networks.vit import Backbone, Windows
 
         self._describe(stored)
         parameters: dict[str, Any] = stored.card["parameters"]
-        vit: Any = timm.create_model(
+        vit: Any = open_timm().create_model(
             parameters["backbone"],
             pretrained=False,
             num_classes=0,

@@ -38,6 +38,6 @@ def public_encoder(name: str) -> dict[str, Tensor]:
 
 
 def _pretrained(name: str) -> Any:
-    import timm
+    from napari_etch.networks.timm_door import open_timm
 
-    return timm.create_model(name, features_only=True, pretrained=True)
+    return open_timm().create_model(name, features_only=True, pretrained=True)

@@ -58,8 +58,9 @@ class TimmUNet(nn.Module):
         widths: tuple[int, ...] = (128, 128, 96, 64, 48),
         activations: bool = True,
     ) -> None:
-        import timm
+        from napari_etch.networks.timm_door import open_timm
 
+        timm = open_timm()
         super().__init__()
         if classes < 2:
             raise ValueError(

@@ -57,9 +57,9 @@ COMPACT_WINDOWS = Windows(layers=(1, 3, 5))
 
 def build_compact(**changes: Any) -> nn.Module:
     """Return the compact transformer with random weights; `changes` replace parts of `COMPACT`."""
-    from timm.models.vision_transformer import VisionTransformer
+    from napari_etch.networks.timm_door import open_timm
 
-    vit: nn.Module = VisionTransformer(
+    vit: nn.Module = open_timm().models.vision_transformer.VisionTransformer(
         **{**COMPACT, **changes}, num_classes=0, global_pool="", dynamic_img_size=True
     )
     return vit
