@@ -76,8 +76,8 @@ def counted(model: Any, number: int, keep: Path, quality: str) -> Counted:
 
 def table(images: list[Counted], calibration: Calibration) -> None:
     """Print, by style, the error of the count, the width of the interval and its coverage."""
-    print("| style | n | median count / true | median width, high / low | holds the truth |")
-    print("|---|--:|--:|--:|--:|")
+    print("| style | n | median count / true | median width | holds the truth | drawn alone |")
+    print("|---|--:|--:|--:|--:|--:|")
     for style in [*NAMES, ""]:
         own = [image for image in images if style in ("", image.style)]
         if not own:
@@ -89,6 +89,12 @@ def table(images: list[Counted], calibration: Calibration) -> None:
         print(
             f"| {style or 'all'} | {len(own)} | {error:.2f} | {width:.2f} | {hits} of {len(own)} |"
         )
+
+
+def holds_drawn(image: Counted) -> bool:
+    """Return whether the interval of what a person draws, with the count, holds the true number."""
+    low, high = image.links.drawn()
+    return min(low, image.links.count) <= image.true <= max(high, image.links.count)
 
 
 def unbiased_shift(images: list[Counted]) -> float:
