@@ -9,7 +9,6 @@ from typing import Any
 from napari.qt.threading import create_worker
 from qtpy.QtCore import QObject, Signal
 
-from napari_etch._widgets.job import Source
 from napari_etch._widgets.run import Failed, Note, Progress, Stopped, segment
 
 
@@ -63,8 +62,8 @@ class RunController(QObject):
         """Whether the run that is under way was told to stop."""
         return self.is_running and self._cancels[0].is_set()
 
-    def start(self, source: Source, settings: Any) -> None:
-        """Start a run.
+    def start(self, source: Any, settings: Any) -> None:
+        """Start a run on what its function takes as source, such as a `job.Source`.
 
         Raises
         ------
