@@ -41,11 +41,12 @@ def window(seed: int) -> np.ndarray:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--fields", type=int, default=60)
+    parser.add_argument("--placements", default="several", help="of circles: several or single")
     options = parser.parse_args()
     shares: dict[str, list[float]] = {each.key: [] for each in METHODS}
     held: dict[str, list[bool]] = {each.key: [] for each in METHODS}
     for seed in range(options.fields):
-        field = measure_field(window(seed), 1.0, directions=False)
+        field = measure_field(window(seed), 1.0, directions=False, placements=options.placements)
         for each in METHODS:
             if each.key not in field.values:
                 continue

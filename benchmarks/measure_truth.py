@@ -54,15 +54,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("data", type=Path)
     parser.add_argument("--model", default="generalist")
+    parser.add_argument("--placements", default="several", help="of circles: several or single")
     options = parser.parse_args()
     model = load_model(options.model)
     for name, image, lines, pixel_size, goal in SETS:
-        truth = combine_fields([measure_field(drawn_grains(options.data / lines), pixel_size)])
+        laid = {"placements": options.placements}
+        drawn = measure_field(drawn_grains(options.data / lines), pixel_size, **laid)
+        truth = combine_fields([drawn])
         micrograph = read_micrograph(options.data / image, pixel_size_um=pixel_size)
         *_progress, done = segment_sections(model, [micrograph], 1)
         cut = done.partition
-        ours = combine_fields([measure_field(cut.grains, pixel_size)])
-        shifts = segmentation_range([cut], pixel_size).shifts
+        ours = combine_fields([measure_field(cut.grains, pixel_size, **laid)])
+        shifts = segmentation_range([cut], pixel_size, **laid).shifts
         print(f"\n{name}, goal {goal}\n{'method':26} drawn  model    ΔG   granularity")
         for result in truth.results:
             key = result.method.key

@@ -222,6 +222,27 @@ def test_a_pattern_is_drawn_with_every_place_that_counts(
     assert not dock.marks.layers()
 
 
+def test_one_placement_is_shown_by_itself(open_measure: OpenMeasure, qtbot: Any) -> None:
+    viewer, dock, _layer = open_measure(**UM)
+    form = dock.form
+    assert form.placement.isHidden()
+    form.pattern.setCurrentIndex(form.pattern.findData("abrams"))
+    count = dock.result().field.patterns["abrams"]
+    assert not form.placement.isHidden() and form.placement.count() == 10
+    assert form.placement.itemText(0) == f"All 9: {count.intersections:g}"
+    assert "at 9 places" in form.counted.text()
+    form.placement.setCurrentIndex(4)
+    assert form.placement.currentText() == f"4: {count.by_placement[3]:g}"
+    kinds = {kind_of(each): each for each in viewer.layers}
+    assert kinds[PLACES].features["counts"].sum() == count.by_placement[3]
+    assert f"together {count.by_placement[3]:g} on" in form.counted.text()
+    form.placements.setCurrentIndex(1)
+    wait(qtbot, dock)
+    single = dock.result().field.patterns["abrams"]
+    assert single.pattern.placements == 1 and form.placement.isHidden()
+    assert f"together {single.intersections:g} on" in form.counted.text()
+
+
 def test_choosing_patterns_in_a_row_leaves_one(open_measure: OpenMeasure) -> None:
     viewer, dock, _layer = open_measure(**UM)
     for row in (1, 2, 3, 4):
@@ -390,3 +411,91 @@ def test_a_closed_dock_lets_go_of_the_viewer(open_measure: OpenMeasure, qtbot: A
     layer.data_setitem(np.nonzero(layer.data == 1), 2)
     viewer.layers.remove(layer)
     qtbot.wait(500)
+
+
+# -- in space, and areas ---------------------------------------------------------------------------
+
+
+def balls() -> np.ndarray:
+    """Return eight boxes in a stack of nine sections, one of them whole, numbered through."""
+    volume = np.zeros((9, 40, 40), np.int32)
+    z, y, _x = np.indices(volume.shape)
+    volume[:] = 1 + (z >= 3) + 2 * (y >= 12)
+    volume[2:6, 10:30, 10:30] = 7
+    return volume
+
+
+def test_grains_in_space_are_measured_when_the_distance_is_known(
+    make_napari_viewer: Callable[..., Any], qtbot: Any, tmp_path: Path
+) -> None:
+    viewer = make_napari_viewer()
+    units = ("um", "um", "um")
+    layer = viewer.add_labels(balls(), name="tracked", scale=(1, 0.5, 0.5), units=units)
+    dock = MeasureDock(viewer, ask_path=lambda _parent, name: tmp_path / name)
+    viewer.window.add_dock_widget(dock, name="Measure")
+    wait(qtbot, dock)
+    panel = dock.volume
+    assert panel.distance.value() == 0  # a step of 1 is napari's own
+    assert panel.button.toolTip() == "Type how far the sections are apart."
+    assert not panel.button.isEnabled() and not panel.save.isEnabled()
+    panel.distance.setValue(2.0)
+    panel.button.click()
+    qtbot.waitUntil(lambda: not panel.is_running and panel.table is not None, timeout=PATIENCE)
+    row = panel.table.set_index("label").loc[7]
+    assert row["volume"] == pytest.approx(4 * 20 * 20 * 2.0 * 0.25)
+    assert (row["sections"], row["touches_border"]) == (4, False)
+    assert panel.text.text().startswith("5 grains, 1 of them whole. Of these: mean volume 800 µm³")
+    panel.save.click()
+    assert len(pd.read_csv(tmp_path / "grains3d.csv")) == 5
+    viewer.dims.set_point(0, 0)
+    panel.rows.chosen.emit(7)
+    assert dock.layers.section(layer) in (3, 4) and dock.flash.label == 7
+    dock.flash.stop()
+
+
+def test_sections_that_are_not_numbered_through_are_no_grains_in_space(
+    make_napari_viewer: Callable[..., Any], qtbot: Any
+) -> None:
+    viewer = make_napari_viewer()
+    alone = np.stack([np.full((40, 40), 2 * at + 1, np.int32) for at in range(3)])
+    alone[:, 20:] += 1
+    viewer.add_labels(alone, name="sections", scale=(2, 0.5, 0.5), units=("um", "um", "um"))
+    dock = MeasureDock(viewer, ask_path=lambda _parent, _name: None)
+    viewer.window.add_dock_widget(dock, name="Measure")
+    wait(qtbot, dock)
+    assert dock.volume.distance.value() == 2.0
+    dock.volume.toggle()
+    qtbot.waitUntil(lambda: not dock.volume.is_running, timeout=PATIENCE)
+    assert "run the Track dock first" in dock.line.text()
+    assert dock.volume.table is None
+
+
+def test_area_fractions_of_class_maps_are_counted_and_drawn(
+    open_measure: OpenMeasure, qtbot: Any, tmp_path: Path
+) -> None:
+    viewer, dock, _layer = open_measure(**UM)
+    panel = dock.areas
+    assert "There is no class map" in panel.text.text()
+    classes = np.ones((160, 160), np.uint8)
+    classes[:, 40:] = 2
+    made = {METADATA_KEY: {"kind": "fracture"}}
+    first = viewer.add_labels(classes, name="one", metadata=made, **UM)
+    qtbot.waitUntil(lambda: panel.rows.rowCount() == 2, timeout=PATIENCE)
+    cells = [[panel.rows.item(row, at).text() for at in range(4)] for row in range(2)]
+    assert cells[0] == ["intergranular", "25.0", "", "25.0"]
+    assert cells[1][1] == "75.0" and "100 points on 1 field." in panel.text.text()
+    assert "An interval needs several fields" in panel.text.text()
+    panel.drawn.setChecked(True)
+    (points,) = [layer for layer in viewer.layers if kind_of(layer) == "point grid"]
+    assert (points.features["falls on"] == "intergranular").mean() == pytest.approx(0.25, abs=0.1)
+    np.testing.assert_allclose(points.scale, first.scale)
+    more = np.where(np.indices((160, 160))[1] < 80, 1, 2).astype(np.uint8)
+    viewer.add_labels(more, name="two", metadata=made, **UM)
+    qtbot.waitUntil(lambda: "2 fields" in panel.text.text(), timeout=PATIENCE)
+    assert panel.rows.item(0, 1).text() == "37.5" and panel.rows.item(0, 2).text() != ""
+    dock.save("measure.json")
+    qtbot.waitUntil(lambda: not dock.exporter.is_running, timeout=PATIENCE)
+    found = json.loads((tmp_path / "measure.json").read_text("utf-8"))
+    assert found["area_fractions"]["intergranular"]["standard"] == "ASTM E562"
+    panel.drawn.setChecked(False)
+    assert not [layer for layer in viewer.layers if kind_of(layer) == "point grid"]

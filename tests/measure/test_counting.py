@@ -19,6 +19,7 @@ from napari_etch.measure import (
 )
 from napari_etch.measure.junctions import find_junctions
 from napari_etch.measure.patterns import parallel_lines
+from napari_etch.measure.placements import MOST_ALONG, spread
 
 random_grains = cache(lambda seed: poisson_voronoi(700, 300, seed))
 
@@ -235,3 +236,52 @@ def test_the_line_grids_on_the_nist_steel(dev_data):
     assert np.mean(found) == pytest.approx(37.176, rel=0.03)
     count = count_pattern(drawn_steel(dev_data), heyn_pattern((600, 800), angles_deg=(0, 90)))
     assert np.mean(found) + 3 < count.mean_intercept_px < 1.2 * np.mean(found)
+
+
+# -- several placements ----------------------------------------------------------------------------
+
+
+def test_placements_cover_the_field_and_follow_from_its_size_alone():
+    pattern = spread(abrams_pattern)((600, 800))
+    assert pattern.placements == 12 and len(pattern.curves) == 36
+    assert pattern.length == pytest.approx(6 * abrams_pattern((600, 800)).length)
+    outer = [curve for curve in pattern.curves if curve.radius == pattern.curves[0].radius]
+    tops = {round(curve.centre[0]) for curve in outer}
+    assert tops == {150, 300, 450} or tops == {149, 299, 449}
+    for curve in outer:
+        y, x = curve.centre
+        assert curve.radius <= min(y, x) + 0.5
+        assert y + curve.radius <= 600 and x + curve.radius <= 800
+
+
+def test_a_square_has_nine_placements_and_a_long_field_no_more_than_it_needs():
+    assert spread(hilliard_pattern)((500, 500)).placements == 9
+    assert spread(hilliard_pattern)((100, 5000)).placements == 3 * MOST_ALONG
+    assert spread(combined_pattern)((40, 40)).placements == 9
+
+
+def test_the_count_is_the_sum_of_its_placements():
+    grains = poisson_voronoi(300, 120, 3)
+    pattern = spread(abrams_pattern)(grains.shape)
+    count = count_pattern(grains, pattern)
+    alone = [
+        count_pattern(grains, pattern.placement(at)).intersections
+        for at in range(pattern.placements)
+    ]
+    assert count.by_placement.tolist() == alone
+    assert count.intersections == sum(alone)
+    assert count.part_intersections.sum() == count.intersections
+
+
+@pytest.mark.parametrize(
+    ("make", "share"), [(abrams_pattern, 0.75), (hilliard_pattern, 0.75), (combined_pattern, 0.9)]
+)
+def test_several_placements_scatter_less_than_one(make, share):
+    """On simulated fields the rate of intersections is known better from several places."""
+    fields = [poisson_voronoi(240, 80, seed) for seed in range(12)]
+
+    def rates(pattern_of):
+        counts = [count_pattern(each, pattern_of(each.shape)) for each in fields]
+        return np.log2([each.intersections / each.length_px for each in counts])
+
+    assert rates(spread(make)).std() < share * rates(make).std()

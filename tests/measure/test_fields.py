@@ -1,5 +1,7 @@
 """A field by every method, and several fields together."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from measure.tessellation import checkerboard, drawn_steel, poisson_voronoi
@@ -128,3 +130,25 @@ def test_patterns_lie_on_the_specimen_only():
     framed = np.pad(grains, ((30, 0), (50, 20)))
     bare, inner = (measure_field(each, 1.0, directions=False) for each in (grains, framed))
     assert inner.values == pytest.approx(bare.values)
+
+
+def test_circles_are_laid_once_or_at_several_places():
+    grains = poisson_voronoi(300, 120, 3)
+    several, single = (
+        measure_field(grains, 1.0, directions=False, placements=each)
+        for each in ("several", "single")
+    )
+    assert several.patterns["abrams"].pattern.placements == 9
+    assert single.patterns["abrams"].pattern.placements == 1
+    assert several.values["heyn"] == single.values["heyn"]
+    assert several.alone["abrams"].half_width < single.alone["abrams"].half_width
+    with pytest.raises(ValueError, match="placements is 'twice': choose several or single"):
+        measure_field(grains, 1.0, placements="twice")
+
+
+def test_a_copy_of_a_field_is_told():
+    one, other = field(0), field(1)
+    copy = replace(one, name="copy of it")
+    said = combine_fields([one, other, copy]).remarks
+    assert any("copy of it shows the same grains as" in each for each in said)
+    assert not any("same grains" in each for each in combine_fields([one, other]).remarks)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from napari_etch._widgets.correct_line import StatusLine
 from napari_etch._widgets.layers import pixel_size_um
 from napari_etch._widgets.measure_export import Exporter, FieldParts, image_of
 from napari_etch._widgets.measure_form import OWN_COLOURS, MeasureForm
+from napari_etch._widgets.measure_fractions import FractionPanel
 from napari_etch._widgets.measure_job import NO_PIXEL_SIZE, LayerRange, LayerResult
 from napari_etch._widgets.measure_layers import MeasureLayers, provenance
 from napari_etch._widgets.measure_look import Flash, Shading
@@ -21,10 +23,11 @@ from napari_etch._widgets.measure_marks import Marks, count_text
 from napari_etch._widgets.measure_plot import whole_grains
 from napari_etch._widgets.measure_runner import MeasureRunner
 from napari_etch._widgets.measure_table import COLUMNS, shown_columns
+from napari_etch._widgets.measure_volume import VolumePanel
 from napari_etch._widgets.measure_words import about_text, size_rows
 from napari_etch._widgets.pixel_size import PixelSizeSetter, set_pixel_size
 from napari_etch._widgets.scroll import UprightScroll
-from napari_etch.measure import Measurement, combine_fields
+from napari_etch.measure import Measurement, combine_fields, count_pattern
 from napari_etch.measure.segmentation_range import SegmentationRange
 
 if TYPE_CHECKING:
@@ -56,6 +59,7 @@ class MeasureDock(QWidget):
         self.ranges: dict[str, SegmentationRange | None] = {}
         self._watched: Labels | None = None
         self._count_shown: Any = None
+        self._drawn: Any = None
         self._sized: Any = None
         self._followers: list[str] = []
         self.trouble = StatusLine(napari_viewer)
@@ -67,6 +71,10 @@ class MeasureDock(QWidget):
         self.shading = Shading()
         self.runner = MeasureRunner(self)
         self.exporter = Exporter(self, ask_path)
+        self.volume = VolumePanel(self.exporter.ask_path)
+        self.areas = FractionPanel(napari_viewer)
+        self.form.tabs.addTab(self.volume, "3D")
+        self.form.tabs.addTab(self.areas, "Areas")
         self._lay_out()
         self.layers = MeasureLayers(napari_viewer, self.form)
         self.pixel_size = PixelSizeSetter(napari_viewer, self.form.pixel_size, self.layers.image)
@@ -93,7 +101,10 @@ class MeasureDock(QWidget):
         self.runner.ranged.connect(self._on_ranged)
         self.runner.ended.connect(self._on_ended)
         self.exporter.said.connect(self._say)
+        form.placements_chosen.connect(self._measure)
         form.pattern_chosen.connect(self._show_pattern)
+        self.volume.said.connect(self._say)
+        self.volume.chosen.connect(self.flash_in_space)
         form.colour_chosen.connect(self._colour)
         form.plot_chosen.connect(self._show_plot)
         form.plot.range_moved.connect(lambda _low, _high: self._say_range())
@@ -102,11 +113,13 @@ class MeasureDock(QWidget):
         self._viewer.dims.events.current_step.connect(self._on_section)
         self._viewer.events.theme.connect(self._on_theme)
         # `self` is half gone when Qt says destroyed: only what was captured here may be used.
-        viewer, layers, watched = self._viewer, self.layers, self.__dict__
+        viewer, watched = self._viewer, self.__dict__
+        choices = (self.layers, self.areas.layers)
         on_section, on_theme, on_click = self._on_section, self._on_theme, self._on_click
 
         def end() -> None:
-            layers.disconnect_viewer()
+            for choice in choices:
+                choice.disconnect_viewer()
             viewer.dims.events.current_step.disconnect(on_section)
             viewer.events.theme.disconnect(on_theme)
             layer = watched.get("_watched")
@@ -122,6 +135,7 @@ class MeasureDock(QWidget):
         layer = self.layers.grains()
         self._watch(layer)
         self._refresh_pixel_size()
+        self.volume.watch(layer)
         there = {str(each.unique_id) for each in self._viewer.layers}
         for known in (self.results, self.ranges):
             for layer_id in set(known) - there:
@@ -133,10 +147,12 @@ class MeasureDock(QWidget):
 
     def _on_edited(self) -> None:
         self._refresh_pixel_size()
+        self.volume.watch(self.layers.grains())
         self._measure()
 
     def _on_section(self, _event: Any = None) -> None:
         layer = self.layers.grains()
+        self.areas.count()
         if layer is not None and layer.ndim == 3:
             self.flash.stop()
             self._measure()
@@ -155,6 +171,7 @@ class MeasureDock(QWidget):
         source = known.source
         return (
             source.section == self.layers.section(layer)
+            and source.placements == self.form.placements.currentData()
             and source.pixel_size_um == pixel_size_um(layer)
             and np.array_equal(source.grains, self.layers.plane(layer))
         )
@@ -293,12 +310,19 @@ class MeasureDock(QWidget):
         if not key or layer is None or found is None or found.field is None:
             self.marks.remove()
             self.form.counted.setText("")
+            self.form.show_placements([])
             return
         count = found.field.patterns[key]
-        if self._count_shown is not count or not self.marks.layers():
-            self._count_shown = count
-            self.marks.show(layer, count)
-        self.form.counted.setText(count_text(count, found.field.pixel_size_um))
+        several = count.pattern.placements > 1
+        self.form.show_placements(count.by_placement.tolist() if several else [])
+        at = self.form.placement.currentData()
+        if self._count_shown != (count, at) or not self.marks.layers():
+            self._count_shown = (count, at)
+            one = several and at >= 0
+            pattern = count.pattern.placement(at) if one else count.pattern
+            self._drawn = count_pattern(found.source.grains, pattern) if one else count
+            self.marks.show(layer, self._drawn)
+        self.form.counted.setText(count_text(self._drawn, found.field.pixel_size_um))
 
     def _colour(self) -> None:
         layer, found = self.layers.grains(), self.result()
@@ -350,6 +374,29 @@ class MeasureDock(QWidget):
         if len(rows):
             self.flash.start(layer, self.layers.plane(layer), next(rows.itertuples()))
 
+    def flash_in_space(self, label: int) -> None:
+        """Show the section in the middle of a grain of the 3D table, and flash it there."""
+        layer, table = self.layers.grains(), self.volume.table
+        if layer is None or layer.ndim != 3 or table is None:
+            return
+        row = next(table[table["label"] == label].itertuples(), None)
+        if row is None:
+            return
+        there = np.flatnonzero((np.asarray(layer.data) == label).any(axis=(1, 2)))
+        if not there.size:
+            self._say(f"Grain {label} is not there any more: measure again.", True)
+            return
+        section = int(there[np.abs(there - row.centroid_z_px).argmin()])
+        world = layer.data_to_world((section, 0, 0))
+        self._viewer.dims.set_point(self._viewer.dims.ndim - 3, float(world[-3]))
+        plane = np.asarray(layer.data[section])
+        y, x = np.nonzero(plane == label)
+        reach = float(max(np.ptp(y), np.ptp(x)) + 1)
+        place = SimpleNamespace(
+            label=label, centroid_y_px=y.mean(), centroid_x_px=x.mean(), feret_max_px=reach
+        )
+        self.flash.start(layer, plane, place)
+
     def _watch(self, layer: Labels | None) -> None:
         """Listen to clicks on the chosen layer."""
         before = self._watched
@@ -393,7 +440,7 @@ class MeasureDock(QWidget):
             made, image = provenance(self._viewer, layer)
             pixels, image_name, rgb = image_of(image, result.source.section)
             parts.append(FieldParts(result, made, pixels, image_name, rgb))
-        self.exporter.save(name, parts, self.uncertainty())
+        self.exporter.save(name, parts, self.uncertainty(), self.areas.fractions)
 
     def _on_theme(self, _event: Any = None) -> None:
         self.form.plot.set_theme(self._viewer.theme)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from qtpy.QtCore import QObject, Signal
 from qtpy.QtWidgets import QFileDialog, QWidget
 
 from napari_etch._widgets.measure_job import LayerResult
-from napari_etch.measure import combine_fields
+from napari_etch.measure import AreaFraction, combine_fields
 from napari_etch.measure.network import measure_network
 from napari_etch.measure.report import FieldSource, Report
 from napari_etch.measure.segmentation_range import SegmentationRange
@@ -23,6 +24,9 @@ from napari_etch.results import overlay_rgb, report_file
 
 if TYPE_CHECKING:
     from napari.layers import Image
+
+
+_NONE: Mapping[str, AreaFraction] = MappingProxyType({})
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,7 +61,11 @@ def image_of(layer: Image | None, section: int | None) -> tuple[np.ndarray | Non
     return data[..., :3] if layer.rgb else data, str(path or layer.name), bool(layer.rgb)
 
 
-def report_of(parts: Sequence[FieldParts], uncertainty: SegmentationRange | None) -> Report:
+def report_of(
+    parts: Sequence[FieldParts],
+    uncertainty: SegmentationRange | None,
+    fractions: Mapping[str, AreaFraction] = _NONE,
+) -> Report:
     """Return the report of measured layers.
 
     Parameters
@@ -65,6 +73,8 @@ def report_of(parts: Sequence[FieldParts], uncertainty: SegmentationRange | None
     parts : sequence of FieldParts
         All with a measurement.
     uncertainty : SegmentationRange or None
+    fractions : mapping of str to AreaFraction
+        Of classes, by their names.
 
     Raises
     ------
@@ -86,6 +96,7 @@ def report_of(parts: Sequence[FieldParts], uncertainty: SegmentationRange | None
         table=pd.concat(tables, ignore_index=True),
         networks=tuple(measure_network(part.result.source.grains) for part in parts),
         uncertainty=uncertainty,
+        fractions=dict(fractions),
     )
 
 
@@ -112,7 +123,11 @@ def _source(part: FieldParts) -> FieldSource:
 
 
 def save_file(
-    parts: Sequence[FieldParts], uncertainty: SegmentationRange | None, path: Path, name: str
+    parts: Sequence[FieldParts],
+    uncertainty: SegmentationRange | None,
+    path: Path,
+    name: str,
+    fractions: Mapping[str, AreaFraction] = _NONE,
 ) -> tuple[str, bool]:
     """Write one kind of file; it appears whole.
 
@@ -124,6 +139,7 @@ def save_file(
         Where to.
     name : str
         Which kind, one of `napari_etch.results.MEASURE_FILES`.
+    fractions : mapping of str to AreaFraction
 
     Returns
     -------
@@ -132,7 +148,7 @@ def save_file(
     """
     unfinished = path.with_name(f".{path.name}.part")
     try:
-        unfinished.write_bytes(report_file(report_of(parts, uncertainty), name))
+        unfinished.write_bytes(report_file(report_of(parts, uncertainty, fractions), name))
         unfinished.replace(path)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
@@ -170,7 +186,11 @@ class Exporter(QObject):
         return self._worker is not None
 
     def save(
-        self, name: str, parts: Sequence[FieldParts], uncertainty: SegmentationRange | None
+        self,
+        name: str,
+        parts: Sequence[FieldParts],
+        uncertainty: SegmentationRange | None,
+        fractions: Mapping[str, AreaFraction] = _NONE,
     ) -> None:
         """Ask for a path and write a kind of file there."""
         if self.is_running:
@@ -180,7 +200,9 @@ class Exporter(QObject):
         if path is None:
             return
         self.said.emit(f"Writing {path.name}…", False)
-        worker = create_worker(save_file, parts, uncertainty, path, name, _start_thread=False)
+        worker = create_worker(
+            save_file, parts, uncertainty, path, name, dict(fractions), _start_thread=False
+        )
         worker.returned.connect(lambda said: self.said.emit(*said))
         worker.finished.connect(self._on_finished)
         self._worker = worker

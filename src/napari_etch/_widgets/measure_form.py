@@ -38,6 +38,8 @@ PATTERNS = (
     ("One circle (Hilliard)", "hilliard"),
     ("Circles and lines (E112)", "combined"),
 )
+#: How often circles are laid over a field.
+PLACEMENTS = (("Circles at several places", "several"), ("Circles once, in the middle", "single"))
 OWN_COLOURS = "grain numbers"
 #: What can be saved: file name, words on the button, what it holds.
 EXPORTS = (
@@ -66,13 +68,14 @@ class MeasureForm(QWidget):
 
     Signals
     -------
-    grains_chosen, pattern_chosen, colour_chosen, compared, plot_chosen
+    grains_chosen, placements_chosen, pattern_chosen, colour_chosen, compared, plot_chosen
         The user chose something else.
     export_wanted : str
         The button of a file was clicked.
     """
 
     grains_chosen = Signal()
+    placements_chosen = Signal()
     pattern_chosen = Signal()
     colour_chosen = Signal()
     compared = Signal()
@@ -91,6 +94,15 @@ class MeasureForm(QWidget):
         )
         for text, value in PATTERNS:
             self.pattern.addItem(text, value)
+        self.placement = combo_box(
+            "Which placement is drawn; behind each, what it counted. The row is their sum."
+        )
+        self.placements = combo_box(
+            "One placement of circles is a small sample. At several places: circles of half the "
+            "largest size, on a grid all over the field. Once: as large as they fit."
+        )
+        for text, value in PLACEMENTS:
+            self.placements.addItem(text, value)
         self.counted = TextLine("What the pattern counted.")
         self.about = TextLine("Interval, largest grain and segmentation.")
         self.compare = QListWidget()
@@ -119,6 +131,13 @@ class MeasureForm(QWidget):
             combo.addItem(text, value)
         combo.setCurrentIndex(max(0, combo.findData(chosen)) if rows else -1)
         combo.blockSignals(False)
+
+    def show_placements(self, counts: Sequence[float]) -> None:
+        """Offer the placements of a pattern by what they counted; hidden where there is one."""
+        rows = [(f"All {len(counts)}: {sum(counts):g}", -1)]
+        rows += [(f"{at + 1}: {count:g}", at) for at, count in enumerate(counts)]
+        self.set_choices(self.placement, rows, self.placement.currentData())
+        self._sizes_form.setRowVisible(self.placement, len(counts) > 1)
 
     def set_layers(self, rows: Sequence[tuple[str, str]], ticked: frozenset[str]) -> None:
         """Offer layers for comparison as (name, id); those in `ticked` are compared."""
@@ -201,7 +220,11 @@ class MeasureForm(QWidget):
         column = QVBoxLayout(page)
         form = QFormLayout()
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        add(form, "Placements", self.placements)
         add(form, "Pattern", self.pattern)
+        add(form, "Shown", self.placement)
+        self._sizes_form = form
+        self.show_placements([])
         column.addWidget(self.sizes, 1)
         column.addWidget(self.about)
         column.addLayout(form)
@@ -236,7 +259,9 @@ class MeasureForm(QWidget):
     def _connect(self) -> None:
         for combo, signal in (
             (self.grains, self.grains_chosen),
+            (self.placements, self.placements_chosen),
             (self.pattern, self.pattern_chosen),
+            (self.placement, self.pattern_chosen),
             (self.colour, self.colour_chosen),
             (self.column, self.plot_chosen),
         ):

@@ -42,6 +42,8 @@ class LayerInput:
         What the grains were cut from, if it is known.
     section : int or None
         Which section of a stack this is.
+    placements : str
+        How often circles are laid over it, see `napari_etch.measure.measure_field`.
     """
 
     layer_id: str
@@ -51,6 +53,7 @@ class LayerInput:
     boundary: np.ndarray | None = None
     partition: Any = None
     section: int | None = None
+    placements: str = "several"
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,7 +125,12 @@ def measured(source: LayerInput) -> LayerResult:
     if source.pixel_size_um is None:
         return LayerResult(source, table, None, trouble=NO_PIXEL_SIZE)
     try:
-        found = measure_field(source.grains, source.pixel_size_um, name=f"“{source.name}”")
+        found = measure_field(
+            source.grains,
+            source.pixel_size_um,
+            name=f"“{source.name}”",
+            placements=source.placements,
+        )
     except ValueError as error:
         text = str(error)
         text = text if text.endswith(".") else f"{text}."
@@ -133,6 +141,11 @@ def measured(source: LayerInput) -> LayerResult:
 def _range(source: LayerInput, stop: threading.Event) -> SegmentationRange | None:
     assert source.pixel_size_um is not None
     try:
-        return segmentation_range([source.partition], source.pixel_size_um, cancelled=stop.is_set)
+        return segmentation_range(
+            [source.partition],
+            source.pixel_size_um,
+            placements=source.placements,
+            cancelled=stop.is_set,
+        )
     except ValueError:  # a cut left a single grain: there is no range to speak of
         return None

@@ -135,6 +135,7 @@ class MeasureLayers(LayerWatch):
             boundary=lines,
             partition=_partition(layer, section),
             section=section,
+            placements=str(self._form.placements.currentData()),
         )
 
 

@@ -106,7 +106,10 @@ def count_text(count: PatternCount, pixel_size_um: float) -> str:
         if kind in found
     ]
     length = count.length_px * pixel_size_um / 1000
+    each = count.by_placement
+    places = f" at {each.size} places ({each.min():g} to {each.max():g} each)"
     return (
-        f"{count.pattern.name}: {', '.join(parts) or 'nothing met'}, together "
+        f"{count.pattern.name}{places if each.size > 1 else ''}: "
+        f"{', '.join(parts) or 'nothing met'}, together "
         f"{count.intersections:g} on {length:.3g} mm of test line."
     )

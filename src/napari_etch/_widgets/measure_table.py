@@ -11,6 +11,8 @@ from qtpy.QtWidgets import QAbstractItemView, QTableView, QWidget
 if TYPE_CHECKING:
     import pandas as pd
 
+Columns = dict[str, tuple[str, str]]
+
 #: Column of the table of grains → what a reader sees, with its unit, and what it is.
 COLUMNS: dict[str, tuple[str, str]] = {
     "label": ("grain", "Number of the grain in the layer."),
@@ -33,13 +35,25 @@ COLUMNS: dict[str, tuple[str, str]] = {
     "boundary_confidence": ("boundary", "Mean of the boundary map along its outline."),
 }
 
+#: The same of the table of grains in space; lengths are in px where the voxel is not known.
+COLUMNS_3D: dict[str, tuple[str, str]] = {
+    "label": ("grain", "Number of the grain in the layer."),
+    "volume": ("volume", "In µm³."),
+    "eqd": ("diameter", "Diameter of the ball of equal volume, µm."),
+    "surface": ("surface", "By Crofton's formula in thirteen directions, µm²."),
+    "sphericity": ("sphericity", "Surface of that ball over the grain's own; 1 is a ball."),
+    "faces": ("faces", "Grains that share a face with it."),
+    "touches_border": ("at border", "Cut by a side of the stack, or beside 0."),
+    "sections": ("sections", "In how many sections it is."),
+}
 
-def shown_columns(table: pd.DataFrame) -> list[str]:
+
+def shown_columns(table: pd.DataFrame, columns: Columns = COLUMNS) -> list[str]:
     """Return the columns to show: sizes in µm where they are known, in pixels otherwise."""
     calibrated = "area_um2" in table.columns
     return [
         name
-        for name in COLUMNS
+        for name in columns
         if name in table.columns and not (calibrated and name.endswith("_px"))
     ]
 
@@ -47,8 +61,9 @@ def shown_columns(table: pd.DataFrame) -> list[str]:
 class GrainModel(QAbstractTableModel):
     """A pandas table without a copy; sorting turns an order of rows."""
 
-    def __init__(self, parent: QObject | None = None) -> None:
+    def __init__(self, parent: QObject | None = None, columns: Columns = COLUMNS) -> None:
         super().__init__(parent)
+        self._known = columns
         self._names: list[str] = []
         self._columns: list[np.ndarray] = []
         self._order = np.zeros(0, np.int64)
@@ -58,7 +73,7 @@ class GrainModel(QAbstractTableModel):
     def set_table(self, table: pd.DataFrame | None) -> None:
         """Show another table, in the order that was chosen."""
         self.beginResetModel()
-        self._names = [] if table is None else shown_columns(table)
+        self._names = [] if table is None else shown_columns(table, self._known)
         self._columns = [] if table is None else [table[name].to_numpy() for name in self._names]
         self._labels = np.zeros(0, np.int64) if table is None else table["label"].to_numpy()
         self._order = np.arange(self._labels.size)
@@ -96,7 +111,7 @@ class GrainModel(QAbstractTableModel):
         """Return the title of a column."""
         if orientation != Qt.Orientation.Horizontal or not 0 <= section < len(self._names):
             return None
-        title, meaning = COLUMNS[self._names[section]]
+        title, meaning = self._known[self._names[section]]
         if role == Qt.ItemDataRole.DisplayRole:
             return title
         return meaning if role == Qt.ItemDataRole.ToolTipRole else None
@@ -137,9 +152,9 @@ class GrainTable(QTableView):
 
     chosen = Signal(int)
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, parent: QWidget | None = None, columns: Columns = COLUMNS) -> None:
         super().__init__(parent)
-        self.grains = GrainModel(self)
+        self.grains = GrainModel(self, columns)
         self.setModel(self.grains)
         self.setSortingEnabled(True)
         self.sortByColumn(0, Qt.SortOrder.AscendingOrder)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -55,6 +56,13 @@ def measure(
             "grains3d.csv.",
         ),
     ] = None,
+    single_placement: Annotated[
+        bool,
+        typer.Option(
+            "--single-placement",
+            help="Lay circles over a field once, as large as they fit, not at several places.",
+        ),
+    ] = False,
     merge_twins: Annotated[
         bool, typer.Option("--merge-twins", help="Join parallel-sided lamellae to their grain.")
     ] = False,
@@ -79,6 +87,8 @@ def measure(
             check_free(out, MEASURE_FILES)
     with bad_input():
         fields = read_fields(grains, pixel_size, image or [], boundary or [])
+        if single_placement:
+            fields = [replace(each, placements="single") for each in fields]
         report = _measured(fields, merge_twins)
         fractions = area_fractions(classes or [])
     report = _with_fractions(report, fractions)
@@ -116,8 +126,6 @@ def _measured(fields: list[FieldInput], merge_twins: bool) -> Report:
 
 
 def _without_twins(fields: list[FieldInput]) -> tuple[list[FieldInput], list[str]]:
-    from dataclasses import replace
-
     from napari_etch.measure.twins import merge_twins
 
     merged = [merge_twins(each.grains) for each in fields]
@@ -146,13 +154,13 @@ def _uncertainty(fields: list[FieldInput], remarks: list[str]) -> SegmentationRa
         return None
     partitions = [cut for each in fields if (cut := each.partition()) is not None]
     try:
-        return segmentation_range(partitions, fields[0].pixel_size_um)
+        return segmentation_range(
+            partitions, fields[0].pixel_size_um, placements=fields[0].placements
+        )
     except ValueError as error:
         remarks.append(f"the range of granularity could not be measured: {error}")
         return None
 
 
 def _with_fractions(report: Report, fractions: dict[str, AreaFraction]) -> Report:
-    from dataclasses import replace
-
     return replace(report, fractions=fractions) if fractions else report

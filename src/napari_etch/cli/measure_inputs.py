@@ -53,10 +53,13 @@ class FieldInput:
     image: Micrograph | None = None
     boundary: np.ndarray | None = None
     summary: dict[str, Any] = field(default_factory=dict)
+    placements: str = "several"
 
     def measure(self) -> FieldMeasurement:
         """Measure the field by every method."""
-        return measure_field(self.grains, self.pixel_size_um, name=self.name)
+        return measure_field(
+            self.grains, self.pixel_size_um, name=self.name, placements=self.placements
+        )
 
     def table(self) -> pd.DataFrame:
         """Return the row of each grain."""

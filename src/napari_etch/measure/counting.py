@@ -55,6 +55,8 @@ class PatternCount:
         Lengths of test line between neighbouring intersections.
     part_lengths_px, part_intersections : ndarray of float, (PARTS²,)
         Length and count in the parts of the field, for the interval of a single field.
+    by_placement : ndarray of float, (pattern.placements,)
+        P of each placement of the pattern.
     """
 
     pattern: Pattern
@@ -67,6 +69,7 @@ class PatternCount:
     chords_px: np.ndarray
     part_lengths_px: np.ndarray
     part_intersections: np.ndarray
+    by_placement: np.ndarray
 
     @property
     def mean_intercept_px(self) -> float:
@@ -366,7 +369,18 @@ def _collected(pattern: Pattern, shape: tuple[int, int], walks: list[_Walk]) -> 
         chords_px=np.concatenate(chords) if chords else np.zeros(0),
         part_lengths_px=lengths,
         part_intersections=np.bincount(parts_of(where, shape), weights=weight, minlength=PARTS**2),
+        by_placement=_by_placement(pattern, walks),
     )
+
+
+def _by_placement(pattern: Pattern, walks: list[_Walk]) -> np.ndarray:
+    """Return the intersections of each placement of a pattern."""
+    each = max(1, len(pattern.curves) // pattern.placements)
+    placement = {id(curve): at // each for at, curve in enumerate(pattern.curves)}
+    counts = np.zeros(pattern.placements)
+    for walk in walks:
+        counts[placement[id(walk.curve)]] += sum(event.weight for event in walk.events)
+    return counts
 
 
 def parts_of(points: np.ndarray, shape: tuple[int, int]) -> np.ndarray:

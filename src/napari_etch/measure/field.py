@@ -14,14 +14,13 @@ from napari_etch.measure.counting import PARTS, PatternCount, count_pattern, par
 from napari_etch.measure.direction import Anisotropy, anisotropy
 from napari_etch.measure.junctions import Junctions, find_junctions
 from napari_etch.measure.patterns import (
-    Circle,
     Pattern,
-    StraightLine,
     abrams_pattern,
     combined_pattern,
     heyn_pattern,
     hilliard_pattern,
 )
+from napari_etch.measure.placements import MakePattern, moved, spread
 from napari_etch.measure.planimetric import (
     InteriorGrains,
     count_by_parts,
@@ -34,8 +33,8 @@ from napari_etch.measure.runs import runs_of
 from napari_etch.measure.shape import grains_at_edge
 from napari_etch.measure.statistics import Mean, ratio_of_parts, student_t
 
-PATTERNS: dict[str, Callable[[tuple[int, int]], Pattern]] = {
-    "heyn": heyn_pattern,
+PLACEMENTS = ("several", "single")
+_SINGLE: dict[str, MakePattern] = {
     "abrams": abrams_pattern,
     "hilliard": hilliard_pattern,
     "combined": combined_pattern,
@@ -123,8 +122,33 @@ def _around(value: float, alone: Mean | None) -> Mean:
     return Mean(value, half, alone.n, alone.source, alone.deviation)
 
 
+def patterns_of(placements: str) -> dict[str, Callable[[tuple[int, int]], Pattern]]:
+    """Return what lays the patterns over a field, by method.
+
+    Parameters
+    ----------
+    placements : str
+        ``several``: circles are laid over the field at half size, at places all over it, see
+        `placements`; ``single``: once, as large as they fit, in the middle.
+
+    Raises
+    ------
+    ValueError
+        When it is none of these.
+    """
+    if placements not in PLACEMENTS:
+        raise ValueError(f"placements is {placements!r}: choose {' or '.join(PLACEMENTS)}")
+    circles = _SINGLE if placements == "single" else {k: spread(v) for k, v in _SINGLE.items()}
+    return {"heyn": heyn_pattern, **circles}
+
+
 def measure_field(
-    grains: np.ndarray, pixel_size_um: float | None, *, name: str = "field", directions: bool = True
+    grains: np.ndarray,
+    pixel_size_um: float | None,
+    *,
+    name: str = "field",
+    directions: bool = True,
+    placements: str = "several",
 ) -> FieldMeasurement:
     """Measure one field by every method.
 
@@ -138,6 +162,8 @@ def measure_field(
         What the field is called in messages.
     directions : bool
         Measure how the intercepts depend on direction, too.
+    placements : str
+        How often the circle patterns are laid over the field, see `patterns_of`.
 
     Returns
     -------
@@ -146,8 +172,10 @@ def measure_field(
     Raises
     ------
     ValueError
-        When the pixel size is not known, the map is none, or it shows no grain or only one.
+        When the pixel size is not known, the map is none, it shows no grain or only one, or
+        `placements` is unknown.
     """
+    makers = patterns_of(placements)
     try:
         check_pixel_size(pixel_size_um)
         grains = check_grain_map(grains, "the grain size")
@@ -168,7 +196,7 @@ def measure_field(
     inner = _add_planimetric(found, grains, junctions)
     shape = (int(grains.shape[0]), int(grains.shape[1]))
     patterns = {}
-    for key, make in PATTERNS.items():
+    for key, make in makers.items():
         patterns[key] = count_pattern(grains, placed(make, grains), junctions=junctions)
         _add_intercepts(found, key, patterns[key])
     areas = runs.total(runs.length)[real] * pixel_size_um**2
@@ -198,7 +226,7 @@ def placed(make: Callable[[tuple[int, int]], Pattern], grains: np.ndarray) -> Pa
     Parameters
     ----------
     make : callable
-        One of `PATTERNS`, from a shape to a pattern.
+        From a shape to a pattern, see `patterns_of`.
     grains : np.ndarray
         Grain map, integers, (y, x).
     """
@@ -207,16 +235,8 @@ def placed(make: Callable[[tuple[int, int]], Pattern], grains: np.ndarray) -> Pa
     if not (top or left):
         return pattern
 
-    def moved(place: tuple[float, float]) -> tuple[float, float]:
-        return place[0] + top, place[1] + left
-
-    curves: list[StraightLine | Circle] = []
-    for curve in pattern.curves:
-        if isinstance(curve, Circle):
-            curves.append(replace(curve, centre=moved(curve.centre)))
-        else:
-            curves.append(StraightLine(moved(curve.start), moved(curve.end)))
-    return replace(pattern, curves=tuple(curves))
+    curves = tuple(moved(curve, (top, left)) for curve in pattern.curves)
+    return replace(pattern, curves=curves)
 
 
 def _directions(

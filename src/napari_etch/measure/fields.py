@@ -190,6 +190,12 @@ def _mean_anisotropy(fields: Sequence[FieldMeasurement]) -> Anisotropy | None:
 
 def _remarks(fields: Sequence[FieldMeasurement]) -> tuple[str, ...]:
     said = [remark for each in fields for remark in each.remarks]
+    said += [
+        f"{two.name} shows the same grains as {one.name}, so they are one field counted twice, and "
+        "the intervals are too small: leave one out"
+        for at, two in enumerate(fields)
+        if (one := next((each for each in fields[:at] if _is_same(each, two)), None)) is not None
+    ]
     if len(fields) < LEAST_FIELDS:
         count = "one field is" if len(fields) == 1 else f"{len(fields)} fields are"
         said.insert(
@@ -203,6 +209,16 @@ def _remarks(fields: Sequence[FieldMeasurement]) -> tuple[str, ...]:
             ),
         )
     return tuple(said)
+
+
+def _is_same(one: FieldMeasurement, two: FieldMeasurement) -> bool:
+    """Return whether two fields are copies of one grain map, whatever the files are called."""
+    return (
+        one.shape == two.shape
+        and np.array_equal(one.labels, two.labels)
+        and np.array_equal(one.areas_um2, two.areas_um2)
+        and one.counts == two.counts
+    )
 
 
 def grain_number_of(fields: Sequence[FieldMeasurement]) -> float:

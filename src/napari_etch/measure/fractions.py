@@ -14,6 +14,27 @@ from napari_etch.measure.statistics import Mean, mean_of_fields
 GRID_POINTS = 100
 
 
+@dataclass(frozen=True, eq=False)
+class PointGrid:
+    """The points of the grid that lie on the specimen, and what they fall on.
+
+    Attributes
+    ----------
+    points : ndarray of float, (n, 2)
+        Rows and columns, px.
+    around : ndarray of int, (4, n)
+        The classes within half a pixel of each.
+    """
+
+    points: np.ndarray
+    around: np.ndarray
+
+    def weights(self, value: int) -> np.ndarray:
+        """Return what each point counts for a class: 1, on a line between two classes ½, or 0."""
+        hits = self.around == value
+        return np.where(hits.all(axis=0), 1.0, np.where(hits.any(axis=0), 0.5, 0.0))
+
+
 @dataclass(frozen=True)
 class AreaFraction:
     """Share of a class in the section.
@@ -67,11 +88,11 @@ def area_fraction(
         )
     shares, seen, hit, on = [], 0, 0, 0
     for classes in fields:
-        classes = check_grain_map(classes, "the area fraction")
-        found, specimen = _on_grid(classes, value, points)
+        grid = point_grid(classes, points)
+        specimen = len(grid.points)
         if specimen == 0:
             raise ValueError("a field shows no specimen: leave it out")
-        shares.append(found / specimen)
+        shares.append(float(grid.weights(value).sum()) / specimen)
         seen += specimen
         hit += int(np.count_nonzero(classes == value))
         on += int(np.count_nonzero(classes))
@@ -79,8 +100,24 @@ def area_fraction(
     return AreaFraction(mean, seen, hit / on)
 
 
-def _on_grid(classes: np.ndarray, value: int, points: int) -> tuple[float, int]:
-    """Return the weighted hits of a class and the points on the specimen."""
+def point_grid(classes: np.ndarray, points: int = GRID_POINTS) -> PointGrid:
+    """Lay a square grid of points over a field.
+
+    Parameters
+    ----------
+    classes : np.ndarray
+        Class map, integers, (y, x); 0 is off the specimen.
+    points : int
+        How many, about.
+
+    Raises
+    ------
+    ValueError
+        When the map is none, or there is less than one point.
+    """
+    classes = check_grain_map(classes, "the area fraction")
+    if points < 1:
+        raise ValueError(f"a grid of {points} points counts nothing: give at least one")
     height, width = classes.shape
     step = math.sqrt(height * width / points)
     rows = np.arange(step / 2, height, step) - 0.5
@@ -92,12 +129,9 @@ def _on_grid(classes: np.ndarray, value: int, points: int) -> tuple[float, int]:
             at = np.clip(np.rint(y + down / 2), 0, height - 1).astype(int)
             over = np.clip(np.rint(x + right / 2), 0, width - 1).astype(int)
             corners.append(classes[at, over])
-    around = np.stack(corners)
     own = classes[
         np.clip(np.rint(y), 0, height - 1).astype(int),
         np.clip(np.rint(x), 0, width - 1).astype(int),
     ]
-    hits = around == value
-    weight = np.where(hits.all(axis=0), 1.0, np.where(hits.any(axis=0), 0.5, 0.0))
-    specimen = own > 0
-    return float(weight[specimen].sum()), int(specimen.sum())
+    on = own > 0
+    return PointGrid(np.stack([y, x], axis=1)[on], np.stack(corners)[:, on])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -103,16 +103,24 @@ class Pattern:
     curves : tuple of StraightLine or Circle
     triple_weight : float
         What a hit of a triple point counts: 1½ on lines and Hilliard's circle, 2 on Abrams'.
+    placements : int
+        How often it is laid over the field; the curves of one placement follow each other.
     """
 
     name: str
     curves: tuple[Curve, ...]
     triple_weight: float = TRIPLE_ON_LINES
+    placements: int = 1
 
     @property
     def length(self) -> float:
         """Length of all curves, px."""
         return sum(curve.length for curve in self.curves)
+
+    def placement(self, index: int) -> Pattern:
+        """Return one of its placements by itself, counted from 0."""
+        each = len(self.curves) // self.placements
+        return replace(self, curves=self.curves[index * each : (index + 1) * each], placements=1)
 
 
 def parallel_lines(
@@ -193,7 +201,7 @@ def heyn_pattern(
     return Pattern("Heyn lines", tuple(lines), TRIPLE_ON_LINES)
 
 
-def abrams_pattern(shape: tuple[int, int]) -> Pattern:
+def abrams_pattern(shape: tuple[float, float]) -> Pattern:
     """Return Abrams' three concentric circles, 500 mm on a frame as wide as the shorter side.
 
     Parameters
@@ -211,7 +219,7 @@ def abrams_pattern(shape: tuple[int, int]) -> Pattern:
     return Pattern("Abrams three circles", circles, TRIPLE_ON_ABRAMS)
 
 
-def hilliard_pattern(shape: tuple[int, int], circumference_mm: float = 250.0) -> Pattern:
+def hilliard_pattern(shape: tuple[float, float], circumference_mm: float = 250.0) -> Pattern:
     """Return Hilliard's single circle.
 
     Parameters
@@ -242,7 +250,7 @@ def hilliard_pattern(shape: tuple[int, int], circumference_mm: float = 250.0) ->
     return Pattern("Hilliard circle", (circle,), TRIPLE_ON_LINES)
 
 
-def combined_pattern(shape: tuple[int, int]) -> Pattern:
+def combined_pattern(shape: tuple[float, float]) -> Pattern:
     """Return E112's combined pattern: three circles, two lines and two diagonals, 1000 mm.
 
     Parameters
@@ -275,7 +283,7 @@ def combined_pattern(shape: tuple[int, int]) -> Pattern:
     return Pattern("E112 combined pattern", circles + lines, TRIPLE_ON_ABRAMS)
 
 
-def _middle(shape: tuple[int, int]) -> tuple[float, float]:
+def _middle(shape: tuple[float, float]) -> tuple[float, float]:
     return (shape[0] - 1) / 2, (shape[1] - 1) / 2
 
 

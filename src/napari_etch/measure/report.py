@@ -194,6 +194,11 @@ def _field_dict(measured: FieldMeasurement, source: FieldSource) -> dict[str, An
         "whole_grains": measured.interior_count,
         "planimetric_g": astm_grain_number_from_density(measured.values["saltykov"]),
         "counts": measured.counts,
+        "counts_by_placement": {
+            key: count.by_placement.tolist()
+            for key, count in measured.patterns.items()
+            if count.pattern.placements > 1
+        },
         "measured": measured.values,
     }
 

@@ -145,13 +145,22 @@ def _pictures(report: Report) -> str:
             f"<h2>{escape(source.name)}</h2><div class=pair>"
             f"<figure>{_picture(source)}<figcaption class=muted>micrograph</figcaption></figure>"
             f"<figure>{_with_pattern(source.overlay, count)}<figcaption class=muted>grain "
-            f"boundaries, and Abrams' circles with the {len(count.points)} places counted "
+            f"boundaries, and Abrams' circles{_at_places(count)} with the {len(count.points)} "
+            "places counted "
             "(yellow crossings, pink triple points, blue tangents)</figcaption></figure></div>"
         )
     left_out = len(report.sources) - MOST_PICTURES
     if left_out > 0:
         shown.append(f"<p class=muted>Pictures of {left_out} more fields are left out.</p>")
     return "".join(shown)
+
+
+def _at_places(count: PatternCount) -> str:
+    """Return how often a pattern was laid over a field and what each time counted."""
+    if count.pattern.placements == 1:
+        return ""
+    each = ", ".join(f"{found:g}" for found in count.by_placement)
+    return f" at {count.pattern.placements} places (row by row {each})"
 
 
 def _picture(source: FieldSource) -> str:

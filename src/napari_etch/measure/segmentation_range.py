@@ -51,6 +51,7 @@ def segmentation_range(
     pixel_size_um: float,
     *,
     granularities: Sequence[float] = PLAUSIBLE,
+    placements: str = "several",
     cancelled: Callable[[], bool] | None = None,
 ) -> SegmentationRange | None:
     """Cut the grains again over a range of granularity and measure each cut.
@@ -63,6 +64,8 @@ def segmentation_range(
         Edge of a pixel, µm.
     granularities : sequence of float
         In [0, 1]; the middle one is what shifts refer to.
+    placements : str
+        As `measure_field` has it.
     cancelled : callable, optional
         Returns True when nobody wants the result any more.
 
@@ -84,7 +87,10 @@ def segmentation_range(
         if cancelled is not None and cancelled():
             return None
         cuts = [each.recut(granularity).grains for each in partitions]
-        fields = [measure_field(cut, pixel_size_um, directions=False) for cut in cuts]
+        fields = [
+            measure_field(cut, pixel_size_um, directions=False, placements=placements)
+            for cut in cuts
+        ]
         measured = combine_fields(fields)
         found.append({each.method.key: each.grain_number for each in measured.results})
     common = [key for key in found[0] if all(key in each for each in found)]

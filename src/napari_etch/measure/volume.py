@@ -45,6 +45,7 @@ def grain_table_3d(
         - ``faces``: number of grains that it shares a face with, its neighbours;
         - ``boundary_fraction``: share of its outline that lies between grains;
         - ``centroid_z_px``, ``centroid_y_px``, ``centroid_x_px``;
+        - ``sections``: in how many of them it is;
         - ``touches_border``: cut by a side of the stack or beside a voxel of 0.
 
     Raises
@@ -97,6 +98,7 @@ class VolumeSums:
         self.surface = np.zeros(self.count + 1)
         self.inner, self.outer = np.zeros(self.count), np.zeros(self.count)
         self.at_border = np.zeros(self.count, bool)
+        self.seen_in = np.zeros(self.count, np.int64)
         self.neighbours: list[np.ndarray] = []
         self.before: np.ndarray | None = None
 
@@ -134,6 +136,7 @@ class VolumeSums:
             "faces": faces[labels],
             "boundary_fraction": (sums.inner / np.maximum(sums.inner + sums.outer, 1))[labels],
             "touches_border": sums.at_border[labels],
+            "sections": sums.seen_in[labels],
         }
         for name, total in zip("zyx", sums.centre, strict=True):
             columns[f"centroid_{name}_px"] = total[labels] / voxels
@@ -158,6 +161,7 @@ class VolumeSums:
         row, column = np.divmod(first, width)
         times = np.bincount(label, length, self.count)
         self.voxels += times.astype(np.int64)
+        self.seen_in += times > 0
         self.centre[0] += times * self.sections
         self.centre[1] += np.bincount(label, length * (row - 1.0), self.count)
         middle = column - 1 + (length - 1) / 2

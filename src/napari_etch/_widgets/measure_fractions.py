@@ -1,0 +1,277 @@
+"""The page of area fractions of the Measure dock: points on class maps, by ASTM E562."""
+
+from __future__ import annotations
+
+import zlib
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from napari.layers import Labels, Points
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QFormLayout,
+    QListWidget,
+    QListWidgetItem,
+    QSpinBox,
+    QTableWidget,
+    QTableWidgetItem,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_etch._widgets.correct_line import TextLine
+from napari_etch._widgets.correct_target import is_classes
+from napari_etch._widgets.form import add
+from napari_etch._widgets.layer_watch import LayerWatch
+from napari_etch._widgets.layers import METADATA_KEY, Placement, kind_of, layer_name
+from napari_etch._widgets.repair_layers import section_shown
+from napari_etch.grains.class_table import FRACTURE_MODES, ClassTable, ClassTableError
+from napari_etch.measure import AreaFraction, area_fraction
+from napari_etch.measure.fractions import GRID_POINTS, PointGrid, point_grid
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+
+GRID = "point grid"
+NO_CLASSES = "There is no class map: map fracture modes, or import or paint classes first."
+#: Of a point on the line between two classes, and of one that falls on no class of the table.
+BETWEEN_COLOUR, OTHER_COLOUR = "#ffffff", "#888888"
+HEADS = ("Class", "by points, %", "95 %", "by pixels, %")
+
+
+class ClassMaps(LayerWatch):
+    """Hears of class maps that come, go or are edited; see `LayerWatch`."""
+
+    WATCHED = frozenset(
+        {"inserted", "removed", "reordered", "name", "data", "set_data", "paint", "labels_update"}
+    )
+
+    def __init__(self, viewer: ViewerModel, parent: QWidget) -> None:
+        super().__init__(viewer, parent)
+        self._listen()
+
+    def layers(self) -> list[Labels]:
+        """Return the maps that can be counted, topmost first."""
+        return [layer for layer in reversed(self._viewer.layers) if _can_count(layer)]
+
+    def refresh(self) -> None:
+        """Let the panel look."""
+        self.changed.emit()
+
+    def _on_active(self, _event: Any = None) -> None:
+        pass  # which layer is selected does not matter
+
+
+class FractionPanel(QWidget):
+    """Counts points on the ticked class maps, a field each, and draws them.
+
+    Parameters
+    ----------
+    viewer : napari.components.ViewerModel
+
+    Signals
+    -------
+    said : str, bool
+        A line for the user, and whether it is trouble.
+    """
+
+    said = Signal(str, bool)
+
+    def __init__(self, viewer: ViewerModel) -> None:
+        super().__init__()
+        self._viewer = viewer
+        self._offered: list[tuple[str, str]] = []
+        self._counted: tuple[object, ...] = ()
+        self.layers = ClassMaps(viewer, self)
+        self.fractions: dict[str, AreaFraction] = {}
+        self.maps = QListWidget()
+        self.maps.setMaximumHeight(84)
+        self.maps.setToolTip("Class maps, each a field of one specimen; of a stack what is shown.")
+        self.points = QSpinBox()
+        self.points.setRange(4, 10_000)
+        self.points.setValue(GRID_POINTS)
+        self.points.setToolTip("Points of the square grid on each field, about.")
+        self.drawn = QCheckBox("Draw the points")
+        self.drawn.setToolTip(
+            "Each point in the colour of its class, white on the line between two, where it "
+            "counts ½, so that a person can check the count."
+        )
+        self.rows = QTableWidget()
+        self.rows.setEditTriggers(QTableWidget.EditTrigger.NoEditTriggers)
+        self.rows.setSelectionMode(QTableWidget.SelectionMode.NoSelection)
+        self.rows.setToolTip("Share of the specimen that each class takes, by ASTM E562.")
+        self.text = TextLine("What the points counted.")
+        self._lay_out()
+        self.maps.itemChanged.connect(lambda _item: self.count())
+        self.points.valueChanged.connect(lambda _value: self.count())
+        self.drawn.toggled.connect(lambda _on: self.count())
+        self.layers.changed.connect(self.refresh)
+        self.refresh()
+
+    def _lay_out(self) -> None:
+        form = QFormLayout()
+        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        add(form, "Class maps", self.maps)
+        add(form, "Points", self.points)
+        form.addRow("", self.drawn)
+        heads = self.rows.verticalHeader()
+        if heads is not None:
+            heads.hide()
+            heads.setDefaultSectionSize(22)
+        column = QVBoxLayout(self)
+        column.addLayout(form)
+        column.addWidget(self.rows, 1)
+        column.addWidget(self.text)
+
+    def refresh(self) -> None:
+        """Look at the class maps that are open; a new one is ticked."""
+        offered = [(layer.name, str(layer.unique_id)) for layer in self.layers.layers()]
+        if offered != self._offered:
+            known = {layer_id for _name, layer_id in self._offered}
+            ticked = set(self.ticked()) | {each for _name, each in offered if each not in known}
+            self._offered = offered
+            self._fill(offered, ticked)
+        self.count()
+
+    def _fill(self, offered: list[tuple[str, str]], ticked: set[str]) -> None:
+        self.maps.blockSignals(True)
+        self.maps.clear()
+        for name, layer_id in offered:
+            item = QListWidgetItem(name)
+            item.setData(Qt.ItemDataRole.UserRole, layer_id)
+            item.setFlags(item.flags() | Qt.ItemFlag.ItemIsUserCheckable)
+            on = Qt.CheckState.Checked if layer_id in ticked else Qt.CheckState.Unchecked
+            item.setCheckState(on)
+            self.maps.addItem(item)
+        self.maps.blockSignals(False)
+
+    def ticked(self) -> list[str]:
+        """Return the identities of the ticked maps."""
+        items = (self.maps.item(row) for row in range(self.maps.count()))
+        return [
+            str(item.data(Qt.ItemDataRole.UserRole))
+            for item in items
+            if item is not None and item.checkState() == Qt.CheckState.Checked
+        ]
+
+    def chosen(self) -> list[Labels]:
+        """Return the ticked maps, topmost first."""
+        ids = self.ticked()
+        return [layer for layer in reversed(self._viewer.layers) if str(layer.unique_id) in ids]
+
+    def count(self) -> None:
+        """Count the points of the ticked maps, show and draw them, unless nothing has changed."""
+        layers = self.chosen()
+        fields = [self._plane(layer) for layer in layers]
+        state = (*self.ticked(), *map(_checksum, fields), *self._settings())
+        if state == self._counted:
+            return
+        self._counted = state
+        table = _table_of(layers)
+        self.fractions = {}
+        trouble = "" if layers else NO_CLASSES if not self._offered else "Tick a class map."
+        try:
+            for value in sorted({int(v) for each in fields for v in np.unique(each)} - {0}):
+                name = table.names.get(value, f"class {value}")
+                self.fractions[name] = area_fraction(fields, value, points=self.points.value())
+        except ValueError as error:
+            trouble = f"{error}."
+            self.fractions = {}
+        self._show(trouble)
+        self._draw(layers, fields, table)
+
+    def _settings(self) -> tuple[object, ...]:
+        return self.points.value(), self.drawn.isChecked(), tuple(self._offered)
+
+    def _plane(self, layer: Labels) -> np.ndarray:
+        section = section_shown(self._viewer, layer)
+        return np.asarray(layer.data if layer.ndim == 2 else layer.data[section or 0])
+
+    def _show(self, trouble: str) -> None:
+        self.rows.setColumnCount(len(HEADS))
+        self.rows.setHorizontalHeaderLabels(list(HEADS))
+        self.rows.setRowCount(len(self.fractions))
+        for row, (name, found) in enumerate(self.fractions.items()):
+            for column, text in enumerate(_cells(name, found)):
+                self.rows.setItem(row, column, QTableWidgetItem(text))
+        self.rows.resizeColumnsToContents()
+        if trouble:
+            self.text.setText(trouble)
+            return
+        first = next(iter(self.fractions.values()), None)
+        count = len(self.ticked())
+        fields = "1 field" if count == 1 else f"{count} fields"
+        said = f"{0 if first is None else first.points} points on {fields}."
+        if count < 2:
+            said += " An interval needs several fields: tick more maps."
+        self.text.setText(said)
+
+    # -- the points ------------------------------------------------------------------------------
+
+    def _draw(self, layers: list[Labels], fields: list[np.ndarray], table: ClassTable) -> None:
+        for old in [layer for layer in self._viewer.layers if kind_of(layer) == GRID]:
+            self._viewer.layers.remove(old)
+        if not self.drawn.isChecked() or not self.fractions:
+            return
+        active = self._viewer.layers.selection.active
+        for layer, field in zip(layers, fields, strict=True):
+            grid = point_grid(field, self.points.value())
+            self._viewer.layers.append(_points_layer(layer, field, grid, table))
+        if active in self._viewer.layers:
+            self._viewer.layers.selection.active = active
+
+
+def _points_layer(layer: Labels, field: np.ndarray, grid: PointGrid, table: ClassTable) -> Points:
+    place = (Placement.of(layer) if layer.ndim == 2 else Placement.of(layer).plane()).keywords()
+    between = (grid.around != grid.around[0]).any(axis=0)
+    colours = dict(table.colours)
+    names = table.names
+    face, falls_on = [], []
+    for value, mixed in zip(grid.around[0].tolist(), between.tolist(), strict=True):
+        face.append(BETWEEN_COLOUR if mixed else colours.get(value, OTHER_COLOUR))
+        falls_on.append("between two" if mixed else names.get(value, f"class {value}"))
+    return Points(
+        grid.points,
+        ndim=2,
+        name=layer_name(layer.name, GRID),
+        size=max(3.0, max(field.shape) / 70),
+        border_width=0.15,
+        border_color="black",
+        face_color=face or "white",
+        features={"falls on": falls_on},
+        metadata={METADATA_KEY: {"kind": GRID, "source_id": str(layer.unique_id)}},
+        **place,
+    )
+
+
+def _checksum(field: np.ndarray) -> int:
+    return zlib.crc32(np.ascontiguousarray(field).tobytes())
+
+
+def _can_count(layer: Any) -> bool:
+    return (
+        isinstance(layer, Labels)
+        and not layer.multiscale
+        and layer.ndim in (2, 3)
+        and bool(layer.data.size)
+        and is_classes(layer)
+    )
+
+
+def _table_of(layers: list[Labels]) -> ClassTable:
+    """Return the class table of the first map that has one."""
+    for layer in layers:
+        made = layer.metadata.get(METADATA_KEY)
+        if isinstance(made, dict) and made.get("class_table"):
+            try:
+                return ClassTable.from_json(made["class_table"])
+            except ClassTableError:
+                continue
+    return FRACTURE_MODES
+
+
+def _cells(name: str, found: AreaFraction) -> tuple[str, str, str, str]:
+    mean = found.point_fraction
+    interval = "" if mean.half_width is None else f"± {100 * mean.half_width:.1f}"
+    return name, f"{100 * mean.value:.1f}", interval, f"{100 * found.pixel_fraction:.1f}"

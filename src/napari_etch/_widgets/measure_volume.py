@@ -1,0 +1,271 @@
+"""The 3D page of the Measure dock: grains of a stack in space."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Generator
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from napari.qt.threading import create_worker
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import (
+    QDoubleSpinBox,
+    QFormLayout,
+    QHBoxLayout,
+    QProgressBar,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_etch._widgets.correct_line import TextLine
+from napari_etch._widgets.form import add
+from napari_etch._widgets.layers import pixel_size_um
+from napari_etch._widgets.measure_table import COLUMNS_3D, GrainTable
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from napari.layers import Labels
+
+FILE = "grains3d.csv"
+NO_STACK = "The chosen layer is a single section: 3D needs a stack, numbered through (Track dock)."
+NOT_TRACKED = (
+    "No number is in two sections, so these are no grains in space: run the Track dock first."
+)
+Voxel = tuple[float, float, float]
+
+
+def measure_volume(
+    grains: Any, voxel_um: Voxel, stop: threading.Event
+) -> Generator[float, None, pd.DataFrame | str | None]:
+    """Measure the grains of a stack section by section, in a thread.
+
+    Parameters
+    ----------
+    grains : array-like of int, (z, y, x)
+        One number for a grain through all sections.
+    voxel_um : tuple of float
+        Edges of a voxel along z, y and x, µm.
+    stop : threading.Event
+        Set when nobody wants the result any more.
+
+    Yields
+    ------
+    float
+        Share that is done.
+
+    Returns
+    -------
+    pandas.DataFrame, str or None
+        A row a grain; why there is none; None when it was stopped.
+    """
+    from napari_etch.measure.volume import VolumeSums
+
+    count = max(int(np.max(section, initial=0)) for section in grains)
+    sums = VolumeSums(count, voxel_um)
+    for done, section in enumerate(grains, 1):
+        if stop.is_set():
+            return None
+        sums.add(np.asarray(section, np.int32))
+        yield done / len(grains)
+    table = sums.table()
+    if not len(table):
+        return "The stack shows no grain, so there is nothing to measure."
+    return table if (table["sections"] > 1).any() else NOT_TRACKED
+
+
+def volume_text(table: pd.DataFrame) -> str:
+    """Return what a table of grains in space says, in a few sentences."""
+    whole = table[~table["touches_border"]]
+    said = f"{len(table)} grains, {len(whole)} of them whole."
+    if not len(whole):
+        return f"{said} All of them are cut by the stack, so there is no mean of whole grains."
+    volume, eqd = whole["volume"], whole["eqd"]
+    return (
+        f"{said} Of these: mean volume {volume.mean():.4g} µm³, diameter {eqd.mean():.3g} ± "
+        f"{eqd.std(ddof=0):.2g} µm, sphericity {whole['sphericity'].mean():.2f}, "
+        f"{whole['faces'].mean():.1f} faces. Large grains are cut more often, so whole grains "
+        "are on average too small."
+    )
+
+
+class VolumePanel(QWidget):
+    """Measures the chosen stack when asked to, and shows a row a grain.
+
+    Parameters
+    ----------
+    ask_path : callable
+        Asks where to save a file of this name; None when the user cancels.
+
+    Signals
+    -------
+    chosen : int
+        The user chose the row of a grain.
+    said : str, bool
+        A line for the user, and whether it is trouble.
+    """
+
+    chosen = Signal(int)
+    said = Signal(str, bool)
+
+    def __init__(self, ask_path: Callable[[QWidget, str], Path | None]) -> None:
+        super().__init__()
+        self._ask_path = ask_path
+        self._layer: Labels | None = None
+        self._worker: Any = None
+        self.table: pd.DataFrame | None = None
+        self._stop = threading.Event()
+        self.distance = QDoubleSpinBox()
+        self.distance.setRange(0.0, 10_000.0)
+        self.distance.setDecimals(4)
+        self.distance.setSuffix(" µm")
+        self.distance.setSpecialValueText("unknown")
+        self.distance.setToolTip("From one section to the next; it is not guessed.")
+        self.button = QPushButton("Measure in 3D")
+        self.save = QPushButton("Save…")
+        self.bar = QProgressBar()
+        self.bar.setRange(0, 100)
+        self.bar.setToolTip("Sections that are measured.")
+        self.bar.hide()
+        self.text = TextLine("What the grains are like in space.")
+        self.rows = GrainTable(columns=COLUMNS_3D)
+        self._lay_out()
+        self.button.clicked.connect(self.toggle)
+        self.save.clicked.connect(self.save_table)
+        self.distance.valueChanged.connect(lambda _value: self._allow())
+        self.rows.chosen.connect(self.chosen)
+        stops = self._stops = [self._stop]
+        self.destroyed.connect(lambda: _set_all(stops))
+        self._allow()
+
+    def _lay_out(self) -> None:
+        form = QFormLayout()
+        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        add(form, "Section distance", self.distance)
+        buttons = QHBoxLayout()
+        buttons.addWidget(self.button, 2)
+        buttons.addWidget(self.save, 1)
+        column = QVBoxLayout(self)
+        column.addLayout(form)
+        column.addLayout(buttons)
+        column.addWidget(self.bar)
+        column.addWidget(self.text)
+        column.addWidget(self.rows, 1)
+
+    @property
+    def is_running(self) -> bool:
+        """Whether a stack is being measured."""
+        return self._worker is not None
+
+    def watch(self, layer: Labels | None) -> None:
+        """Speak of another layer; what was measured of the one before goes."""
+        if layer is self._layer:
+            self._allow()
+            return
+        self._stop.set()
+        self._layer = layer
+        self._show(None)
+        self.distance.setValue(0.0 if layer is None else distance_of(layer))
+        self._allow()
+
+    def why_not(self) -> str:
+        """Return why nothing can be measured, as one sentence; empty when it can."""
+        layer = self._layer
+        if layer is None or layer.ndim != 3:
+            return NO_STACK
+        if pixel_size_um(layer) is None:
+            return "The pixel size is not known: type it above."
+        if not self.distance.value():
+            return "Type how far the sections are apart."
+        return ""
+
+    def _allow(self) -> None:
+        trouble = self.why_not()
+        self.button.setText("Cancel" if self.is_running else "Measure in 3D")
+        self.button.setEnabled(self.is_running or not trouble)
+        self.button.setToolTip(trouble or "Volume, surface, sphericity and faces of every grain.")
+        self.distance.setEnabled(not self.is_running)
+        none = "" if self.table is not None else "Measure first."
+        self.save.setEnabled(not none)
+        self.save.setToolTip(none or f"Write the table, such as {FILE}.")
+        if trouble and self.table is None:
+            self.text.setText(trouble)
+
+    def toggle(self) -> None:
+        """Measure the stack, or stop measuring."""
+        if self.is_running:
+            self._stop.set()
+            return
+        if self.why_not() or self._layer is None:
+            return
+        edge = pixel_size_um(self._layer)
+        assert edge is not None
+        self._show(None)
+        self._stop = threading.Event()
+        self._stops[:] = [self._stop]
+        voxel = (self.distance.value(), edge, edge)
+        data = np.array(self._layer.data)  # a copy, so that corrections go on meanwhile
+        worker = create_worker(measure_volume, data, voxel, self._stop, _start_thread=False)
+        worker.yielded.connect(lambda share: self.bar.setValue(round(100 * share)))
+        worker.returned.connect(self._on_measured)
+        worker.finished.connect(self._on_finished)
+        self._worker = worker
+        self.bar.setValue(0)
+        self.bar.show()
+        self._allow()
+        worker.start()
+
+    def _on_measured(self, found: pd.DataFrame | str | None) -> None:
+        if found is None or self._stop.is_set():
+            self.said.emit("Cancelled; nothing was measured in 3D.", False)
+        elif isinstance(found, str):
+            self.said.emit(found, True)
+        else:
+            self._show(found)
+
+    def _on_finished(self) -> None:
+        self._worker = None
+        self.bar.hide()
+        self._allow()
+
+    def _show(self, table: pd.DataFrame | None) -> None:
+        self.table = table
+        self.rows.show_table(table)
+        self.text.setText("" if table is None else volume_text(table))
+
+    def save_table(self) -> None:
+        """Ask where to, and write the table; it appears whole."""
+        path = None if self.table is None else self._ask_path(self, FILE)
+        if path is None or self.table is None:
+            return
+        unfinished = path.with_name(f".{path.name}.part")
+        try:
+            self.table.to_csv(unfinished, index=False, float_format="%.6g")
+            unfinished.replace(path)
+        except OSError as error:
+            self.said.emit(f"{path} could not be saved: {error.strerror or error}.", True)
+            return
+        finally:
+            with suppress(OSError):
+                unfinished.unlink(missing_ok=True)
+        self.said.emit(f"Saved {path}.", False)
+
+
+def _set_all(events: list[threading.Event]) -> None:
+    for event in events:
+        event.set()
+
+
+def distance_of(layer: Labels) -> float:
+    """Return the distance of sections in µm as the layer has it; 0 when it is not known.
+
+    A step of 1 beside pixels of another size is napari's own, and says nothing.
+    """
+    edge = pixel_size_um(layer)
+    if layer.ndim != 3 or edge is None:
+        return 0.0
+    down, across = abs(float(layer.scale[-3])), abs(float(layer.scale[-1]))
+    return 0.0 if down == 1 and across != 1 else edge * down / across
