@@ -167,6 +167,10 @@ def test_a_stopped_training_is_gone_on_with(open_train: Any, qtbot: Any) -> None
     assert not dock.unfinished.isHidden()
     assert dock.unfinished.list.currentText().startswith("steel · step 5 of 10 · ")
     dock.unfinished.go_on.click()
+    dock.runner.cancel()  # it goes on with what it was before
+    wait_for_end(qtbot, dock)
+    assert not dock.unfinished.isHidden() and len(list_library()) == 1
+    dock.unfinished.go_on.click()
     assert not dock.unfinished.go_on.isEnabled()
     assert "Wait for the end" in dock.unfinished.go_on.toolTip()
     wait_for_end(qtbot, dock)

@@ -81,7 +81,7 @@ class TrainDock(QWidget):
         self._notices: list[str] = []
         #: Of a training on labels: where it is kept, and whether more could be learnt.
         self._kept: list[KeptFolder] = []
-        self._steps_left = False
+        self._steps_left = self._gone_on_with = False
         self._until = math.inf
         self.form = TrainForm()
         self.fit_bar = FitBar()
@@ -283,7 +283,7 @@ class TrainDock(QWidget):
         kept: KeptFolder | None,
         before: float = 0.0,
     ) -> None:
-        self._title, self._steps_left = title, False
+        self._title, self._steps_left, self._gone_on_with = title, False, before > 0
         self._kept[:] = [] if kept is None else [kept]
         minutes = self.form.minutes.value()
         self._until = before + 60 * minutes if minutes else math.inf
@@ -324,11 +324,15 @@ class TrainDock(QWidget):
         self.unfinished.refresh()
 
     def _let_go(self, end: JobEnd) -> None:
-        """Keep what a training could go on from, unless it came to its end or was cancelled."""
+        """Keep what a training could go on from, unless it came to its end or was cancelled.
+
+        One that was gone on with outlives a cancel: what it had learnt before is not in question.
+        """
         stopped = self.runner.is_stopping or self._seconds >= 0.95 * self._until
         done = isinstance(end, JobDone) and not (stopped and self._steps_left)
         for kept in self._kept:
-            kept.close(keep=not done and not isinstance(end, JobCancelled))
+            unwanted = isinstance(end, JobCancelled) and not self._gone_on_with
+            kept.close(keep=not done and not unwanted)
         self._kept.clear()
 
     def _keep(self, done: JobDone, title: str) -> None:

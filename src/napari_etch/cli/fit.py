@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import tempfile
-import threading
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,18 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from napari_etch.cli.console import (
-    ExitCode,
-    bad_input,
-    fail,
-    fail_inside,
-    note,
-    refuse,
-    say,
-    sentence,
-)
-from napari_etch.cli.interrupts import first_interrupt
-from napari_etch.cli.progress import learning_bar
+from napari_etch.cli.console import ExitCode, bad_input, note, refuse
+from napari_etch.cli.learning import learn
 from napari_etch.cli.target import Target
 
 if TYPE_CHECKING:
@@ -158,53 +147,16 @@ def _span(ends: list[str], size: int) -> slice:
 
 
 def _run(request: FitRequest, target: Target) -> ExitCode:
-    from napari_etch.training.labelfree import FitError
+    from napari_etch.training import labelfree
 
     name = request.micrographs[0].name
     if len(request.micrographs) > 1:
         name += f" and {len(request.micrographs) - 1} more"
-    with first_interrupt() as stopped:
-        try:
-            fitted, losses, seconds = _follow(name, request, stopped)
-            where = _keep(fitted, losses, request, target)
-        except KeyboardInterrupt:
-            fail("stopped; no model was written")
-            return ExitCode.STOPPED
-        except (FitError, OSError, ValueError) as error:
-            if stopped.is_set():
-                fail(f"stopped; no model was written: {sentence(error)}")
-                return ExitCode.STOPPED
-            fail(sentence(error, name))
-            return ExitCode.BAD_INPUT
-        except Exception as error:
-            fail_inside(error, name)
-            return ExitCode.INTERNAL
-    if stopped.is_set():
-        fail(f"stopped; the best so far, of step {fitted.step}, was kept")
-    say(f"{name}: {fitted.why.rstrip('.')}, step {fitted.step}, {seconds:.0f} s -> {where}")
-    return ExitCode.STOPPED if stopped.is_set() else ExitCode.DONE
-
-
-def _follow(
-    name: str, request: FitRequest, stopped: threading.Event
-) -> tuple[Fitted, dict[str, float], float]:
-    """Run a fit to its end with a line on the terminal that shows loss and time left."""
-    from napari_etch.training import labelfree
-    from napari_etch.training.fitted import total_loss
-    from napari_etch.training.labelfree import FitNotice, FitStep, Fitted
-
-    losses: dict[str, float] = {}
-    elapsed = 0.0
-    with learning_bar(name) as show:
-        for event in labelfree.fit(request.micrographs, **request.options, stop=stopped.is_set):
-            if isinstance(event, FitStep):
-                losses, elapsed = event.losses, event.elapsed
-                show(event.step, event.steps, f"{total_loss(losses):.3f}", event.left)
-            elif isinstance(event, FitNotice):
-                note(f"{name}: {event.message}")
-            elif isinstance(event, Fitted):
-                return event, losses, elapsed
-    raise RuntimeError(f"the fit of {name} ended without a result")
+    return learn(
+        name,
+        lambda stop: labelfree.fit(request.micrographs, **request.options, stop=stop),
+        lambda fitted, losses: _keep(fitted, losses, request, target),
+    )
 
 
 def _keep(fitted: Fitted, losses: dict[str, float], request: FitRequest, target: Target) -> str:

@@ -5,24 +5,13 @@ from __future__ import annotations
 import json
 import math
 import tempfile
-import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from napari_etch.cli.console import (
-    ExitCode,
-    bad_input,
-    fail,
-    fail_inside,
-    note,
-    refuse,
-    say,
-    sentence,
-)
-from napari_etch.cli.interrupts import first_interrupt
-from napari_etch.cli.progress import learning_bar
+from napari_etch.cli.console import ExitCode, bad_input, refuse
+from napari_etch.cli.learning import learn
 from napari_etch.cli.target import Target
 
 if TYPE_CHECKING:
@@ -130,54 +119,24 @@ def _options(settings: list[str]) -> dict[str, Any]:
 
 
 def _run(request: TrainRequest, target: Target) -> ExitCode:
+    from napari_etch.training.trainers import find_trainer
+
+    return learn(
+        request.data.resolve().name,
+        lambda stop: find_trainer(request.model)(request, stop),
+        lambda trained, losses: _keep(trained, losses, request, target),
+        _scores,
+    )
+
+
+def _scores(trained: Trained) -> str:
+    """Return what the training brought; empty where nothing was held back."""
     from napari_etch.training.kept import in_words
 
-    name = request.data.resolve().name
-    with first_interrupt() as stopped:
-        try:
-            trained, losses, seconds = _follow(name, request, stopped)
-            where = _keep(trained, losses, request, target)
-        except KeyboardInterrupt:
-            fail("stopped; no model was written")
-            return ExitCode.STOPPED
-        except (OSError, ValueError) as error:
-            if stopped.is_set():
-                fail(f"stopped; no model was written: {sentence(error)}")
-                return ExitCode.STOPPED
-            fail(sentence(error, name))
-            return ExitCode.BAD_INPUT
-        except Exception as error:
-            fail_inside(error, name)
-            return ExitCode.INTERNAL
-    if stopped.is_set():
-        fail(f"stopped; the best so far, of step {trained.step}, was kept")
-    if trained.after:
-        before, after = in_words(trained.before), in_words(trained.after)
-        say(f"{name}: on what was held back {before or 'no score'} -> {after}")
-    say(f"{name}: {trained.why.rstrip('.')}, step {trained.step}, {seconds:.0f} s -> {where}")
-    return ExitCode.STOPPED if stopped.is_set() else ExitCode.DONE
-
-
-def _follow(
-    name: str, request: TrainRequest, stopped: threading.Event
-) -> tuple[Trained, dict[str, float], float]:
-    """Run a training to its end with a line on the terminal that shows loss and time left."""
-    from napari_etch.training.fitted import total_loss
-    from napari_etch.training.trainers import Trained, TrainNotice, TrainStep, find_trainer
-
-    losses: dict[str, float] = {}
-    elapsed = 0.0
-    with learning_bar(name) as show:
-        for event in find_trainer(request.model)(request, stopped.is_set):
-            if isinstance(event, TrainStep):
-                losses, elapsed = event.losses or losses, event.elapsed
-                loss = f"{total_loss(event.losses):.3f}" if event.losses else "-"
-                show(event.step, event.steps, loss, event.left)
-            elif isinstance(event, TrainNotice):
-                note(f"{name}: {event.message}")
-            elif isinstance(event, Trained):
-                return event, losses, elapsed
-    raise RuntimeError(f"the training on {name} ended without a result")
+    if not trained.after:
+        return ""
+    before, after = in_words(trained.before), in_words(trained.after)
+    return f"on what was held back {before or 'no score'} -> {after}"
 
 
 def _keep(trained: Trained, losses: dict[str, float], request: TrainRequest, target: Target) -> str:

@@ -199,25 +199,12 @@ class FineTuning(Paced):
         tuning, recipe = self.tuning, self.recipe
         if self.resumed:
             yield TrainNotice(f"Going on from step {tuning.step}.")
-        every = max(1, recipe.steps // recipe.looks)
-        looked: dict[str, float] | None = None
         if tuning.best is None and self.held:
             start = {**self._look(), **self.before}
             yield TrainStep(0, recipe.steps, self.elapsed, 0.0, {}, start)
-        first, started = tuning.step, time.monotonic()
-        while tuning.step < recipe.steps:
-            losses, said = tuning.learn(self._loss, min(1.0, self.elapsed / self.limit))
-            if said:
-                yield TrainNotice(said)
-            look = tuning.step % every == 0 or tuning.step == recipe.steps
-            looked = self._look() if look and self.held else None
-            a_step = (time.monotonic() - started) / (tuning.step - first)
-            left = min(a_step * (recipe.steps - tuning.step), self.limit - self.elapsed)
-            yield TrainStep(tuning.step, recipe.steps, self.elapsed, max(0.0, left), losses, looked)
-            self._checkpoint()
-            if self._ends(stop):
-                break
-        if self.held and tuning.best is not None and tuning.best.step < tuning.step and not looked:
+        yield from self._take_steps(stop, self._loss, self._look if self.held else None)
+        best = tuning.best
+        if self.held and best is not None and max(best.step, self.looked_at) < tuning.step:
             self._look()  # what was learnt since the last look counts, too
         self._checkpoint(now=True)
 

@@ -1,17 +1,22 @@
-"""When a training ends and when it is saved; what trainers with early stopping share."""
+"""A training step by step, when it ends and when it is saved; for trainers with early stopping."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Protocol
+
+from napari_etch.training.trainers import TrainEvent, TrainNotice, TrainStep
 
 if TYPE_CHECKING:
     from napari_etch.training.trainers import TrainRequest
-    from napari_etch.training.tuning import Tuning
+    from napari_etch.training.tuning import Loss, Tuning
 
 
 class _Patient(Protocol):
+    @property
+    def looks(self) -> int: ...
+
     @property
     def patience(self) -> int: ...
 
@@ -23,7 +28,7 @@ class Paced:
     ----------
     request : TrainRequest
     recipe : dataclass
-        Of it `patience`: so many looks without a better one end the training.
+        Of it `looks` at what is held back, and `patience`: so many without a better one end it.
     tuning : Tuning
     about : dict
         What a checkpoint must fit.
@@ -31,6 +36,8 @@ class Paced:
         When this process began and saved last, s, monotonic.
     limit : float
         Longest time, s.
+    looked_at : int
+        The step of the last look.
     why : str
         Why it ended, one sentence.
     save_seconds : float
@@ -45,12 +52,44 @@ class Paced:
     saved: float
     limit: float
     why: str
+    looked_at = -1
     save_seconds = 20.0
 
     @property
     def elapsed(self) -> float:
         """Seconds since the start, those before a resume counted in."""
         return self.tuning.elapsed + time.monotonic() - self.begun
+
+    def _take_steps(
+        self, stop: Callable[[], bool], loss: Loss, look: Callable[[], dict[str, float]] | None
+    ) -> Iterator[TrainEvent]:
+        """Take the steps that are left, look now and then, keep checkpoints.
+
+        Parameters
+        ----------
+        stop : callable
+            Whether to end with the best so far.
+        loss : callable
+            See `tuning.Loss`.
+        look : callable or None
+            Scores the weights on what is held back and keeps the best; None where nothing is.
+        """
+        tuning, steps = self.tuning, self.tuning.steps
+        every = max(1, steps // self.recipe.looks)
+        first, started = tuning.step, time.monotonic()
+        while tuning.step < steps:
+            losses, said = tuning.learn(loss, min(1.0, self.elapsed / self.limit))
+            if said:
+                yield TrainNotice(said)
+            looked = None
+            if look is not None and (tuning.step % every == 0 or tuning.step == steps):
+                looked, self.looked_at = look(), tuning.step
+            a_step = (time.monotonic() - started) / (tuning.step - first)
+            left = min(a_step * (steps - tuning.step), self.limit - self.elapsed)
+            yield TrainStep(tuning.step, steps, self.elapsed, max(0.0, left), losses, looked)
+            self._checkpoint()
+            if self._ends(stop):
+                break
 
     def _ends(self, stop: Callable[[], bool]) -> bool:
         best, step = self.tuning.best, self.tuning.step
