@@ -197,6 +197,19 @@ def test_only_what_was_reviewed_is_learnt_from(
         each.close()
 
 
+def test_an_ignore_layer_goes_with_the_labels_of_its_image(
+    open_export: OpenExport, tmp_path: Path, qtbot: Any
+) -> None:
+    viewer, dock = open_export()
+    ignored = np.zeros((96, 96), np.uint8)
+    ignored[:, :20] = 1
+    viewer.add_labels(ignored, name="steel · ignore", **UM)
+    qtbot.wait(50)
+    assert dock.form.layers.count() == 1
+    export(qtbot, dock)
+    assert np.array_equal(read_annotations(tmp_path / "set")["steel"].ignore, ignored > 0)
+
+
 def test_cancel_leaves_nothing_and_sections_of_a_stack_are_images(
     open_export: OpenExport, tmp_path: Path, qtbot: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -323,3 +323,17 @@ def test_backbone_and_target_of_the_decoder_go_into_the_request(
     rows.show_rows(True)
     assert not rows.backbone.isEnabled() and "keeps the backbone" in rows.backbone.toolTip()
     assert request().options == {"target": "mask"}
+
+
+def test_an_ignore_layer_is_not_learnt_from_and_is_no_pair(open_train: Any, qtbot: Any) -> None:
+    dock = ready_to_train(open_train, qtbot, "short")
+    ignored = np.zeros(SHAPE, np.uint8)
+    ignored[:10] = 1
+    dock._viewer.add_labels(ignored, name="steel · ignore")
+    bridges = {"napari_etch": {"kind": "added"}}
+    dock._viewer.add_labels(halves(), name="steel · added", metadata=bridges)
+    qtbot.wait(50)
+    assert [grains.name for _, grains in dock.label_choice.pairs()] == ["by hand"]
+    dock.start()
+    wait_for_end(qtbot, dock)
+    assert f"ignored [{10 * 128}]" in dock.fit_bar.line.text()

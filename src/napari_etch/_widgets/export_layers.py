@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from napari_etch._widgets.correct_dock import CorrectDock
 from napari_etch._widgets.correct_facets import FacetTour
 from napari_etch._widgets.correct_target import is_classes, micrograph_of
 from napari_etch._widgets.export_run import LayerJob, Plane
+from napari_etch._widgets.import_layers import ignored_of, is_ignore
 from napari_etch._widgets.layers import (
     BOUNDARY,
     METADATA_KEY,
@@ -24,6 +25,7 @@ from napari_etch._widgets.layers import (
     pixel_size_um,
     source_of,
 )
+from napari_etch._widgets.repair_layers import ADDED
 
 if TYPE_CHECKING:
     from napari.components import LayerList
@@ -51,9 +53,14 @@ class Group:
 
 
 def can_export(layer: Any) -> bool:
-    """Return whether a layer holds labels, (y, x) or (z, y, x)."""
+    """Return whether a layer holds labels, (y, x) or (z, y, x).
+
+    What is to be ignored goes with the labels of its image, and bridges of a repair are no grains.
+    """
     return (
         isinstance(layer, Labels)
+        and not is_ignore(layer)
+        and kind_of(layer) != ADDED
         and not layer.multiscale
         and layer.ndim in (2, 3)
         and all(layer.data.shape)
@@ -119,8 +126,10 @@ def jobs_of(viewer: Any, groups: Sequence[Group], specimen: str) -> list[LayerJo
     """
     names = _names([group.image.name for group in groups])
     sessions = {str(each.layer.unique_id): each for each in sessions_of(viewer)}
+    ignored = [ignored_of(viewer.layers, group.image) for group in groups]
     return [
-        _job(group, name, specimen, sessions) for group, name in zip(groups, names, strict=True)
+        replace(_job(group, name, specimen, sessions), ignore=ignore)
+        for group, name, ignore in zip(groups, names, ignored, strict=True)
     ]
 
 

@@ -54,6 +54,8 @@ class LayerJob:
         Of a stack.
     reviewed : dict
         Of grains, states by number; of classes, an array of bool a section.
+    ignore : ndarray of bool or None
+        Where nothing is to be learnt, (y, x) or (z, y, x).
     """
 
     name: str
@@ -66,6 +68,7 @@ class LayerJob:
     specimen: str = ""
     made: dict[str, Any] = field(default_factory=dict)
     reviewed: dict[str, Any] = field(default_factory=dict)
+    ignore: Any = None
 
     def sources(self, *, only_reviewed: bool) -> list[LabelSource]:
         """Return what is exported: the image, or each section of a stack."""
@@ -98,7 +101,10 @@ class LayerJob:
         each = Annotated(
             name,
             (int(shape[0]), int(shape[1])),
-            ignore=_below(self.info_bar_row, shape),
+            ignore=_either(
+                _below(self.info_bar_row, shape),
+                None if self.ignore is None else plane(self.ignore),
+            ),
             image=picture,
             image_path=self.image_path if at is None else None,
             pixel_size_um=self.pixel_size_um,
@@ -112,6 +118,11 @@ class LayerJob:
         return only_reviewed(
             each, self.reviewed.get("grains"), None if judged is None else judged[at or 0]
         )
+
+
+def _either(one: Any, two: Any) -> Any:
+    """Return the union of two masks, either of which may be None."""
+    return two if one is None else one if two is None else one | two
 
 
 def _below(row: int | None, shape: Sequence[int]) -> Any:

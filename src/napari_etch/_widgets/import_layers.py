@@ -16,10 +16,13 @@ from napari_etch._widgets.layers import (
     METADATA_KEY,
     Placement,
     boundary_look,
+    kind_of,
     layer_name,
+    source_id_of,
 )
 
 if TYPE_CHECKING:
+    from napari.components import LayerList
     from napari.layers import Layer
 
     from napari_etch.grains.class_table import ClassTable
@@ -80,6 +83,36 @@ def class_features(table: ClassTable) -> dict[str, list[Any]]:
     """Return the names of classes as features, which napari shows beside the pointer."""
     names = table.names
     return {"index": list(names), "class": list(names.values())}
+
+
+def is_ignore(layer: Any) -> bool:
+    """Return whether a layer says where nothing is to be learnt."""
+    named = str(layer.name).endswith(layer_name("", IGNORE).strip())
+    return isinstance(layer, Labels) and (kind_of(layer) == IGNORE or named)
+
+
+def ignored_of(layers: LayerList, image: Image) -> Any:
+    """Return where nothing is to be learnt from an image, by all ignore layers over it.
+
+    Parameters
+    ----------
+    layers : napari.components.LayerList
+    image : napari.layers.Image
+
+    Returns
+    -------
+    ndarray of bool or None
+        None where there is no such layer.
+    """
+    shape = tuple(image.data.shape[:-1] if image.rgb else image.data.shape)
+    found = None
+    for layer in layers:
+        if not is_ignore(layer) or tuple(layer.data.shape) != shape:
+            continue
+        if source_id_of(layer) in ("", None, str(image.unique_id)):
+            mask = np.asarray(layer.data) > 0
+            found = mask if found is None else found | mask
+    return found
 
 
 def imported_layers(

@@ -12,10 +12,12 @@ import numpy.typing as npt
 from napari.layers import Image, Labels, Layer, Shapes
 
 from napari_etch._widgets.correct_sessions import reviewed_of
+from napari_etch._widgets.import_layers import ignored_of, is_ignore
 from napari_etch._widgets.job import Source
 from napari_etch._widgets.layer_choice import WATCHED
 from napari_etch._widgets.layer_watch import LayerWatch
-from napari_etch._widgets.layers import is_micrograph, source_id_of, source_of
+from napari_etch._widgets.layers import is_micrograph, kind_of, source_id_of, source_of
+from napari_etch._widgets.repair_layers import ADDED
 from napari_etch._widgets.train_classes import (
     CLASS_MODEL,
     class_options,
@@ -48,12 +50,15 @@ class LabelledLayers:
         Grains that were looked at; None where all count.
     judged : bool, of the labels' size, or None
         Where a class map was looked at; None where all of it counts.
+    ignore : ndarray of bool or None
+        True is not learnt from.
     """
 
     source: Source
     labels: npt.NDArray[np.integer]
     reviewed: list[int] | None = None
     judged: npt.NDArray[np.bool_] | None = None
+    ignore: npt.NDArray[np.bool_] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,6 +100,8 @@ class LabelChoice(LayerWatch):
         images = [layer for layer in reversed(self._viewer.layers) if is_micrograph(layer)]
         found: list[tuple[Image, Layer]] = []
         for layer in reversed(self._viewer.layers):
+            if is_ignore(layer) or kind_of(layer) == ADDED:
+                continue
             image = _image_of(layer, images)
             if image is not None:
                 found.append((image, layer))
@@ -136,7 +143,13 @@ class LabelChoice(LayerWatch):
         chosen = self.chosen() if from_layers else []
         only_reviewed = rows.reviewed.isChecked() and rows.reviewed.isEnabled()
         table = table_of([labels for _, labels in chosen if holds_classes(labels)])
-        pairs = tuple(_copy_of(image, labels, table, only_reviewed) for image, labels in chosen)
+        pairs = tuple(
+            replace(
+                _copy_of(image, labels, table, only_reviewed),
+                ignore=ignored_of(self._viewer.layers, image),
+            )
+            for image, labels in chosen
+        )
         kind = str(rows.kind.currentData())
         if from_layers:
             kind = "classes" if all(holds_classes(labels) for _, labels in chosen) else "grains"
@@ -275,12 +288,13 @@ def _labelled(pair: LabelledLayers, skip_info_bar: bool) -> Labelled:
     )
     if skip_info_bar and source.info_bar_row is not None:
         micrograph = replace(micrograph, info_bar_row=source.info_bar_row)
-    ignore = None
+    ignore = pair.ignore
     if pair.reviewed is not None:
         seen = np.array(pair.reviewed, np.int64)
         sections = pair.labels if pair.labels.ndim == 3 else pair.labels[None]
-        ignore = np.stack([unreviewed(section, seen) for section in sections])
-        ignore = ignore if pair.labels.ndim == 3 else ignore[0]
+        unseen = np.stack([unreviewed(section, seen) for section in sections])
+        unseen = unseen if pair.labels.ndim == 3 else unseen[0]
+        ignore = unseen if ignore is None else ignore | unseen
     elif pair.judged is not None:
-        ignore = ~pair.judged
+        ignore = ~pair.judged if ignore is None else ignore | ~pair.judged
     return Labelled(micrograph, pair.labels, ignore)
