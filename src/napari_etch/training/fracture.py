@@ -216,20 +216,7 @@ class _Run(Paced):
         if self.before and tuning.best is None:
             tuning.look(self.before["loss"])
             yield TrainStep(0, recipe.steps, self.elapsed, 0.0, {}, self.before)
-        every = max(1, recipe.steps // recipe.looks)
-        first, started = tuning.step, time.monotonic()
-        while tuning.step < recipe.steps:
-            losses, said = tuning.learn(self._loss, min(1.0, self.elapsed / self.limit))
-            if said:
-                yield TrainNotice(said)
-            look = self.split.held and (tuning.step % every == 0 or tuning.step == recipe.steps)
-            looked = self._look() if look else None
-            a_step = (time.monotonic() - started) / (tuning.step - first)
-            left = min(a_step * (recipe.steps - tuning.step), self.limit - self.elapsed)
-            yield TrainStep(tuning.step, recipe.steps, self.elapsed, max(0.0, left), losses, looked)
-            self._checkpoint()
-            if self._ends(stop):
-                break
+        yield from self._take_steps(stop, self._loss, self._look if self.split.held else None)
         self._checkpoint(now=True)
 
     def _loss(self, network: nn.Module, batch: int) -> tuple[Tensor, dict[str, float]]:
