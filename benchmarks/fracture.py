@@ -74,8 +74,31 @@ def shipped(folder: Path, model: str, quality: str) -> None:
         show(f"gradient, best threshold, on {name}", threshold(micrograph, truth), truth)
 
 
-def leave_one_out(folder: Path, images: int) -> None:
-    """Train the head on one frame beside virtual surfaces, score it on the other."""
+def sure_places(network, folder: Path, sure: float, random):
+    """Return places of the frames without class maps where a network is sure, as it sees them."""
+    parts = []
+    for path in sorted(folder.glob("*.png")):
+        stem = path.stem
+        if stem.endswith(SILVER) or (folder / f"{stem}{SILVER}.png").exists():
+            continue
+        image = prepare(read_micrograph(path))
+        for size in (1.0, 0.71, 0.5):
+            blank = np.ones(image.shape, np.int64)
+            seen, _ = sized(image, blank, size * largest_view(image.shape), network.stride)
+            found = virtual.read_places(network, seen, np.ones(seen.shape, np.int64), 4000, random)
+            with torch.no_grad():
+                logits = network.head(network.norm(found.features.float()[..., None, None]))
+            probability, winner = logits[..., 0, 0].softmax(1).max(1)
+            kept = probability >= sure
+            parts.append(virtual.Places(found.features[kept], winner[kept] + 1))
+    return parts
+
+
+def leave_one_out(folder: Path, images: int, sure: float | None) -> None:
+    """Train the head on one frame beside virtual surfaces, score it on the other.
+
+    With `sure`, train once more beside what the first says of frames without class maps.
+    """
     made = virtual.virtual_places(virtual.start_network(), images, 256, 20261128, 120)
     every = list(frames(folder))
     random = np.random.default_rng(0)
@@ -94,12 +117,22 @@ def leave_one_out(folder: Path, images: int) -> None:
                     )
                     parts.append(virtual.read_places(network, image, classes, 4000, random))
         virtual.fit_head(network, virtual.joined(parts), steps=300, batch=1024, seed=1)
-        for name, micrograph, truth in every:
-            if name == held:
-                model = load_model("fracture")
-                model.network = network.eval()
-                *_, found = map_fracture(model, micrograph, device="cpu")
-                show(f"trained on the other frame, on {name}", found.classes, truth)
+        score_head(network, "trained on the other frame", held, every)
+        if sure is not None:
+            parts += sure_places(network, folder, sure, random)
+            network = virtual.start_network()
+            virtual.fit_head(network, virtual.joined(parts), steps=300, batch=1024, seed=1)
+            score_head(network, f"and by itself where {sure} sure", held, every)
+
+
+def score_head(network, what: str, held: str, every) -> None:
+    """Score a network on the frame that was held back."""
+    model = load_model("fracture")
+    model.network = network.eval()
+    for name, micrograph, truth in every:
+        if name == held:
+            *_, found = map_fracture(model, micrograph, device="cpu")
+            show(f"{what}, on {name}", found.classes, truth)
 
 
 def draw(random, allowed: np.ndarray, taken: np.ndarray, wanted: np.ndarray):
@@ -153,6 +186,7 @@ def main() -> None:
     parser.add_argument("--model", default="fracture")
     parser.add_argument("--quality", default="best")
     parser.add_argument("--leave-one-out", action="store_true")
+    parser.add_argument("--sure", type=float, help="self-training: from which probability on")
     parser.add_argument("--outlines", action="store_true")
     parser.add_argument("--images", type=int, default=120)
     parser.add_argument("--seeds", type=int, default=3)
@@ -160,7 +194,7 @@ def main() -> None:
     given = parser.parse_args()
     torch.set_num_threads(1)
     if given.leave_one_out:
-        leave_one_out(given.data, given.images)
+        leave_one_out(given.data, given.images, given.sure)
     elif given.outlines:
         outlines(given.data, given.model, given.seeds, given.each)
     else:

@@ -16,6 +16,7 @@ from napari_etch.training.class_crops import ClassCrops
 from napari_etch.training.class_loss import balance, class_loss
 from napari_etch.training.class_scores import confusion_of, scores_of
 from napari_etch.training.folder import read_training_folder
+from napari_etch.training.self_training import pseudo_labelled
 from napari_etch.training.trainers import Trained, TrainError, TrainRequest, find_trainer
 
 
@@ -157,3 +158,47 @@ def test_the_shipped_recipe_runs_and_is_seeded(tmp_path, monkeypatch):
     first, second = (load_model(str(tmp_path / name)) for name in ("a", "b"))
     assert first.weights_hash == second.weights_hash
     assert first.card["training"]["settings"]["images"] == 4
+
+
+def test_unlabelled_images_are_learnt_from_where_the_model_is_sure(data, tmp_path):
+    more = tmp_path / "more"
+    more.mkdir()
+    tifffile.imwrite(more / "other.tif", half_lined(128, seed=1)[0])
+    options = {"unlabelled": str(more), "sure": 0.6, "hold_out": 0.0}
+    *events, trained = run(data, steps=1, options=options)
+    (said,) = (e.message for e in events if "unlabelled" in getattr(e, "message", ""))
+    assert said.startswith("1 unlabelled images are learnt from")
+    assert trained.card["training"]["self_labelled_images"] == 1
+    assert trained.card["training"]["recipe"]["sure"] == 0.6
+
+
+def test_what_the_model_is_not_sure_of_stays_unlabelled(tmp_path):
+    tifffile.imwrite(tmp_path / "other.tif", half_lined(128, seed=1)[0])
+    model = load_model("fracture")
+    (some,) = pseudo_labelled(model, tmp_path, sure=0.6, device="cpu")
+    (fewer,) = pseudo_labelled(model, tmp_path, sure=0.95, device="cpu")
+    covered = [getattr(each, "learnt", np.zeros(1)).mean() for each in (some, fewer)]
+    assert covered[0] > covered[1]
+
+
+def test_self_training_that_cannot_be_is_refused(data, tmp_path):
+    (tmp_path / "empty").mkdir()
+    for options, message in (
+        ({"unlabelled": str(tmp_path / "nowhere")}, "There is no folder"),
+        ({"unlabelled": str(tmp_path / "empty")}, "holds no image"),
+        ({"unlabelled": str(data / "images"), "sure": 1.5}, "sure is 1.5"),
+        ({"unlabelled_share": 2.0}, "between 0 and 1"),
+    ):
+        with pytest.raises(TrainError, match=message):
+            run(data, steps=1, options=options)
+    (data / "classes.json").write_text(json.dumps(FRACTURE_MODES.with_class("dimple").as_json()))
+    with pytest.raises(TrainError, match="has other classes"):
+        run(data, steps=1, options={"unlabelled": str(data / "images")})
+
+
+def test_a_part_of_the_crops_comes_from_what_a_person_labelled(data):
+    (own,) = read_training_folder(data, "classes")
+    crops = ClassCrops([own, own, own, own], 64, 16, 0, own=1, others=0.25)
+    picked = np.array([crops._image_with(1)[0] for _ in range(400)])
+    assert 0.65 < (picked == 0).mean() < 0.85
+    assert set(picked) == {0, 1, 2, 3}

@@ -67,9 +67,23 @@ class ClassCrops:
         Side of a crop, px.
     stride : int
     seed : int
+    own : int, optional
+        So many of the first pairs were labelled by a person; all when not given.
+    others : float
+        Part of the crops that come from the other pairs.
     """
 
-    def __init__(self, pairs: Sequence[Pair], size: int, stride: int, seed: int) -> None:
+    def __init__(
+        self,
+        pairs: Sequence[Pair],
+        size: int,
+        stride: int,
+        seed: int,
+        *,
+        own: int | None = None,
+        others: float = 0.0,
+    ) -> None:
+        self.own, self.others = len(pairs) if own is None else own, others
         self.size = max(stride, size // stride * stride)
         self.random = np.random.default_rng(seed)
         self.images = [prepare(pair.micrograph) for pair in pairs]
@@ -88,7 +102,7 @@ class ClassCrops:
 
     def _crop(self) -> tuple[Image, Classes]:
         number = self.random.choice(list(self.places))
-        index, places = self.places[number][self.random.integers(len(self.places[number]))]
+        index, places = self._image_with(number)
         image, classes = self.images[index], self.classes[index]
         factor = largest_view(image.shape) * float(np.exp(self.random.uniform(*np.log(SIZES))))
         row, column = divmod(int(self.random.choice(places)), image.shape[1])
@@ -105,6 +119,14 @@ class ClassCrops:
         gain, shift = self.random.uniform(0.8, 1.25), self.random.uniform(-0.25, 0.25)
         noise = self.random.uniform(0, 0.12) * self.random.normal(size=seen.shape)
         return np.clip(seen * gain + shift + noise, -5, 5).astype(np.float32), labels
+
+    def _image_with(self, number: int) -> tuple[int, npt.NDArray[np.intp]]:
+        """Return an image that has a class, and where; who labelled it is drawn before."""
+        having = self.places[number]
+        if self.own < len(self.images):
+            is_own = self.random.random() >= self.others
+            having = [each for each in having if (each[0] < self.own) == is_own] or having
+        return having[self.random.integers(len(having))]
 
     def _side(self, at: int, reach: int, length: int) -> slice:
         """Return the part of a side that a crop takes: the place is anywhere in it."""

@@ -8,8 +8,9 @@ model: what it has learnt of textures is kept, the last layer begins anew.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -54,6 +55,13 @@ class Recipe:
         ReLU in the decoder of such a network; False as published.
     looks, patience : int
         Looks at what is held back, and how many without gain end the training.
+    unlabelled : str
+        A folder of images without labels, of which what the starting model is sure of is learnt
+        too; empty: none.
+    sure : float
+        From which probability on it is sure.
+    unlabelled_share : float
+        Part of the crops that come from these images.
     """
 
     steps: int = 160
@@ -65,6 +73,9 @@ class Recipe:
     activations: bool = True
     looks: int = 8
     patience: int = 4
+    unlabelled: str = ""
+    sure: float = 0.9
+    unlabelled_share: float = 0.3
 
 
 def train(request: TrainRequest, stop: Callable[[], bool]) -> Iterator[TrainEvent]:
@@ -92,9 +103,42 @@ def train(request: TrainRequest, stop: Callable[[], bool]) -> Iterator[TrainEven
     _check_classes(pairs, table)
     split = hold_out(pairs, share=share, seed=request.seed)
     yield TrainNotice(_what_is_held(split, share))
-    run = _Run(request, recipe, table, split, start)
+    more = yield from _self_labelled(request, recipe, table, start, stop)
+    run = _Run(request, recipe, table, split, start, more)
     yield from run.learn(stop)
     yield run.trained(pairs)
+
+
+def _self_labelled(
+    request: TrainRequest,
+    recipe: Recipe,
+    table: ClassTable,
+    start: Any,
+    stop: Callable[[], bool],
+) -> Generator[TrainNotice, None, list[Pair]]:
+    """Return the images without labels with what the starting model is sure of."""
+    if not recipe.unlabelled:
+        return []
+    if start is None or start.table.names != table.names:
+        raise TrainError(
+            "Unlabelled images are labelled by the model that is gone on from, and it has other "
+            "classes: train one on your labels first, and go on from that."
+        )
+    from napari_etch.training.self_training import pseudo_labelled
+
+    pairs: list[Pair] = []
+    folder = Path(recipe.unlabelled)
+    for event in pseudo_labelled(start, folder, sure=recipe.sure, device=request.device, stop=stop):
+        if isinstance(event, TrainNotice):
+            yield event
+        else:
+            pairs.append(event)
+    share = np.mean([pair.learnt.mean() for pair in pairs]) if pairs else 0.0
+    yield TrainNotice(
+        f"{len(pairs)} unlabelled images are learnt from where the model is sure ({share:.0%} of "
+        "their area)."
+    )
+    return pairs
 
 
 def _options(request: TrainRequest) -> tuple[Recipe, float, Any]:
@@ -110,6 +154,8 @@ def _options(request: TrainRequest) -> tuple[Recipe, float, Any]:
     if request.steps is not None:
         options["steps"] = request.steps
     recipe = replace(Recipe(), **options)
+    if not 0 < recipe.unlabelled_share < 1:
+        raise TrainError("unlabelled_share is a part of the crops: give one between 0 and 1.")
     if recipe.steps < 1 or recipe.batch < 1 or recipe.size < 64:
         raise TrainError("A training needs at least one step of one crop of 64 px.")
     return recipe, share, table
@@ -172,6 +218,7 @@ class _Run(Paced):
         table: ClassTable,
         split: Split,
         start: Any,
+        more: Sequence[Pair] = (),
     ) -> None:
         import torch
 
@@ -180,7 +227,7 @@ class _Run(Paced):
         from napari_etch.training.tuning import Tuning
 
         self.request, self.recipe, self.table = request, recipe, table
-        self.split, self.start = split, start
+        self.split, self.start, self.self_labelled = split, start, len(more)
         self.begun = self.saved = time.monotonic()
         self.limit = 60 * request.minutes if request.minutes else float("inf")
         self.device = pick_device(request.device)
@@ -193,13 +240,18 @@ class _Run(Paced):
             "model": None if start is None else start.weights_hash,
             "classes": list(table.ids),
             "seed": request.seed,
-            "images": [pair.name for pair in split.learnt],
+            "images": [pair.name for pair in [*split.learnt, *more]],
             "recipe": asdict(recipe),
         }
         folder = request.checkpoint
         self.resumed = folder is not None and self.tuning.resume(folder, self.about)
         self.crops = ClassCrops(
-            split.learnt, recipe.size, network.stride, request.seed + self.tuning.step
+            [*split.learnt, *more],
+            recipe.size,
+            network.stride,
+            request.seed + self.tuning.step,
+            own=len(split.learnt),
+            others=recipe.unlabelled_share,
         )
         # Channels of the network's classes, by their number; 0 stays unlabelled.
         self.channel = torch.zeros(_MOST_CLASSES + 1, dtype=torch.int64)
@@ -267,6 +319,7 @@ class _Run(Paced):
                 "method": f"fine-tuned from {start}",
                 "started_from": self.about["model"],
                 "labels": request.labels,
+                "self_labelled_images": self.self_labelled,
                 "learnt_px": int(sum(pair.learnt.sum() for pair in self.split.learnt)),
                 "held_back": self.split.how,
                 "seed": request.seed,
