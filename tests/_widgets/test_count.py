@@ -236,3 +236,16 @@ def test_the_menu_counts_with_the_model_of_etch_count_unless_one_was_chosen(
     assert dock.form.model.currentData() == "fake"
     qtbot.waitUntil(lambda: bool(dock.counts.rows()), timeout=PATIENCE)
     wait(qtbot, dock)
+
+
+def test_the_layer_carries_the_calibration_of_its_model(open_dock: Any, qtbot: Any) -> None:
+    model = FakeModel()
+    model.card = {"count": {"high": 9.0}}  # type: ignore[attr-defined]
+    viewer, dock = open_dock(model=model)
+    viewer.add_image(noise(*SHAPE), name="steel")
+    run_to_end(qtbot, dock)
+    assert viewer.layers["steel · grains"].metadata["napari_etch"]["count"] == {"high": 9.0}
+    dock.counts.count.click()
+    wait(qtbot, dock)
+    ((_, found),) = dock.counts.rows()
+    assert found.high > 2 * found.count
