@@ -176,6 +176,23 @@ def test_a_new_model_of_the_library_is_offered(calm_threads, make_napari_viewer)
     assert dock.form.model.currentData() == OUTLINES_ALONE, "what was chosen stays chosen"
 
 
+def test_more_classes_come_from_a_file(open_fracture, qtbot, tmp_path):
+    viewer, dock, classes = open_fracture()
+    drawn = outline(dock, viewer, two_patches(classes))
+    FRACTURE_MODES.with_class("dimple").write(tmp_path / "classes.json")
+    dock.read_classes(str(tmp_path / "classes.json"))
+    assert dock.form.classes.count() == 3 and 3 in list(drawn.features["index"])
+    dock.layers.refresh()
+    assert dock.table.names[3] == "dimple", "the layer keeps it"
+    more = two_patches(classes)
+    more[5:25, 70:90] = 3
+    drawn.data = more
+    run(qtbot, dock)
+    assert (viewer.layers[MAP].data[5:25, 70:90] == 3).all()
+    dock.read_classes(str(tmp_path / "nowhere.json"))
+    assert "is no class table" in dock.run_bar.line.text() and dock.form.classes.count() == 3
+
+
 def test_a_stack_is_refused_with_a_reason(open_fracture, qtbot):
     viewer, dock, _classes = open_fracture()
     viewer.add_image(np.zeros((3, 64, 64), np.uint8), name="stack")

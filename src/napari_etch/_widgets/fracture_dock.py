@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari.layers import Image, Labels, Layer, Shapes
 from napari.utils.theme import get_theme
-from qtpy.QtWidgets import QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFileDialog, QVBoxLayout, QWidget
 
 from napari_etch._widgets.commands import train_on_classes
 from napari_etch._widgets.controller import RunController
@@ -16,6 +16,7 @@ from napari_etch._widgets.devices import device_troubles
 from napari_etch._widgets.fracture_form import NO_OUTLINES, FractureForm
 from napari_etch._widgets.fracture_layers import (
     MAP,
+    give_classes,
     holds_shape_classes,
     is_untouched_map,
     map_layers,
@@ -51,7 +52,7 @@ from napari_etch._widgets.scroll import UprightScroll
 from napari_etch._widgets.status import RunBar, duration
 from napari_etch._widgets.words import DEVICE_WORDS
 from napari_etch.fractography.areas import ClassArea
-from napari_etch.grains.class_table import FRACTURE_MODES, ClassTable
+from napari_etch.grains.class_table import FRACTURE_MODES, ClassTable, ClassTableError
 
 if TYPE_CHECKING:
     import napari
@@ -182,6 +183,7 @@ class FractureDock(QWidget):
         self.form.draw.clicked.connect(self.draw)
         self.form.class_chosen.connect(self._on_class)
         self.form.train.clicked.connect(self.train)
+        self.form.table.clicked.connect(self._choose_classes)
         self._library = LibraryWatch(self)
         self._library.changed.connect(self._on_library)
         self.layers.changed.connect(self._refresh)
@@ -280,6 +282,25 @@ class FractureDock(QWidget):
         elif isinstance(layer, Shapes):
             set_shape_class(layer, self.table, number)
             self._refresh()
+
+    def _choose_classes(self) -> None:
+        path, _kind = QFileDialog.getOpenFileName(self, "Class table", "", "Class table (*.json)")
+        if path:
+            self.read_classes(path)
+
+    def read_classes(self, path: str) -> None:
+        """Take the classes of a file, also for the outlines that are there."""
+        try:
+            self.table = ClassTable.read(path)
+        except ClassTableError as error:
+            self._say(str(error), trouble=True)
+            return
+        self.form.show_classes(self.table)
+        layer = self.layers.outlines()
+        if layer is not None:
+            give_classes(layer, self.table)
+        self._say("")
+        self._refresh()
 
     # -- training --------------------------------------------------------------------------------
 

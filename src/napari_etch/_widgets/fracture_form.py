@@ -55,6 +55,10 @@ class FractureForm(QWidget):
             "The class of the areas that you outline next; of a Shapes layer also of the shapes "
             "that are selected."
         )
+        self.table = QPushButton("Classes…")
+        self.table.setToolTip(
+            "Read a class table (JSON, as etch export writes it), for other or more classes."
+        )
         self.train = QPushButton("Train the network on this…")
         self.device = combo_box("Where the network runs.")
         self.least = QLabeledDoubleSlider(Qt.Orientation.Horizontal)
@@ -84,7 +88,10 @@ class FractureForm(QWidget):
         row.addWidget(self.outlines, 1)
         row.addWidget(self.draw)
         add(form, "Outlines", self.outlines, row)
-        add(form, "Class", self.classes)
+        of_class = QHBoxLayout()
+        of_class.addWidget(self.classes, 1)
+        of_class.addWidget(self.table)
+        add(form, "Class", self.classes, of_class)
         add(form, "Device", self.device)
         add(form, "Least sure", self.least)
         form.addRow("", self.train)

@@ -69,6 +69,14 @@ def outline_layer(image: Image, table: ClassTable) -> Labels:
     )
 
 
+def give_classes(layer: Layer, table: ClassTable) -> None:
+    """Give a layer of outlines another class table; what is outlined stays."""
+    made = layer.metadata.get(METADATA_KEY, {})
+    layer.metadata[METADATA_KEY] = {**made, "class_table": table.as_json()}
+    if isinstance(layer, Labels):
+        layer.colormap, layer.features = class_colormap(table), class_features(table)
+
+
 def outline_layers(layers: LayerList, image: Image) -> list[Layer]:
     """Return the layers that can hold outlines of an image, the likeliest first."""
     shape = source_of(image).axes[-2:]
