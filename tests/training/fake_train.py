@@ -57,7 +57,9 @@ def train(request: TrainRequest, stop: Callable[[], bool]) -> Iterator[Any]:
         yield TrainStep(step, STEPS, 0.1 * step, 0.1 * (STEPS - step), {"total": 1 / step}, look)
         if state:
             state.parent.mkdir(exist_ok=True)
-            state.write_text(str(step))
+            part = state.with_suffix(".part")
+            part.write_text(str(step))
+            part.replace(state)  # as trainers do
         while scenario == "endless" and step == 5:
             if stop():
                 why = "Stopped by hand."

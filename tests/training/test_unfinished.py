@@ -90,6 +90,9 @@ def test_a_training_whose_parent_was_killed_is_gone_on_with(ready, tmp_path):
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as parent:
         assert parent.stdout.readline().strip() == "5"
         assert list_unfinished() == []  # in use
+        (state,) = trainings_folder().glob("*/state/state.pt")
+        while state.read_text() != "5":  # it is written after the step was told
+            time.sleep(0.01)
         parent.send_signal(signal.SIGKILL)
     (training,) = list_unfinished()
     assert (training.title, training.model, training.steps) == ("my steel", "generalist", 10)
