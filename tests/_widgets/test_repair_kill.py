@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -74,8 +75,14 @@ say()
 def killed(folder: Path, *, stops: int) -> dict[str, Any]:
     """Run the worker up to a stop, kill it there, and return what it said last."""
     command = [sys.executable, "-c", WORKER, str(folder)]
+    stand_ins = str(Path(__file__).parents[1])  # where the worker, too, finds `_widgets`
+    paths = [stand_ins, *filter(None, [os.environ.get("PYTHONPATH")])]
     with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
     ) as napari:
         assert napari.stdin is not None and napari.stdout is not None
         told = napari.stdout.readline()

@@ -177,11 +177,7 @@ def _bands(generator, across, per_pixel, entries, intercept, optics: Optics) -> 
     turns = across / per_pixel(period) + per_pixel(uniform(generator, batch, entries))
     off = (turns - turns.round()) * per_pixel(period)  # px from the nearest line
     width = (intercept * uniform(generator, batch, low=0.015, high=0.07)).clamp(min=0.9)
-    # A step in the surface is sharp on one side and fades out far on the other.
-    ramp = uniform(generator, batch, entries, low=1.0, high=6.0)
-    ramp = torch.where(uniform(generator, batch, entries) < 0.5, ramp, torch.ones_like(ramp))
-    reach = torch.where(off > 0, per_pixel(ramp), torch.ones_like(off)) * column(width)
-    line = torch.exp(-0.5 * (off / reach).square())
+    line = torch.exp(-0.5 * (off / column(width)).square())
     fade = torch.sigmoid(3 * (smooth_field(generator, batch, size, span(generator, 15, 50)) + 0.7))
     amount = uniform(generator, batch, entries, low=0.4, high=1.0)
     amount = amount * (uniform(generator, batch, entries) < optics.bands[:, None])

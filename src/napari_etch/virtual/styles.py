@@ -128,7 +128,6 @@ SEM = Style(
     streak=Range(0.01, 0.06, chance=0.5),
     texture=Range(0.01, 0.05, chance=0.6),
     junction_pits=Range(0.02, 0.3, chance=0.5),
-    bands=Range(0.05, 0.3, chance=0.2),
     stain=Range(0.02, 0.1, chance=0.4),
     blur=Range(0.4, 1.4),
     noise=Range(0.03, 0.16, log=True),
@@ -226,8 +225,8 @@ CARBIDES_BRIGHT_FIELD = replace(
     line_wander=Range(0.5, 2.2, chance=0.8),
     line_beads=Range(0.3, 1.2, chance=0.8),
     line_film=Range(0.01, 0.12, chance=0.6),
-    bands=Range(0.15, 0.7, chance=0.85),
-    band_depth=Range(0.06, 0.4),
+    bands=Range(0.1, 0.6, chance=0.8),
+    band_depth=Range(0.04, 0.25),
     rings=Range(2, 12, chance=0.3),
     striation=Range(0.03, 0.12, chance=0.2),
     negative=NONE,
@@ -265,7 +264,7 @@ STYLES: dict[str, tuple[Style, float]] = {
     "band-contrast": (BAND_CONTRAST, 0.13),
     "precipitates": (PRECIPITATES, 0.05),
     "carbides-dark-field": (CARBIDES_DARK_FIELD, 0.06),
-    "carbides-bright-field": (CARBIDES_BRIGHT_FIELD, 0.10),
+    "carbides-bright-field": (CARBIDES_BRIGHT_FIELD, 0.07),
     "membrane": (MEMBRANE, 0.09),
 }
 # Annealing twins belong to face-centred cubic metals; these styles have none.
