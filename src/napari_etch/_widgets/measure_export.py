@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -20,7 +19,7 @@ from napari_etch.measure.network import measure_network
 from napari_etch.measure.report import FieldSource, Report
 from napari_etch.measure.segmentation_range import SegmentationRange
 from napari_etch.micrograph import micrograph_from_array
-from napari_etch.results import overlay_rgb, report_file
+from napari_etch.results import overlay_rgb, report_file, whole_file
 
 if TYPE_CHECKING:
     from napari.layers import Image
@@ -146,16 +145,12 @@ def save_file(
     str, bool
         What to tell the user, and whether it is trouble.
     """
-    unfinished = path.with_name(f".{path.name}.part")
     try:
-        unfinished.write_bytes(report_file(report_of(parts, uncertainty, fractions), name))
-        unfinished.replace(path)
+        with whole_file(path) as unfinished:
+            unfinished.write_bytes(report_file(report_of(parts, uncertainty, fractions), name))
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         return f"{path} could not be saved: {reason}.", True
-    finally:
-        with suppress(OSError):
-            unfinished.unlink(missing_ok=True)
     return f"Saved {path}.", False
 
 

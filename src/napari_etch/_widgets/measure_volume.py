@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Generator
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +24,7 @@ from napari_etch._widgets.correct_line import TextLine
 from napari_etch._widgets.form import add
 from napari_etch._widgets.layers import pixel_size_um
 from napari_etch._widgets.measure_table import COLUMNS_3D, GrainTable
+from napari_etch.results import whole_file
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -241,16 +241,12 @@ class VolumePanel(QWidget):
         path = None if self.table is None else self._ask_path(self, FILE)
         if path is None or self.table is None:
             return
-        unfinished = path.with_name(f".{path.name}.part")
         try:
-            self.table.to_csv(unfinished, index=False, float_format="%.6g")
-            unfinished.replace(path)
+            with whole_file(path) as unfinished:
+                self.table.to_csv(unfinished, index=False, float_format="%.6g")
         except OSError as error:
             self.said.emit(f"{path} could not be saved: {error.strerror or error}.", True)
             return
-        finally:
-            with suppress(OSError):
-                unfinished.unlink(missing_ok=True)
         self.said.emit(f"Saved {path}.", False)
 
 

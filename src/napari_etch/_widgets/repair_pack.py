@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_etch.corrections import JournalError
+from napari_etch.results import whole_file
 
 if TYPE_CHECKING:
     from napari_etch.repairing import Repaired
@@ -72,9 +73,8 @@ def write_pack(pack: RepairPack, path: Path) -> None:
         "parameters": repaired.parameters,
     }
     paths = [bridge.path for bridge in bridges]
-    part = path.with_name(f".{path.name}.part")
-    part.parent.mkdir(parents=True, exist_ok=True)
-    with part.open("wb") as file:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with whole_file(path) as part, part.open("wb") as file:
         np.savez_compressed(
             file,
             about=np.frombuffer(json.dumps(about, default=_plain).encode(), np.uint8),
@@ -86,7 +86,6 @@ def write_pack(pack: RepairPack, path: Path) -> None:
             paths=np.concatenate([np.zeros((0, 2), np.intp), *paths]),
             ends=np.cumsum([len(path) for path in paths], dtype=np.int64),
         )
-    part.replace(path)
 
 
 def read_pack(path: Path) -> RepairPack:

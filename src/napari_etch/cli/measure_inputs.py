@@ -28,7 +28,7 @@ from napari_etch.micrograph import (
     read_micrograph,
 )
 from napari_etch.micrograph.serial import refuse_picture
-from napari_etch.results import BOUNDARY_FILE, GRAINS_FILE, SUMMARY_FILE, overlay_rgb
+from napari_etch.results import BOUNDARY_FILE, GRAINS_FILE, SUMMARY_FILE, overlay_rgb, whole_file
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -346,6 +346,5 @@ def write_volumes(
         table.insert(0, "stack", str(path))
         tables.append(table)
     out.mkdir(parents=True, exist_ok=True)
-    unfinished = target.with_name(f".{VOLUME_FILE}.part")
-    pd.concat(tables).to_csv(unfinished, index=False, float_format="%.6g")
-    unfinished.replace(target)
+    with whole_file(target) as unfinished:
+        pd.concat(tables).to_csv(unfinished, index=False, float_format="%.6g")

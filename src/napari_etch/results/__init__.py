@@ -19,6 +19,7 @@ from napari_etch.results.files import (
     SUMMARY_FILE,
     ResultExistsError,
     check_free,
+    whole_file,
     write_whole,
 )
 from napari_etch.results.fractured import write_fracture
@@ -51,6 +52,7 @@ __all__ = [
     "plain",
     "report_file",
     "summary_of",
+    "whole_file",
     "write_counts",
     "write_fracture",
     "write_repair",

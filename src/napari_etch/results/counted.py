@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from napari_etch.results.files import whole_file
+
 if TYPE_CHECKING:
     from napari_etch.counting import GrainCount
 
@@ -31,11 +33,9 @@ def write_counts(out: Path, rows: Sequence[tuple[str, GrainCount]]) -> None:
         When it cannot be written.
     """
     out.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = out.with_name(f".{out.name}.part")
-    with unfinished.open("w", newline="", encoding="utf-8") as file:
+    with whole_file(out) as unfinished, unfinished.open("w", newline="", encoding="utf-8") as file:
         table = csv.writer(file, lineterminator="\n")
         table.writerow(COUNT_COLUMNS)
         for name, item in rows:
             density = "" if item.density_per_mm2 is None else f"{item.density_per_mm2:.6g}"
             table.writerow([name, item.count, item.low, item.high, density])
-    unfinished.replace(out)

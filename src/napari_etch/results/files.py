@@ -1,9 +1,10 @@
-"""Names of the files that a run leaves on disk, and how a folder of them is written whole."""
+"""Names of the files that a run leaves on disk, and how a folder or a file is written whole."""
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from napari_etch.measure.report_files import (
@@ -89,6 +90,28 @@ def write_whole(
         _move_into_place(unfinished, folder, names)
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """Give a name beside `path` to write to; the file is renamed once it is written whole.
+
+    Parameters
+    ----------
+    path : Path
+        An earlier file there is replaced; when writing fails it stays, and nothing else is left.
+
+    Yields
+    ------
+    Path
+    """
+    unfinished = path.with_name(f".{path.name}.part")
+    try:
+        yield unfinished
+        unfinished.replace(path)
+    finally:
+        with suppress(OSError):
+            unfinished.unlink(missing_ok=True)
 
 
 def _move_into_place(unfinished: Path, folder: Path, names: Sequence[str]) -> None:
