@@ -27,6 +27,7 @@ from corrections import Truth, read_truth
 from napari_etch.corrections import Doubts, Review
 from napari_etch.corrections.traces import mean_intercept, traces
 from napari_etch.grains.editing import GrainEditor, boundaries
+from napari_etch.grains.editing.edges import made_by
 from napari_etch.grains.editing.pixel_pairs import Groups, PixelPairs, pairs_in
 
 FIRST = 0.3  # looks, as part of the number of boundaries
@@ -146,6 +147,8 @@ class Reviewer:
         self.editor.apply(change)
         self.review.remove((label, label))
         self.follow({*change.touched, *change.created})
+        for pair in made_by(change, self.editor.grains):
+            self.review.take_drawn(pair)
 
     def follow(self, labels: set[int]) -> None:
         """Let the review see an edit."""

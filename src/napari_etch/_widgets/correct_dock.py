@@ -103,6 +103,8 @@ class CorrectDock(QWidget):
             self.saved,
         ):
             column.addWidget(widget)
+        for line in (self.gestures.hint, self.line):
+            line.keep_room(2)
         column.addStretch(1)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
@@ -251,9 +253,12 @@ class CorrectDock(QWidget):
     def _on_restored(self, summary: Summary, back: Restored) -> None:
         self.restore_box.set_busy(False)
         layer = restored_layer(summary, back)
-        self.sessions.remember(layer, dict(back.notes))
+        self.sessions.remember(layer, dict(back.notes), back.edits)
         self._restoring[str(layer.unique_id)] = summary
         self.restore_box.drop(summary, delete=False)
+        for other in self._viewer.layers:  # what it was before would shine through
+            if isinstance(other, Labels) and (other.name, other.ndim) == (summary.name, layer.ndim):
+                other.visible = False
         self._viewer.add_layer(layer)
         self.line.say(f"Restored “{layer.name}” with {held(summary.edits, summary.verdicts)}.")
 

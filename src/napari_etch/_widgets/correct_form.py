@@ -214,7 +214,12 @@ class CorrectForm(QWidget):
                 add(self._options, text, field)
             else:
                 self._options.addRow(field)
-        column.addLayout(self._options)
+        place = QWidget()
+        place.setLayout(self._options)
+        self._options.setContentsMargins(0, 0, 0, 0)
+        # As high as one row of options, so that what lies below keeps its place.
+        place.setMinimumHeight(self.absorb.sizeHint().height() + 2)
+        column.addWidget(place)
         column.addWidget(self.copy_on)
         column.addWidget(self.part)
         steps = QHBoxLayout()

@@ -57,7 +57,7 @@ class Gestures(QObject):
         self.mouse.stopped.connect(self._on_stopped)
         self.region.cut.connect(line.say)
         self.region.refused.connect(line.say_trouble)
-        form.tool_clicked.connect(self.choose)
+        form.tool_clicked.connect(self.toggle)
         form.granularity_moved.connect(lambda _value: self.region.ask(form.options()))
         form.copy_on.clicked.connect(self.copy_on)
         form.part.clicked.connect(self.part)
@@ -96,17 +96,22 @@ class Gestures(QObject):
 
     # -- tools -----------------------------------------------------------------------------------
 
-    def choose(self, name: str) -> None:
+    def toggle(self, name: str) -> None:
         """Switch a tool on; off, when it is on already."""
+        session = self._session
+        is_paused = session is not None and str(session.layer.mode) == "pan_zoom"
+        if self.mouse.tool is TOOLS[name] and not is_paused:
+            self.leave()
+        else:
+            self.choose(name)
+
+    def choose(self, name: str) -> None:
+        """Switch a tool on; it stays on when it is: who works by keys presses one each time."""
         tool, session = TOOLS[name], self._session
         trouble = self._why_not() or unusable(tool, session)
         if trouble or session is None:
             self._line.say_trouble(trouble)
             self._form.check_tool(self.mouse.tool.name if self.mouse.tool else "")
-            return
-        is_paused = str(session.layer.mode) == "pan_zoom"
-        if self.mouse.tool is tool and not is_paused:
-            self.leave()
             return
         self._viewer.layers.selection.active = session.layer
         self.mouse.take(tool)
@@ -173,7 +178,7 @@ class Gestures(QObject):
         is_pair = len(change.removed) == 1 and len(change.touched) == 1
         if session.is_stack and tool.name == "join" and options.through and is_pair:
             return join_through(session, change.touched[0], change.removed[0])
-        session.do(change)
+        session.do(change, is_drawn=tool.draws)
         return change.message
 
     def toggle_outlines(self) -> None:

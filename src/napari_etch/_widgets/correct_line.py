@@ -21,6 +21,10 @@ class TextLine(QLabel):
         self.setAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop)
         self.setToolTip(text)
 
+    def keep_room(self, lines: int) -> None:
+        """Be as high as so many lines at least, so that what lies below keeps its place."""
+        self.setMinimumHeight(lines * self.fontMetrics().lineSpacing() + 2)
+
 
 class StatusLine(TextLine):
     """Says what happened, in the theme's warning colour when it is trouble."""

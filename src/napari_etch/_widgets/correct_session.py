@@ -40,6 +40,8 @@ class CorrectSession(QObject):
         What lies under it; for a class map, the probability of a class in place of the boundary.
     notes : mapping, optional
         What a journal says about the states of its grains or facets.
+    edits : int, optional
+        How many edits of that journal are in the map.
     reading : Reading, optional
         What is known of the map as it is now.
     chosen_class : callable, optional
@@ -67,6 +69,7 @@ class CorrectSession(QObject):
         boundary: Image | None = None,
         image: Image | None = None,
         notes: Mapping[str, Any] | None = None,
+        edits: int = 0,
         reading: Reading | None = None,
         chosen_class: Callable[[], int] = lambda: 1,
         parent: QObject | None = None,
@@ -90,7 +93,7 @@ class CorrectSession(QObject):
         self._facets = FacetTour(self, notes or {}, chosen_class)
         self.tour: BoundaryTour | FacetTour = self._facets if self.is_classes else self._grains
         self.last_said = ""
-        self.journal = self._open_journal()
+        self.journal = self._open_journal(edits)
         self.guard = HistoryGuard(layer, self._mend, self._on_step)
         layer.events.data.connect(self._on_data)
 
@@ -153,8 +156,11 @@ class CorrectSession(QObject):
         if is_other or not self.is_classes:
             self.tour.forget()  # the second opinion came from the micrograph
 
-    def do(self, change: Change) -> None:
-        """Make a change to the section shown, as one undo step."""
+    def do(self, change: Change, *, is_drawn: bool = False) -> None:
+        """Make a change to the section shown, as one undo step.
+
+        Boundaries that the user has drawn are right; others are for the review to ask about.
+        """
         if self.is_classes:
             self._facets.refuse_accepted(change)
         self.last_region = region_of(self, change) if self.is_stack else None
@@ -163,6 +169,8 @@ class CorrectSession(QObject):
         if self.is_stack:
             indices = (np.full(rows.shape, self.section, np.intp), rows, columns)
         self.write(indices, values, change.message)
+        if is_drawn and not self.is_classes:
+            self._grains.drew(change)
 
     def new_label(self) -> int:
         """Return a number that no grain of any section has."""
@@ -303,7 +311,7 @@ class CorrectSession(QObject):
         self.journal.close(keep=self.journal.is_worth_keeping)
         self.journal = self._open_journal()
 
-    def _open_journal(self) -> Journal:
+    def _open_journal(self, edits: int = 0) -> Journal:
         layer = self.layer
         about = {
             **Placement.of(layer).as_json(),
@@ -316,6 +324,7 @@ class CorrectSession(QObject):
             journal_folders(layer, self._user_folder),
             about=about,
             on_news=self._say,
+            edits=edits,
         )
         notes = {**self._grains.notes, **self._facets.noted}
         if notes:

@@ -52,7 +52,7 @@ class Sessions(QObject):
         self._folder = folder
         self._chosen_class = chosen_class
         self.opened: dict[str, CorrectSession] = {}
-        self._restored: dict[str, dict[str, Any]] = {}
+        self._restored: dict[str, tuple[dict[str, Any], int]] = {}
 
     def all(self) -> list[CorrectSession]:
         """Return all sessions."""
@@ -76,12 +76,14 @@ class Sessions(QObject):
         if key in self.opened:
             self.opened[key].set_under(boundary, image)
             return self.opened[key]
+        notes, edits = self._restored.pop(key, ({}, 0))
         session = CorrectSession(
             layer,
             self._folder,
             boundary=boundary,
             image=image,
-            notes=self._restored.pop(key, None),
+            notes=notes,
+            edits=edits,
             reading=reading,
             chosen_class=self._chosen_class,
             parent=self,
@@ -99,9 +101,9 @@ class Sessions(QObject):
         """Return the session of a layer if it has one."""
         return self.opened.get(str(layer.unique_id))
 
-    def remember(self, layer: Labels, notes: dict[str, Any]) -> None:
-        """Keep what a journal says of a layer until its session is opened."""
-        self._restored[str(layer.unique_id)] = notes
+    def remember(self, layer: Labels, notes: dict[str, Any], edits: int) -> None:
+        """Keep what a journal says of a layer, and its edits, until its session is opened."""
+        self._restored[str(layer.unique_id)] = notes, edits
 
     def gone(self, there: Container[str]) -> list[CorrectSession]:
         """Return the sessions of layers that are no more in the viewer, and forget them."""

@@ -103,6 +103,8 @@ class Tool:
         Clicks are collected until the user says that they are all.
     previews : bool
         What it would do is cheap enough to show while the mouse moves.
+    draws : bool
+        The user draws the boundaries that it makes, so they are right.
     on : str
         Kind of map that it works on.
     """
@@ -115,6 +117,7 @@ class Tool:
     closed: bool = False
     clicks: bool = False
     previews: bool = True
+    draws: bool = False
     on: str = GRAINS
 
 
@@ -228,6 +231,7 @@ TOOLS: dict[str, Tool] = {
             "Enter.",
             _split,
             clicks=True,
+            draws=True,
         ),
         Tool(
             "join",
@@ -243,6 +247,7 @@ TOOLS: dict[str, Tool] = {
             f"{_LITERAL}",
             "Draw the right course, from one end on the old boundary to the other.",
             _redraw,
+            draws=True,
         ),
         Tool(
             "add",
@@ -251,6 +256,7 @@ TOOLS: dict[str, Tool] = {
             "Draw around the new grain.",
             _add,
             closed=True,
+            draws=True,
         ),
         Tool(
             "delete",
@@ -287,6 +293,7 @@ TOOLS: dict[str, Tool] = {
             "Start inside the grain and draw around what belongs to it.",
             _reassign,
             closed=True,
+            draws=True,
         ),
         Tool(
             "recut",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass
@@ -12,9 +13,10 @@ from qtpy.QtCore import QObject, QTimer
 
 from napari_etch._widgets.correct_preview import Segments, dashed, pair_segments
 from napari_etch.corrections import Doubts, Review, State, Verdicts
+from napari_etch.corrections.review import Edge
 from napari_etch.corrections.verdicts import Line
-from napari_etch.grains.editing import EditError, GrainEditor
-from napari_etch.grains.editing.edges import BOUNDARY_DTYPE
+from napari_etch.grains.editing import Change, EditError, GrainEditor
+from napari_etch.grains.editing.edges import BOUNDARY_DTYPE, made_by
 
 if TYPE_CHECKING:
     from napari_etch._widgets.correct_session import CorrectSession
@@ -78,6 +80,13 @@ class Tour(Protocol):
     def toggle(self, point: tuple[int, int]) -> str:
         """Accept what lies under a pixel, or unlock it; return what was done."""
 
+    def _pixels_of_grains(self) -> int:
+        """Return the pixels of all grains of the section shown, counted once."""
+        at = self._session.section
+        if self._grain_pixels is None or self._grain_pixels[0] != at:
+            self._grain_pixels = at, int(np.count_nonzero(self._session.section_map()))
+        return self._grain_pixels[1]
+
     def progress(self) -> tuple[float, str]:
         """Return the share reviewed, and what is left in one sentence."""
 
@@ -104,6 +113,7 @@ class BoundaryTour(QObject):
         self._doubts: Doubts | None = None
         self._section: int | None = None
         self._dirty: set[int] = set()
+        self._drawn: dict[Stop, int] = {}
         self._found: list[tuple[int, Doubts, Review] | Exception] = []
         self._measuring: QTimer | None = None
         self._grain_pixels: tuple[int, int] | None = None
@@ -138,14 +148,29 @@ class BoundaryTour(QObject):
         self._dirty |= labels
         self._soon.start()
 
+    def drew(self, change: Change) -> None:
+        """Take note that the boundaries that a change makes were drawn by the user."""
+        for pair, pixels in made_by(change, self._session.section_map()).items():
+            self._drawn[pair] = self._drawn.get(pair, 0) + pixels
+
     def catch_up(self) -> None:
         """Let the review see the boundaries of the grains that were edited."""
         self._soon.stop()
         if self._doubts is not None and self._dirty:
             labels, self._dirty = self._dirty, set()
             self.review.replace_edges(labels, self._doubts.of(labels))
+            self._take_drawn()
             self._forget_gone()
         self._session.reviewed.emit()
+
+    def _take_drawn(self) -> None:
+        """Ask about no boundary of which the user drew most."""
+        drawn, self._drawn = self._drawn, {}
+        edges = {pair: self.review.edge(pair) for pair in drawn}
+        mostly = [pair for pair, edge in edges.items() if edge and 2 * drawn[pair] >= edge.length]
+        for pair in mostly:
+            self.review.take_drawn(pair)
+        self._session.journal.note(**self._verdicts.draw(self._session.section, mostly))
 
     def _forget_gone(self) -> None:
         """Forget what was said of boundaries that are no more."""
@@ -218,9 +243,8 @@ class BoundaryTour(QObject):
         if edge is None:
             raise EditError("That boundary is no more.")
         box = editor.bounding_box(a)
-        left = f"{self.review.left()} left."
         if a == b:
-            return self._view_place(a, edge.y, edge.x, edge.length, 1 - edge.confidence, left)
+            return self._view_place(a, edge)
         # One grain's box and a pixel around it hold all of the boundary.
         window = (
             slice(max(0, box[0].start - 1), box[0].stop + 1),
@@ -228,26 +252,31 @@ class BoundaryTour(QObject):
         )
         text = (
             f"Boundary between grains {a} and {b}, {100 * edge.confidence:.0f} % sure, "
-            f"{edge.length:.0f} px long. {left}"
+            f"{edge.length:.0f} px long."
         )
         lines = {
             "walk": pair_segments(editor.grains[window], (window[0].start, window[1].start), stop)
         }
-        return View(lines, edge.y, edge.x, edge.length, text)
+        return View(lines, edge.y, edge.x, self._extent(edge), text)
 
-    def _view_place(
-        self, label: int, y: int, x: int, length: float, likely: float, left: str
-    ) -> View:
+    def _extent(self, edge: Edge) -> float:
+        """Return how large a boundary is shown: a short one as large as a grain is wide.
+
+        What is right is seen from the grains around it.
+        """
+        grains = max(1, self._session.editor().count)
+        return max(edge.length, math.sqrt(self._pixels_of_grains() / grains))
+
+    def _view_place(self, label: int, edge: Edge) -> View:
         assert self._doubts is not None
         box = self._session.editor().bounding_box(label)
         half = self._doubts.half(label)
         grain = self._session.editor().grains[box] == label
         line = pair_segments(grain + half.astype(np.uint8), (box[0].start, box[1].start), (1, 2))
-        text = (
-            f"Maybe a boundary is missing in grain {label}: {100 * likely:.0f} % likely, "
-            f"{length:.0f} px long. {left}"
-        )
-        return View({"maybe": dashed(line)}, y, x, length, text, "Add", "Dismiss")
+        likely = f"{100 * (1 - edge.confidence):.0f} % likely, {edge.length:.0f} px long"
+        text = f"Maybe a boundary is missing in grain {label}: {likely}."
+        lines = {"maybe": dashed(line)}
+        return View(lines, edge.y, edge.x, self._extent(edge), text, "Add", "Dismiss")
 
     def right(self, stop: Stop) -> str:
         """See `Tour`: a boundary is kept, a missing one added."""
@@ -256,7 +285,7 @@ class BoundaryTour(QObject):
             self._session.reviewed.emit()
             return self._accepted(self.review.keep(stop))
         change = self._measured().split(stop[0])
-        self._session.do(change)
+        self._session.do(change, is_drawn=True)
         self.review.remove(stop)
         self.catch_up()
         return change.message
@@ -322,13 +351,19 @@ class BoundaryTour(QObject):
         self.set_state([label], State.ACCEPTED)
         return f"Accepted grain {label}: tools leave it alone until it is unlocked."
 
+    def _pixels_of_grains(self) -> int:
+        """Return the pixels of all grains of the section shown, counted once."""
+        at = self._session.section
+        if self._grain_pixels is None or self._grain_pixels[0] != at:
+            self._grain_pixels = at, int(np.count_nonzero(self._session.section_map()))
+        return self._grain_pixels[1]
+
     def progress(self) -> tuple[float, str]:
         """See `Tour`."""
         session = self._session
         editor = session.editor()
-        if self._grain_pixels is None or self._grain_pixels[0] != session.section:
-            self._grain_pixels = session.section, int(np.count_nonzero(session.section_map()))
-        share = min(1.0, self.review.reviewed_area(editor.area) / max(1, self._grain_pixels[1]))
+        pixels = max(1, self._pixels_of_grains())
+        share = min(1.0, self.review.reviewed_area(editor.area) / pixels)
         if self._section is None:
             return share, ABOUT_GRAINS
         left = self.review.left()

@@ -16,9 +16,10 @@ if TYPE_CHECKING:
 
     from napari_etch._widgets.correct_session import CorrectSession
 
-#: Share of the view that the boundary should take, and how far from that is left alone; a boundary
-#: shorter than SHORTEST px is shown as if it were as long, for the sake of what is around it.
-FILL, LEAST, MOST, SHORTEST = 0.25, 0.5, 1.6, 24.0
+#: Share of the view that the boundary should take, and how far from that is left alone, so that the
+#: zoom that the user has chosen stays; a boundary shorter than SHORTEST px is shown as if it were
+#: as long, for the sake of what is around it.
+FILL, LEAST, MOST, SHORTEST = 0.25, 0.3, 2.2, 24.0
 USUAL_CANVAS = (700.0, 900.0)
 
 

@@ -103,8 +103,7 @@ class RepairJournal:
         changed = {key: value for key, value in notes.items() if self._noted.get(key) != value}
         changed |= {key: None for key in self._noted if key not in notes}
         self._noted = notes
-        for key, value in changed.items():  # one by one, for the journal counts them
-            self.journal.note(**{key: value})
+        self.journal.note(**changed)
 
     def _look_at(self, grains: npt.NDArray[np.integer]) -> None:
         differs = grains != self._known

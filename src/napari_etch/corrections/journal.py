@@ -14,6 +14,7 @@ import numpy.typing as npt
 from napari_etch.corrections.frames import EDIT, NOTE, Frame, Window, frame, span
 from napari_etch.corrections.journal_file import JournalFile
 from napari_etch.corrections.places import new_journal_path
+from napari_etch.corrections.verdicts import is_verdict
 
 #: Seconds after which a journal that could not be written is tried again.
 RETRY_SECONDS = 5.0
@@ -50,6 +51,8 @@ class Journal:
         Bytes of edits after which the journal is written anew.
     retry_seconds : float, optional
         See above.
+    edits : int, optional
+        How many edits are in the map already that no file but a journal holds: it was restored.
     """
 
     def __init__(
@@ -62,6 +65,7 @@ class Journal:
         on_news: Callable[[str], None] | None = None,
         compact_bytes: int = COMPACT_BYTES,
         retry_seconds: float = RETRY_SECONDS,
+        edits: int = 0,
     ) -> None:
         self._grains = grains
         self._name = name
@@ -70,7 +74,8 @@ class Journal:
         self._on_news = on_news or (lambda _text: None)
         self._compact_bytes = compact_bytes
         self._retry_seconds = retry_seconds
-        self.edits = self.verdicts = 0
+        self.edits = self._edits_taken = edits
+        self._judged: set[str] = set()
         self.trouble = ""
         # Shared by both threads, under the condition.
         self._changed = threading.Condition()
@@ -84,7 +89,6 @@ class Journal:
         self._file: JournalFile | None = None
         self._copying: Iterator[None] | None = None
         self._taken = 0
-        self._edits_taken = 0
         self._notes: dict[str, Any] = {}
         self._next_try = 0.0
         self._thread = threading.Thread(target=self._run, name="etch journal", daemon=True)
@@ -121,8 +125,14 @@ class Journal:
     def note(self, **notes: Any) -> None:
         """Remember values by name, None to forget one; the last of each name is restored."""
         if notes:
-            self.verdicts += 1
+            for name, value in notes.items():
+                (self._judged.add if is_verdict(value) else self._judged.discard)(name)
             self._add(NOTE, notes)
+
+    @property
+    def verdicts(self) -> int:
+        """How many of the notes are verdicts."""
+        return len(self._judged)
 
     @property
     def is_worth_keeping(self) -> bool:

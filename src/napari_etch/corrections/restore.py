@@ -21,6 +21,7 @@ from napari_etch.corrections.frames import (
     Frame,
     read_frames,
 )
+from napari_etch.corrections.verdicts import is_verdict
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,7 @@ def summary_of(path: Path) -> Summary | None:
         return None
     if about is None:
         return None
-    verdicts = sum(value is not None for value in notes.values())
+    verdicts = sum(is_verdict(value) for value in notes.values())
     return Summary(path, about, edits, complete, changed, verdicts)
 
 

@@ -255,6 +255,13 @@ class Review:
             self._weigh(pair)
         return self._accept_done(pair)
 
+    def take_drawn(self, pair: Pair) -> None:
+        """Take a boundary that the user drew for right: it is no verdict on the map's own."""
+        pair = _ordered(pair)
+        if pair in self._edges:
+            self._kept.add(pair)
+            self._weigh(pair)
+
     def dismiss(self, label: int, others: npt.NDArray[np.void]) -> list[int]:
         """Say that no boundary is missing at the place shown in a grain.
 

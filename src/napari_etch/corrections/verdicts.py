@@ -13,18 +13,29 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from napari_etch.corrections.review import Pair
+from napari_etch.corrections.review import Pair, State
 
 Line = npt.NDArray[np.int64]
 
 _RIGHT, _NONE = "right", "none"
+#: In place of True for a boundary that the user drew: it need not be asked about.
+_DRAWN = "drawn"
+_NO_VERDICTS = (None, str(State.EDITED), str(State.UNREVIEWED), _DRAWN)
+
+
+def is_verdict(value: Any) -> bool:
+    """Return whether a note of a journal is something that the user has judged.
+
+    That a grain was edited, or a boundary drawn, follows from an edit, which counts as that.
+    """
+    return not any(value == other for other in _NO_VERDICTS if type(value) is type(other))
 
 
 class Verdicts:
     """Verdicts on the boundaries of every section of a map, and their notes for the journal."""
 
     def __init__(self) -> None:
-        self._right: dict[int, set[Pair]] = {}
+        self._right: dict[int, dict[Pair, bool | str]] = {}
         self._lines: dict[int, dict[tuple[int, int], Line]] = {}
 
     def right(self, section: int) -> frozenset[Pair]:
@@ -37,15 +48,26 @@ class Verdicts:
 
     def keep(self, section: int, pair: Pair) -> dict[str, Any]:
         """Take down that a boundary is right; return the note for the journal."""
+        return self._keep(section, pair, True)
+
+    def draw(self, section: int, pairs: Iterable[Pair]) -> dict[str, Any]:
+        """Take down that boundaries are right because they were drawn; return the notes."""
+        notes: dict[str, Any] = {}
+        for pair in pairs:
+            notes |= self._keep(section, pair, _DRAWN)
+        return notes
+
+    def _keep(self, section: int, pair: Pair, value: bool | str) -> dict[str, Any]:
         pair = (min(pair), max(pair))
-        self._right.setdefault(section, set()).add(pair)
-        return {_right_key(section, pair): True}
+        self._right.setdefault(section, {})[pair] = value
+        return {_right_key(section, pair): value}
 
     def forget(self, section: int, pairs: Iterable[Pair]) -> dict[str, Any]:
         """Forget boundaries that are no more; return the notes for the journal."""
-        known = self._right.get(section, set())
-        gone = known & set(pairs)
-        known -= gone
+        known = self._right.get(section, {})
+        gone = known.keys() & set(pairs)
+        for pair in gone:
+            del known[pair]
         return {_right_key(section, pair): None for pair in sorted(gone)}
 
     def dismiss(self, section: int, line: Line) -> dict[str, Any]:
@@ -60,7 +82,7 @@ class Verdicts:
         """Return all notes, for a new journal."""
         found: dict[str, Any] = {}
         for section, pairs in self._right.items():
-            found.update({_right_key(section, pair): True for pair in pairs})
+            found.update({_right_key(section, pair): how for pair, how in pairs.items()})
         for section, lines in self._lines.items():
             for (y, x), line in lines.items():
                 found[f"{_NONE} {section} {y} {x}"] = line.ravel().tolist()
@@ -76,7 +98,7 @@ class Verdicts:
                 continue
             section, one, two = map(int, where)
             if kind == _RIGHT:
-                made.keep(section, (one, two))
+                made._keep(section, (one, two), value)
             else:
                 made.dismiss(section, np.array(value, np.int64).reshape(-1, 2))
         return made

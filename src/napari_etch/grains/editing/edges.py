@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from napari_etch.grains.editing.change import Labels, Window, grow, union
+from napari_etch.grains.editing.change import Change, Labels, Window, grow, local, union
 from napari_etch.grains.editing.errors import EditError
 from napari_etch.grains.editing.field import Float, checked_grains
 from napari_etch.grains.editing.pixel_pairs import (
@@ -23,7 +23,14 @@ from napari_etch.grains.grain_map import shift_odds
 if TYPE_CHECKING:
     from napari_etch.grains.editing.editor import GrainEditor
 
-__all__ = ["BOUNDARY_DTYPE", "boundaries", "boundaries_in", "boundaries_of", "strength_between"]
+__all__ = [
+    "BOUNDARY_DTYPE",
+    "boundaries",
+    "boundaries_in",
+    "boundaries_of",
+    "made_by",
+    "strength_between",
+]
 
 BOUNDARY_DTYPE = np.dtype(
     [
@@ -110,6 +117,31 @@ def boundaries_of(editor: GrainEditor, labels: Iterable[int]) -> npt.NDArray[np.
         return np.zeros(0, BOUNDARY_DTYPE)
     window = union(editor.bounding_box(label) for label in present)
     return boundaries_in(editor.grains, editor.boundary, window, present)
+
+
+def made_by(change: Change, grains: Labels) -> dict[tuple[int, int], int]:
+    """Return the boundaries that a change made, and the pixel pairs that it added to each.
+
+    Parameters
+    ----------
+    change : Change
+        Applied already.
+    grains : ndarray of integers, shape (y, x)
+        The map as it is since.
+    """
+    window = grow(change.window, 1, (grains.shape[0], grains.shape[1]))
+    now = np.asarray(grains[window])
+    before = now.copy()
+    before[local(change.window, window)] = change.before
+    found: dict[tuple[int, int], int] = {}
+    for one, two in ((np.s_[:-1], np.s_[1:]), (np.s_[:, :-1], np.s_[:, 1:])):
+        new = (before[one] == before[two]) & (now[one] != now[two])
+        new &= (now[one] > 0) & (now[two] > 0)
+        ends = np.sort(np.stack([now[one][new], now[two][new]], axis=1), axis=1)
+        pairs, counts = np.unique(ends, axis=0, return_counts=True)
+        for (low, high), count in zip(pairs.tolist(), counts.tolist(), strict=True):
+            found[low, high] = found.get((low, high), 0) + count
+    return found
 
 
 def strength_between(

@@ -68,7 +68,7 @@ def remove_boundary(field: Field, point: npt.ArrayLike, *, reach: float) -> Chan
     """See `GrainEditor.remove_boundary`."""
     pair = boundary_at(field, point, reach=reach)
     if pair is None:
-        raise EditError(f"No boundary within {reach:g} px: click on the boundary to remove.")
+        raise EditError(f"No boundary within {reach:.0f} px: click on the boundary to remove.")
     return merge(field, pair)
 
 

@@ -74,6 +74,8 @@ def _attached(region: Mask, grain: Mask, label: int) -> Mask:
     """Return the pieces of a region that share a side with the grain."""
     from scipy import ndimage as ndi
 
+    if not region.any():
+        raise EditError(f"All of the region is grain {label} already: draw around what it lacks.")
     pieces, _ = ndi.label(region)
     found = np.unique(pieces[ndi.binary_dilation(grain) & region])
     if found.size == 0:
