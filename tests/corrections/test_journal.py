@@ -64,6 +64,17 @@ def test_notes_come_back_with_their_last_value(open_journal: OpenJournal) -> Non
     assert read_journal(written(journal)).notes == {"a": "unreviewed", "b": "edited"}
 
 
+def test_verdicts_are_counted_alike_by_who_writes_and_who_reads(open_journal: OpenJournal) -> None:
+    journal = open_journal(edits=7)
+    assert journal.edits == 7 and journal.is_worth_keeping
+    journal.note(**{"grain 1": "accepted", "grain 2": "edited", "right 0 1 2": True})
+    journal.note(**{"grain 1": "edited", "none 0 4 4": [4, 4, 4, 5]})
+    assert journal.verdicts == 2
+    summary = summary_of(written(journal))
+    assert summary is not None
+    assert (summary.edits, summary.verdicts) == (7, 2)
+
+
 def test_edits_during_the_first_copy_are_not_lost(
     open_journal: OpenJournal, grains: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:

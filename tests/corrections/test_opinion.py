@@ -35,6 +35,17 @@ def test_a_doubtful_line_as_dark_as_the_clear_boundaries_is_likelier_one() -> No
     np.testing.assert_allclose(opinion.of_map(doubtful), 0.5, atol=1e-6)
 
 
+def test_a_line_with_a_gap_is_less_likely_missing_than_a_faint_one() -> None:
+    table = seen(np.full(3, 0.5), np.zeros(3))
+    opinion = learn(table, area, table)
+    faint = seen(np.full(2, 0.3), np.zeros(2))
+    faint["weakest"] = 0.28, 0.02
+    whole, gapped = opinion.of_missing(faint, area)
+    assert whole > 2 * gapped
+    faint["weakest"] = faint["strength"]  # no gap at all is more than is usual
+    assert (opinion.of_missing(faint, area) > opinion.confidence(faint, area)).all()
+
+
 @pytest.mark.parametrize("strength", [np.zeros(0), np.full(3, 0.8), np.full(60, np.nan)])
 def test_where_nothing_can_be_learned_the_boundary_map_speaks_alone(strength: np.ndarray) -> None:
     table = seen(strength, np.zeros(strength.size))

@@ -4,7 +4,8 @@ import json
 
 import numpy as np
 
-from napari_etch.corrections import Verdicts
+from napari_etch.corrections import State, Verdicts
+from napari_etch.corrections.verdicts import is_verdict
 
 
 def through_a_journal(notes):
@@ -34,3 +35,17 @@ def test_a_boundary_that_is_no_more_is_forgotten_in_the_journal_too() -> None:
 
 def test_a_line_without_pixels_is_no_verdict() -> None:
     assert Verdicts().dismiss(0, np.zeros((0, 2), np.int64)) == {}
+
+
+def test_what_follows_from_an_edit_is_no_verdict() -> None:
+    made = Verdicts()
+    drawn = made.draw(0, [(4, 2), (1, 2)])
+    assert not any(map(is_verdict, drawn.values()))
+    back = through_a_journal(drawn)
+    assert back.right(0) == {(1, 2), (2, 4)}
+    assert back.notes() == drawn
+    assert all(map(is_verdict, made.keep(0, (1, 2)).values()))
+    assert all(map(is_verdict, made.dismiss(0, np.array([[1, 2]])).values()))
+    assert is_verdict(str(State.ACCEPTED)) and is_verdict(0.5)
+    for other in (None, str(State.EDITED), str(State.UNREVIEWED)):
+        assert not is_verdict(other)

@@ -115,7 +115,7 @@ class FacetTour:
         window, mask = self.review.region(stop)
         y, x = (round((axis.start + axis.stop) / 2) for axis in window)
         sure = f", {100 * (1 + facet.sure) / 2:.0f} % sure" if np.isfinite(facet.sure) else ""
-        text = f"Facet of class {facet.value}{sure}, {facet.area} px. {self.review.left()} left."
+        text = f"Facet of class {facet.value}{sure}, {facet.area} px."
         extent = float(max(mask.shape))
         lines = {"walk": outline_segments(mask, (window[0].start, window[1].start))}
         return View(lines, y, x, extent, text, "Right", "Set class")

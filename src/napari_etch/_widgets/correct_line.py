@@ -5,15 +5,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari.utils.theme import get_theme
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QEvent, Qt
 from qtpy.QtWidgets import QLabel
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
 
 
+#: What napari's style sheet leaves free above and below a text, together, and a pixel a line.
+PADDING = 12
+
+
 class TextLine(QLabel):
     """An empty line of text that wraps; `text` is its tooltip."""
+
+    _lines = 0
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -23,7 +29,15 @@ class TextLine(QLabel):
 
     def keep_room(self, lines: int) -> None:
         """Be as high as so many lines at least, so that what lies below keeps its place."""
-        self.setMinimumHeight(lines * self.fontMetrics().lineSpacing() + 2)
+        self._lines = lines
+        self.changeEvent(None)
+
+    def changeEvent(self, event: QEvent | None) -> None:
+        """Measure a line anew: napari's style sheet changes the font after the dock was built."""
+        if event is not None:
+            super().changeEvent(event)
+        if self._lines:
+            self.setMinimumHeight(self._lines * self.fontMetrics().lineSpacing() + PADDING)
 
 
 class StatusLine(TextLine):

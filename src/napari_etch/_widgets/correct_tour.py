@@ -80,13 +80,6 @@ class Tour(Protocol):
     def toggle(self, point: tuple[int, int]) -> str:
         """Accept what lies under a pixel, or unlock it; return what was done."""
 
-    def _pixels_of_grains(self) -> int:
-        """Return the pixels of all grains of the section shown, counted once."""
-        at = self._session.section
-        if self._grain_pixels is None or self._grain_pixels[0] != at:
-            self._grain_pixels = at, int(np.count_nonzero(self._session.section_map()))
-        return self._grain_pixels[1]
-
     def progress(self) -> tuple[float, str]:
         """Return the share reviewed, and what is left in one sentence."""
 
@@ -146,6 +139,9 @@ class BoundaryTour(QObject):
     def edited(self, labels: set[int]) -> None:
         """Take note that these grains changed; some may be no more."""
         self._dirty |= labels
+        area = self._session.editor().area
+        for pair in [pair for pair in self._drawn if not all(map(area, pair))]:
+            del self._drawn[pair]  # undone; its number may come again for another grain
         self._soon.start()
 
     def drew(self, change: Change) -> None:
@@ -156,7 +152,7 @@ class BoundaryTour(QObject):
     def catch_up(self) -> None:
         """Let the review see the boundaries of the grains that were edited."""
         self._soon.stop()
-        if self._doubts is not None and self._dirty:
+        if self._doubts is not None and (self._dirty or self._drawn):
             labels, self._dirty = self._dirty, set()
             self.review.replace_edges(labels, self._doubts.of(labels))
             self._take_drawn()

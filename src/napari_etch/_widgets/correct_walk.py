@@ -161,6 +161,9 @@ class Walk(QObject):
             place[0] = session.section
         camera.center = (*camera.center[:-2], *np.asarray(layer.data_to_world(place))[-2:])
         canvas = min(getattr(getattr(self._viewer, "canvas", None), "size", USUAL_CANVAS))
-        wanted = FILL * canvas / (max(view.extent, SHORTEST) * abs(float(layer.scale[-1])))
+        pixel = abs(float(layer.scale[-1]))
+        wanted = FILL * canvas / (max(view.extent, SHORTEST) * pixel)
+        # A facet may be all of the image: there is nothing to see around that.
+        wanted = max(wanted, canvas / (max(layer.data.shape[-2:]) * pixel))
         if not LEAST * wanted <= camera.zoom <= MOST * wanted:
             camera.zoom = wanted

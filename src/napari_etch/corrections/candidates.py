@@ -152,7 +152,7 @@ class Cut:
             only=lambda pairs: owner[pairs.low] == owner[pairs.high],
             marks=dismissed,
         )
-        confidence = opinion.confidence(lines, lambda labels: areas[labels].astype(float))
+        confidence = opinion.of_missing(lines, lambda labels: areas[labels].astype(float))
         a, b = lines["label_a"], lines["label_b"]
         is_half = np.zeros(owner.size, bool)
         is_half[np.where(areas[a] <= areas[b], a, b)] = True

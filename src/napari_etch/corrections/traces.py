@@ -26,6 +26,7 @@ TRACE_DTYPE = np.dtype(
         ("y", np.int32),
         ("x", np.int32),
         ("strength", np.float32),
+        ("weakest", np.float32),
         ("ridge", np.float32),
         ("step", np.float32),
         ("straight", np.float32),
@@ -35,10 +36,13 @@ TRACE_DTYPE = np.dtype(
 """A boundary as it is seen.
 
 label_a < label_b, its length in pixel pairs, the pixel nearest its centre of gravity, the mean of
-the boundary map along it (NaN without one), how much brighter it is than the grains beside it and
-by how much these two differ (grey values, 0 without a micrograph), how far it reaches for its
-length, and how much of it lies on marked pixels.
+the boundary map along it (NaN without one) and the value of its weakest tenth, how much brighter it
+is than the grains beside it and by how much these two differ (grey values, 0 without a micrograph),
+how far it reaches for its length, and how much of it lies on marked pixels. The weakest tenth is
+read only where there are marks.
 """
+
+_TENTH = 0.1
 
 Float = npt.NDArray[np.float32]
 
@@ -89,6 +93,7 @@ def traces(
     table["step"] = np.abs(groups.mean(columns[2]))
     table["straight"] = groups.straightness()
     if marks is not None:
+        table["weakest"] = groups.quantile(columns[0], _TENTH)
         table["marked"] = groups.mean(marks[pairs.y, pairs.x])
     return table
 

@@ -165,6 +165,12 @@ class Groups:
         sums = np.bincount(self._index, values[self._order], minlength=self.count)
         return np.asarray(sums / self.length)
 
+    def quantile(self, values: npt.NDArray[Any], share: float) -> npt.NDArray[Any]:
+        """Return the value below which so much of each group lies, in the order as for `mean`."""
+        sorted_ = values[self._order]
+        sorted_ = sorted_[np.lexsort((sorted_, self._index))]
+        return np.asarray(sorted_[self._first + np.rint(share * (self.length - 1)).astype(int)])
+
     def describe(self, table: npt.NDArray[np.void]) -> None:
         """Fill the fields label_a, label_b, length, y and x of a table, one row a group.
 
