@@ -41,6 +41,38 @@ def test_taking_a_bridge_away_makes_its_two_grains_one(bridges: Bridges) -> None
     assert bridges.without(1, grains) is None
 
 
+def test_a_fallen_bridge_parts_its_grains_again(bridges: Bridges) -> None:
+    grains = nine_grains()
+    grains[grains == 1] = 4
+    grains[0, :2] = 7  # somebody has drawn since
+    change = bridges.back(1, grains)
+    assert change is not None
+    pixels, value, numbers = change
+    assert numbers == [1] and value == 10
+    grains[pixels] = value
+    expected = np.where(nine_grains() == 1, 10, nine_grains())
+    expected[0, :2] = 7
+    np.testing.assert_array_equal(grains, expected)
+
+
+def test_the_bridges_of_one_boundary_come_back_together(bridges: Bridges) -> None:
+    grains = nine_grains()
+    grains[grains == 5] = 2
+    change = bridges.back(3, grains)
+    assert change is not None
+    pixels, value, numbers = change
+    assert numbers == [3, 2]
+    grains[pixels] = value
+    assert standing(bridges, grains) == [1, 2, 3, 4]
+
+
+def test_no_bridge_comes_back_where_it_would_part_nothing(bridges: Bridges) -> None:
+    assert bridges.back(1, nine_grains()) is None
+    grains = nine_grains()
+    grains[20:40] = 0
+    assert bridges.back(1, grains) is None
+
+
 def test_what_stands_again_was_not_rejected(bridges: Bridges) -> None:
     grains = nine_grains()
     bridges.reject(2)
@@ -50,6 +82,12 @@ def test_what_stands_again_was_not_rejected(bridges: Bridges) -> None:
     assert bridges.wanted().tolist() == [True, False, True, True]
     bridges.seen(grains)  # undone
     assert not bridges.rejected.any() and bridges.wanted().all()
+    bridges.seen(merged)  # redone
+    assert bridges.rejected.tolist() == [False, True, False, False]
+    bridges.seen(grains)
+    bridges.forget_undone()
+    bridges.seen(merged)  # by another hand
+    assert not bridges.rejected.any()
 
 
 def test_a_bridge_that_fell_is_accepted_no_more(bridges: Bridges) -> None:

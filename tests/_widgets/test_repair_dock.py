@@ -336,6 +336,45 @@ def test_two_bridges_in_one_boundary_go_together_and_that_is_said(
     assert not viewer.layers[BOUNDARY].data[MIDDLES[2]]
 
 
+def test_a_rejected_bridge_is_put_back_by_accepting_it(open_repair: OpenRepair, qtbot: Any) -> None:
+    viewer, dock = open_repair()
+    run(qtbot, dock)
+    dock.show_bridge_at(MIDDLES[1])
+    dock.say_wrong()
+    grains = viewer.layers[GRAINS]
+    grains._reset_history()  # as after a restore: nothing to undo
+    dock.show_bridge_at(MIDDLES[1])
+    assert "It is not there." in line(dock)
+    dock.say_right()
+    assert "Put bridge 2 back and accepted it. With it, in the same boundary: 3." in line(dock)
+    assert grain_count(viewer) == 9
+    assert viewer.layers[BOUNDARY].data[MIDDLES[2]] > 0
+    assert "2 accepted, 0 rejected, 2 left" in dock.review_box.left.text()
+    dock.undo_button.click()
+    assert grain_count(viewer) == 8 and not viewer.layers[BOUNDARY].data[MIDDLES[2]]
+    dock.session.set_least(0.0)  # nobody edited by hand: the slider still cuts
+    assert grain_count(viewer) == 8
+
+
+def test_a_bridge_is_not_put_back_where_the_grains_were_drawn_anew(
+    open_repair: OpenRepair, qtbot: Any
+) -> None:
+    viewer, dock = open_repair()
+    run(qtbot, dock)
+    grains = viewer.layers[GRAINS]
+    grains.data_setitem(np.nonzero(np.ones((90, 90), bool)), 3)
+    dock.session.follow()
+    dock.show_bridge_at(MIDDLES[0])
+    dock.say_right()
+    assert "would part nothing now" not in line(dock)  # its two grains come out of the one
+    grains.data_setitem(np.nonzero(np.ones((90, 90), bool)), 0)
+    dock.session.follow()
+    dock.show_bridge_at(MIDDLES[3])
+    dock.say_right()
+    assert "Bridge 4 would part nothing now" in line(dock)
+    assert not grains.data.any()
+
+
 def test_an_accepted_bridge_is_seen_to_be_and_not_shown_again(
     open_repair: OpenRepair, qtbot: Any
 ) -> None:

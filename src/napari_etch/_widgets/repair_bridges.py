@@ -67,6 +67,8 @@ class Bridges:
         self._whole, self._given = repaired.boundary, repaired.strength
         self._windows = find_objects(self.numbers, max_label=len(self))
         self._rejected = np.zeros(len(self), bool)
+        # Also those that were undone or put back: undo and redo may take them away again.
+        self._once_rejected = np.zeros(len(self), bool)
         self._sides = _find_sides(self._paths, repaired.grains)
         self._contacts = np.bincount(self._sides.bridge, minlength=len(self) + 1)[1:]
         self.closing = self._contacts > 0
@@ -148,10 +150,49 @@ class Bridges:
         labels.sort(key=lambda label: -int(np.count_nonzero(masks[label])))
         return np.nonzero(masks[labels[1]]), labels[0], labels
 
+    def back(self, bridge: int, grains: Grains) -> tuple[Indices, int, list[int]] | None:
+        """Return what parts the grains again that a fallen bridge of the repair had parted.
+
+        A boundary with two gaps is closed when both are: other fallen bridges of it come back too.
+
+        Returns
+        -------
+        pixels, value, bridges or None
+            The pixels that become a grain of their own, its number, and the bridges that stand
+            again, `bridge` first. None when that would part nothing: two different grains are
+            there, or the grains are also one through another fallen bridge.
+        """
+        from scipy.ndimage import label
+
+        standing, pair = self.standing(grains), self._pair(bridge)
+        fellows = [
+            int(number)
+            for number in np.flatnonzero(self.closing & ~standing) + 1
+            if number != bridge and self._pair(number) == pair
+        ]
+        fallen = ~np.append(True, standing)
+        fallen[[bridge, *fellows]] = False
+        group = self._groups(fallen)
+        mine = self._sides.bridge == bridge
+        first, second = (
+            tuple(axis[mine] for axis in axes) for axes in (self._sides.first, self._sides.second)
+        )
+        joined = grains[first][grains[first] == grains[second]]
+        if not joined.any() or group[pair[0]] == group[pair[1]]:
+            return None
+        whole = grains == np.bincount(joined).argmax()
+        halves = [whole & (group[self._base] == group[grain]) for grain in pair]
+        pieces, _ = label(min(halves, key=np.count_nonzero))
+        touching = np.concatenate([pieces[first], pieces[second]])
+        if not touching.any():
+            return None
+        piece = np.bincount(touching[touching > 0]).argmax()
+        return np.nonzero(pieces == piece), int(grains.max()) + 1, [bridge, *fellows]
+
     def reject(self, bridge: int) -> None:
         """Take down that the user does not want a bridge; `without` says what changes."""
         self.accepted[bridge - 1] = False
-        self._rejected[bridge - 1] = True
+        self._rejected[bridge - 1] = self._once_rejected[bridge - 1] = True
 
     def accept(self, bridge: int) -> None:
         """Take down that a bridge is right."""
@@ -164,11 +205,18 @@ class Bridges:
         return self._rejected.copy()
 
     def seen(self, grains: Grains) -> npt.NDArray[np.bool_]:
-        """Look at a map: what stands again was not rejected after all; return what stands."""
+        """Look at a map: what stands again was not rejected after all; return what stands.
+
+        When it falls once more, the rejection was done again.
+        """
         standing = self.standing(grains)
-        self._rejected &= ~standing
+        self._rejected = (self._rejected | (self._once_rejected & self.closing)) & ~standing
         self.accepted &= standing
         return standing
+
+    def forget_undone(self) -> None:
+        """Undo and redo cannot bring a rejection back any more."""
+        self._once_rejected = self._rejected.copy()
 
     def wanted(self) -> npt.NDArray[np.bool_]:
         """Return which bridges should stand by the verdicts and `least`, bool (n,)."""
@@ -176,16 +224,9 @@ class Bridges:
 
     def cut(self) -> npt.NDArray[np.int32]:
         """Return the grain map in which exactly the wanted bridges stand, int32 (y, x)."""
-        from scipy.sparse import coo_matrix
-        from scipy.sparse.csgraph import connected_components
-
         base = self._base
-        sides, fallen = self._sides, ~np.append(True, self.wanted())
-        joined = fallen[sides.bridge]
-        links = [base[axes][joined] for axes in (sides.first, sides.second)]
-        count = int(base.max(initial=0)) + 1
-        table = coo_matrix((np.ones(len(links[0])), tuple(links)), shape=(count, count))
-        _, group = connected_components(table, directed=False)
+        group = self._groups(~np.append(True, self.wanted()))
+        count = len(group)
         area = np.bincount(base.ravel(), minlength=count)
         order = np.argsort(area, kind="stable")
         largest = np.zeros(count, np.int32)
@@ -193,6 +234,24 @@ class Bridges:
         merged = largest[group]
         merged[0] = 0
         return merged[base].astype(np.int32)
+
+    def _groups(self, fallen: npt.NDArray[np.bool_]) -> npt.NDArray[np.int32]:
+        """Return of each grain of the repair the group that it is in, by which bridges fell."""
+        from scipy.sparse import coo_matrix
+        from scipy.sparse.csgraph import connected_components
+
+        sides, base = self._sides, self._base
+        joined = fallen[sides.bridge]
+        links = tuple(base[axes][joined] for axes in (sides.first, sides.second))
+        count = int(base.max(initial=0)) + 1
+        table = coo_matrix((np.ones(len(links[0])), links), shape=(count, count))
+        group: npt.NDArray[np.int32] = connected_components(table, directed=False)[1]
+        return group
+
+    def _pair(self, bridge: int) -> tuple[int, int]:
+        """Return the two grains of the repair that a closing bridge parts."""
+        low, high = self.pairs(bridge, self._base)[0]
+        return low, high
 
     def is_cut(self, grains: Grains) -> bool:
         """Return whether a map differs from `cut` in nothing but numbers: nobody else edited it."""

@@ -109,12 +109,10 @@ class BridgeSession(QObject):
     # -- verdicts --------------------------------------------------------------------------------
 
     def accept(self, bridge: int) -> str:
-        """Take down that a bridge is right; one that fell comes back with an undo alone."""
+        """Take down that a bridge is right; one that fell is put back, as one undo step."""
         bridges = self.result.bridges
         if not self.standing[bridge - 1] and bridges.closing[bridge - 1]:
-            raise EditError(
-                f"Bridge {bridge} is not there: undo its rejection, or move the slider."
-            )
+            return self._put_back(bridge)
         bridges.accept(bridge)
         self.standing[bridge - 1] = True
         self._write_down()
@@ -132,12 +130,9 @@ class BridgeSession(QObject):
         change = result.bridges.without(bridge, np.asarray(self.layer.data))
         if change is None:
             raise EditError(f"Bridge {bridge} is not there any more.")
-        if not self.layer.editable:
-            raise EditError(f"“{self.layer.name}” is not editable: switch its editing on first.")
         pixels, value, labels = change
         before = self.standing.copy()
-        with self.layer.block_history():
-            self.layer.data_setitem(pixels, value)
+        self._write(pixels, value)
         result.bridges.reject(bridge)
         self.follow()
         if self.standing[bridge - 1]:
@@ -152,6 +147,37 @@ class BridgeSession(QObject):
             listed = ", ".join(map(str, others))
             said += f" On the same boundary, so gone too: {listed}."
         return said
+
+    def _put_back(self, bridge: int) -> str:
+        self._refuse_other_size()
+        bridges = self.result.bridges
+        change = bridges.back(bridge, np.asarray(self.layer.data))
+        if change is None:
+            raise EditError(
+                f"Bridge {bridge} would part nothing now: the grains beside it were edited, or are "
+                "one through another bridge that is gone. Put that one back first, or press Undo."
+            )
+        pixels, value, numbers = change
+        self._write(pixels, value)
+        for number in numbers:
+            bridges.accept(number)
+        self.follow()
+        if not self.standing[bridge - 1]:
+            raise EditError(
+                f"Bridge {bridge} stays away: the grain there is accepted in the Correct dock, so "
+                "unlock it there first."
+            )
+        said = f"Put bridge {bridge} back and accepted it."
+        if numbers[1:]:
+            said += f" With it, in the same boundary: {', '.join(map(str, numbers[1:]))}."
+        return said
+
+    def _write(self, pixels: tuple[npt.NDArray[np.intp], ...], value: int) -> None:
+        """Change the grains, as one undo step."""
+        if not self.layer.editable:
+            raise EditError(f"“{self.layer.name}” is not editable: switch its editing on first.")
+        with self.layer.block_history():
+            self.layer.data_setitem(pixels, value)
 
     def set_least(self, least: float) -> str:
         """Let the bridges stand that are so sure, and those that were accepted.
@@ -168,6 +194,7 @@ class BridgeSession(QObject):
                 f"“{self.layer.name}” was corrected by hand, so the slider does not cut it again: "
                 "reject bridges one by one, or run again."
             )
+        result.bridges.forget_undone()  # the cut empties the undo steps
         result.bridges.least = least
         count = write_cut(result)
         self.follow()
