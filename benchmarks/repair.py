@@ -1,7 +1,7 @@
 """Score the repair of broken boundaries beside its rivals, on fresh pairs and on real maps.
 
 python benchmarks/repair.py --preset published --count 500
-python benchmarks/repair.py --preset realistic --count 200 --published MODEL
+python benchmarks/repair.py --preset realistic --count 200 --published MODEL [--ours MODEL]
 python benchmarks/repair.py --data DATA --scorer score.py
 
 A grain (of at least 30 px) is *broken* when its interior runs together with another's in the
@@ -144,11 +144,12 @@ def network(model: Any) -> Callable[[Mask], Mask]:
     return close
 
 
-def ours(lines: Mask) -> Mask:
-    """Repair as the package does."""
+def ours(lines: Mask, model: Any = None) -> Mask:
+    """Repair as the package does, with its network or another."""
     from napari_etch.repairing import repair
 
-    *_, found = repair(lines.astype(np.float32), kind="map", polarity="bright", device="cpu")
+    picture = lines.astype(np.float32)
+    *_, found = repair(picture, kind="map", polarity="bright", device="cpu", model=model)
     return found.boundary >= 0.5
 
 
@@ -221,7 +222,7 @@ def _joint(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     return np.bincount(pairs, minlength=shape[0] * shape[1]).reshape(shape)
 
 
-def _methods(published: str | None) -> dict[str, Callable[[Mask], Mask]]:
+def _methods(published: str | None, other: str | None) -> dict[str, Callable[[Mask], Mask]]:
     methods: dict[str, Callable[[Mask], Mask]] = {
         "broken, as it is": nothing,
         "closing, disc of 3 px": partial(closing, radius=3),
@@ -229,14 +230,18 @@ def _methods(published: str | None) -> dict[str, Callable[[Mask], Mask]]:
         "linking of ends": linking,
         "repair": ours,
     }
-    if published:
-        from napari_etch.models import load_model
+    from napari_etch.models import load_model
 
+    if published:
         methods["published network"] = network(load_model(published))
+    if other:
+        methods["repair, other weights"] = partial(ours, model=load_model(other))
     return methods
 
 
-def _score_one(index: int, preset: str, size: int, published: str | None) -> dict[str, Tally]:
+def _score_one(
+    index: int, preset: str, size: int, published: str | None, other: str | None
+) -> dict[str, Tally]:
     import torch
 
     from napari_etch.virtual.broken import PRESETS
@@ -245,7 +250,7 @@ def _score_one(index: int, preset: str, size: int, published: str | None) -> dic
     micro, label = PRESETS[preset](size, np.random.default_rng([SEED, index]))
     broken, complete = micro == 0, label == 0
     tallies = {}
-    for name, method in _methods(published).items():
+    for name, method in _methods(published, other).items():
         start = time.perf_counter()
         found = method(broken)
         seconds = time.perf_counter() - start
@@ -254,10 +259,12 @@ def _score_one(index: int, preset: str, size: int, published: str | None) -> dic
     return tallies
 
 
-def on_pairs(preset: str, count: int, size: int, published: str | None, workers: int) -> None:
+def on_pairs(
+    preset: str, count: int, size: int, published: str | None, other: str | None, workers: int
+) -> None:
     """Print a table of scores on fresh pairs."""
     total: dict[str, Tally] = {}
-    task = partial(_score_one, preset=preset, size=size, published=published)
+    task = partial(_score_one, preset=preset, size=size, published=published, other=other)
     with get_context("spawn").Pool(workers) as pool:
         for tallies in pool.imap_unordered(task, range(count)):
             for name, tally in tallies.items():
@@ -310,6 +317,7 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=500)
     parser.add_argument("--size", type=int, default=512)
     parser.add_argument("--published", help="model folder of the published network")
+    parser.add_argument("--ours", help="model folder of a network of ours that is not shipped")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--data", type=Path, help="folder of development sets")
     parser.add_argument("--scorer", type=Path)
@@ -317,7 +325,7 @@ def main() -> None:
     if given.data is not None:
         on_real(given.data, given.scorer)
         return
-    on_pairs(given.preset, given.count, given.size, given.published, given.workers)
+    on_pairs(given.preset, given.count, given.size, given.published, given.ours, given.workers)
 
 
 if __name__ == "__main__":

@@ -450,6 +450,16 @@ def test_options_that_a_model_does_not_have_are_greyed_out(open_dock: OpenDock) 
     assert dock.form.grain_size.isEnabled()
     assert not dock.form.quality.isEnabled()
     assert dock.form.quality.toolTip() == "The chosen model has no such option."
+    dock.form.close_gaps.setChecked(True)
+    assert not dock.settings().close_gaps
+
+
+def test_gaps_are_closed_when_the_box_is_ticked(open_dock: OpenDock) -> None:
+    options = {"grain_size": None, "quality": "best", "close_gaps": False}
+    _, dock = open_dock(model=FakeModel(segment_options=options))
+    assert dock.form.close_gaps.isEnabled() and not dock.settings().close_gaps
+    dock.form.close_gaps.setChecked(True)
+    assert dock.settings().close_gaps
 
 
 def press(viewer: Any, action: str) -> None:

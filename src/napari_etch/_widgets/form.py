@@ -92,6 +92,7 @@ class SettingsForm(QWidget):
         self.quality = combo_box(
             "Best averages several scales and orientations of the image; fast makes one pass."
         )
+        self.close_gaps = QCheckBox("Close gaps")
         self.device = combo_box("Where the network runs.")
         self.skip_info_bar = QCheckBox("Leave out the SEM information bar")
         self.granularity = _granularity_slider()
@@ -114,6 +115,7 @@ class SettingsForm(QWidget):
         add(form, "Sections", self.sections)
         add(form, "Grain size", self.grain_size)
         add(form, "Quality", self.quality)
+        form.addRow("", self.close_gaps)
         add(form, "Device", self.device)
         form.addRow("", self.skip_info_bar)
         add(form, "Granularity", self.granularity)
@@ -140,6 +142,12 @@ class SettingsForm(QWidget):
         for text, value in QUALITIES:
             self.quality.addItem(text, value)
         self.region.addItem(WHOLE_IMAGE, None)
+        usual = (
+            "Let boundaries that end go on to the next one, as behind precipitates or where "
+            "etching failed. It takes about a third longer. The Repair dock goes bridge by bridge."
+        )
+        self.close_gaps.setToolTip(usual)
+        self.close_gaps.setProperty("usual_tip", usual)
         self.skip_info_bar.setChecked(True)
         self.skip_info_bar.setToolTip(
             "Look for the bar with scale and date at the bottom of an SEM frame; "
@@ -175,7 +183,8 @@ class SettingsForm(QWidget):
 
     def set_offered(self, offered: frozenset[str] | None) -> None:
         """Enable the options that the chosen model has; None when that is not known yet."""
-        for name, widget in (("grain_size", self.grain_size), ("quality", self.quality)):
+        for name in ("grain_size", "quality", "close_gaps"):
+            widget: QWidget = getattr(self, name)
             on = offered is None or name in offered
             widget.setEnabled(on)
             usual = widget.property("usual_tip")

@@ -166,8 +166,8 @@ class Bridges:
 
         standing, pair = self.standing(grains), self._pair(bridge)
         fellows = [
-            int(number)
-            for number in np.flatnonzero(self.closing & ~standing) + 1
+            number
+            for number in (np.flatnonzero(self.closing & ~standing) + 1).tolist()
             if number != bridge and self._pair(number) == pair
         ]
         fallen = ~np.append(True, standing)

@@ -176,6 +176,7 @@ class SegmentDock(QWidget):
             granularity=round(form.granularity.value(), 4),
             grain_size=float(form.grain_size.value()) or None,
             quality=form.quality.currentData(),
+            close_gaps=form.close_gaps.isEnabled() and form.close_gaps.isChecked(),
             region=self.layers.region(),
             section=self.layers.section(),
             skip_info_bar=form.skip_info_bar.isChecked(),

@@ -43,6 +43,12 @@ def segment(
     quality: Annotated[
         str | None, typer.Option("--quality", metavar="fast|best", help="Fewer or more passes.")
     ] = None,
+    close_gaps: Annotated[
+        bool,
+        typer.Option(
+            "--close-gaps", help="Let lines that end go on, as behind precipitates (repair)."
+        ),
+    ] = False,
     direction: Annotated[
         str | None,
         typer.Option(
@@ -75,7 +81,12 @@ def segment(
 
     if direction not in (None, "both", "forward", "backward"):
         refuse(f"--direction {direction}: choose both, forward or backward")
-    given = {"grain_size": grain_size, "quality": quality, "direction": direction}
+    given = {
+        "grain_size": grain_size,
+        "quality": quality,
+        "close_gaps": close_gaps or None,
+        "direction": direction,
+    }
     options = {name: value for name, value in given.items() if value is not None}
     ready = _ready_model(model, device, granularity, options)
     if _maps_classes(ready):

@@ -111,7 +111,8 @@ class _Run:
         self, model: Predictor, ladder: MemoryLadder, cancel: threading.Event | None
     ) -> None:
         self._model, self._ladder, self._cancel = model, ladder, cancel
-        self._network: PreparedNetwork | None = None
+        # Of each model that is asked, by identity.
+        self._networks: dict[int, PreparedNetwork] = {}
         self._clock = Clock()
         self._fraction = 0.0
         self.fields: dict[str, Any] = {}
@@ -135,8 +136,8 @@ class _Run:
             self.fields = stop.value
         finally:
             passes.close()
-            if self._network is not None:
-                self._network.release()
+            for network in self._networks.values():
+                network.release()
         # A pass's last tile is held back until the model says whether it was the run's last.
         if last is not None:
             yield replace(last, fraction=1.0, seconds_left=0.0)
@@ -145,12 +146,13 @@ class _Run:
         self, item: Pass, finished: float
     ) -> Generator[Progress, None, tuple[np.ndarray, TileDone]]:
         """Run one pass; return its output and its last tile, which is not yielded."""
+        model = item.model or self._model
         work = run_pass(
-            self._prepared(item),
+            self._prepared(model, item),
             item.image,
-            stride=self._model.stride,
-            margin=self._model.margin,
-            channels_out=self._model.channels_out,
+            stride=model.stride,
+            margin=model.margin,
+            channels_out=model.channels_out,
             cancel=self._cancel,
             ladder=self._ladder,
             what=item.what,
@@ -177,12 +179,15 @@ class _Run:
     def _left(self) -> float | None:
         return self._clock.seconds_left(self._fraction)
 
-    def _prepared(self, item: Pass) -> PreparedNetwork:
-        """The run's copy of the network, made at its first pass."""
-        if self._network is None:
-            channels, stride = item.image.shape[0], self._model.stride
-            self._network = PreparedNetwork(self._model.network, channels, stride, self._cancel)
-        return self._network
+    def _prepared(self, model: Predictor, item: Pass) -> PreparedNetwork:
+        """The run's copy of a model's network, made at its first pass."""
+        if id(model) not in self._networks:
+            for other in self._networks.values():  # one at a time on the device
+                other.release()
+            channels = item.image.shape[0]
+            network = PreparedNetwork(model.network, channels, model.stride, self._cancel)
+            self._networks[id(model)] = network
+        return self._networks[id(model)]
 
 
 def _boundary(fields: dict[str, Any], name: str) -> np.ndarray:

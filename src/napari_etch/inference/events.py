@@ -27,11 +27,14 @@ class Pass:
     share : float
         Fraction of the whole run's work that this pass is expected to be; a run's passes sum to
         about 1.
+    model : Predictor, optional
+        Another model whose network it is for; the one that runs when None.
     """
 
     image: np.ndarray
     what: str = ""
     share: float = 1.0
+    model: Predictor | None = None
 
 
 class Predictor(Protocol):

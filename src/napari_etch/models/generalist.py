@@ -3,6 +3,7 @@
 Scale is chosen from the image: the network looks at a few sizes of its middle part, and at each the
 mean intercept is read off the grains it finds. The image is then brought to the intercept that the
 network knows best, and at quality "best" the answers at several sizes and mirrorings are averaged.
+Gaps of the boundaries found can be closed with the repair network (`models.gaps`).
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import numpy.typing as npt
 
 from napari_etch.inference.events import Pass
 from napari_etch.models.even_odds import even_odds
+from napari_etch.models.gaps import close_gaps as close_gaps_of
 from napari_etch.models.heads import MAPS, read_heads
 from napari_etch.models.prepare import prepare
 from napari_etch.models.resize import resize
@@ -44,6 +46,8 @@ SMOOTHING = (0.7, 4.0)
 # Least area of a grain: this part of the square of the mean intercept, and at least so many px.
 LEAST_GRAIN = 0.02
 LEAST_PX = 12.0
+# Part of a run that closing gaps is.
+GAP_SHARE = 0.3
 # Relative sizes and mirrorings (down, right) that are averaged.
 QUALITIES: dict[str, tuple[tuple[float, bool, bool], ...]] = {
     "fast": ((1.0, False, False),),
@@ -87,7 +91,11 @@ class Generalist:
         self.card = stored.card
         self.weights_hash = stored.weights_hash
         self.title = str(stored.card.get("title", type(self).title))
-        self.segment_options: dict[str, Any] = {"grain_size": None, "quality": "best"}
+        self.segment_options: dict[str, Any] = {
+            "grain_size": None,
+            "quality": "best",
+            "close_gaps": False,
+        }
 
     def read(self, raw: Maps) -> Maps:
         """Return float32 (2, y, x) maps, named in `heads.MAPS`, of the network's raw output."""
@@ -107,6 +115,7 @@ class Generalist:
         *,
         grain_size: float | None = None,
         quality: str = "best",
+        close_gaps: bool = False,
     ) -> Generator[Pass, np.ndarray, dict[str, Any]]:
         """Run the network as often as the quality asks; see `napari_etch.inference.Predictor`.
 
@@ -117,6 +126,9 @@ class Generalist:
             Mean intercept in px of the image; found from the image when not given.
         quality : "fast" or "best"
             One pass, or the mean of four sizes and mirrorings.
+        close_gaps : bool
+            Whether the repair network is asked where lines that end go on: grains close behind
+            precipitates and where etching failed, for a third more time.
 
         Returns
         -------
@@ -143,7 +155,8 @@ class Generalist:
         scale = clipped_scale(TARGET / grain_size, image.shape)
         views = QUALITIES[quality]
         work = np.array([size**2 for size, _, _ in views])
-        shares = (1 - search) * work / work.sum()
+        closing = GAP_SHARE if close_gaps else 0.0
+        shares = (1 - search - closing) * work / work.sum()
         total = np.zeros((len(MAPS), *image.shape), np.float32)
         for (size, flip_y, flip_x), share in zip(views, shares, strict=True):
             factor = clipped_scale(scale * size, image.shape)
@@ -158,6 +171,11 @@ class Generalist:
         fields: dict[str, Any] = dict(zip(MAPS, total, strict=True))
         fields["grain_size_px"] = np.float32(grain_size)
         fields["log"] = {"grain_size_px": round(float(grain_size), 2), "scale": round(scale, 4)}
+        if close_gaps:
+            found = close_gaps_of(fields["boundary"], micrograph.mask, closing)
+            bridges, fields["log"]["bridges"] = yield from found
+            for name in MAPS:
+                np.maximum(fields[name], bridges, out=fields[name])
         return fields
 
     def _find_grain_size(self, image: Maps, share: float) -> Generator[Pass, np.ndarray, float]:

@@ -113,7 +113,7 @@ class WPUNet(Generalist):
         """Return what only finds the mean intercept of a section."""
         return Sizing(self)
 
-    def passes(
+    def passes(  # type: ignore[override]  # which options there are, `segment_options` says
         self,
         micrograph: Micrograph,
         *,

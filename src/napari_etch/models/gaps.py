@@ -1,0 +1,76 @@
+"""Closing the gaps of a boundary map with the repair network, as the last part of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_etch.inference.events import Pass
+
+Map = npt.NDArray[np.float32]
+
+# A line of the map is at least so probable.
+LINE = 0.5
+# Bridges less sure than this are left out, and this power of how sure one is counts as boundary:
+# at 0.9 it is 0.73, at 0.6 it is 0.22, which parts no grains by itself.
+LEAST, POWER = 0.5, 3.0
+
+
+def close_gaps(
+    boundary: Map, mask: npt.NDArray[np.bool_] | None, share: float
+) -> Generator[Pass, np.ndarray, tuple[Map, int]]:
+    """Ask the repair network where the lines of a boundary map go on.
+
+    Parameters
+    ----------
+    boundary : float32 (y, x) in [0, 1]
+    mask : bool (y, x), optional
+        True on the field.
+    share : float
+        Of the whole run's work.
+
+    Yields
+    ------
+    Pass
+        For the repair network.
+
+    Returns
+    -------
+    bridges : float32 (y, x) in [0, 1]
+        How much of a boundary each pixel is by the bridges over gaps; 0 where there is none.
+    count : int
+        Number of bridges.
+
+    Raises
+    ------
+    napari_etch.models.ModelError
+        When the repair network's weights are missing or damaged.
+    """
+    from napari_etch.grains.bridges import close_network
+    from napari_etch.micrograph import Micrograph
+    from napari_etch.models.registry import load_model
+
+    lines = boundary >= LINE
+    if not lines.any():
+        return np.zeros_like(boundary), 0
+    model = load_model("repair")
+    passes = model.passes(Micrograph(lines.astype(np.float32), "the boundary map"))
+    try:
+        item = next(passes)
+        while True:
+            raw = yield replace(item, share=share * item.share, model=model)
+            item = passes.send(raw)
+    except StopIteration as stop:
+        found = stop.value
+    closed = close_network(
+        lines,
+        found["boundary"],
+        separation=found["separation"],
+        least=LEAST,
+        mask=mask,
+        is_sharp=found["log"]["scale"] >= 1,
+    )
+    return (closed.confidence() ** POWER).astype(np.float32), len(closed.bridges)

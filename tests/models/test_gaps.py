@@ -1,0 +1,77 @@
+"""Gaps of a boundary map are closed by the repair network, within another model's run."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import Any
+
+import numpy as np
+import pytest
+from _widgets.repair_fakes import GAPS, broken_lines
+from inference.fakes import prediction
+
+from napari_etch.inference import Notice, Pass, TileDone, predict
+from napari_etch.micrograph import Micrograph
+from napari_etch.models import load_model
+from napari_etch.models.gaps import close_gaps
+
+torch = pytest.importorskip("torch")
+
+
+class Only:
+    """Finds what it is given, and has its gaps closed."""
+
+    name, stride, margin, channels_out = "only", 1, 0, 1
+    network = torch.nn.Identity()
+
+    def passes(
+        self, micrograph: Micrograph, **options: Any
+    ) -> Generator[Pass, np.ndarray, dict[str, Any]]:
+        found = micrograph.data.astype(np.float32)
+        raw = yield Pass(found[None], "its own", 0.5)
+        bridges, count = yield from close_gaps(raw[0], micrograph.mask, 0.5)
+        return {"boundary": np.maximum(found, bridges), "log": {"bridges": count}}
+
+
+def closed(found: np.ndarray) -> Any:
+    return prediction(predict(Only(), Micrograph(found, "map"), device="cpu"))
+
+
+def test_a_gap_becomes_boundary_and_nothing_is_taken_away() -> None:
+    lines = broken_lines()
+    found = np.where(lines, 0.9, 0.05).astype(np.float32)
+    result = closed(found)
+    assert result.parameters["bridges"] == len(GAPS)
+    assert (result.boundary >= found).all()
+    for rows, columns, _ in GAPS[:3]:
+        assert result.boundary[rows, columns].max() > 0.5
+    np.testing.assert_array_equal(result.boundary[5:25, 5:25], found[5:25, 5:25])
+
+
+def test_a_map_without_lines_stays_as_it_is() -> None:
+    found = np.full((64, 64), 0.3, np.float32)
+    result = closed(found)
+    np.testing.assert_array_equal(result.boundary, found)
+    assert result.parameters["bridges"] == 0
+
+
+def test_progress_counts_both_networks() -> None:
+    lines = broken_lines().astype(np.float32)
+    events = list(predict(Only(), Micrograph(lines, "map"), device="cpu"))
+    tiles = [event for event in events if isinstance(event, TileDone)]
+    assert [tile.what for tile in tiles] == ["its own", *["closing gaps"] * 4]
+    assert [tile.fraction for tile in tiles] == pytest.approx([0.5, 0.625, 0.75, 0.875, 1.0])
+    assert not any(isinstance(event, Notice) for event in events)
+
+
+def test_the_generalist_closes_gaps_when_asked() -> None:
+    random = np.random.default_rng(0)
+    image = np.where(broken_lines(), 60, 180) + random.normal(0, 4, (90, 90))
+    micrograph = Micrograph(image.astype(np.float32), "net")
+    model = load_model("generalist")
+    options = {"grain_size": 25.0, "quality": "fast"}
+    plain = prediction(predict(model, micrograph, device="cpu", **options))
+    more = prediction(predict(model, micrograph, device="cpu", close_gaps=True, **options))
+    assert more.parameters["close_gaps"] is True and more.parameters["bridges"] >= 0
+    assert (more.boundary >= plain.boundary).all()
+    assert (more.fields["separation"] >= plain.fields["separation"]).all()
