@@ -101,24 +101,25 @@ def test_the_key_of_a_tool_keeps_it_on_and_its_button_puts_it_away(desk: Desk) -
     assert not dock.form.tools["split"].isChecked()
 
 
-def test_nothing_below_moves_when_a_tool_is_chosen_or_refuses(desk: Desk) -> None:
+def test_nothing_below_moves_when_a_tool_is_chosen_or_refuses(desk: Desk, qtbot: Any) -> None:
     _viewer, dock, _layer, hands = desk
 
     def tops() -> tuple[int, ...]:
         return tuple(
-            widget.mapTo(dock, widget.rect().topLeft()).y()
+            widget.mapTo(dock.form.parentWidget(), widget.rect().topLeft()).y()
             for widget in (dock.form.undo, dock.review_box)
         )
 
     hands.key(KEY.Key_Q)
+    qtbot.wait(200)  # until the window has arranged itself
     before = tops()
     for key in (KEY.Key_S, KEY.Key_J, KEY.Key_D, KEY.Key_W):
         hands.key(key)
         hands.click(30, 30)
-        assert tops() == before
+        qtbot.waitUntil(lambda: tops() == before, timeout=PATIENCE)
     hands.key(KEY.Key_Escape)
     hands.key(KEY.Key_Escape)
-    assert tops() == before
+    qtbot.waitUntil(lambda: tops() == before, timeout=PATIENCE)
 
 
 def test_the_zoom_stays_while_the_boundary_can_be_seen(desk: Desk, qtbot: Any) -> None:

@@ -30,6 +30,8 @@ from napari_etch.grains.class_table import FRACTURE_MODES
 
 NO_BOUNDARY = "None"
 COLUMNS = 3
+#: Of any row of options, px: what lies below keeps its place when another tool shows its own.
+ROW_HEIGHT = 30
 #: The classes of a fracture-mode map; further ones come from the map itself.
 CLASS_NAMES = tuple(FRACTURE_MODES.names.values())
 
@@ -138,10 +140,16 @@ class CorrectForm(QWidget):
 
     def show_options(self, tool: str) -> None:
         """Show the row of options that belongs to a tool."""
+        wanted = ROWS.get(tool, "")
+        if wanted == "through" and not self._is_stack:
+            wanted = ""
+        if self._has_classes:
+            wanted = "value"  # the review sets classes too
         for row, field in self._rows.items():
-            wanted = ROWS.get(tool) == row and (row != "through" or self._is_stack)
-            wanted |= row == "value" and self._has_classes  # the review sets classes too
-            self._options.setRowVisible(field, wanted)
+            if row != wanted:
+                self._options.setRowVisible(field, False)
+        if wanted:  # last: two rows at a time would push away what lies below
+            self._options.setRowVisible(self._rows[wanted], True)
 
     def show_sections(self, is_stack: bool, *, has_classes: bool = False) -> None:
         """Show what only a stack needs, or only a map of classes."""
@@ -217,8 +225,7 @@ class CorrectForm(QWidget):
         place = QWidget()
         place.setLayout(self._options)
         self._options.setContentsMargins(0, 0, 0, 0)
-        # As high as one row of options, so that what lies below keeps its place.
-        place.setMinimumHeight(self.absorb.sizeHint().height() + 2)
+        place.setMinimumHeight(ROW_HEIGHT)
         column.addWidget(place)
         column.addWidget(self.copy_on)
         column.addWidget(self.part)
