@@ -43,4 +43,5 @@ def test_the_window_has_the_layers_and_the_dock(make_napari_viewer, result):
         "steel · grains",
     ]
     assert viewer.layers["steel · grains"].data.max() == 2
-    assert any("Segment" in name for name in viewer.window.dock_widgets)
+    [dock] = [viewer.window.dock_widgets[name] for name in viewer.window.dock_widgets]
+    assert dock.form.image.currentText() == "steel"  # not the map that was made of it

@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 import tifffile
 
-from napari_etch._widgets.layers import BOUNDARY, GRAINS, GRAINS_LOOK, boundary_look, layer_name
+from napari_etch._widgets.layers import (
+    BOUNDARY,
+    GRAINS,
+    GRAINS_LOOK,
+    METADATA_KEY,
+    boundary_look,
+    layer_name,
+)
 from napari_etch._widgets.run import is_bright
 from napari_etch._widgets.samples import LayerData, image_layer_data
 from napari_etch.results import BOUNDARY_FILE, GRAINS_FILE
@@ -41,13 +48,18 @@ def result_layer_data(micrograph: Micrograph, folder: Path) -> list[LayerData]:
     image, place, kind = image_layer_data(micrograph)
     shared: dict[str, Any] = {key: place[key] for key in ("scale", "units") if key in place}
     look = boundary_look(is_bright(micrograph))
-    boundary = {"name": layer_name(micrograph.name, BOUNDARY), **shared, **look}
-    grains = {"name": layer_name(micrograph.name, GRAINS), **shared, **GRAINS_LOOK}
+    boundary = {**_named(micrograph, BOUNDARY), **shared, **look}
+    grains = {**_named(micrograph, GRAINS), **shared, **GRAINS_LOOK}
     return [
         (image, place, kind),
         (tifffile.imread(folder / BOUNDARY_FILE), boundary, "image"),
         (tifffile.imread(folder / GRAINS_FILE), grains, "labels"),
     ]
+
+
+def _named(micrograph: Micrograph, kind: str) -> dict[str, Any]:
+    """Return the name of a result, and what tells docks that it is one and no micrograph."""
+    return {"name": layer_name(micrograph.name, kind), "metadata": {METADATA_KEY: {"kind": kind}}}
 
 
 def fill_viewer(viewer: Any, micrograph: Micrograph, folder: Path) -> None:
