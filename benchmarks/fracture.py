@@ -1,7 +1,8 @@
 """Fracture modes on real frames with class maps, by the shipped model, trained ones, and outlines.
 
 python benchmarks/fracture.py --data DATA/fracture-sem
-python benchmarks/fracture.py --data … --leave-one-out --images 120
+python benchmarks/fracture.py --data … --leave-one-out [--outlines]
+python benchmarks/fracture.py --data … --outlines [--model none]
 
 The class maps are another network's opinion (silver), so the numbers say how far two methods agree.
 `--data` holds NAME.png beside NAME_silver_classes.png (0 unlabelled, 1 intergranular, 2
@@ -27,7 +28,7 @@ from napari_etch.micrograph import read_micrograph
 from napari_etch.models import load_model
 from napari_etch.models.prepare import prepare
 from napari_etch.training import fracture_virtual as virtual
-from napari_etch.training.class_crops import largest_view, sized
+from napari_etch.training.class_crops import main_view, sized
 from napari_etch.training.class_scores import confusion_of, scores_of
 
 SILVER = "_silver_classes"
@@ -84,7 +85,7 @@ def sure_places(network, folder: Path, sure: float, random):
         image = prepare(read_micrograph(path))
         for size in (1.0, 0.71, 0.5):
             blank = np.ones(image.shape, np.int64)
-            seen, _ = sized(image, blank, size * largest_view(image.shape), network.stride)
+            seen, _ = sized(image, blank, size * main_view(image.shape), network.stride)
             found = virtual.read_places(network, seen, np.ones(seen.shape, np.int64), 4000, random)
             with torch.no_grad():
                 logits = network.head(network.norm(found.features.float()[..., None, None]))
@@ -94,8 +95,8 @@ def sure_places(network, folder: Path, sure: float, random):
     return parts
 
 
-def leave_one_out(folder: Path, images: int, sure: float | None) -> None:
-    """Train the head on one frame beside virtual surfaces, score it on the other.
+def leave_one_out(folder: Path, images: int, sure: float | None, seed: int):
+    """Train the head on one frame beside virtual surfaces; yield the other's name and the model.
 
     With `sure`, train once more beside what the first says of frames without class maps.
     """
@@ -103,7 +104,7 @@ def leave_one_out(folder: Path, images: int, sure: float | None) -> None:
     every = list(frames(folder))
     random = np.random.default_rng(0)
     for held, _, _ in every:
-        torch.manual_seed(1)
+        torch.manual_seed(seed)
         network = virtual.start_network()  # nothing of the other fold may be left in it
         parts = [made]
         for name, micrograph, truth in every:
@@ -112,27 +113,24 @@ def leave_one_out(folder: Path, images: int, sure: float | None) -> None:
                     image, classes = sized(
                         prepare(micrograph),
                         truth.astype(np.int64),
-                        size * largest_view(truth.shape),
+                        size * main_view(truth.shape),
                         network.stride,
                     )
                     parts.append(virtual.read_places(network, image, classes, 4000, random))
-        virtual.fit_head(network, virtual.joined(parts), steps=300, batch=1024, seed=1)
-        score_head(network, "trained on the other frame", held, every)
+        virtual.fit_head(network, virtual.joined(parts), steps=300, batch=1024, seed=seed)
+        yield held, "trained on the other frame", with_network(network)
         if sure is not None:
             parts += sure_places(network, folder, sure, random)
             network = virtual.start_network()
-            virtual.fit_head(network, virtual.joined(parts), steps=300, batch=1024, seed=1)
-            score_head(network, f"and by itself where {sure} sure", held, every)
+            virtual.fit_head(network, virtual.joined(parts), steps=300, batch=1024, seed=seed)
+            yield held, f"and by itself where {sure} sure", with_network(network)
 
 
-def score_head(network, what: str, held: str, every) -> None:
-    """Score a network on the frame that was held back."""
+def with_network(network):
+    """Return the shipped model with another network in it."""
     model = load_model("fracture")
     model.network = network.eval()
-    for name, micrograph, truth in every:
-        if name == held:
-            *_, found = map_fracture(model, micrograph, device="cpu")
-            show(f"{what}, on {name}", found.classes, truth)
+    return model
 
 
 def draw(random, allowed: np.ndarray, taken: np.ndarray, wanted: np.ndarray):
@@ -149,35 +147,58 @@ def draw(random, allowed: np.ndarray, taken: np.ndarray, wanted: np.ndarray):
     return None
 
 
-def outlines(folder: Path, model: str, seeds: int, each: int) -> None:
-    """Map each frame from a few outlines; at random, or each pair drawn where the map was wrong."""
-    loaded = None if model == "none" else load_model(model)
-    for name, micrograph, truth in frames(folder):
-        *_, mapper = prepare_outlining(micrograph, model=loaded, device="cpu")
-        inner = {k: ndimage.binary_erosion(truth == k, iterations=5) for k in (1, 2)}
-        for way in ("random", "corrective"):
-            for seed in range(seeds):
-                random = np.random.default_rng(seed)
-                drawn = np.zeros(truth.shape, np.uint8)
-                found = None if mapper.prior is None else mapper.prior.classes
-                for _ in range(each):
-                    for k in (1, 2):
-                        wrong = inner[k]
-                        if way == "corrective" and found is not None:
-                            wrong = ndimage.binary_opening(inner[k] & (found != k), iterations=4)
-                        place = draw(random, inner[k], drawn > 0, wrong)
-                        place = place or draw(random, inner[k], drawn > 0, inner[k])
-                        if place is not None:
-                            drawn[place] = k
-                    if way == "corrective":
-                        found = mapper.map(drawn).classes
-                rest = np.where(drawn > 0, 0, truth)
-                show(
-                    f"{2 * each} outlines, {way}, {model}, {name}, seed {seed}, "
-                    f"{100 * (drawn > 0).mean():.1f} % outlined",
-                    mapper.map(drawn).classes,
-                    rest,
-                )
+def wrong_place(random, truth: np.ndarray, found: np.ndarray, taken: np.ndarray, k: int):
+    """Return rows and columns of one of the three largest areas of a class that are mapped wrong.
+
+    It is outlined whole, as deep inside as `inside` says, by who walks through the map by eye.
+    """
+    wrong = inside(truth, k) & (found != k) & (taken == 0)
+    areas, count = ndimage.label(ndimage.binary_opening(wrong, iterations=4))
+    sizes = np.bincount(areas.ravel())[1:]
+    largest = 1 + np.argsort(sizes)[::-1][:3]
+    return np.nonzero(areas == random.choice(largest)) if count else None
+
+
+def inside(truth: np.ndarray, k: int) -> np.ndarray:
+    """Return where a class is, but for a rim of 5 px: nobody draws along its border."""
+    return ndimage.binary_erosion(truth == k, iterations=5)
+
+
+def outlined(mapper, truth: np.ndarray, way: str, each: int, seed: int) -> np.ndarray:
+    """Return so many simulated outlines of each class; the map is looked at after each pair."""
+    random = np.random.default_rng(seed)
+    inner = {k: inside(truth, k) for k in (1, 2)}
+    drawn = np.zeros(truth.shape, np.uint8)
+    found = None if mapper.prior is None else mapper.prior.classes
+    for _ in range(each):
+        for k in (1, 2):
+            place, wrong = None, inner[k]
+            if way == "whole" and found is not None:
+                place = wrong_place(random, truth, found, drawn, k)
+            elif way == "corrective" and found is not None:
+                wrong = ndimage.binary_opening(inner[k] & (found != k), iterations=4)
+            place = place or draw(random, inner[k], drawn > 0, wrong)
+            place = place or draw(random, inner[k], drawn > 0, inner[k])
+            if place is not None:
+                drawn[place] = k
+        if way != "random":
+            found = mapper.map(drawn).classes
+    return drawn
+
+
+def outlines(name: str, micrograph, truth: np.ndarray, model, seeds: int, each: int, said: str):
+    """Map a frame from a few outlines, drawn in three ways, and score the rest of it."""
+    *_, mapper = prepare_outlining(micrograph, model=model, device="cpu")
+    if mapper.prior is not None:
+        show(f"{said} on {name}", mapper.prior.classes, truth)
+    for way in ("random", "corrective", "whole"):
+        for seed in range(seeds):
+            drawn = outlined(mapper, truth, way, each, seed)
+            what = f"{said} on {name}, {2 * each} outlines, {way}, seed {seed}"
+            rest = np.where(drawn > 0, 0, truth)
+            if mapper.prior is not None:
+                show(f"{what}: before them", mapper.prior.classes, rest)
+            show(f"{what}, {100 * (drawn > 0).mean():.1f} %", mapper.map(drawn).classes, rest)
 
 
 def main() -> None:
@@ -189,14 +210,23 @@ def main() -> None:
     parser.add_argument("--sure", type=float, help="self-training: from which probability on")
     parser.add_argument("--outlines", action="store_true")
     parser.add_argument("--images", type=int, default=120)
-    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--seed", type=int, default=1, help="of the head that is trained")
+    parser.add_argument("--seeds", type=int, default=3, help="of the outlines")
     parser.add_argument("--each", type=int, default=5, help="outlines of each class")
     given = parser.parse_args()
     torch.set_num_threads(1)
+    every = {name: (micrograph, truth) for name, micrograph, truth in frames(given.data)}
     if given.leave_one_out:
-        leave_one_out(given.data, given.images, given.sure)
+        for held, what, model in leave_one_out(given.data, given.images, given.sure, given.seed):
+            if given.outlines:
+                outlines(held, *every[held], model, given.seeds, given.each, what)
+            else:
+                *_, found = map_fracture(model, every[held][0], device="cpu")
+                show(f"{what}, on {held}", found.classes, every[held][1])
     elif given.outlines:
-        outlines(given.data, given.model, given.seeds, given.each)
+        model = None if given.model == "none" else load_model(given.model)
+        for name, (micrograph, truth) in every.items():
+            outlines(name, micrograph, truth, model, given.seeds, given.each, given.model)
     else:
         shipped(given.data, given.model, given.quality)
 

@@ -16,6 +16,7 @@ from napari_etch._widgets.correct_dock import CorrectDock
 from napari_etch._widgets.correct_target import CLASSES
 from napari_etch._widgets.layers import METADATA_KEY
 from napari_etch.corrections import State, journals_in, read_journal
+from napari_etch.grains.class_table import FRACTURE_MODES
 from napari_etch.grains.editing import is_tiling
 
 pytestmark = pytest.mark.gui
@@ -195,6 +196,21 @@ def test_a_click_or_a_lasso_sets_a_class(class_desk: Desk) -> None:
     hands.undo()
     hands.undo()
     np.testing.assert_array_equal(layer.data, before)
+
+
+def test_the_classes_of_the_maps_own_table_are_offered(class_desk: Desk) -> None:
+    viewer, dock, layer, _hands = class_desk
+    box, more = dock.form.value, ["2 transgranular", "9 class"]
+    assert [box.itemText(row) for row in (0, 2, 9)] == ["0 unlabelled", *more]
+    table = FRACTURE_MODES.with_class("dimple")
+    own = {METADATA_KEY: {"kind": CLASSES, "class_table": table.as_json()}}
+    box.setCurrentIndex(2)
+    viewer.layers.selection.active = viewer.add_labels(
+        layer.data.copy(), name="own · fracture", metadata=own
+    )
+    offered = [box.itemText(row) for row in range(box.count())]
+    assert offered == ["0 unlabelled", "1 intergranular", "2 transgranular", "3 dimple"]
+    assert box.currentData() == 2
 
 
 def test_classes_may_lie_in_pieces_and_are_journalled(class_desk: Desk) -> None:

@@ -74,6 +74,21 @@ def test_wrong_options_are_refused(small, options, message):
         list(predict(small, micrograph_from_array(np.zeros((64, 64), np.uint8)), **options))
 
 
+@pytest.mark.parametrize(
+    ("side", "scale", "seen"),
+    [(1280, None, [1278, 900, 639, 450]), (400, None, [400, 284, 200]), (200, 2, [400, 284, 200])],
+)
+def test_finer_views_are_seen_only_where_the_image_has_them(small, side, scale, seen):
+    micrograph = micrograph_from_array(np.random.default_rng(1).random((side, side // 2)))
+    run, sides = small.passes(micrograph, scale=scale), []
+    step = next(run)
+    with pytest.raises(StopIteration):
+        while True:
+            sides.append(step.image.shape[1])
+            step = run.send(np.zeros((2, *step.image.shape[1:]), np.float32))
+    assert sides == seen
+
+
 def test_a_table_that_does_not_fit_the_weights_is_refused(tmp_path):
     network = FractureNet((4, 6, 8, 8), hidden=8)
     table = FRACTURE_MODES.with_class("dimple")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from qtpy.QtCore import Qt, Signal
@@ -22,18 +22,15 @@ from qtpy.QtWidgets import (
 from superqt import QLabeledDoubleSlider
 
 from napari_etch._widgets.correct_review_box import action_button
-from napari_etch._widgets.correct_target import MOST_CLASSES
+from napari_etch._widgets.correct_target import classes_of
 from napari_etch._widgets.correct_tools import TOOLS, Options
 from napari_etch._widgets.form import add, combo_box
 from napari_etch._widgets.keys import CORRECT_BINDINGS, tip
-from napari_etch.grains.class_table import FRACTURE_MODES
 
 NO_BOUNDARY = "None"
 COLUMNS = 3
 #: Of any row of options, px: what lies below keeps its place when another tool shows its own.
 ROW_HEIGHT = 30
-#: The classes of a fracture-mode map; further ones come from the map itself.
-CLASS_NAMES = tuple(FRACTURE_MODES.names.values())
 
 #: Which row of options a tool shows.
 ROWS = {
@@ -157,6 +154,12 @@ class CorrectForm(QWidget):
         self.copy_on.setVisible(is_stack)
         self.part.setVisible(is_stack)
 
+    def show_classes(self, names: Mapping[int, str]) -> None:
+        """Offer the classes of a map; the one that is chosen stays so, if the map has it."""
+        rows = [(f"{value} {name}", value) for value, name in names.items()]
+        chosen = self.value.currentData()
+        self.set_choices(self.value, rows, chosen if chosen in names else rows[1][1])
+
     def allow(self, why_not: Callable[[str], str]) -> None:
         """Enable the tools for which `why_not` returns nothing; the others say why not."""
         for name, button in self.tools.items():
@@ -181,10 +184,7 @@ class CorrectForm(QWidget):
             0, 1, 0.5, "Fewer or more grains in the region drawn last; moves at once."
         )
         self.value = combo_box("The class that the tool sets, and the review with R.")
-        for value in range(MOST_CLASSES):
-            name = CLASS_NAMES[value] if value < len(CLASS_NAMES) else "class"
-            self.value.addItem(f"{value} {name}", value)
-        self.value.setCurrentIndex(1)
+        self.show_classes(classes_of(None))
 
     def _lay_out(self) -> None:
         column = QVBoxLayout(self)

@@ -15,6 +15,7 @@ from napari_etch._widgets.correct_preview import Preview
 from napari_etch._widgets.correct_region import RegionCutter
 from napari_etch._widgets.correct_session import CorrectSession
 from napari_etch._widgets.correct_stack import join_through, next_section, part_from_here
+from napari_etch._widgets.correct_target import classes_of
 from napari_etch._widgets.correct_tools import TOOLS, Gesture, Tool, unusable
 from napari_etch._widgets.keys import bind_tool_keys, unbind_tool_keys
 from napari_etch.grains.editing import EditError
@@ -77,6 +78,8 @@ class Gestures(QObject):
             session is not None and session.is_stack,
             has_classes=session is not None and session.is_classes,
         )
+        if session is not None and session.is_classes:
+            self._form.show_classes(classes_of(session.layer))
         self._form.check_tool("")
         self.hint.setText("")
 

@@ -20,6 +20,7 @@ from napari_etch._widgets.layers import (
     layer_name,
     source_id_of,
 )
+from napari_etch.grains.class_table import FRACTURE_MODES, ClassTable, ClassTableError
 from napari_etch.grains.editing import EditError, GrainEditor, is_tiling
 
 if TYPE_CHECKING:
@@ -128,6 +129,20 @@ def is_classes(layer: Layer | None) -> bool:
     if kind_of(layer) == CLASSES or layer.name.endswith(layer_name("", CLASSES).strip()):
         return True
     return isinstance(layer, Labels) and _has_few_values_in_pieces(layer.data)
+
+
+def classes_of(layer: Layer | None) -> dict[int, str]:
+    """Return the names of the classes that a layer may have, 0 among them, by their numbers.
+
+    A map of somebody else, without a class table, may have any small number.
+    """
+    made = {} if layer is None else layer.metadata.get(METADATA_KEY)
+    if isinstance(made, dict) and made.get("class_table"):
+        try:
+            return dict(ClassTable.from_json(made["class_table"]).names)
+        except ClassTableError:
+            pass
+    return {value: FRACTURE_MODES.names.get(value, "class") for value in range(MOST_CLASSES)}
 
 
 def _has_few_values_in_pieces(data: Any) -> bool:

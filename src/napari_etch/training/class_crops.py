@@ -15,14 +15,14 @@ from napari_etch.models.resize import resize
 from napari_etch.training.feed import orient
 from napari_etch.training.folder import Pair
 
-#: Sizes at which an image is learnt from, of the largest view of `models.fracture`.
+#: Sizes at which an image is learnt from, of the main view of `models.fracture`.
 SIZES = (0.5, 1.1)
 Image = npt.NDArray[np.float32]
 Classes = npt.NDArray[np.int64]
 
 
-def largest_view(shape: tuple[int, ...]) -> float:
-    """Return the factor of an image's largest view."""
+def main_view(shape: tuple[int, ...]) -> float:
+    """Return the factor of an image's main view."""
     return min(1.0, SIDE / max(shape))
 
 
@@ -104,7 +104,7 @@ class ClassCrops:
         number = self.random.choice(list(self.places))
         index, places = self._image_with(number)
         image, classes = self.images[index], self.classes[index]
-        factor = largest_view(image.shape) * float(np.exp(self.random.uniform(*np.log(SIZES))))
+        factor = main_view(image.shape) * float(np.exp(self.random.uniform(*np.log(SIZES))))
         row, column = divmod(int(self.random.choice(places)), image.shape[1])
         reach = round(self.size / factor)
         window = tuple(

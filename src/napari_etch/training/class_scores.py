@@ -10,11 +10,11 @@ import torch
 from torch import Tensor, nn
 
 from napari_etch.models.prepare import prepare
-from napari_etch.training.class_crops import classes_of, largest_view, sized
+from napari_etch.training.class_crops import classes_of, main_view, sized
 from napari_etch.training.class_loss import class_loss
 from napari_etch.training.folder import Pair
 
-#: Size at which it is looked, of the largest view.
+#: Size at which it is looked, of the main view.
 LOOKED = 0.71
 
 
@@ -39,7 +39,7 @@ def score_network(
     total = weight = 0.0
     network.eval()
     for pair in pairs:
-        factor = LOOKED * largest_view(pair.image.shape)
+        factor = LOOKED * main_view(pair.image.shape)
         image, classes = sized(prepare(pair.micrograph), classes_of(pair), factor, stride)
         with torch.no_grad():
             logits = network(torch.from_numpy(image)[None, None].to(device)).float().cpu()
