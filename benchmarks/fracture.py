@@ -147,34 +147,29 @@ def draw(random, allowed: np.ndarray, taken: np.ndarray, wanted: np.ndarray):
     return None
 
 
-def wrong_place(random, truth: np.ndarray, found: np.ndarray, taken: np.ndarray, k: int):
+def wrong_place(random, inner: np.ndarray, found: np.ndarray, taken: np.ndarray, k: int):
     """Return rows and columns of one of the three largest areas of a class that are mapped wrong.
 
-    It is outlined whole, as deep inside as `inside` says, by who walks through the map by eye.
+    So outlines who walks through the map by eye and draws around what is wrong.
     """
-    wrong = inside(truth, k) & (found != k) & (taken == 0)
+    wrong = inner & (found != k) & (taken == 0)
     areas, count = ndimage.label(ndimage.binary_opening(wrong, iterations=4))
-    sizes = np.bincount(areas.ravel())[1:]
-    largest = 1 + np.argsort(sizes)[::-1][:3]
+    largest = 1 + np.argsort(np.bincount(areas.ravel())[1:])[::-1][:3]
     return np.nonzero(areas == random.choice(largest)) if count else None
-
-
-def inside(truth: np.ndarray, k: int) -> np.ndarray:
-    """Return where a class is, but for a rim of 5 px: nobody draws along its border."""
-    return ndimage.binary_erosion(truth == k, iterations=5)
 
 
 def outlined(mapper, truth: np.ndarray, way: str, each: int, seed: int) -> np.ndarray:
     """Return so many simulated outlines of each class; the map is looked at after each pair."""
     random = np.random.default_rng(seed)
-    inner = {k: inside(truth, k) for k in (1, 2)}
+    # Nobody draws along a border.
+    inner = {k: ndimage.binary_erosion(truth == k, iterations=5) for k in (1, 2)}
     drawn = np.zeros(truth.shape, np.uint8)
     found = None if mapper.prior is None else mapper.prior.classes
     for _ in range(each):
         for k in (1, 2):
             place, wrong = None, inner[k]
             if way == "whole" and found is not None:
-                place = wrong_place(random, truth, found, drawn, k)
+                place = wrong_place(random, inner[k], found, drawn, k)
             elif way == "corrective" and found is not None:
                 wrong = ndimage.binary_opening(inner[k] & (found != k), iterations=4)
             place = place or draw(random, inner[k], drawn > 0, wrong)

@@ -10,6 +10,7 @@ from surfaces import half_lined
 
 from napari_etch.grains.class_table import FRACTURE_MODES
 from napari_etch.models import ModelError, encoders, load_model
+from napari_etch.networks.fracture_net import FractureNet
 from napari_etch.networks.timm_unet import TimmUNet
 from napari_etch.training import fracture_virtual
 from napari_etch.training.class_crops import ClassCrops
@@ -158,6 +159,22 @@ def test_the_shipped_recipe_runs_and_is_seeded(tmp_path, monkeypatch):
     first, second = (load_model(str(tmp_path / name)) for name in ("a", "b"))
     assert first.weights_hash == second.weights_hash
     assert first.card["training"]["settings"]["images"] == 4
+
+
+def test_the_mean_of_heads_is_one_head_with_the_mean_logits():
+    torch.manual_seed(0)
+    networks = [FractureNet((4, 6, 8, 8), hidden=5).eval() for _ in range(3)]
+    for other in networks[1:]:  # the trunk is at rest, so it is the same
+        other.load_state_dict(
+            {k: v for k, v in networks[0].state_dict().items() if not k.startswith("head")},
+            strict=False,
+        )
+    whole = fracture_virtual.mean_of_heads(networks)
+    image = torch.randn(1, 1, 64, 96)
+    with torch.no_grad():
+        mean = torch.stack([network(image) for network in networks]).mean(0)
+        torch.testing.assert_close(whole(image), mean, rtol=1e-5, atol=1e-5)
+    assert not torch.allclose(mean, networks[0](image))
 
 
 def test_unlabelled_images_are_learnt_from_where_the_model_is_sure(data, tmp_path):
