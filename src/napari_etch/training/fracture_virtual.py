@@ -149,18 +149,18 @@ def fit_head(
 def mean_of_heads(networks: Sequence[FractureNet]) -> FractureNet:
     """Return a network whose logits are the mean of those of several, which differ in the head."""
     first = networks[0]
-    hidden = sum(network.head[0].out_channels for network in networks)
-    whole = FractureNet(first.widths, first.classes, hidden)
+    heads: list[Any] = [network.head for network in networks]
+    whole = FractureNet(first.widths, first.classes, sum(each[0].out_channels for each in heads))
     whole.load_state_dict(
         {name: value for name, value in first.state_dict().items() if not name.startswith("head")},
         strict=False,
     )
-    heads = [network.head for network in networks]
+    head: Any = whole.head
     with torch.no_grad():
-        whole.head[0].weight.copy_(torch.cat([head[0].weight for head in heads]))
-        whole.head[0].bias.copy_(torch.cat([head[0].bias for head in heads]))
-        whole.head[2].weight.copy_(torch.cat([head[2].weight for head in heads], 1) / len(heads))
-        whole.head[2].bias.copy_(torch.stack([head[2].bias for head in heads]).mean(0))
+        head[0].weight.copy_(torch.cat([each[0].weight for each in heads]))
+        head[0].bias.copy_(torch.cat([each[0].bias for each in heads]))
+        head[2].weight.copy_(torch.cat([each[2].weight for each in heads], 1) / len(heads))
+        head[2].bias.copy_(torch.stack([each[2].bias for each in heads]).mean(0))
     return whole.eval()
 
 
@@ -207,7 +207,8 @@ def train(
     """
     began = time.monotonic()
     places = virtual_places(start_network(), images, size, seed, each)
-    networks, losses = [], []
+    networks: list[FractureNet] = []
+    losses: list[float] = []
     for number in range(heads):
         torch.manual_seed(number)
         networks.append(start_network())
