@@ -67,7 +67,7 @@ def test_outlines_become_a_map_with_names_and_fixed_colours(open_fracture, qtbot
     assert (np.asarray(made.data) == classes).mean() > 0.9
     assert is_classes(made) and made.data.dtype == np.uint8
     np.testing.assert_allclose(made.scale, (0.5, 0.5))
-    assert list(made.features["mode"]) == ["unlabelled", "intergranular", "transgranular"]
+    assert list(made.features["class"]) == ["unlabelled", "intergranular", "transgranular"]
     blue = made.colormap.map(1)
     assert blue[2] > blue[0] and made.colormap.map(0)[3] == 0
     assert isinstance(viewer.layers["half · probability"], Image)

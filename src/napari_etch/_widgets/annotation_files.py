@@ -139,8 +139,9 @@ def annotated_from(layers: Sequence[LayerData]) -> tuple[Annotated, ClassTable]:
     """
     from napari.layers import Image, Layer
 
-    from napari_etch._widgets.layers import METADATA_KEY, pixel_size_um
-    from napari_etch.grains.class_table import FRACTURE_MODES, ClassTable
+    from napari_etch._widgets.class_tables import stored_table
+    from napari_etch._widgets.layers import pixel_size_um
+    from napari_etch.grains.class_table import FRACTURE_MODES
     from napari_etch.labels import Annotated, LabelsError
     from napari_etch.labels.mask_files import whole_numbers
     from napari_etch.micrograph import micrograph_from_array
@@ -159,8 +160,7 @@ def annotated_from(layers: Sequence[LayerData]) -> tuple[Annotated, ClassTable]:
             if what in maps:
                 raise LabelsError(f"Two of the layers hold {what}: select one of them.")
             maps[what] = whole_numbers(np.asarray(layer.data), layer.name).astype(types[what])
-            made = layer.metadata.get(METADATA_KEY) or {}
-            table = ClassTable.from_json(made["class_table"]) if "class_table" in made else table
+            table = stored_table(layer) or table
             name = name or layer.name
         about["pixel_size_um"] = about.get("pixel_size_um") or pixel_size_um(layer)
     if not maps:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from napari.layers import Image, Labels
 
+from napari_etch._widgets.class_tables import stored_table
 from napari_etch._widgets.layers import (
     BOUNDARY,
     GRAINS,
@@ -20,7 +22,7 @@ from napari_etch._widgets.layers import (
     layer_name,
     source_id_of,
 )
-from napari_etch.grains.class_table import FRACTURE_MODES, ClassTable, ClassTableError
+from napari_etch.grains.class_table import FRACTURE_MODES, ClassTableError
 from napari_etch.grains.editing import EditError, GrainEditor, is_tiling
 
 if TYPE_CHECKING:
@@ -136,12 +138,10 @@ def classes_of(layer: Layer | None) -> dict[int, str]:
 
     A map of somebody else, without a class table, may have any small number.
     """
-    made = {} if layer is None else layer.metadata.get(METADATA_KEY)
-    if isinstance(made, dict) and made.get("class_table"):
-        try:
-            return dict(ClassTable.from_json(made["class_table"]).names)
-        except ClassTableError:
-            pass
+    with suppress(ClassTableError):  # its classes can still be corrected by number
+        table = None if layer is None else stored_table(layer)
+        if table is not None:
+            return dict(table.names)
     return {value: FRACTURE_MODES.names.get(value, "class") for value in range(MOST_CLASSES)}
 
 

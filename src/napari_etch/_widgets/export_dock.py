@@ -11,6 +11,7 @@ from weakref import WeakSet
 from napari.layers import Labels
 from qtpy.QtWidgets import QFileDialog, QVBoxLayout, QWidget
 
+from napari_etch._widgets.class_tables import first_table
 from napari_etch._widgets.controller import RunController
 from napari_etch._widgets.correct_line import StatusLine
 from napari_etch._widgets.correct_target import is_classes, micrograph_of
@@ -25,11 +26,10 @@ from napari_etch._widgets.export_layers import (
 from napari_etch._widgets.export_run import ExportChoice, run_export
 from napari_etch._widgets.import_box import ImportBox, Importer
 from napari_etch._widgets.layer_watch import LayerWatch
-from napari_etch._widgets.layers import METADATA_KEY
 from napari_etch._widgets.run import Failed
 from napari_etch._widgets.scroll import UprightScroll
 from napari_etch._widgets.status import RunBar
-from napari_etch.grains.class_table import FRACTURE_MODES, ClassTable
+from napari_etch.grains.class_table import ClassTableError
 from napari_etch.labels import Exported, ExportRequest, LabelsError
 from napari_etch.labels.exporting import check_target
 
@@ -243,7 +243,11 @@ class ExportDock(QWidget):
         """Export what is chosen."""
         groups, _trouble = groups_of(self._viewer.layers, self.layers.chosen())
         jobs = jobs_of(self._viewer, groups, self.form.specimen.text().strip())
-        choice = ExportChoice(self._request(), self.form.reviewed.isChecked())
+        try:
+            choice = ExportChoice(self._request(), self.form.reviewed.isChecked())
+        except ClassTableError as error:
+            self._say(str(error), True)
+            return
         self.run_bar.show_running()
         self.run_bar.button.setToolTip("Stop; nothing stays behind.")
         self._say("", False)
@@ -258,17 +262,9 @@ class ExportDock(QWidget):
             labels=form.labels.currentData(),
             split=form.chosen_split(),
             tiles=form.chosen_tiles(),
-            options=replace(form.chosen_options(), table=self._table()),
+            options=replace(form.chosen_options(), table=first_table(self.layers.chosen())),
             overwrite=form.overwrite.isChecked(),
         )
-
-    def _table(self) -> ClassTable:
-        """Return the class table of the first layer that has one."""
-        for layer in self.layers.chosen():
-            made = layer.metadata.get(METADATA_KEY)
-            if isinstance(made, dict) and made.get("class_table"):
-                return ClassTable.from_json(made["class_table"])
-        return FRACTURE_MODES
 
     def _on_ended(self, outcome: Any) -> None:
         self._refresh()

@@ -9,6 +9,7 @@ from napari.layers import Image, Labels, Layer, Shapes
 from napari.utils.theme import get_theme
 from qtpy.QtWidgets import QFileDialog, QVBoxLayout, QWidget
 
+from napari_etch._widgets.class_tables import stored_table
 from napari_etch._widgets.commands import train_on_classes
 from napari_etch._widgets.controller import RunController
 from napari_etch._widgets.device_box import offer_devices
@@ -37,7 +38,6 @@ from napari_etch._widgets.fracture_run import (
 from napari_etch._widgets.layer_choice import about
 from napari_etch._widgets.layer_watch import LayerWatch
 from napari_etch._widgets.layers import (
-    METADATA_KEY,
     Origin,
     is_micrograph,
     kind_of,
@@ -226,12 +226,14 @@ class FractureDock(QWidget):
 
     def _refresh(self) -> None:
         layer = self.layers.outlines()
-        made = {} if layer is None else layer.metadata.get(METADATA_KEY, {})
-        if isinstance(made, dict) and "class_table" in made:
-            table = ClassTable.from_json(made["class_table"])
-            if table != self.table:
-                self.table = table
-                self.form.show_classes(table)
+        try:
+            table = None if layer is None else stored_table(layer)
+        except ClassTableError as error:
+            self.run_bar.show_ready(str(error))
+            return
+        if table is not None and table != self.table:
+            self.table = table
+            self.form.show_classes(table)
         self._offer_drawing(self.layers.image())
         self._offer_training()
         if not self.controller.is_running:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import zlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 from napari.layers import Image, Labels, Layer, Shapes
-from napari.utils.colormaps import DirectLabelColormap
 
+from napari_etch._widgets.class_tables import CLASS_FEATURE, class_colormap, class_features
 from napari_etch._widgets.correct_target import CLASSES
 from napari_etch._widgets.layers import (
     CONFIDENCE,
@@ -33,21 +33,7 @@ if TYPE_CHECKING:
 
 #: The image stays readable under the map, and the map under what is outlined.
 MAP_OPACITY, OUTLINE_OPACITY = 0.4, 0.7
-#: The feature of a Shapes layer that says the class of a shape.
-CLASS_FEATURE = "class"
 MAP = CLASSES
-
-
-def class_colormap(table: ClassTable) -> DirectLabelColormap:
-    """Return the fixed colours of a class table; 0 and unknown numbers are transparent."""
-    colours: dict[int | None, Any] = {None: "transparent", 0: "transparent"}
-    colours |= dict(table.colours.items())
-    return DirectLabelColormap(color_dict=colours)
-
-
-def class_features(table: ClassTable) -> dict[str, list[Any]]:
-    """Return the names of classes as features of a Labels layer, for its tooltip and table."""
-    return {"index": list(table.names), "mode": list(table.names.values())}
 
 
 def outline_layer(image: Image, table: ClassTable) -> Labels:

@@ -8,6 +8,7 @@ import numpy as np
 from napari.layers import Image, Labels
 from napari.utils import DirectLabelColormap
 
+from napari_etch._widgets.class_tables import class_colormap, class_features
 from napari_etch._widgets.correct_target import CLASSES
 from napari_etch._widgets.layers import (
     BOUNDARY,
@@ -61,7 +62,7 @@ def annotation_data(
         found.append((each.grains, keywords(GRAINS, **GRAINS_LOOK), "labels"))
     if each.classes is not None:
         about = {"class_table": table.as_json()}
-        look = {**GRAINS_LOOK, "colormap": class_colours(table)}
+        look = {**GRAINS_LOOK, "colormap": class_colormap(table)}
         data = (each.classes, keywords(CLASSES, about=about, **look), "labels")
         found.append(data)
     if each.ignore is not None and each.ignore.any():
@@ -69,20 +70,6 @@ def annotation_data(
         look = {"opacity": 0.6, "colormap": colours}
         found.append((each.ignore.astype(np.uint8), keywords(IGNORE, **look), "labels"))
     return found
-
-
-def class_colours(table: ClassTable) -> DirectLabelColormap:
-    """Return the fixed colours of classes."""
-    colours: dict[int | None, Any] = {None: "white", 0: "transparent"}
-    for value, colour in table.colours.items():
-        colours[value] = colour
-    return DirectLabelColormap(color_dict=colours)
-
-
-def class_features(table: ClassTable) -> dict[str, list[Any]]:
-    """Return the names of classes as features, which napari shows beside the pointer."""
-    names = table.names
-    return {"index": list(names), "class": list(names.values())}
 
 
 def is_ignore(layer: Any) -> bool:

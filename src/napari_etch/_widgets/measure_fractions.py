@@ -20,13 +20,14 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_etch._widgets.class_tables import first_table
 from napari_etch._widgets.correct_line import TextLine
 from napari_etch._widgets.correct_target import is_classes
 from napari_etch._widgets.form import add
 from napari_etch._widgets.layer_watch import LayerWatch
 from napari_etch._widgets.layers import METADATA_KEY, Placement, kind_of, layer_name
 from napari_etch._widgets.repair_layers import section_shown
-from napari_etch.grains.class_table import FRACTURE_MODES, ClassTable, ClassTableError
+from napari_etch.grains.class_table import FRACTURE_MODES, ClassTable
 from napari_etch.measure import AreaFraction, area_fraction
 from napari_etch.measure.fractions import GRID_POINTS, PointGrid, point_grid
 
@@ -168,15 +169,15 @@ class FractionPanel(QWidget):
         if state == self._counted:
             return
         self._counted = state
-        table = _table_of(layers)
-        self.fractions = {}
+        table, self.fractions = FRACTURE_MODES, {}
         trouble = "" if layers else NO_CLASSES if not self._offered else "Tick a class map."
         try:
+            table = first_table(layers)
             for value in sorted({int(v) for each in fields for v in np.unique(each)} - {0}):
                 name = table.names.get(value, f"class {value}")
                 self.fractions[name] = area_fraction(fields, value, points=self.points.value())
         except ValueError as error:
-            trouble = f"{error}."
+            trouble = f"{str(error).rstrip('.')}."
             self.fractions = {}
         self._show(trouble)
         self._draw(layers, fields, table)
@@ -257,18 +258,6 @@ def _can_count(layer: Any) -> bool:
         and bool(layer.data.size)
         and is_classes(layer)
     )
-
-
-def _table_of(layers: list[Labels]) -> ClassTable:
-    """Return the class table of the first map that has one."""
-    for layer in layers:
-        made = layer.metadata.get(METADATA_KEY)
-        if isinstance(made, dict) and made.get("class_table"):
-            try:
-                return ClassTable.from_json(made["class_table"])
-            except ClassTableError:
-                continue
-    return FRACTURE_MODES
 
 
 def _cells(name: str, found: AreaFraction) -> tuple[str, str, str, str]:

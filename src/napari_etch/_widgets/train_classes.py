@@ -9,11 +9,12 @@ import numpy as np
 import numpy.typing as npt
 from napari.layers import Image, Labels, Layer, Shapes
 
+from napari_etch._widgets.class_tables import CLASS_FEATURE, stored_table
 from napari_etch._widgets.correct_facets import FacetTour
 from napari_etch._widgets.correct_sessions import session_of
 from napari_etch._widgets.correct_target import is_classes
-from napari_etch._widgets.fracture_layers import CLASS_FEATURE, is_untouched_map, read_outlines
-from napari_etch._widgets.layers import METADATA_KEY, OUTLINES, kind_of
+from napari_etch._widgets.fracture_layers import is_untouched_map, read_outlines
+from napari_etch._widgets.layers import OUTLINES, kind_of
 from napari_etch.grains.class_table import FRACTURE_MODES, ClassTable
 
 #: Name of the trainer that learns from classes.
@@ -38,14 +39,13 @@ def table_of(layers: Sequence[Layer]) -> ClassTable | None:
     Raises
     ------
     ValueError
-        When they say different things.
+        When they say different things, or one is damaged.
     """
     found: ClassTable | None = None
     for layer in layers:
-        made = layer.metadata.get(METADATA_KEY, {})
-        if not isinstance(made, dict) or "class_table" not in made:
+        table = stored_table(layer)
+        if table is None:
             continue
-        table = ClassTable.from_json(made["class_table"])
         if found is not None and table.names != found.names:
             raise ValueError(
                 f"“{layer.name}” has another class table than the layers above it: tick maps of "
