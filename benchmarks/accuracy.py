@@ -149,6 +149,7 @@ def main() -> None:
     parser.add_argument("--scorer", type=Path, required=True)
     parser.add_argument("--model", default="generalist")
     parser.add_argument("--quality", default="best")
+    parser.add_argument("--close-gaps", action="store_true")
     parser.add_argument("--overlays", type=Path)
     parser.add_argument("--dump", type=Path, help="also write fields and truth as NPZ files here")
     parser.add_argument("--json", type=Path)
@@ -156,11 +157,12 @@ def main() -> None:
     from napari_etch.models import load_model
 
     scorer, model = load_scorer(given.scorer), load_model(given.model)
+    options = {"quality": given.quality} | ({"close_gaps": True} if given.close_gaps else {})
     print(HEADER)
     groups: dict[str, list[float]] = {}
     table = {}
     for case in cases(given.data):
-        prediction, partition, seconds = run(model, case.image, case.name, quality=given.quality)
+        prediction, partition, seconds = run(model, case.image, case.name, **options)
         grain_size = prediction.parameters.get("grain_size_px", 0.0)
         scores = scorer.score_grains(partition.grains, case.truth, tolerance=case.tolerance)
         groups.setdefault(case.averaged_as, []).append(scores["ap50"])

@@ -144,7 +144,7 @@ class SettingsForm(QWidget):
         self.region.addItem(WHOLE_IMAGE, None)
         usual = (
             "Let boundaries that end go on to the next one, as behind precipitates or where "
-            "etching failed. It takes about a third longer. The Repair dock goes bridge by bridge."
+            "etching failed. A run takes up to half longer. The Repair dock goes bridge by bridge."
         )
         self.close_gaps.setToolTip(usual)
         self.close_gaps.setProperty("usual_tip", usual)

@@ -57,7 +57,7 @@ def close_gaps(
     if not lines.any():
         return np.zeros_like(boundary), 0
     model = load_model("repair")
-    passes = model.passes(Micrograph(lines.astype(np.float32), "the boundary map"))
+    passes = model.passes(Micrograph(lines.astype(np.float32), "the boundary map"), quality="fast")
     try:
         item = next(passes)
         while True:

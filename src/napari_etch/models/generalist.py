@@ -128,7 +128,7 @@ class Generalist:
             One pass, or the mean of four sizes and mirrorings.
         close_gaps : bool
             Whether the repair network is asked where lines that end go on: grains close behind
-            precipitates and where etching failed, for a third more time.
+            precipitates and where etching failed, for a third to a half more time.
 
         Returns
         -------
