@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from napari_etch.grains.bridges import Bridge, close_network
+from napari_etch.grains.bridges import Bridge
 from napari_etch.micrograph.line_map import (
     KINDS,
     LineMap,
@@ -115,6 +115,7 @@ def repair(
         When `cancel` was set.
     """
     from napari_etch.micrograph import MicrographError
+    from napari_etch.models.repair import bridge_gaps
 
     if kind not in KINDS:
         raise RepairError(f"The kind is {kind!r}: choose {', '.join(KINDS)}.")
@@ -136,14 +137,8 @@ def repair(
 
         yield Notice("There are no lines in this picture, so there is nothing to bridge.")
     prediction = yield from _predict(lines, model, device, cancel, start)
-    closed = close_network(
-        lines.lines,
-        prediction.boundary,
-        separation=prediction.fields["separation"],
-        least=least,
-        mask=lines.mask,
-        is_sharp=prediction.parameters.get("scale", 1.0) >= 1,
-    )
+    scale = prediction.parameters.get("scale", 1.0)
+    closed = bridge_gaps(lines.lines, prediction.fields, scale, least=least, mask=lines.mask)
     added = closed.confidence()
     yield Repaired(
         boundary=np.maximum(lines.strength, added),

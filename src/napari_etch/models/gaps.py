@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -49,28 +48,15 @@ def close_gaps(
     napari_etch.models.ModelError
         When the repair network's weights are missing or damaged.
     """
-    from napari_etch.grains.bridges import close_network
     from napari_etch.micrograph import Micrograph
     from napari_etch.models.registry import load_model
+    from napari_etch.models.repair import bridge_gaps
 
     lines = boundary >= LINE
     if not lines.any():
         return np.zeros_like(boundary), 0
     model = load_model("repair")
-    passes = model.passes(Micrograph(lines.astype(np.float32), "the boundary map"), quality="fast")
-    try:
-        item = next(passes)
-        while True:
-            raw = yield replace(item, share=share * item.share, model=model)
-            item = passes.send(raw)
-    except StopIteration as stop:
-        found = stop.value
-    closed = close_network(
-        lines,
-        found["boundary"],
-        separation=found["separation"],
-        least=LEAST,
-        mask=mask,
-        is_sharp=found["log"]["scale"] >= 1,
-    )
+    picture = Micrograph(lines.astype(np.float32), "the boundary map")
+    found = yield from model.passes(picture, quality="fast", share=share)
+    closed = bridge_gaps(lines, found, found["log"]["scale"], least=LEAST, mask=mask)
     return (closed.confidence() ** POWER).astype(np.float32), len(closed.bridges)

@@ -15,6 +15,7 @@ from napari_etch.models.resize import resize
 if TYPE_CHECKING:
     from torch import nn
 
+    from napari_etch.grains.bridges import Closed
     from napari_etch.micrograph import Micrograph
     from napari_etch.models.weights_file import StoredModel
 
@@ -67,7 +68,12 @@ class Repair:
         return read_heads(raw)
 
     def passes(
-        self, micrograph: Micrograph, *, quality: str = "best"
+        self,
+        micrograph: Micrograph,
+        *,
+        quality: str = "best",
+        share: float = 1.0,
+        **options: Any,
     ) -> Generator[Pass, np.ndarray, dict[str, Any]]:
         """Run the network in two or four mirrorings; see `napari_etch.inference.Predictor`.
 
@@ -77,6 +83,8 @@ class Repair:
             Its values are the network of lines: above a half is a line.
         quality : "fast" or "best"
             Two mirrorings, or all four.
+        share : float
+            Of the whole run's work, where another model's run asks this network.
 
         Returns
         -------
@@ -91,12 +99,45 @@ class Repair:
         for flip_y, flip_x in views:
             turn = np.s_[:: -1 if flip_y else 1, :: -1 if flip_x else 1]
             seen = np.ascontiguousarray(small[turn][None])
-            raw = yield Pass(seen, "closing gaps", 1 / len(views))
+            raw = yield Pass(seen, "closing gaps", share / len(views), model=self)
             for channel, found in zip(total, self.read(raw), strict=True):
                 channel += found[turn]
         total /= len(views)
         boundary, separation = (np.clip(resize(item, lines.shape), 0, 1) for item in total)
         return {"boundary": boundary, "separation": separation, "log": {"scale": round(scale, 4)}}
+
+
+def bridge_gaps(
+    lines: npt.NDArray[np.bool_],
+    fields: dict[str, Any],
+    scale: float,
+    *,
+    least: float,
+    mask: npt.NDArray[np.bool_] | None = None,
+) -> Closed:
+    """Bridge the gaps of a boundary network by what the repair network says of it.
+
+    Parameters
+    ----------
+    lines : bool (y, x)
+        The network of lines that `Repair.passes` was given.
+    fields : dict
+        What it returned: "boundary" and "separation".
+    scale : float
+        At which the network saw the lines; when it is below 1, its answer was enlarged.
+    least, mask
+        As in `napari_etch.grains.bridges.close_network`.
+    """
+    from napari_etch.grains.bridges import close_network
+
+    return close_network(
+        lines,
+        fields["boundary"],
+        separation=fields["separation"],
+        least=least,
+        mask=mask,
+        is_sharp=scale >= 1,
+    )
 
 
 def choose_scale(lines: npt.NDArray[np.bool_]) -> float:
