@@ -13,14 +13,14 @@ import torch
 from _widgets.fakes import PATIENCE
 from qtpy.QtCore import Qt
 
-from napari_etch._widgets import train_labels
+from napari_etch._widgets import train_dock, train_labels
 from napari_etch._widgets.correct_sessions import Sessions
 from napari_etch._widgets.fracture_layers import crc
 from napari_etch._widgets.train_dock import TrainDock
 from napari_etch._widgets.train_labels import labelled_request_maker
 from napari_etch.grains.class_table import FRACTURE_MODES
 from napari_etch.models import write_model
-from napari_etch.models.library import list_library
+from napari_etch.models.library import list_library, rename_model
 from napari_etch.training.jobs import FitJob
 
 pytestmark = [pytest.mark.gui, pytest.mark.usefixtures("calm_threads")]
@@ -176,8 +176,37 @@ def test_a_stopped_training_is_gone_on_with(open_train: Any, qtbot: Any) -> None
     wait_for_end(qtbot, dock)
     assert "Going on from step 5." in dock.fit_bar.line.text()
     assert dock.plot.steps == [6, 7, 8, 9, 10]
-    assert {model.title for model in list_library()} == {"steel", "steel 2"}
+    assert "It replaces the model that was kept" in dock.fit_bar.line.text()
+    assert [model.title for model in list_library()] == ["steel"]
+    assert dock.library.chosen() == "steel"
     assert dock.unfinished.isHidden() and dock.unfinished.chosen() is None
+
+
+def test_a_model_that_was_renamed_meanwhile_is_not_replaced(open_train: Any, qtbot: Any) -> None:
+    dock = ready_to_train(open_train, qtbot, "endless")
+    dock.start()
+    qtbot.waitUntil(lambda: 5 in dock.plot.steps, timeout=PATIENCE)
+    dock.toggle_fit()
+    wait_for_end(qtbot, dock)
+    rename_model("steel", "the good one")
+    dock.unfinished.go_on.click()
+    wait_for_end(qtbot, dock)
+    assert {model.title for model in list_library()} == {"steel", "the good one"}
+    assert "replaces" not in dock.fit_bar.line.text()
+
+
+def test_a_training_whose_model_could_not_be_kept_can_be_gone_on_with(
+    open_train: Any, qtbot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any) -> None:
+        raise OSError("No space left on device")
+
+    dock = ready_to_train(open_train, qtbot, "short")
+    monkeypatch.setattr(train_dock, "add_model", full)
+    dock.start()
+    wait_for_end(qtbot, dock)
+    assert "No space left" in dock.fit_bar.line.text()
+    assert not dock.unfinished.isHidden() and not list_library()
 
 
 def test_a_training_that_came_to_its_end_or_was_cancelled_is_not_kept(

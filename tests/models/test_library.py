@@ -3,6 +3,7 @@
 import json
 import pickle
 import zipfile
+from pathlib import Path
 
 import pytest
 import torch
@@ -61,6 +62,34 @@ def test_the_second_model_of_a_name_gets_a_number(own, folder):
     again = lib.add_model(folder, NOTES)
     assert (again.name, again.title) == ("Duplex-2205-2", "Duplex 2205 2")
     assert set(names()) == {"Duplex-2205", "Duplex-2205-2"}
+
+
+def test_a_model_that_is_replaced_keeps_its_name_and_title(own, tmp_path):
+    other = tmp_path / "other"
+    write_model(other, EtchNet((4, 6, 8, 8)).state_dict(), CARD)
+    model = lib.replace_model(own.name, other, Notes("later", made="2026-11-21T12:00:00+01:00"))
+    assert (model.name, model.title, model.notes.made[:10]) == (own.name, own.title, "2026-11-21")
+    assert read_model(model.path).weights_hash == read_model(other).weights_hash
+    assert model.thumbnail is None  # not that of the other weights
+    assert [item.name for item in lib.library_folder().iterdir()] == [own.name]
+
+
+def test_a_model_stays_where_another_cannot_take_its_place(own, tmp_path, monkeypatch):
+    before = read_model(own.path).weights_hash
+    with pytest.raises(ModelError):
+        lib.replace_model(own.name, tmp_path / "nothing", NOTES)
+    rename = Path.rename
+
+    def refused(path, target):
+        if target == own.path and path.name != own.name:
+            raise OSError("refused")
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", refused)
+    with pytest.raises(OSError, match="refused"):
+        lib.replace_model(own.name, own.path, NOTES)
+    assert read_model(own.path).weights_hash == before
+    assert [item.name for item in lib.library_folder().iterdir()] == [own.name]
 
 
 def test_no_model_takes_the_name_of_one_of_the_package(folder):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -31,13 +32,22 @@ from napari_etch._widgets.train_preview import PreviewLayer
 from napari_etch._widgets.train_run import BeginJob, FitRunner
 from napari_etch._widgets.train_unfinished import UnfinishedBox
 from napari_etch.models import ModelError, list_models
-from napari_etch.models.library import Notes, add_model, free_title, is_free, plain_name
+from napari_etch.models.library import (
+    LibraryModel,
+    Notes,
+    add_model,
+    free_title,
+    is_free,
+    plain_name,
+    replace_model,
+)
 from napari_etch.models.weights_file import read_card
 from napari_etch.training.jobs import FitJob, JobCancelled, JobDone, JobEnd, JobFailed
 from napari_etch.training.kept import in_words
 from napari_etch.training.unfinished import (
     KeptFolder,
     Unfinished,
+    model_to_replace,
     new_folder,
     request_to_go_on,
 )
@@ -81,7 +91,9 @@ class TrainDock(QWidget):
         self._notices: list[str] = []
         #: Of a training on labels: where it is kept, and whether more could be learnt.
         self._kept: list[KeptFolder] = []
-        self._steps_left = self._gone_on_with = False
+        self._steps_left = False
+        #: The one that is gone on with.
+        self._training: Unfinished | None = None
         self._until = math.inf
         self.form = TrainForm()
         self.fit_bar = FitBar()
@@ -273,7 +285,7 @@ class TrainDock(QWidget):
             return
         title = training.title
         title = title if is_free(plain_name(title)) else free_title(title)
-        self._begin_training(lambda: request, title, kept, before=training.elapsed)
+        self._begin_training(lambda: request, title, kept, training)
         self._show_started()
 
     def _begin_training(
@@ -281,9 +293,10 @@ class TrainDock(QWidget):
         maker: Callable[[], Request],
         title: str,
         kept: KeptFolder | None,
-        before: float = 0.0,
+        training: Unfinished | None = None,
     ) -> None:
-        self._title, self._steps_left, self._gone_on_with = title, False, before > 0
+        self._title, self._steps_left, self._training = title, False, training
+        before = 0.0 if training is None else training.elapsed
         self._kept[:] = [] if kept is None else [kept]
         minutes = self.form.minutes.value()
         self._until = before + 60 * minutes if minutes else math.inf
@@ -308,48 +321,63 @@ class TrainDock(QWidget):
 
     def _on_ended(self, end: JobEnd) -> None:
         title, self._title = self._title, None
-        self._let_go(end)
         self._look.stop()
         self.preview.end()
         self.form.set_busy(False)
         self.choice.is_held = self.label_choice.is_held = False
+        model = None
         if isinstance(end, JobDone) and title is not None:
-            self._keep(end, title)
+            model = self._keep(end, title)
         elif isinstance(end, JobFailed):
             self._say(end.message, trouble=True)
         elif isinstance(end, JobCancelled):
             self._say("Cancelled; no model was kept.")
+        self._let_go(end, model)
         self.choice.refresh()
         self.label_choice.refresh()
         self.unfinished.refresh()
 
-    def _let_go(self, end: JobEnd) -> None:
+    def _let_go(self, end: JobEnd, model: LibraryModel | None) -> None:
         """Keep what a training could go on from, unless it came to its end or was cancelled.
 
         One that was gone on with outlives a cancel: what it had learnt before is not in question.
+        One whose model could not be kept, for want of space, say, can be gone on with as well.
         """
         stopped = self.runner.is_stopping or self._seconds >= 0.95 * self._until
-        done = isinstance(end, JobDone) and not (stopped and self._steps_left)
+        done = model is not None and not (stopped and self._steps_left)
         for kept in self._kept:
-            unwanted = isinstance(end, JobCancelled) and not self._gone_on_with
+            unwanted = isinstance(end, JobCancelled) and self._training is None
+            if model is not None and not done:
+                with suppress(OSError, ValueError):  # it then makes a model of its own
+                    kept.note_model(model)
             kept.close(keep=not done and not unwanted)
         self._kept.clear()
+        self._training = None
 
-    def _keep(self, done: JobDone, title: str) -> None:
+    def _keep(self, done: JobDone, title: str) -> LibraryModel | None:
+        """Take the model into the library; one that was gone on with replaces what it was."""
+        earlier = None if self._training is None else model_to_replace(self._training)
         try:
-            notes = Notes.of_card(read_card(done.model), title)
-            model = add_model(done.model, replace(notes, title=title))
+            notes = replace(Notes.of_card(read_card(done.model), title), title=title)
+            if earlier is None:
+                model = add_model(done.model, notes)
+            else:
+                model = replace_model(earlier.name, done.model, notes)
         except (ModelError, OSError) as error:
             self._say(f"The model could not be kept: {error}", trouble=True)
-            return
+            return None
         self.form.name.clear()
         tell_library_changed()
         self.library.choose(model.name)
-        said = [f"“{model.title}” was learnt in {duration(self._seconds)}.", *self._notices]
+        said = [f"“{model.title}” was learnt in {duration(self._seconds)}."]
+        if earlier is not None:
+            said.append("It replaces the model that was kept when the training was stopped.")
+        said += self._notices
         if done.after:
             before, after = in_words(done.before), in_words(done.after)
             said.append(f"On what was held back: {before or 'no score'} before, {after} now.")
         self._say(" ".join([*said, done.why, "Press “Segment with it” to use it."]))
+        return model
 
     # -- afterwards ------------------------------------------------------------------------------
 

@@ -250,6 +250,65 @@ def add_model(folder: Path, notes: Notes) -> LibraryModel:
         When the library cannot be written.
     """
     stored = read_model(folder)
+    unfinished = _unfinished_copy(folder, stored.weights)
+    try:
+        return _settle(unfinished, stored.card, notes)
+    except BaseException:
+        shutil.rmtree(unfinished, ignore_errors=True)
+        raise
+
+
+def replace_model(name: str, folder: Path, notes: Notes) -> LibraryModel:
+    """Put another model in the place of one of the library; name and title stay.
+
+    Parameters
+    ----------
+    name : str
+        Name of a model of the library.
+    folder : pathlib.Path
+        The model's folder or `.etch` file that takes its place; it stays as it is.
+    notes : Notes
+        Of the one that takes its place.
+
+    Returns
+    -------
+    LibraryModel
+        As it is in the library.
+
+    Raises
+    ------
+    ModelError
+        When there is no such model, or the other one is incomplete.
+    OSError
+        When the library cannot be written; the model is then what it was.
+    """
+    model = _found(name)
+    stored = read_model(folder)
+    unfinished = _unfinished_copy(folder, stored.weights)
+    try:
+        _write_card(unfinished, replace(notes, title=model.title).into_card(stored.card))
+        _take_the_place(unfinished, model.path)
+    except BaseException:
+        shutil.rmtree(unfinished, ignore_errors=True)
+        raise
+    return _described(model.path)
+
+
+def _take_the_place(new: Path, old: Path) -> None:
+    """Rename a folder to one that is there, which is deleted; when that fails it stays."""
+    doomed = Path(tempfile.mkdtemp(prefix=".part-", dir=old.parent)) / old.name
+    old.rename(doomed)
+    try:
+        new.rename(old)
+    except BaseException:
+        doomed.rename(old)
+        doomed.parent.rmdir()
+        raise
+    shutil.rmtree(doomed.parent, ignore_errors=True)
+
+
+def _unfinished_copy(folder: Path, weights: bytes) -> Path:
+    """Return a hidden folder of the library with weights and picture of a model, but no card."""
     picture = read_thumbnail(folder)
     library = library_folder()
     library.mkdir(parents=True, exist_ok=True)
@@ -257,13 +316,13 @@ def add_model(folder: Path, notes: Notes) -> LibraryModel:
     unfinished = Path(tempfile.mkdtemp(prefix=".part-", dir=library))
     try:
         unfinished.chmod(0o755)  # a shared library is for others, too
-        (unfinished / WEIGHTS).write_bytes(stored.weights)
+        (unfinished / WEIGHTS).write_bytes(weights)
         if picture:
             (unfinished / THUMBNAIL).write_bytes(picture)
-        return _settle(unfinished, stored.card, notes)
     except BaseException:
         shutil.rmtree(unfinished, ignore_errors=True)
         raise
+    return unfinished
 
 
 def _settle(unfinished: Path, card: dict[str, Any], notes: Notes) -> LibraryModel:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from napari_etch.corrections.places import is_in_use, lock_path, take_lock
+from napari_etch.models.library import LibraryModel, find_model
 from napari_etch.training.labelled_request import REQUEST, STATE, LabelledRequest
 from napari_etch.training.trainers import TrainRequest
 
@@ -48,6 +49,9 @@ class Unfinished:
         Seconds it has learnt for.
     saved : float
         When the checkpoint was written, as `time.time` has it.
+    made : tuple of str
+        Name, title and date of the model of the library that it made when it was stopped; empty
+        where it made none.
     """
 
     folder: Path
@@ -57,6 +61,7 @@ class Unfinished:
     steps: int
     elapsed: float
     saved: float
+    made: tuple[str, ...] = ()
 
 
 class KeptFolder:
@@ -83,6 +88,11 @@ class KeptFolder:
             raise BlockingIOError(f"{folder} is in use")
         if title is not None:
             _write_json(folder / ABOUT, {"title": title})
+
+    def note_model(self, model: LibraryModel) -> None:
+        """Note which model of the library came of the training: to go on with it replaces that."""
+        about = json.loads((self.path / ABOUT).read_text("utf-8"))
+        _write_json(self.path / ABOUT, {**about, "made": _identity(model)})
 
     def close(self, *, keep: bool) -> None:
         """Let go of the folder; delete it unless it is to be kept."""
@@ -190,6 +200,20 @@ def request_to_go_on(training: Unfinished, minutes: float | None, device: str) -
     return LabelledRequest(replace(asked, minutes=together, device=device), kept=training.folder)
 
 
+def model_to_replace(training: Unfinished) -> LibraryModel | None:
+    """Return the model that the training made when it was stopped.
+
+    None where it made none, or where the user has renamed or deleted it meanwhile: what was given
+    a name of its own is to stay.
+    """
+    model = find_model(training.made[0]) if training.made else None
+    return model if model is not None and _identity(model) == training.made else None
+
+
+def _identity(model: LibraryModel) -> tuple[str, str, str]:
+    return model.name, model.title, model.notes.made
+
+
 def _described(folder: Path) -> Unfinished | None:
     """Return what can be gone on with in a folder; None where there is no checkpoint."""
     state = folder / STATE
@@ -208,6 +232,7 @@ def _described(folder: Path) -> Unfinished | None:
             int(progress["steps"]),
             float(progress["elapsed"]),
             saved,
+            tuple(map(str, about.get("made", ()))),
         )
     except (OSError, ValueError, KeyError, TypeError):
         return None
