@@ -149,7 +149,7 @@ def main() -> None:
     parser.add_argument("--scorer", type=Path, required=True)
     parser.add_argument("--model", default="generalist")
     parser.add_argument("--quality", default="best")
-    parser.add_argument("--close-gaps", action="store_true")
+    parser.add_argument("--close-gaps", action=argparse.BooleanOptionalAction)
     parser.add_argument("--overlays", type=Path)
     parser.add_argument("--dump", type=Path, help="also write fields and truth as NPZ files here")
     parser.add_argument("--json", type=Path)
@@ -157,7 +157,9 @@ def main() -> None:
     from napari_etch.models import load_model
 
     scorer, model = load_scorer(given.scorer), load_model(given.model)
-    options = {"quality": given.quality} | ({"close_gaps": True} if given.close_gaps else {})
+    options = {"quality": given.quality}
+    if given.close_gaps is not None:
+        options["close_gaps"] = given.close_gaps
     print(HEADER)
     groups: dict[str, list[float]] = {}
     table = {}

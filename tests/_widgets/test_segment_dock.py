@@ -14,6 +14,7 @@ from napari.layers import Image, Labels
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QWidget
 
+from napari_etch._widgets.form import GAPS
 from napari_etch._widgets.keys import KEY_BINDINGS
 from napari_etch._widgets.layers import METADATA_KEY
 
@@ -450,16 +451,27 @@ def test_options_that_a_model_does_not_have_are_greyed_out(open_dock: OpenDock) 
     assert dock.form.grain_size.isEnabled()
     assert not dock.form.quality.isEnabled()
     assert dock.form.quality.toolTip() == "The chosen model has no such option."
-    dock.form.close_gaps.setChecked(True)
-    assert not dock.settings().close_gaps
+    choose_gaps(dock, True)
+    assert dock.settings().close_gaps is None
 
 
-def test_gaps_are_closed_when_the_box_is_ticked(open_dock: OpenDock) -> None:
-    options = {"grain_size": None, "quality": "best", "close_gaps": False}
-    _, dock = open_dock(model=FakeModel(segment_options=options))
-    assert dock.form.close_gaps.isEnabled() and not dock.settings().close_gaps
-    dock.form.close_gaps.setChecked(True)
-    assert dock.settings().close_gaps
+def choose_gaps(dock: Any, choice: bool | None) -> None:
+    dock.form.close_gaps.setCurrentIndex([data for _, data in GAPS].index(choice))
+
+
+def test_whether_gaps_are_closed_is_left_to_the_model_until_it_is_chosen(
+    open_dock: OpenDock, qtbot: Any
+) -> None:
+    options = {"grain_size": None, "quality": "best", "close_gaps": None}
+    predict = FakePredict()
+    viewer, dock = open_dock(predict, model=FakeModel(segment_options=options))
+    viewer.add_image(noise(*SHAPE), name="steel")
+    assert dock.form.close_gaps.isEnabled()
+    for choice in (None, True, False):
+        choose_gaps(dock, choice)
+        run_to_end(qtbot, dock)
+    given = [call.get("close_gaps", "not given") for call in predict.calls]
+    assert given == ["not given", True, False]
 
 
 def press(viewer: Any, action: str) -> None:

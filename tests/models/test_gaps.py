@@ -13,7 +13,7 @@ from inference.fakes import prediction
 from napari_etch.inference import Notice, Pass, TileDone, predict
 from napari_etch.micrograph import Micrograph
 from napari_etch.models import load_model
-from napari_etch.models.gaps import close_gaps
+from napari_etch.models.gaps import close_gaps, many_ends
 
 torch = pytest.importorskip("torch")
 
@@ -64,14 +64,66 @@ def test_progress_counts_both_networks() -> None:
     assert not any(isinstance(event, Notice) for event in events)
 
 
-def test_the_generalist_closes_gaps_when_asked() -> None:
+def comb(pitch: int, side: int = 96) -> np.ndarray:
+    """Lines that end in the middle of the picture, `pitch` px apart, as a boundary map."""
+    found = np.full((side, side), 0.05, np.float32)
+    found[: side // 2, pitch // 2 :: pitch] = 0.9
+    return found
+
+
+def test_a_map_has_many_ends_by_the_size_of_its_grains() -> None:
+    # 12 ends on 96² px are one for each square of an intercept of 27.7 px
+    found = comb(8)
+    assert many_ends(found, None, 28.0) and not many_ends(found, None, 27.0)
+    half = np.zeros(found.shape, bool)
+    half[:72] = True
+    assert many_ends(found, half, 24.1) and not many_ends(found, half, 23.9)
+    assert not many_ends(np.full((64, 64), 0.1, np.float32), None, 30.0)
+
+
+def net() -> Micrograph:
     random = np.random.default_rng(0)
     image = np.where(broken_lines(), 60, 180) + random.normal(0, 4, (90, 90))
-    micrograph = Micrograph(image.astype(np.float32), "net")
-    model = load_model("generalist")
+    return Micrograph(image.astype(np.float32), "net")
+
+
+def test_the_generalist_closes_gaps_when_asked() -> None:
+    micrograph, model = net(), load_model("generalist")
     options = {"grain_size": 25.0, "quality": "fast"}
     plain = prediction(predict(model, micrograph, device="cpu", **options))
     more = prediction(predict(model, micrograph, device="cpu", close_gaps=True, **options))
     assert more.parameters["close_gaps"] is True and more.parameters["bridges"] >= 0
     assert (more.boundary >= plain.boundary).all()
     assert (more.fields["separation"] >= plain.fields["separation"]).all()
+
+
+@pytest.mark.parametrize(
+    ("quality", "many", "closed"),
+    [("best", True, True), ("fast", True, False), ("best", False, False)],
+)
+def test_by_itself_the_generalist_closes_gaps_where_many_lines_end(
+    monkeypatch: pytest.MonkeyPatch, quality: str, many: bool, closed: bool
+) -> None:
+    asked = []
+
+    def told(boundary: np.ndarray, mask: np.ndarray | None, grain_size: float) -> bool:
+        asked.append((boundary.shape, grain_size))
+        return many
+
+    monkeypatch.setattr("napari_etch.models.generalist.many_ends", told)
+    model = load_model("generalist")
+    events = list(predict(model, net(), device="cpu", grain_size=25.0, quality=quality))
+    found = events[-1].parameters
+    assert found["close_gaps"] is closed and ("bridges" in found) is closed
+    assert asked == ([((90, 90), 25.0)] if quality == "best" else [])
+    fractions = [event.fraction for event in events if isinstance(event, TileDone)]
+    assert fractions == sorted(fractions) and fractions[-1] == 1.0
+
+
+@pytest.mark.parametrize("name", ["dinov2", "generalist"])
+def test_gaps_that_are_to_be_left_are_left(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("napari_etch.models.generalist.many_ends", lambda *_: True)
+    model = load_model(name)
+    options = {} if name == "dinov2" else {"close_gaps": False}
+    result = prediction(predict(model, net(), device="cpu", grain_size=25.0, **options))
+    assert result.parameters["close_gaps"] is False and "bridges" not in result.parameters

@@ -100,8 +100,8 @@ class Settings:
         Expected mean intercept in pixels; None lets the model find it.
     quality : str
         ``fast`` or ``best``.
-    close_gaps : bool
-        Let lines that end go on, by the repair network.
+    close_gaps : bool or None
+        Let lines that end go on, by the repair network; None does what the model usually does.
     region : Region or None
         None is the whole image.
     section : int or None
@@ -117,7 +117,7 @@ class Settings:
     granularity: float = 0.5
     grain_size: float | None = None
     quality: str = "best"
-    close_gaps: bool = False
+    close_gaps: bool | None = None
     region: Region | None = None
     section: int | None = None
     skip_info_bar: bool = True

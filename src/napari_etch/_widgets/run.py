@@ -357,6 +357,8 @@ def _options(model: Any, settings: Settings) -> dict[str, Any]:
         "quality": settings.quality,
         "close_gaps": settings.close_gaps,
     }
+    if settings.close_gaps is None:
+        del chosen["close_gaps"]
     return {name: value for name, value in chosen.items() if name in offered}
 
 

@@ -176,7 +176,7 @@ class SegmentDock(QWidget):
             granularity=round(form.granularity.value(), 4),
             grain_size=float(form.grain_size.value()) or None,
             quality=form.quality.currentData(),
-            close_gaps=form.close_gaps.isEnabled() and form.close_gaps.isChecked(),
+            close_gaps=form.close_gaps.currentData() if form.close_gaps.isEnabled() else None,
             region=self.layers.region(),
             section=self.layers.section(),
             skip_info_bar=form.skip_info_bar.isChecked(),

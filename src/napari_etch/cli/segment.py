@@ -44,11 +44,13 @@ def segment(
         str | None, typer.Option("--quality", metavar="fast|best", help="Fewer or more passes.")
     ] = None,
     close_gaps: Annotated[
-        bool,
+        bool | None,
         typer.Option(
-            "--close-gaps", help="Let lines that end go on, as behind precipitates (repair)."
+            "--close-gaps/--leave-gaps",
+            help="Let lines that end go on, as behind precipitates (repair). "
+            "[default: where many end, for the generalist at quality best]",
         ),
-    ] = False,
+    ] = None,
     direction: Annotated[
         str | None,
         typer.Option(
@@ -84,7 +86,7 @@ def segment(
     given = {
         "grain_size": grain_size,
         "quality": quality,
-        "close_gaps": close_gaps or None,
+        "close_gaps": close_gaps,
         "direction": direction,
     }
     options = {name: value for name, value in given.items() if value is not None}

@@ -33,6 +33,7 @@ class DinoV2(Generalist):
     """
 
     name = "dinov2"
+    usually_closes = False
     title = "Vision transformer (DINOv2 family)"
 
     def __init__(self, stored: StoredModel) -> None:
@@ -78,6 +79,7 @@ class PublishedDinoV2(Generalist):
     """
 
     name = "dinov2-published"
+    usually_closes = False
     title = "DINOv2 with the published decoder"
 
     def __init__(self, stored: StoredModel) -> None:

@@ -3,7 +3,7 @@
 Scale is chosen from the image: the network looks at a few sizes of its middle part, and at each the
 mean intercept is read off the grains it finds. The image is then brought to the intercept that the
 network knows best, and at quality "best" the answers at several sizes and mirrorings are averaged.
-Gaps of the boundaries found can be closed with the repair network (`models.gaps`).
+Where many of the boundaries end, their gaps are closed with the repair network (`models.gaps`).
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import numpy.typing as npt
 from napari_etch.inference.events import Pass
 from napari_etch.models.even_odds import even_odds
 from napari_etch.models.gaps import close_gaps as close_gaps_of
+from napari_etch.models.gaps import many_ends
 from napari_etch.models.heads import MAPS, read_heads
 from napari_etch.models.prepare import prepare
 from napari_etch.models.resize import resize
@@ -46,8 +47,8 @@ SMOOTHING = (0.7, 4.0)
 # Least area of a grain: this part of the square of the mean intercept, and at least so many px.
 LEAST_GRAIN = 0.02
 LEAST_PX = 12.0
-# Part of a run that closing gaps is.
-GAP_SHARE = 0.3
+# Part of a run that closing gaps is, and where it is not known yet whether any are to be closed.
+GAP_SHARE, MAYBE_SHARE = 0.3, 0.15
 # Relative sizes and mirrorings (down, right) that are averaged.
 QUALITIES: dict[str, tuple[tuple[float, bool, bool], ...]] = {
     "fast": ((1.0, False, False),),
@@ -73,6 +74,8 @@ class Generalist:
     #: See `cut_grains`.
     lean: float = 0.0
     title: str = "Generalist (any micrograph)"
+    #: Whether gaps are closed when nothing is said; None decides for each image.
+    usually_closes: bool | None = None
     stride = 16
     network: nn.Module
 
@@ -94,7 +97,7 @@ class Generalist:
         self.segment_options: dict[str, Any] = {
             "grain_size": None,
             "quality": "best",
-            "close_gaps": False,
+            "close_gaps": self.usually_closes,
         }
 
     def read(self, raw: Maps) -> Maps:
@@ -115,7 +118,7 @@ class Generalist:
         *,
         grain_size: float | None = None,
         quality: str = "best",
-        close_gaps: bool = False,
+        close_gaps: bool | None = None,
     ) -> Generator[Pass, np.ndarray, dict[str, Any]]:
         """Run the network as often as the quality asks; see `napari_etch.inference.Predictor`.
 
@@ -126,9 +129,11 @@ class Generalist:
             Mean intercept in px of the image; found from the image when not given.
         quality : "fast" or "best"
             One pass, or the mean of four sizes and mirrorings.
-        close_gaps : bool
+        close_gaps : bool, optional
             Whether the repair network is asked where lines that end go on: grains close behind
-            precipitates and where etching failed, for a third to a half more time.
+            precipitates and where etching failed, for a third to a half more time. When not given,
+            what this model usually does: the generalist asks at quality "best", where many lines
+            end (`gaps.many_ends`); the models made otherwise do not ask.
 
         Returns
         -------
@@ -155,7 +160,9 @@ class Generalist:
         scale = clipped_scale(TARGET / grain_size, image.shape)
         views = QUALITIES[quality]
         work = np.array([size**2 for size, _, _ in views])
-        closing = GAP_SHARE if close_gaps else 0.0
+        if close_gaps is None and (quality == "fast" or self.usually_closes is not None):
+            close_gaps = bool(self.usually_closes)
+        closing = MAYBE_SHARE if close_gaps is None else GAP_SHARE * close_gaps
         shares = (1 - search - closing) * work / work.sum()
         total = np.zeros((len(MAPS), *image.shape), np.float32)
         for (size, flip_y, flip_x), share in zip(views, shares, strict=True):
@@ -171,6 +178,9 @@ class Generalist:
         fields: dict[str, Any] = dict(zip(MAPS, total, strict=True))
         fields["grain_size_px"] = np.float32(grain_size)
         fields["log"] = {"grain_size_px": round(float(grain_size), 2), "scale": round(scale, 4)}
+        if close_gaps is None:
+            close_gaps = many_ends(fields["boundary"], micrograph.mask, grain_size)
+        fields["log"]["close_gaps"] = close_gaps
         if close_gaps:
             found = close_gaps_of(fields["boundary"], micrograph.mask, closing)
             bridges, fields["log"]["bridges"] = yield from found
