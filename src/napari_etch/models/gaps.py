@@ -20,8 +20,8 @@ LINE = 0.5
 # Bridges less sure than this are left out, and this power of how sure one is counts as boundary:
 # at 0.9 it is 0.73, at 0.6 it is 0.22, which parts no grains by itself.
 LEAST, POWER = 0.5, 3.0
-# Lines that end, for each square of the mean intercept (a grain is some 1.3 of these), from where on
-# a map has many: etched metal has 0.3 to 1, membranes 1.2 to 1.6, carbides on boundaries 3.
+# Lines that end, for each square of the mean intercept (a grain is some 1.3 of these), from which
+# on a map has many: etched metal has 0.3 to 1, membranes 1.2 to 1.6, carbides on boundaries 3.
 MANY = 1.0
 
 
