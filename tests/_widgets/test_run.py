@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Iterator
 from typing import Any
 
 import dask.array as da
@@ -13,6 +14,7 @@ from _widgets.fakes import PITCH, FakeModel, FakePredict, drain, fake_engine
 
 from napari_etch._widgets.job import MAX_SECTION_PIXELS, Region, Settings, Source, refusal
 from napari_etch._widgets.run import Failed, Note, Progress, Segmented, Stopped, segment
+from napari_etch.inference import Prediction
 from napari_etch.micrograph import MicrographError
 
 
@@ -111,6 +113,19 @@ def test_only_options_that_the_model_has_are_passed_on() -> None:
     drain(segment(source, settings, threading.Event(), fake_engine(predict, model)))
     assert predict.calls[0]["grain_size"] == 30
     assert "quality" not in predict.calls[0]
+
+
+@pytest.mark.parametrize(("gaps", "said"), [(0, ()), (1, ("2 gaps were closed.",))])
+def test_how_many_gaps_were_closed_is_said(gaps: int, said: tuple[str, ...]) -> None:
+    class Closing(FakePredict):
+        def __call__(self, model: Any, micrograph: Any, **options: Any) -> Iterator[Any]:
+            for event in super().__call__(model, micrograph, **options):
+                if isinstance(event, Prediction):
+                    event.parameters["bridges"] = gaps
+                yield event
+
+    _, result = run(Source(noise(2, 64, 64), "two sections"), Closing())
+    assert result.notices == said
 
 
 def test_the_pixel_size_reaches_the_model() -> None:

@@ -205,13 +205,21 @@ class _Harvest:
     partitions: list[Partition] = field(default_factory=list)
     notices: dict[str, None] = field(default_factory=dict)  # a set that keeps the order
     bright: bool = False
+    gaps: int = 0  # that were closed
     prediction: Prediction | None = None
+
+    def says(self) -> tuple[str, ...]:
+        """Return what the user should know."""
+        gaps = "1 gap was" if self.gaps == 1 else f"{self.gaps} gaps were"
+        said = (f"{gaps} closed.",) if self.gaps else ()
+        return (*said, *self.notices)
 
     def add(self, done: SectionDone) -> None:
         self.boundaries.append(done.prediction.boundary)
         self.partitions.append(done.partition)
         self.prediction = done.prediction
         self.bright = self.bright or is_bright(done.micrograph)
+        self.gaps += done.prediction.parameters.get("bridges", 0)
         row = done.micrograph.info_bar_row
         if row is not None:
             self.notices[f"The information bar from row {row} down was left out."] = None
@@ -254,7 +262,7 @@ def _segment(
         provenance=_provenance(model, harvest.prediction, settings, time.monotonic() - started),
         bright=harvest.bright,
         grain_number=_grain_number(source, harvest.partitions),
-        notices=tuple(harvest.notices),
+        notices=harvest.says(),
     )
 
 
