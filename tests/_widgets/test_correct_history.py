@@ -342,3 +342,75 @@ def test_labels_tile_after_every_edit_undo_and_redo(
         np.testing.assert_array_equal(read_journal(session.journal.path).grains, layer.data)
     finally:
         session.close()
+
+
+# -- what is known of the grains -----------------------------------------------------------------
+
+
+def test_an_edit_that_was_undone_does_not_count_as_edited(
+    layer: Labels, open_session: Callable[..., CorrectSession]
+) -> None:
+    session = open_session(layer)
+    session.do(session.editor().merge([1, 2]))
+    assert session.review.known == {1: State.EDITED}
+    stroke(layer, [(24, 4), (24, 44)], 4)
+    known = session.review.known
+    assert known.keys() >= {1, 4} and set(known.values()) == {State.EDITED}
+    layer.undo()
+    assert session.review.known == {1: State.EDITED}
+    layer.undo()
+    assert session.review.known == {}
+    assert session.tour.progress()[0] == 0
+    layer.redo()
+    assert session.review.known == {1: State.EDITED}
+    layer.redo()
+    assert session.review.known == known
+
+
+def test_undo_and_redo_bring_back_what_was_said_of_a_grain(
+    layer: Labels, open_session: Callable[..., CorrectSession]
+) -> None:
+    session = open_session(layer)
+    session.do(session.editor().merge([1, 2]))
+    session.set_state([1], State.ACCEPTED)
+    session.set_state([9], State.ACCEPTED)
+    layer.undo()
+    assert session.review.known == {9: State.ACCEPTED}
+    session.do(session.editor().merge([1, 4]))  # it is not locked any more
+    layer.undo()
+    assert session.review.known == {9: State.ACCEPTED}
+    layer.data = squares()[::-1].copy()  # another map, with another history
+    session.editor()
+    session.do(session.editor().merge([1, 2]))
+    assert session.review.known == {1: State.EDITED}
+
+
+def test_undoing_what_was_painted_before_the_session_is_an_edit(
+    layer: Labels, open_session: Callable[..., CorrectSession]
+) -> None:
+    stroke(layer, [(8, 4), (8, 20)], 1)
+    session = open_session(layer)
+    layer.undo()
+    assert session.review.known == {1: State.EDITED, 2: State.EDITED}
+    layer.redo()
+    assert session.review.known == {}
+
+
+def test_a_facet_whose_edit_was_undone_is_open_again(
+    open_session: Callable[..., CorrectSession],
+) -> None:
+    classes = np.ones((SIDE, SIDE), np.uint8)
+    classes[:, 24:] = 2
+    layer = ViewerModel().add_labels(
+        classes, name="sem · fracture", metadata={"napari_etch": {"kind": "fracture"}}
+    )
+    session = open_session(layer, chosen_class=lambda: 2)
+    assert session.is_classes
+    session.tour.right((0, 24))
+    session.do(session.editor().set_class((0, 0), 3))
+    assert session.tour.progress()[0] == 1
+    layer.undo()
+    assert session.tour.progress()[0] == 0.5
+    assert session.tour.next(()) == (0, 0)
+    layer.redo()
+    assert session.tour.progress()[0] == 1

@@ -80,9 +80,19 @@ class FacetTour:
         self._reviews.clear()
         self.noted.clear()
 
-    def edited(self, section: int, window: Window2, changed: npt.NDArray[np.bool_]) -> None:
-        """Take note of an edit."""
-        self._of(section).changed(changed, window)
+    def known(self, section: int, window: Window2) -> npt.NDArray[np.uint8]:
+        """Return what is known of the pixels of a window, for `edited`."""
+        return self._of(section).codes(window)
+
+    def edited(
+        self,
+        section: int,
+        window: Window2,
+        changed: npt.NDArray[np.bool_],
+        earlier: npt.NDArray[np.uint8] | None = None,
+    ) -> None:
+        """Take note of an edit, or of one undone, before which `earlier` was known."""
+        self._of(section).changed(changed, window, earlier)
         self._session.reviewed.emit()
 
     def protected(self, section: int, window: Window2) -> npt.NDArray[np.bool_]:

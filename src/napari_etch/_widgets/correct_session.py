@@ -12,13 +12,14 @@ import numpy.typing as npt
 from qtpy.QtCore import QObject, Signal
 
 from napari_etch._widgets.correct_facets import FacetTour
-from napari_etch._widgets.correct_history import EDIT, HistoryGuard, Indices, Pixels, Step
+from napari_etch._widgets.correct_history import EDIT, UNDO, HistoryGuard, Indices, Pixels, Step
 from napari_etch._widgets.correct_reading import Reading, read
 from napari_etch._widgets.correct_stack import region_of
 from napari_etch._widgets.correct_target import GreyView, is_classes, journal_folders
 from napari_etch._widgets.correct_tour import BoundaryTour
 from napari_etch._widgets.layers import Placement
 from napari_etch.corrections import Journal, Review, State
+from napari_etch.corrections.past import Past
 from napari_etch.grains.editing import Change, EditError, GrainEditor, is_tiling
 
 if TYPE_CHECKING:
@@ -92,6 +93,7 @@ class CorrectSession(QObject):
         self._grains = BoundaryTour(self, notes)
         self._facets = FacetTour(self, notes or {}, chosen_class)
         self.tour: BoundaryTour | FacetTour = self._facets if self.is_classes else self._grains
+        self._past: Past[Any] = Past()
         self.last_said = ""
         self.journal = self._open_journal(edits)
         self.guard = HistoryGuard(layer, self._mend, self._on_step)
@@ -278,17 +280,32 @@ class CorrectSession(QObject):
 
     def _note_facets(self, step: Step) -> None:
         changed = step.before != step.after
-        for section, window, _ in self._sections_of(step):
+        sections = self._sections_of(step)
+        earlier = self._earlier(
+            step, {(at, repr(window)): self._facets.known(at, window) for at, window, _ in sections}
+        )
+        for section, window, _ in sections:
             here = changed[section - step.window[0].start] if self.is_stack else changed
-            self._facets.edited(section, window, here)
+            self._facets.edited(section, window, here, earlier.get((section, repr(window))))
+
+    def _earlier(self, step: Step, known: dict[Any, Any]) -> dict[Any, Any]:
+        """Return what was known before what a step takes back; nothing for an edit."""
+        if step.kind == EDIT:
+            self._past.edit(known)
+            return {}
+        found = self._past.undo(known) if step.kind == UNDO else self._past.redo(known)
+        return found or {}
 
     def _note_grains(self, step: Step, labels: set[int]) -> None:
         for section, window, _ in self._sections_of(step):
             if self._own is not None or step.kind == EDIT:
                 self.editor(section).noted(window)
         there = {label for label in labels if self._exists(label, step)}
-        self.set_state(there, State.EDITED)
-        self.set_state(labels - there, State.UNREVIEWED)
+        earlier = self._earlier(step, {label: self.review.state(label) for label in labels})
+        now = {label: State.EDITED if label in there else State.UNREVIEWED for label in labels}
+        now.update({label: state for label, state in earlier.items() if label in there})
+        for state in State:
+            self.set_state([label for label, its in now.items() if its is state], state)
         self._grains.edited(labels)
 
     def _exists(self, label: int, step: Step) -> bool:
@@ -300,6 +317,7 @@ class CorrectSession(QObject):
         # The granularity slider cuts up to fifty times a second: look again only when needed.
         self._is_stale = True
         self._indices.clear()
+        self._past.clear()
         self.tour.forget()
 
     def _start_anew(self) -> None:

@@ -61,11 +61,24 @@ class FacetReview:
 
     # -- regions ---------------------------------------------------------------------------------
 
-    def changed(self, changed: Mask | None = None, window: Window | None = None) -> None:
-        """Take note of an edit; pixels that changed inside a window are edited from now on."""
+    def codes(self, window: Window) -> npt.NDArray[np.uint8]:
+        """Return what is known of the pixels of a window, for `changed` to bring it back."""
+        return self._codes[window].copy()
+
+    def changed(
+        self,
+        changed: Mask | None = None,
+        window: Window | None = None,
+        earlier: npt.NDArray[np.uint8] | None = None,
+    ) -> None:
+        """Take note of an edit; pixels that changed inside a window are edited from now on.
+
+        Where an edit was undone they are what they were before it, which `codes` returned then.
+        """
         self._regions = None
         if changed is not None and window is not None:
-            self._codes[window][changed] = _CODES.index(State.EDITED)
+            edited = _CODES.index(State.EDITED)
+            self._codes[window][changed] = edited if earlier is None else earlier[changed]
 
     def facet(self, place: Place) -> Facet | None:
         """Return the region whose first pixel is at a place."""
