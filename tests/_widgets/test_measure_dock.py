@@ -499,3 +499,6 @@ def test_area_fractions_of_class_maps_are_counted_and_drawn(
     assert found["area_fractions"]["intergranular"]["standard"] == "ASTM E562"
     panel.drawn.setChecked(False)
     assert not [layer for layer in viewer.layers if kind_of(layer) == "point grid"]
+    viewer.add_labels(np.zeros((160, 160), np.uint8), name="empty", metadata=made, **UM)
+    said = "A field shows no specimen: leave it out."
+    qtbot.waitUntil(lambda: panel.text.text() == said, timeout=PATIENCE)

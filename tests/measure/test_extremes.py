@@ -86,8 +86,21 @@ def test_what_is_off_the_specimen_is_not_counted():
     classes = np.ones((400, 400), np.uint8)
     classes[:200] = 0
     assert area_fraction([classes], 1).point_fraction.value == 1
-    with pytest.raises(ValueError, match="off the specimen"):
-        area_fraction([classes], 0)
+
+
+@pytest.mark.parametrize(
+    ("classes", "value", "points", "said"),
+    [
+        (np.ones((9, 9), int), 0, 9, "Class 0 cannot be counted: 0 is off the specimen, "),
+        (np.ones((9, 9), int), 1, 0, "A grid of 0 points counts nothing: "),
+        (np.zeros((9, 9), int), 1, 9, "A field shows no specimen: "),
+        (np.full((9, 9), -1), 1, 9, "The area fraction found the negative label -1: "),
+    ],
+)
+def test_what_cannot_be_counted_is_said_in_a_whole_sentence(classes, value, points, said):
+    with pytest.raises(ValueError, match=said) as caught:
+        area_fraction([classes], value, points=points)
+    assert str(caught.value).endswith(".")
 
 
 # -- directions ----------------------------------------------------------------------------------

@@ -177,7 +177,7 @@ class FractionPanel(QWidget):
                 name = table.names.get(value, f"class {value}")
                 self.fractions[name] = area_fraction(fields, value, points=self.points.value())
         except ValueError as error:
-            trouble = f"{str(error).rstrip('.')}."
+            trouble = str(error)
             self.fractions = {}
         self._show(trouble)
         self._draw(layers, fields, table)

@@ -31,25 +31,25 @@ def check_grain_map(grains: np.ndarray, what: str) -> np.ndarray:
     if grains.ndim != 2:
         raise ValueError(
             f"{what} takes one 2D grain map, not an array of shape {grains.shape}: "
-            "measure a stack section by section"
+            "measure a stack section by section."
         )
     if grains.dtype.kind not in "iu":
         raise ValueError(
-            f"{what} takes a grain map of integers, not {grains.dtype}: convert the labels first"
+            f"{what} takes a grain map of integers, not {grains.dtype}: convert the labels first."
         )
     if grains.dtype.kind == "i" and grains.size and grains.min() < 0:
-        raise ValueError(f"{what} found the negative label {grains.min()}: labels start at 1")
+        raise ValueError(f"{what} found the negative label {grains.min()}: labels start at 1.")
     return grains
 
 
 def check_positive(value: float, what: str) -> None:
     """Raise ValueError unless `value` is a positive, finite number."""
     if not (math.isfinite(value) and value > 0):
-        raise ValueError(f"{what} must be a positive number, not {value}")
+        raise ValueError(f"{what} must be a positive number, not {value}.")
 
 
 def check_pixel_size(pixel_size_um: float | None) -> None:
     """Raise ValueError unless the pixel size is a positive, finite number of µm."""
     if pixel_size_um is None:
-        raise ValueError("the pixel size is not known: give it in µm")
+        raise ValueError("the pixel size is not known: give it in µm.")
     check_positive(pixel_size_um, "the pixel size in µm")

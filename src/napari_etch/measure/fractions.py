@@ -84,14 +84,14 @@ def area_fraction(
     """
     if value < 1:
         raise ValueError(
-            f"class {value} cannot be counted: 0 is off the specimen, classes start at 1"
+            f"Class {value} cannot be counted: 0 is off the specimen, classes start at 1."
         )
     shares, seen, hit, on = [], 0, 0, 0
     for classes in fields:
         grid = point_grid(classes, points)
         specimen = len(grid.points)
         if specimen == 0:
-            raise ValueError("a field shows no specimen: leave it out")
+            raise ValueError("A field shows no specimen: leave it out.")
         shares.append(float(grid.weights(value).sum()) / specimen)
         seen += specimen
         hit += int(np.count_nonzero(classes == value))
@@ -115,9 +115,9 @@ def point_grid(classes: np.ndarray, points: int = GRID_POINTS) -> PointGrid:
     ValueError
         When the map is none, or there is less than one point.
     """
-    classes = check_grain_map(classes, "the area fraction")
+    classes = check_grain_map(classes, "The area fraction")
     if points < 1:
-        raise ValueError(f"a grid of {points} points counts nothing: give at least one")
+        raise ValueError(f"A grid of {points} points counts nothing: give at least one.")
     height, width = classes.shape
     step = math.sqrt(height * width / points)
     rows = np.arange(step / 2, height, step) - 0.5
