@@ -189,6 +189,7 @@ def test_a_click_or_a_lasso_sets_a_class(class_desk: Desk) -> None:
     assert before[5, 5] == 2
     hands.click(5, 5)
     assert layer.data[5, 5] == 1
+    assert dock.line.text().endswith(" px to intergranular.")
     assert layer.data[100, 100] == before[100, 100]
     dock.form.value.setCurrentIndex(0)
     hands.drag((80, 80), (80, 120), (120, 120), (120, 80), (84, 80))
@@ -231,7 +232,7 @@ def test_the_walk_goes_from_facet_to_facet(class_desk: Desk) -> None:
     before = layer.data.copy()
     hands.key(KEY.Key_N)
     first = dock.walk.pair
-    assert "Facet of class" in dock.line.text()
+    assert dock.line.text().startswith(("Intergranular facet, ", "Transgranular facet, "))
     assert len(dock.preview.shown("walk"))
     assert dock.review_box.remove.text() == "Set class (R)"
     assert dock.form.value.isVisibleTo(dock)
@@ -242,7 +243,8 @@ def test_the_walk_goes_from_facet_to_facet(class_desk: Desk) -> None:
     value = int(layer.data[second])
     dock.form.value.setCurrentIndex(value)
     hands.key(KEY.Key_R)
-    assert "has class" in dock.line.text()
+    name = ("", "intergranular", "transgranular")[value]
+    assert dock.line.text().startswith(f"This facet is {name} already: ")
     assert dock.walk.pair == second
     dock.form.value.setCurrentIndex(0)
     hands.key(KEY.Key_R)
@@ -316,3 +318,13 @@ def test_a_map_of_few_classes_in_pieces_is_taken_for_one(
     assert dock.why_not() == ""
     assert dock.form.tools["classify"].isEnabled()
     assert not dock.form.tools["split"].isEnabled()
+
+
+def test_a_class_without_a_name_goes_by_its_number(class_desk: Desk) -> None:
+    _viewer, dock, layer, hands = class_desk
+    dock.form.value.setCurrentIndex(7)
+    hands.key(KEY.Key_Y)
+    hands.click(5, 5)
+    assert layer.data[5, 5] == 7
+    assert dock.line.text().endswith(" px to class 7.")
+    assert dock.session.tour.view((0, 0)).text.startswith("Facet of class 7, ")

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_etch._widgets.correct_preview import outline_segments
+from napari_etch._widgets.correct_target import names_of_classes
 from napari_etch._widgets.correct_tour import Stop, View
 from napari_etch.corrections import State
 from napari_etch.corrections.facets import Facet, FacetReview
@@ -125,7 +126,7 @@ class FacetTour:
         window, mask = self.review.region(stop)
         y, x = (round((axis.start + axis.stop) / 2) for axis in window)
         sure = f", {100 * (1 + facet.sure) / 2:.0f} % sure" if np.isfinite(facet.sure) else ""
-        text = f"Facet of class {facet.value}{sure}, {facet.area} px."
+        text = f"{self._called(facet.value)}{sure}, {facet.area} px."
         extent = float(max(mask.shape))
         lines = {"walk": outline_segments(mask, (window[0].start, window[1].start))}
         return View(lines, y, x, extent, text, "Right", "Set class")
@@ -141,7 +142,7 @@ class FacetTour:
         value = self._chosen()
         if value == facet.value:
             raise EditError(
-                f"This facet has class {value} already: choose the right one under Class first."
+                f"This facet is {self._name(value)} already: choose another under Class first."
             )
         change = self._session.editor().set_class(stop, value)
         self.refuse_accepted(change)
@@ -165,6 +166,16 @@ class FacetTour:
         facets = "1 facet" if left == 1 else f"{left} facets"
         about = f", about {wrong:.0f} of them wrong" if np.isfinite(wrong) else ""
         return self.review.share(), f"{facets} left{about}."
+
+    def _called(self, value: int) -> str:
+        """Return what to call a facet of a class at the beginning of a sentence."""
+        name = self._name(value)
+        if name == f"class {value}":
+            return f"Facet of {name}"
+        return f"{name[0].upper()}{name[1:]} facet"
+
+    def _name(self, value: int) -> str:
+        return names_of_classes(self._session.layer).get(value, f"class {value}")
 
     def _facet(self, stop: Stop) -> Facet:
         facet = self.review.facet(stop)

@@ -15,7 +15,12 @@ from napari_etch._widgets.correct_facets import FacetTour
 from napari_etch._widgets.correct_history import EDIT, UNDO, HistoryGuard, Indices, Pixels, Step
 from napari_etch._widgets.correct_reading import Reading, read
 from napari_etch._widgets.correct_stack import region_of
-from napari_etch._widgets.correct_target import GreyView, is_classes, journal_folders
+from napari_etch._widgets.correct_target import (
+    GreyView,
+    is_classes,
+    journal_folders,
+    names_of_classes,
+)
 from napari_etch._widgets.correct_tour import BoundaryTour
 from napari_etch._widgets.layers import Placement
 from napari_etch.corrections import Journal, Review, State
@@ -140,6 +145,7 @@ class CorrectSession(QObject):
                 image=self._grey(at),
                 tiling=not self.is_classes,
                 index=self._indices.pop(at, None),
+                class_names=names_of_classes(self.layer) if self.is_classes else None,
             )
             self._editors[at].locked = self.review.accepted
         if (

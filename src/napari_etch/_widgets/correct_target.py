@@ -145,6 +145,15 @@ def classes_of(layer: Layer | None) -> dict[int, str]:
     return {value: FRACTURE_MODES.names.get(value, "class") for value in range(MOST_CLASSES)}
 
 
+def names_of_classes(layer: Layer) -> dict[int, str]:
+    """Return what to call the classes of a layer in a sentence; one without a name by number."""
+    unnamed = ("", "class")
+    return {
+        value: f"class {value}" if name in unnamed else name
+        for value, name in classes_of(layer).items()
+    }
+
+
 def _has_few_values_in_pieces(data: Any) -> bool:
     """Return whether an array looks like a map of classes: small numbers that occur all over."""
     if not isinstance(data, np.ndarray) or data.dtype != np.uint8 or data.ndim not in (2, 3):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import numpy.typing as npt
 
@@ -15,7 +17,12 @@ __all__ = ["set_class"]
 _START = 256  # px around a click that are looked at first
 
 
-def set_class(classes: Labels, where: npt.ArrayLike, value: int) -> Change:
+def set_class(
+    classes: Labels,
+    where: npt.ArrayLike,
+    value: int,
+    names: Mapping[int, str] | None = None,
+) -> Change:
     """Set the class of a clicked region or of a drawn one.
 
     Parameters
@@ -26,6 +33,8 @@ def set_class(classes: Labels, where: npt.ArrayLike, value: int) -> Change:
         A click, which takes the 4-connected region of one class around it, or a lasso.
     value : int
         The class.
+    names : mapping of int to str, optional
+        Names of the classes, for what is said.
 
     Returns
     -------
@@ -43,6 +52,7 @@ def set_class(classes: Labels, where: npt.ArrayLike, value: int) -> Change:
         raise EditError(
             f"Class {value} does not fit in {classes.dtype}: choose one from 0 to {limits.max}."
         )
+    name = (names or {}).get(value) or f"class {value}"
     given = np.asarray(where, float)
     if given.ndim == 1:
         window, mask = _region_at(classes, given)
@@ -51,11 +61,11 @@ def set_class(classes: Labels, where: npt.ArrayLike, value: int) -> Change:
     before = np.array(classes[window])
     changed = mask & (before != value)
     if not changed.any():
-        raise EditError(f"The region has class {value} already.")
+        raise EditError(f"The region is {name} already.")
     after = np.array(before)
     after[changed] = value
     concerned = sorted({int(n) for n in np.unique(before[changed])} | {int(value)})
-    message = f"Set {int(changed.sum())} px to class {value}."
+    message = f"Set {int(changed.sum())} px to {name}."
     return Change(window, before, after, (), (), tuple(concerned), message)
 
 

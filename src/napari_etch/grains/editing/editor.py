@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -49,6 +49,8 @@ class GrainEditor:
     tiling : bool
         False for a class map (fracture modes): then no index is built, and only `set_class`,
         `apply` and `revert` work.
+    class_names : mapping of int to str, optional
+        Of a class map, for what is said of its classes.
 
     Raises
     ------
@@ -83,6 +85,7 @@ class GrainEditor:
         locked: Iterable[int] = (),
         tiling: bool = True,
         index: GrainIndex | None = None,
+        class_names: Mapping[int, str] | None = None,
     ) -> None:
         grains = checked_grains(grains)
         for name, other in (("boundary map", boundary), ("micrograph", image)):
@@ -92,6 +95,7 @@ class GrainEditor:
                 )
         _load_libraries()
         self._tiling = tiling
+        self._class_names = class_names
         index = index or GrainIndex(grains, read=tiling)
         self._any_field = Field(grains, index, boundary, image, set(locked))
 
@@ -366,7 +370,7 @@ class GrainEditor:
 
     def set_class(self, where: npt.ArrayLike, value: int) -> Change:
         """Set the class of a clicked region or a lasso in a class map; see `classes.set_class`."""
-        return classes.set_class(self.grains, where, value)
+        return classes.set_class(self.grains, where, value, self._class_names)
 
     def preview(self, gesture: str, path: npt.ArrayLike, **options: Any) -> npt.NDArray[np.float64]:
         """Return the line that a gesture would cut along, for drawing while the mouse moves.
