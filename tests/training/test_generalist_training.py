@@ -63,7 +63,7 @@ def test_replay_hands_out_flips_of_image_and_labels_alike():
 
 
 def test_a_replay_that_nothing_came_into_says_so():
-    with pytest.raises(RuntimeError, match="no training samples"):
+    with pytest.raises(RuntimeError, match="fill the buffer first"):
         Replay(4, 16, seed=0).pick(1)
 
 

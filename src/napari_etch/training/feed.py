@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import queue
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 
@@ -15,6 +15,8 @@ from torch import Tensor
 from napari_etch.virtual.sample import render_batch
 
 RENDERED = 8
+# How often a process that makes samples is looked after while they are waited for, seconds.
+LOOK = 1.0
 # Samples in the buffer before learning starts.
 LEAST = 64
 
@@ -73,13 +75,10 @@ class Replay:
         Raises
         ------
         RuntimeError
-            When nothing was stored yet, as when the process that makes samples has stopped.
+            When nothing was stored yet.
         """
         if not self.filled:
-            raise RuntimeError(
-                "There are no training samples: the process that makes them has stopped or is far "
-                "too slow; see its messages above."
-            )
+            raise RuntimeError("There are no training samples yet: fill the buffer first.")
         return [
             orient([self.images[index], self.labels[index]], self.random)
             for index in self.random.integers(self.filled, size=count)
@@ -101,18 +100,66 @@ def standardise(image: np.ndarray, random: np.random.Generator) -> np.ndarray:
     return np.clip(centred, -5, 5).astype(np.float32)
 
 
+class FeedError(RuntimeError):
+    """No process makes training samples any more; one sentence for the user."""
+
+
+class Feed:
+    """The samples that other processes make.
+
+    Parameters
+    ----------
+    pipe : multiprocessing.Queue
+        Where they put them.
+    processes : sequence of multiprocessing.Process
+    """
+
+    def __init__(
+        self, pipe: multiprocessing.Queue, processes: Sequence[multiprocessing.Process]
+    ) -> None:
+        self._pipe = pipe
+        self._processes = processes
+
+    def take(self, *, wait: bool) -> tuple[np.ndarray, np.ndarray] | None:
+        """Return the next samples, uint8 images and int16 labels, (b, s, s).
+
+        Parameters
+        ----------
+        wait : bool
+            Wait for them, however slow the machine is; otherwise None when none are ready.
+
+        Raises
+        ------
+        FeedError
+            When none are left and no process makes any more.
+        """
+        while True:
+            # asked before: what it made until then is in the pipe
+            is_over = not any(process.is_alive() for process in self._processes)
+            try:
+                pair: tuple[np.ndarray, np.ndarray] = self._pipe.get(wait, LOOK)
+                return pair
+            except queue.Empty:
+                if is_over:
+                    codes = ", ".join(str(process.exitcode) for process in self._processes)
+                    raise FeedError(
+                        f"The process that makes training samples has ended (exit code {codes}): "
+                        "see its messages above; -9 means most likely that memory ran out."
+                    ) from None
+                if not wait:
+                    return None
+
+
 def virtual_feed(
     size: int, seed: int, workers: int = 1, threads: int = 1
-) -> AbstractContextManager[multiprocessing.Queue]:
+) -> AbstractContextManager[Feed]:
     """Run processes that render virtual micrographs; see `sample_feed`."""
     return sample_feed(partial(render_forever, size=size), seed, workers, threads)
 
 
 @contextmanager
-def sample_feed(
-    samples: Samples, seed: int, workers: int = 1, threads: int = 1
-) -> Iterator[multiprocessing.Queue]:
-    """Run processes that make samples; yields the queue they fill (uint8 images, int16 labels)."""
+def sample_feed(samples: Samples, seed: int, workers: int = 1, threads: int = 1) -> Iterator[Feed]:
+    """Run processes that make samples, and yield what hands them out."""
     context = multiprocessing.get_context("spawn")
     pipe = context.Queue(maxsize=8)
     processes = [
@@ -124,7 +171,7 @@ def sample_feed(
     for process in processes:
         process.start()
     try:
-        yield pipe
+        yield Feed(pipe, processes)
     finally:
         for process in processes:
             process.terminate()
@@ -139,18 +186,22 @@ def worker_seed(seed: int, number: int) -> int:
     return int(np.random.SeedSequence([seed, number]).generate_state(1)[0] >> 1)
 
 
-def top_up(replay: Replay, pipe: multiprocessing.Queue, wanted: int) -> int:
+def top_up(replay: Replay, feed: Feed, wanted: int) -> int:
     """Move rendered samples into the buffer, at most `wanted`, and return how many there were.
 
     Waits only while the buffer is nearly empty; what is not fetched holds the renderer back, so
     that it takes no more of the machine than learning needs.
+
+    Raises
+    ------
+    FeedError
+        When nobody makes samples any more.
     """
     added = 0
     while added < wanted:
-        try:
-            images, labels = pipe.get(block=replay.filled < LEAST, timeout=120)
-        except queue.Empty:
+        made = feed.take(wait=replay.filled < LEAST)
+        if made is None:
             break
-        replay.add(images, labels)
-        added += len(images)
+        replay.add(*made)
+        added += len(made[0])
     return added

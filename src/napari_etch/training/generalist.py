@@ -78,10 +78,10 @@ def train(
     replay = Replay(settings.replay, settings.size, seed)
     crops = RealCrops(pairs, settings.size, seed) if pairs else None
     drawn = 0
-    with virtual_feed(settings.size, seed, settings.workers) as pipe:
+    with virtual_feed(settings.size, seed, settings.workers) as feed:
         while run.goes_on():
             used = (run.step - run.first) * settings.batch
-            fresh = top_up(replay, pipe, LEAST + used // settings.reuse - drawn)
+            fresh = top_up(replay, feed, LEAST + used // settings.reuse - drawn)
             drawn += fresh
             if crops is not None and fresh:
                 # So many real ones for each virtual one that they make up their share.

@@ -203,10 +203,10 @@ def train(
     replay = Replay(settings.replay, settings.size, seed)
     drawn = 0
     samples = partial(broken_crops, size=settings.size, presets=recipe.presets)
-    with sample_feed(samples, seed, settings.workers) as pipe:
+    with sample_feed(samples, seed, settings.workers) as feed:
         while run.goes_on():
             used = (run.step - run.first) * settings.batch
-            drawn += top_up(replay, pipe, LEAST + used // settings.reuse - drawn)
+            drawn += top_up(replay, feed, LEAST + used // settings.reuse - drawn)
             pairs = replay.pick(settings.batch)
             images, labels = (
                 torch.from_numpy(np.stack(item).astype(np.int64)).to(device)

@@ -147,10 +147,10 @@ def train(settings: Settings, vit: Path, out: Path, device: str = "cpu") -> Path
     run = Run(network, settings, out, device, None, about)
     seed = settings.seed + run.step
     replay, drawn = Replay(settings.replay, settings.size, seed), 0
-    with virtual_feed(settings.size, seed, settings.workers) as pipe:
+    with virtual_feed(settings.size, seed, settings.workers) as feed:
         while run.goes_on():
             used = (run.step - run.first) * settings.batch
-            drawn += top_up(replay, pipe, LEAST + used // settings.reuse - drawn)
+            drawn += top_up(replay, feed, LEAST + used // settings.reuse - drawn)
             image, labels = (item.to(device) for item in replay.draw(settings.batch))
             follow = teacher if run.step < settings.distilled else None
             run.learn(partial(decoder_loss, image=image, labels=labels, teacher=follow))

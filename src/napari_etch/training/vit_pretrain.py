@@ -222,11 +222,11 @@ def batches(settings: Settings, run: Run, seed: int, real: Unlabelled | None) ->
     from napari_etch.training.feed import LEAST, top_up
 
     replay, drawn = Replay(settings.replay, settings.size, seed), 0
-    with virtual_feed(settings.size, seed, settings.workers) as pipe:
+    with virtual_feed(settings.size, seed, settings.workers) as feed:
         while run.goes_on():
             many = settings.batch - (round(settings.batch * settings.share) if real else 0)
             used = (run.step - run.first) * many
-            drawn += top_up(replay, pipe, LEAST + used // settings.reuse - drawn)
+            drawn += top_up(replay, feed, LEAST + used // settings.reuse - drawn)
             virtual, _ = replay.draw(many)
             if real is None:
                 yield virtual
