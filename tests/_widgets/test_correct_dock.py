@@ -323,10 +323,11 @@ def test_the_walk_goes_on_with_one_key_a_boundary(desk: Desk, qtbot: Any) -> Non
     assert second not in (first, None)
     hands.key(KEY.Key_G)
     assert dock.walk.pair != second
+    qtbot.waitUntil(lambda: dock.review_box.bar.value() > 0, timeout=PATIENCE)
     hands.undo()
     np.testing.assert_array_equal(layer.data, cells())
     hands.key(KEY.Key_N, SHIFT)
-    qtbot.waitUntil(lambda: dock.review_box.bar.value() > 0, timeout=PATIENCE)
+    qtbot.waitUntil(lambda: dock.review_box.bar.value() == 0, timeout=PATIENCE)
     assert "left, about" in dock.review_box.left.text()
 
 
