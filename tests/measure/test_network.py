@@ -3,6 +3,7 @@
 import math
 
 import numpy as np
+import pandas as pd
 import pytest
 from measure.tessellation import checkerboard, hexagons, poisson_voronoi
 
@@ -10,7 +11,7 @@ from napari_etch.grains import partition
 from napari_etch.measure.network import measure_network
 from napari_etch.measure.segmentation_range import segmentation_range
 from napari_etch.measure.twins import merge_twins
-from napari_etch.measure.volume import grain_table_3d
+from napari_etch.measure.volume import VolumeSums, grain_table_3d
 
 
 def test_hexagons_meet_at_120_degrees():
@@ -157,3 +158,16 @@ def test_equiaxed_grains_are_no_twins():
     merged = merge_twins(hexagons(300, 40))
     assert merged.lamellae == ()
     assert len(merge_twins(grains).lamellae) <= 2
+
+
+def test_a_table_may_be_asked_for_between_sections():
+    y, x = np.indices((30, 40)) // 10
+    stack = np.stack([1 + (4 * ((y + shift) % 3) + x) for shift in (0, 0, 1, 2, 1)])
+    sums = VolumeSums(12)
+    for count, section in enumerate(stack, 1):
+        sums.add(section)
+        for _ in range(2):  # the first has left nothing behind
+            pd.testing.assert_frame_equal(sums.table(), grain_table_3d(stack[:count]))
+    kept = sums.neighbours
+    assert len(kept) > len(stack)
+    assert all(one is two for one, two in zip(sums._closed().neighbours, kept, strict=True))

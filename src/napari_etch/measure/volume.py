@@ -145,7 +145,9 @@ class VolumeSums:
     def _closed(self) -> VolumeSums:
         """Return these sums with the outside after the last section."""
         assert self.before is not None
-        closed = copy.deepcopy(self)
+        closed = copy.copy(self)  # with the neighbours: the outside is nobody's
+        for name in ("surface", "outer", "at_border"):
+            setattr(closed, name, getattr(self, name).copy())
         closed._layers(self.before, np.full_like(self.before, self.count))
         return closed
 
