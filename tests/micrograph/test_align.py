@@ -3,8 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from napari_etch.micrograph import micrograph_from_array
 from napari_etch.micrograph.align import (
     MovedSections,
+    aligned,
     detail_picture,
     find_shifts,
     moved,
@@ -44,6 +46,19 @@ def test_sections_that_were_shaken_are_put_back():
 def test_aligned_sections_stay():
     stack = [cells()] * 4
     assert all((each.y, each.x) == (0, 0) for each in find_shifts(map(outline_picture, stack)))
+
+
+def test_a_stack_keeps_its_pixels_unless_a_section_is_moved():
+    grain = [200 - 150 * (outline_picture(moved(cells(), *at)) > 0.05) for at in PLACES]
+    still = micrograph_from_array(np.stack(grain[:1] * 4).astype(np.uint8), "still")
+    same, shifts = aligned(still)
+    assert same is still and len(shifts) == 4
+    shaken_ = micrograph_from_array(np.stack(grain).astype(np.uint8), "shaken")
+    back, shifts = aligned(shaken_)
+    assert back.data.dtype == np.float32
+    assert [section.mask.all() for section in back.sections()] == [
+        (each.y, each.x) == (0, 0) for each in shifts
+    ]
 
 
 def test_micrographs_are_put_back_whatever_their_brightness():

@@ -145,7 +145,8 @@ def aligned(micrograph: Micrograph) -> tuple[Micrograph, tuple[SectionShift, ...
     Returns
     -------
     Micrograph
-        Of the same size, float32; NaN, which is no specimen, where nothing of a section lies.
+        Of the same size, float32; NaN, which is no specimen, where nothing of a section lies. The
+        one that was given where no section is moved.
     tuple of SectionShift
 
     Raises
@@ -161,6 +162,9 @@ def aligned(micrograph: Micrograph) -> tuple[Micrograph, tuple[SectionShift, ...
             "which would move with the sections: cut it off before you align them"
         )
     shifts = find_shifts(detail_picture(part.grey()) for part in micrograph.sections())
+    if not any(each.y or each.x for each in shifts):
+        return micrograph, shifts
+    # Of all pixels only a float can say that there is no specimen.
     data = np.empty(micrograph.data.shape, np.float32)
     for place, part, shift in zip(data, micrograph.data, shifts, strict=True):
         place[...] = moved(part.astype(np.float32), shift.y, shift.x, fill=np.nan)
