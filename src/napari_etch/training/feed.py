@@ -6,6 +6,7 @@ import queue
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
+from multiprocessing.process import BaseProcess
 
 import numpy as np
 import torch
@@ -111,12 +112,10 @@ class Feed:
     ----------
     pipe : multiprocessing.Queue
         Where they put them.
-    processes : sequence of multiprocessing.Process
+    processes : sequence of multiprocessing.process.BaseProcess
     """
 
-    def __init__(
-        self, pipe: multiprocessing.Queue, processes: Sequence[multiprocessing.Process]
-    ) -> None:
+    def __init__(self, pipe: multiprocessing.Queue, processes: Sequence[BaseProcess]) -> None:
         self._pipe = pipe
         self._processes = processes
 
