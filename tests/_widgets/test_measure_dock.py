@@ -369,6 +369,7 @@ def test_a_segmented_layer_says_how_far_the_granularity_moves_it(
     viewer.window.add_dock_widget(dock)
     qtbot.waitUntil(lambda: dock.uncertainty() is not None, timeout=PATIENCE)
     assert "Segmentation: cut at granularity 0.3 to 0.7" in dock.form.about.text()
+    assert "moves by −" in dock.form.about.text()  # a minus, no hyphen
 
 
 # -- saving --------------------------------------------------------------------------------------

@@ -76,7 +76,7 @@ def test_layers_become_a_model_with_scores(open_train: Any, qtbot: Any) -> None:
     viewer.add_image(noise(), name="steel")
     viewer.add_labels(halves(), name="by hand")
     qtbot.waitUntil(lambda: not dock.why_not(), timeout=PATIENCE)
-    assert dock.form.labels.pairs.item(0).text() == "steel ← by hand"
+    assert dock.form.labels.pairs.item(0).text() == "by hand ← steel"
     assert dock.fit_bar.button.text() == "Train"
     dock.fit_bar.button.click()
     assert not dock.form.learn_from.isEnabled()

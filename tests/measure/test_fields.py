@@ -113,6 +113,8 @@ def test_grains_that_are_all_cut_are_reported():
     assert measured.result("saltykov") is not None
     assert measured.distribution is None
     assert any("all grains are cut by the border" in remark for remark in measured.remarks)
+    (few,) = [remark for remark in measured.remarks if "fewer intersections" in remark]
+    assert "one circle " in few and "hilliard" not in few  # as the table calls the patterns
 
 
 def test_fields_of_two_magnifications_are_refused():

@@ -74,7 +74,7 @@ class ExportLayers(LayerWatch):
                 continue
             identity = str(layer.unique_id)
             image = micrograph_of(self._viewer.layers, layer)
-            rows.append((f"{layer.name}   ← {image.name if image else 'no image'}", identity))
+            rows.append((f"{layer.name} ← {image.name if image else 'no image'}", identity))
             if identity not in self._known and image is not None and not ticked:
                 ticked = [identity]
             self._known.add(identity)

@@ -11,6 +11,7 @@ from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import (
     QCheckBox,
     QFormLayout,
+    QHeaderView,
     QListWidget,
     QListWidgetItem,
     QSpinBox,
@@ -196,7 +197,10 @@ class FractionPanel(QWidget):
         for row, (name, found) in enumerate(self.fractions.items()):
             for column, text in enumerate(_cells(name, found)):
                 self.rows.setItem(row, column, QTableWidgetItem(text))
-        self.rows.resizeColumnsToContents()
+        header = self.rows.horizontalHeader()
+        if header is not None:
+            header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+            header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
         if trouble:
             self.text.setText(trouble)
             return

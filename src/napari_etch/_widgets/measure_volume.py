@@ -31,7 +31,10 @@ if TYPE_CHECKING:
     from napari.layers import Labels
 
 FILE = "grains3d.csv"
-NO_STACK = "The chosen layer is a single section: 3D needs a stack, numbered through (Track dock)."
+NO_STACK = (
+    "The chosen layer is a single section: choose a stack whose grains the Track dock has numbered "
+    "through its sections."
+)
 NOT_TRACKED = (
     "No number is in two sections, so these are no grains in space: run the Track dock first."
 )

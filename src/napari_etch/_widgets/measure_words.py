@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from napari_etch.measure import METHODS, Measurement, MethodResult
-from napari_etch.measure.report import interval_text, more_fields_text
+from napari_etch.measure.report import interval_text, more_fields_text, signed
 
 if TYPE_CHECKING:
     from napari_etch.measure.segmentation_range import SegmentationRange
@@ -73,7 +73,7 @@ def about_text(together: Measurement | None, uncertainty: SegmentationRange | No
         steps = uncertainty.granularities
         said.append(
             f"Segmentation: cut at granularity {steps[0]:g} to {steps[-1]:g}, the planimetric G "
-            f"moves by {low:+.2f} … {high:+.2f}."
+            f"moves by {signed(low)} … {signed(high)}."
         )
     largest = together.largest
     said.append(f"Largest grain: G {largest.grain_number:.1f}. Structure: {together.duplex.kind}.")

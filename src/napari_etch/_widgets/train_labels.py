@@ -123,7 +123,7 @@ class LabelChoice(LayerWatch):
         if not self.is_held:
             pairs = self.pairs()
             listed = [
-                (f"{image.name} ← {labels.name}", str(labels.unique_id)) for image, labels in pairs
+                (f"{labels.name} ← {image.name}", str(labels.unique_id)) for image, labels in pairs
             ]
             ticked = [key for key in map(_key, pairs) if key in self._rows.ticked()]
             # what a network said is no label, unless somebody corrected it

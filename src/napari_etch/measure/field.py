@@ -13,6 +13,7 @@ from napari_etch.measure.checks import check_grain_map, check_pixel_size
 from napari_etch.measure.counting import PARTS, PatternCount, count_pattern, parts_of
 from napari_etch.measure.direction import Anisotropy, anisotropy
 from napari_etch.measure.junctions import Junctions, find_junctions
+from napari_etch.measure.methods import method
 from napari_etch.measure.patterns import (
     Pattern,
     abrams_pattern,
@@ -316,7 +317,9 @@ def _remarks(name: str, found: _Found, inner: InteriorGrains) -> tuple[str, ...]
     few = [key for key, least in LEAST_COUNTS.items() if found.counts.get(key, 0.0) < least]
     if few:
         counts = ", ".join(
-            f"{key} {found.counts.get(key, 0.0):.0f} of {LEAST_COUNTS[key]}" for key in few
+            f"{method(key).title.removeprefix('Intercepts, ')} "
+            f"{found.counts.get(key, 0.0):.0f} of {LEAST_COUNTS[key]}"
+            for key in few
         )
         said.append(f"{name}: fewer intersections than the patterns should meet ({counts})")
     if "jeffries" not in found.values:

@@ -96,6 +96,11 @@ class Report:
         return (*self.remarks, *self.measurement.remarks)
 
 
+def signed(shift: float) -> str:
+    """Return how far a grain size number moves: ``+0.26``, or ``−0.21`` with a real minus."""
+    return f"{shift:+.2f}".replace("-", "−")
+
+
 def interval_text(result: MethodResult) -> str:
     """Return ``9.6 … 10.2``, or why there is no interval."""
     if result.g_low is None and result.g_high is None:

@@ -13,6 +13,7 @@ from napari_etch.measure.report import (
     headline,
     interval_text,
     more_fields_text,
+    signed,
 )
 from napari_etch.measure.report_figure import draw_directions, draw_distribution, shrunk
 from napari_etch.measure.report_html import details, html_report
@@ -135,8 +136,8 @@ def _write_head(figure: Any, report: Report) -> None:
         low, high = report.uncertainty.shifts["saltykov"]
         remarks.insert(
             0,
-            f"over the plausible range of granularity the planimetric G moves by {low:+.2f} … "
-            f"{high:+.2f}",
+            f"over the plausible range of granularity the planimetric G moves by "
+            f"{signed(low)} … {signed(high)}",
         )
     figure.text(0.06, 0.9, _lines(remarks, 130, 5), fontsize=6.5, color="#a02030", va="top")
 

@@ -15,6 +15,7 @@ from napari_etch.measure.report import (
     headline,
     interval_text,
     more_fields_text,
+    signed,
 )
 from napari_etch.measure.report_figure import figure_png, shrunk
 
@@ -127,8 +128,8 @@ def _segmentation(report: Report) -> str:
     steps = [f"{each:g}" for each in found.granularities]
     return (
         "<h2>Segmentation</h2><p>Cut over the plausible range of granularity, "
-        f"{steps[0]} to {steps[-1]}, the planimetric G moves by <b>{low:+.2f} … {high:+.2f}</b>. "
-        "This comes on top of the intervals above.</p>"
+        f"{steps[0]} to {steps[-1]}, the planimetric G moves by "
+        f"<b>{signed(low)} … {signed(high)}</b>. This comes on top of the intervals above.</p>"
         f"<table>{_row(['granularity', *steps], head=True)}{_row(['G', *cells])}</table>"
     )
 
