@@ -18,6 +18,7 @@ from napari_etch._widgets.correct_sessions import Sessions
 from napari_etch._widgets.fracture_layers import crc
 from napari_etch._widgets.train_dock import TrainDock
 from napari_etch._widgets.train_labels import labelled_request_maker
+from napari_etch.grains import partition
 from napari_etch.grains.class_table import FRACTURE_MODES
 from napari_etch.models import write_model
 from napari_etch.models.library import list_library, rename_model
@@ -298,6 +299,22 @@ def test_a_map_that_nobody_corrected_is_not_ticked(open_train: Any, qtbot: Any) 
     qtbot.waitUntil(lambda: len(dock.label_choice.pairs()) == 2, timeout=PATIENCE)
     dock.label_choice.refresh()
     assert [layer.name for _, layer in dock.label_choice.chosen()] == ["corrected"]
+
+
+def test_grains_that_nobody_corrected_are_remarked_on(open_train: Any, qtbot: Any) -> None:
+    boundary = np.zeros(SHAPE, np.float32)
+    boundary[:, 64] = 0.9
+    cut = partition(boundary)
+    viewer, dock = open_train()
+    viewer.add_image(noise(), name="steel")
+    made = named("grains", partitions=(cut,), granularity=0.5)
+    layer = viewer.add_labels(np.array(cut.grains), name="steel · grains", metadata=made)
+    qtbot.waitUntil(lambda: not dock.why_not(), timeout=PATIENCE)
+    dock.start()
+    wait_for_end(qtbot, dock)
+    assert "Nothing in “steel · grains” was corrected" in dock.fit_bar.line.text()
+    layer.data_setitem(np.nonzero(np.array(cut.grains) == 2), 1)
+    assert dock.label_choice.remark() == ""
 
 
 def test_only_judged_facets_are_learnt_from(open_train: Any, qtbot: Any, tmp_path: Path) -> None:

@@ -234,6 +234,9 @@ class TrainDock(QWidget):
         else:
             self._start_fit()
         self._show_started()
+        remark = self.label_choice.remark() if self.form.from_labels else ""
+        if remark:
+            self._on_note(remark)
 
     def _show_started(self) -> None:
         self._seconds, self._notices = 0.0, []

@@ -16,7 +16,14 @@ from napari_etch._widgets.import_layers import ignored_of, is_ignore
 from napari_etch._widgets.job import Source
 from napari_etch._widgets.layer_choice import WATCHED
 from napari_etch._widgets.layer_watch import LayerWatch
-from napari_etch._widgets.layers import is_micrograph, kind_of, source_id_of, source_of
+from napari_etch._widgets.layers import (
+    can_recut,
+    is_edited,
+    is_micrograph,
+    kind_of,
+    source_id_of,
+    source_of,
+)
 from napari_etch._widgets.repair_layers import ADDED
 from napari_etch._widgets.train_classes import (
     CLASS_MODEL,
@@ -195,6 +202,25 @@ class LabelChoice(LayerWatch):
         if title and not is_free(plain_name(title)):
             return f"There is a model “{title}” already: choose another name."
         return ""
+
+    def remark(self) -> str:
+        """Return what should be known of the labels before they are learnt; empty for nothing."""
+        if self._rows.source.currentData() == "folder":
+            return ""
+        untouched = [
+            labels.name
+            for _, labels in self.chosen()
+            if isinstance(labels, Labels)
+            and can_recut(labels)
+            and not is_edited(labels)
+            and not reviewed_of(labels)
+        ]
+        if not untouched:
+            return ""
+        return (
+            f"Nothing in “{untouched[0]}” was corrected or accepted yet: a model learns little "
+            "from what it has said itself."
+        )
 
     def names(self) -> list[str]:
         """Return the names of what is learnt from."""
