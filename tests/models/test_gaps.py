@@ -81,6 +81,17 @@ def test_a_map_has_many_ends_by_the_size_of_its_grains() -> None:
     assert not many_ends(np.full((64, 64), 0.1, np.float32), None, 30.0)
 
 
+def test_of_a_large_map_the_middle_tells() -> None:
+    stubs = np.full((400, 400), 0.05, np.float32)
+    for row in range(3):
+        stubs[row::6, ::6] = 0.9  # two ends on 6 x 6 px, 1.4 for each square of 5 px
+    middle = np.s_[100:300, 100:300]  # forty intercepts of 5 px
+    alone, around = np.full_like(stubs, 0.05), stubs.copy()
+    alone[middle], around[middle] = stubs[middle], 0.05
+    assert many_ends(alone, None, 5.0)
+    assert not many_ends(around, None, 5.0)
+
+
 def net() -> Micrograph:
     random = np.random.default_rng(0)
     image = np.where(broken_lines(), 60, 180) + random.normal(0, 4, (90, 90))

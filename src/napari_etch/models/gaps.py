@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_etch.inference.events import Pass
+from napari_etch.models.prepare import middle
 
 Map = npt.NDArray[np.float32]
 
@@ -23,6 +24,8 @@ LEAST, POWER = 0.5, 3.0
 # Lines that end, for each square of the mean intercept (a grain is some 1.3 of these), from which
 # on a map has many: etched metal has 0.3 to 1, membranes 1.2 to 1.6, carbides on boundaries 3.
 MANY = 1.0
+# Only the middle of the map is looked at, so many mean intercepts across: a thousand grains tell.
+ACROSS = 40
 
 
 def many_ends(boundary: Map, mask: npt.NDArray[np.bool_] | None, grain_size: float) -> bool:
@@ -38,9 +41,10 @@ def many_ends(boundary: Map, mask: npt.NDArray[np.bool_] | None, grain_size: flo
     """
     from napari_etch.grains.free_ends import free_ends, line_thickness
 
-    lines = boundary >= LINE
-    ends = free_ends(lines, line_thickness(lines), mask)
-    field = lines.size if mask is None else int(mask.sum())
+    lines = middle(boundary, ACROSS * grain_size) >= LINE
+    inside = None if mask is None else middle(mask, ACROSS * grain_size)
+    ends = free_ends(lines, line_thickness(lines), inside)
+    field = lines.size if inside is None else int(inside.sum())
     return len(ends) * grain_size**2 >= MANY * max(field, 1)
 
 

@@ -20,7 +20,7 @@ from napari_etch.models.even_odds import even_odds
 from napari_etch.models.gaps import close_gaps as close_gaps_of
 from napari_etch.models.gaps import many_ends
 from napari_etch.models.heads import MAPS, read_heads
-from napari_etch.models.prepare import prepare
+from napari_etch.models.prepare import middle, prepare
 from napari_etch.models.resize import resize
 
 if TYPE_CHECKING:
@@ -195,7 +195,7 @@ class Generalist:
         trials = [factor for factor in TRIALS if factor * min(image.shape) >= TRIAL_LEAST]
         found: dict[float, tuple[float, float]] = {}
         for factor in trials or [1.0]:
-            part = _middle(image, TRIAL_SIDE / factor)
+            part = middle(image, TRIAL_SIDE / factor)
             seen = resize(part, factor)
             what = "finding the grain size"
             raw = yield Pass(self.alone(seen), what, share / max(1, len(trials)))
@@ -278,13 +278,3 @@ def cut_grains(
 def clipped_scale(scale: float, shape: tuple[int, ...]) -> float:
     """Return the scale within what the image allows: not beyond its detail, not below 32 px."""
     return float(max(min(scale, MOST_ENLARGED), min(1.0, 32 / min(shape))))
-
-
-def _middle(image: Maps, side: float) -> Maps:
-    """Return the middle part of at most `side` px."""
-    cuts = []
-    for length in image.shape:
-        size = min(length, max(1, round(side)))
-        start = (length - size) // 2
-        cuts.append(slice(start, start + size))
-    return image[tuple(cuts)]

@@ -1,8 +1,8 @@
-"""What every network sees: even illumination, mean 0, spread 1."""
+"""What every network sees: even illumination, mean 0, spread 1; and of a large image its middle."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -25,3 +25,13 @@ def prepare(micrograph: Micrograph) -> npt.NDArray[np.float32]:
     image = np.clip((flat - float(inside.mean())) / spread, -5, 5)
     image[~mask] = 0
     return np.ascontiguousarray(image, np.float32)
+
+
+def middle(image: npt.NDArray[Any], side: float) -> npt.NDArray[Any]:
+    """Return the middle part of an image (y, x), at most `side` px each way."""
+    cuts = []
+    for length in image.shape:
+        size = min(length, max(1, round(side)))
+        start = (length - size) // 2
+        cuts.append(slice(start, start + size))
+    return image[tuple(cuts)]
