@@ -38,8 +38,8 @@ INTERCEPT = Range(16.0, 64.0, log=True)
 SEED = 700_000
 
 
-def virtual(number: int) -> tuple[Micrograph, int, str]:
-    """Return a virtual micrograph, its number of grains of at least 30 px, its style."""
+def drawn(number: int) -> tuple[Micrograph, np.ndarray, str]:
+    """Return a virtual micrograph, its grain map, its style."""
     from skimage.measure import label
 
     batch = render_batch(
@@ -51,8 +51,13 @@ def virtual(number: int) -> tuple[Micrograph, int, str]:
     )
     grains = label(batch.labels[0].numpy(), background=-1, connectivity=1)
     image = (255 * batch.image[0].numpy()).round().astype(np.uint8)
-    true = int((np.bincount(grains.ravel()) >= LEAST).sum())
-    return Micrograph(image, f"virtual {number}"), true, batch.styles[0]
+    return Micrograph(image, f"virtual {number}"), grains, batch.styles[0]
+
+
+def virtual(number: int) -> tuple[Micrograph, int, str]:
+    """Return a virtual micrograph, its number of grains of at least 30 px, its style."""
+    micrograph, grains, style = drawn(number)
+    return micrograph, int((np.bincount(grains.ravel()) >= LEAST).sum()), style
 
 
 def counted(model: Any, number: int, keep: Path, quality: str) -> Counted:

@@ -297,7 +297,7 @@ def on_real(data: Path, scorer: Path) -> None:
     print("| image | thresholded | ends linked | repaired | bridges | generalist's own |")
     print("|---|--:|--:|--:|--:|--:|")
     for case in accuracy.cases(data):
-        prediction, partition, _ = accuracy.run(model, case.image, case.name)
+        prediction, partition, _ = accuracy.run(model, case.image, case.name, close_gaps=False)
         lines = prediction.boundary >= 0.5
         *_, found = repair(lines.astype(np.float32), kind="map", polarity="bright", device="cpu")
         cells = []
