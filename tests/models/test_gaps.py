@@ -13,7 +13,7 @@ from inference.fakes import prediction
 from napari_etch.inference import Notice, Pass, TileDone, predict
 from napari_etch.micrograph import Micrograph
 from napari_etch.models import load_model
-from napari_etch.models.gaps import close_gaps, many_ends
+from napari_etch.models.gaps import close_gaps, ends_per_square
 
 torch = pytest.importorskip("torch")
 
@@ -74,11 +74,12 @@ def comb(pitch: int, side: int = 96) -> np.ndarray:
 def test_a_map_has_many_ends_by_the_size_of_its_grains() -> None:
     # 12 ends on 96² px are one for each square of an intercept of 27.7 px
     found = comb(8)
-    assert many_ends(found, None, 28.0) and not many_ends(found, None, 27.0)
+    assert ends_per_square(found, None, 96 / 12**0.5) == pytest.approx(1.0)
+    assert ends_per_square(found, None, 2 * 96 / 12**0.5) == pytest.approx(4.0)
     half = np.zeros(found.shape, bool)
     half[:72] = True
-    assert many_ends(found, half, 24.1) and not many_ends(found, half, 23.9)
-    assert not many_ends(np.full((64, 64), 0.1, np.float32), None, 30.0)
+    assert ends_per_square(found, half, 96 / 12**0.5) == pytest.approx(4 / 3)
+    assert ends_per_square(np.full((64, 64), 0.1, np.float32), None, 30.0) == 0
 
 
 def test_of_a_large_map_the_middle_tells() -> None:
@@ -88,8 +89,8 @@ def test_of_a_large_map_the_middle_tells() -> None:
     middle = np.s_[100:300, 100:300]  # forty intercepts of 5 px
     alone, around = np.full_like(stubs, 0.05), stubs.copy()
     alone[middle], around[middle] = stubs[middle], 0.05
-    assert many_ends(alone, None, 5.0)
-    assert not many_ends(around, None, 5.0)
+    assert ends_per_square(alone, None, 5.0) > 1
+    assert ends_per_square(around, None, 5.0) == 0
 
 
 def net() -> Micrograph:
@@ -109,32 +110,33 @@ def test_the_generalist_closes_gaps_when_asked() -> None:
 
 
 @pytest.mark.parametrize(
-    ("quality", "many", "closed"),
-    [("best", True, True), ("fast", True, False), ("best", False, False)],
+    ("quality", "ends", "closed"),
+    [("best", 1.004, True), ("fast", 3.0, False), ("best", 0.99, False)],
 )
 def test_by_itself_the_generalist_closes_gaps_where_many_lines_end(
-    monkeypatch: pytest.MonkeyPatch, quality: str, many: bool, closed: bool
+    monkeypatch: pytest.MonkeyPatch, quality: str, ends: float, closed: bool
 ) -> None:
     asked = []
 
-    def told(boundary: np.ndarray, mask: np.ndarray | None, grain_size: float) -> bool:
+    def told(boundary: np.ndarray, mask: np.ndarray | None, grain_size: float) -> float:
         asked.append((boundary.shape, grain_size))
-        return many
+        return ends
 
-    monkeypatch.setattr("napari_etch.models.generalist.many_ends", told)
+    monkeypatch.setattr("napari_etch.models.generalist.ends_per_square", told)
     model = load_model("generalist")
     events = list(predict(model, net(), device="cpu", grain_size=25.0, quality=quality))
     found = events[-1].parameters
     assert found["close_gaps"] is closed and ("bridges" in found) is closed
     assert asked == ([((90, 90), 25.0)] if quality == "best" else [])
+    assert found.get("ends_per_square") == (round(ends, 2) if quality == "best" else None)
     fractions = [event.fraction for event in events if isinstance(event, TileDone)]
     assert fractions == sorted(fractions) and fractions[-1] == 1.0
 
 
-@pytest.mark.parametrize("name", ["dinov2", "generalist"])
+@pytest.mark.parametrize("name", ["dinov2", "generalist-real", "generalist"])
 def test_gaps_that_are_to_be_left_are_left(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("napari_etch.models.generalist.many_ends", lambda *_: True)
+    monkeypatch.setattr("napari_etch.models.generalist.ends_per_square", lambda *_: 9.0)
     model = load_model(name)
-    options = {} if name == "dinov2" else {"close_gaps": False}
+    options = {"close_gaps": False} if name == "generalist" else {}
     result = prediction(predict(model, net(), device="cpu", grain_size=25.0, **options))
     assert result.parameters["close_gaps"] is False and "bridges" not in result.parameters

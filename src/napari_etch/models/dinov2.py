@@ -33,7 +33,6 @@ class DinoV2(Generalist):
     """
 
     name = "dinov2"
-    usually_closes = False
     title = "Vision transformer (DINOv2 family)"
 
     def __init__(self, stored: StoredModel) -> None:
@@ -79,7 +78,6 @@ class PublishedDinoV2(Generalist):
     """
 
     name = "dinov2-published"
-    usually_closes = False
     title = "DINOv2 with the published decoder"
 
     def __init__(self, stored: StoredModel) -> None:

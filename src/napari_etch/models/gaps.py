@@ -1,7 +1,7 @@
 """Closing the gaps of a boundary map with the repair network, as the last part of a run.
 
 It pays where many lines end: behind precipitates, where etching failed, where membranes are cut
-obliquely. `many_ends` tells such a map from one whose grains are closed already.
+obliquely. `ends_per_square` tells such a map from one whose grains are closed already.
 """
 
 from __future__ import annotations
@@ -23,13 +23,15 @@ LINE = 0.5
 LEAST, POWER = 0.5, 3.0
 # Lines that end, for each square of the mean intercept (a grain is some 1.3 of these), from which
 # on a map has many: etched metal has 0.3 to 1, membranes 1.2 to 1.6, carbides on boundaries 3.
-MANY = 1.0
+MANY_ENDS = 1.0
 # Only the middle of the map is looked at, so many mean intercepts across: a thousand grains tell.
 ACROSS = 40
 
 
-def many_ends(boundary: Map, mask: npt.NDArray[np.bool_] | None, grain_size: float) -> bool:
-    """Return whether so many lines of a boundary map end that closing its gaps pays.
+def ends_per_square(boundary: Map, mask: npt.NDArray[np.bool_] | None, grain_size: float) -> float:
+    """Return how many lines of a boundary map end in a square of the mean intercept.
+
+    Closing the gaps pays from `MANY_ENDS` on.
 
     Parameters
     ----------
@@ -45,7 +47,7 @@ def many_ends(boundary: Map, mask: npt.NDArray[np.bool_] | None, grain_size: flo
     inside = None if mask is None else middle(mask, ACROSS * grain_size)
     ends = free_ends(lines, line_thickness(lines), inside)
     field = lines.size if inside is None else int(inside.sum())
-    return len(ends) * grain_size**2 >= MANY * max(field, 1)
+    return len(ends) * grain_size**2 / max(field, 1)
 
 
 def close_gaps(

@@ -17,8 +17,8 @@ import numpy.typing as npt
 
 from napari_etch.inference.events import Pass
 from napari_etch.models.even_odds import even_odds
+from napari_etch.models.gaps import MANY_ENDS, ends_per_square
 from napari_etch.models.gaps import close_gaps as close_gaps_of
-from napari_etch.models.gaps import many_ends
 from napari_etch.models.heads import MAPS, read_heads
 from napari_etch.models.prepare import middle, prepare
 from napari_etch.models.resize import resize
@@ -74,8 +74,6 @@ class Generalist:
     #: See `cut_grains`.
     lean: float = 0.0
     title: str = "Generalist (any micrograph)"
-    #: Whether gaps are closed when nothing is said; None decides for each image.
-    usually_closes: bool | None = None
     stride = 16
     network: nn.Module
 
@@ -94,10 +92,12 @@ class Generalist:
         self.card = stored.card
         self.weights_hash = stored.weights_hash
         self.title = str(stored.card.get("title", type(self).title))
+        # A model that learnt what people draw has learnt to stop where they do.
+        self.closes_gaps = bool(stored.card.get("closes_gaps", False))
         self.segment_options: dict[str, Any] = {
             "grain_size": None,
             "quality": "best",
-            "close_gaps": self.usually_closes,
+            "close_gaps": None if self.closes_gaps else False,
         }
 
     def read(self, raw: Maps) -> Maps:
@@ -132,8 +132,8 @@ class Generalist:
         close_gaps : bool, optional
             Whether the repair network is asked where lines that end go on: grains close behind
             precipitates and where etching failed, for a third to a half more time. When not given,
-            what this model usually does: the generalist asks at quality "best", where many lines
-            end (`gaps.many_ends`); the models made otherwise do not ask.
+            a model whose card says "closes_gaps", as the generalist's does, asks at quality "best"
+            where many lines end (`gaps.MANY_ENDS`); others do not ask.
 
         Returns
         -------
@@ -160,8 +160,8 @@ class Generalist:
         scale = clipped_scale(TARGET / grain_size, image.shape)
         views = QUALITIES[quality]
         work = np.array([size**2 for size, _, _ in views])
-        if close_gaps is None and (quality == "fast" or self.usually_closes is not None):
-            close_gaps = bool(self.usually_closes)
+        if close_gaps is None and not (self.closes_gaps and quality == "best"):
+            close_gaps = False
         closing = MAYBE_SHARE if close_gaps is None else GAP_SHARE * close_gaps
         shares = (1 - search - closing) * work / work.sum()
         total = np.zeros((len(MAPS), *image.shape), np.float32)
@@ -179,7 +179,9 @@ class Generalist:
         fields["grain_size_px"] = np.float32(grain_size)
         fields["log"] = {"grain_size_px": round(float(grain_size), 2), "scale": round(scale, 4)}
         if close_gaps is None:
-            close_gaps = many_ends(fields["boundary"], micrograph.mask, grain_size)
+            ends = ends_per_square(fields["boundary"], micrograph.mask, grain_size)
+            fields["log"]["ends_per_square"] = round(ends, 2)
+            close_gaps = ends >= MANY_ENDS
         fields["log"]["close_gaps"] = close_gaps
         if close_gaps:
             found = close_gaps_of(fields["boundary"], micrograph.mask, closing)

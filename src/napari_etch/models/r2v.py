@@ -28,7 +28,6 @@ class R2V(Generalist):
     """
 
     name = "r2v"
-    usually_closes = False
     title = "Fitted without labels (R2V)"
 
     def __init__(self, stored: StoredModel) -> None:
