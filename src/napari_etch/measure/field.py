@@ -14,6 +14,7 @@ from napari_etch.measure.counting import PARTS, PatternCount, count_pattern, par
 from napari_etch.measure.direction import Anisotropy, anisotropy
 from napari_etch.measure.junctions import Junctions, find_junctions
 from napari_etch.measure.methods import method
+from napari_etch.measure.parting_lines import close_parting_lines
 from napari_etch.measure.patterns import (
     Pattern,
     abrams_pattern,
@@ -156,7 +157,8 @@ def measure_field(
     Parameters
     ----------
     grains : np.ndarray
-        Grain map, integers, (y, x), without gaps between grains; 0 is off the specimen.
+        Grain map, integers, (y, x); 0 is off the specimen. Where lines of 0 part the grains, as in
+        drawn maps, they are given to the nearest grain, and a remark says so.
     pixel_size_um : float
         Edge of a pixel, µm.
     name : str
@@ -185,6 +187,7 @@ def measure_field(
     except ValueError as error:
         raise ValueError(f"{name}: {error}") from None
     assert pixel_size_um is not None
+    grains, lines = close_parting_lines(grains)
     runs = runs_of(grains)
     real = runs.labels > 0
     if np.count_nonzero(real) < 2:
@@ -217,7 +220,7 @@ def measure_field(
         areas_um2=areas,
         at_border=np.isin(labels, grains_at_edge(grains)),
         anisotropy=_directions(grains, pixel_size_um, junctions) if directions else None,
-        remarks=_remarks(name, found, inner),
+        remarks=(*_remarks_on_lines(name, lines), *_remarks(name, found, inner)),
     )
 
 
@@ -300,6 +303,15 @@ def _add_intercepts(found: _Found, key: str, count: PatternCount) -> None:
     per_mm = count.intersections / (count.length_px * found.pixel_size_um / 1000)
     parts = ratio_of_parts(count.part_intersections, count.part_lengths_px)
     found.add(key, per_mm, count.intersections, parts)
+
+
+def _remarks_on_lines(name: str, share: float) -> tuple[str, ...]:
+    if not share:
+        return ()
+    return (
+        f"{name}: the lines of 0 between the grains, {100 * share:.0f} % of the field, were given "
+        "to the nearest grain",
+    )
 
 
 def _remarks(name: str, found: _Found, inner: InteriorGrains) -> tuple[str, ...]:
