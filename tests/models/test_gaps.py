@@ -75,6 +75,7 @@ def test_a_map_has_many_ends_by_the_size_of_its_grains() -> None:
     # 12 ends on 96² px are one for each square of an intercept of 27.7 px
     found = comb(8)
     assert ends_per_square(found, None, 96 / 12**0.5) == pytest.approx(1.0)
+    assert type(ends_per_square(found, None, np.float32(28.0))) is float  # goes into JSON
     assert ends_per_square(found, None, 2 * 96 / 12**0.5) == pytest.approx(4.0)
     half = np.zeros(found.shape, bool)
     half[:72] = True

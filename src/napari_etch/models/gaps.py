@@ -47,7 +47,7 @@ def ends_per_square(boundary: Map, mask: npt.NDArray[np.bool_] | None, grain_siz
     inside = None if mask is None else middle(mask, ACROSS * grain_size)
     ends = free_ends(lines, line_thickness(lines), inside)
     field = lines.size if inside is None else int(inside.sum())
-    return len(ends) * grain_size**2 / max(field, 1)
+    return float(len(ends) * grain_size**2 / max(field, 1))
 
 
 def close_gaps(
