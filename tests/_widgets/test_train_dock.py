@@ -129,7 +129,8 @@ def test_a_fit_ends_as_a_model_in_the_library(open_train: OpenTrain, qtbot: Any)
     assert (model.name, model.title) == ("steel-4", "steel 4")
     assert model.notes.sources == ("steel 4",)
     assert dock.library.chosen() == "steel-4"
-    assert "“steel 4” was learnt in 4 s." in line(dock)
+    assert "“steel 4” was learnt in 4 s. 1 images, scratch, seed 0." in line(dock)
+    assert "Looking around" not in line(dock)  # it was, and is over
     assert "All steps were taken." in line(dock)
     assert dock.plot.steps == list(range(1, 41))
     assert dock.fit_bar.button.text() == "Fit" and dock.fit_bar.button.isEnabled()

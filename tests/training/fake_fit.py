@@ -36,6 +36,7 @@ class Learnt(Fitted):
 def fit(micrographs: Any, *, stop: Any, preview: Any, **options: Any) -> Iterator[Any]:
     scenario = sys.argv[2]
     yield FitNotice(f"{len(micrographs)} images, {options['start']}, seed {options['seed']}.")
+    yield FitNotice("Looking around.", passing=True)
     print("a library that prints")  # noqa: T201  # goes to the log, not among the events
     if scenario == "no grains":
         raise FitError("“steel” shows no grains: choose another image.")

@@ -318,8 +318,9 @@ class TrainDock(QWidget):
     def _on_preview(self, preview: FitPreview) -> None:
         self.preview.show(preview)
 
-    def _on_note(self, message: str) -> None:
-        self._notices.append(message)
+    def _on_note(self, message: str, passing: bool = False) -> None:
+        if not passing:
+            self._notices.append(message)
         self._say(message)
 
     def _on_ended(self, end: JobEnd) -> None:

@@ -30,14 +30,15 @@ class FitRunner(QObject):
         The steps since the last time.
     previewed : FitPreview
         The newest.
-    noted : str
+    noted : str, bool
+        A sentence, and whether it means nothing once it is over.
     ended : JobDone, JobFailed or JobCancelled
         Exactly once for each fit. The model's folder is gone when the slots have returned.
     """
 
     stepped = Signal(list)
     previewed = Signal(object)
-    noted = Signal(str)
+    noted = Signal(str, bool)
     ended = Signal(object)
 
     def __init__(self, begin_job: BeginJob = FitJob, parent: QObject | None = None) -> None:
@@ -102,7 +103,7 @@ class FitRunner(QObject):
             self.previewed.emit(previews[-1])
         for event in events:
             if isinstance(event, FitNotice):
-                self.noted.emit(event.message)
+                self.noted.emit(event.message, event.passing)
             elif isinstance(event, JobDone | JobFailed | JobCancelled):
                 self._end(event)
 

@@ -142,7 +142,7 @@ def _run(request: FitRequest, folder: Path, report: Report, orders: Orders, fit:
             _send_preview(event, folder, report, previews)
             orders.preview_came()
         elif isinstance(event, FitNotice):
-            report.send("notice", message=event.message)
+            report.send("notice", message=event.message, passing=event.passing)
         elif isinstance(event, Fitted):
             _finish(event, request, folder, report, losses)
             return

@@ -332,7 +332,7 @@ class _Child:
         if kind == "train step":
             return TrainStep(**said)
         if kind == "notice":
-            return FitNotice(said["message"])
+            return FitNotice(**said)
         if kind == "preview":
             path = self._folder / said["file"]
             boundary = np.load(path, allow_pickle=False)

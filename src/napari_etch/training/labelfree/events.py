@@ -62,9 +62,17 @@ class FitPreview:
 
 @dataclass(frozen=True)
 class FitNotice:
-    """Something the user should know, in one sentence."""
+    """Something the user should know, in one sentence.
+
+    Attributes
+    ----------
+    message : str
+    passing : bool
+        It says what is being done, and means nothing once that is over.
+    """
 
     message: str
+    passing: bool = False
 
 
 @dataclass(frozen=True, eq=False)

@@ -109,7 +109,7 @@ def fit(
     begun = time.monotonic()
     generator = torch.Generator().manual_seed(seed)
     parts = cut_out(micrographs, regions)
-    yield FitNotice("Looking how large the grains are.")
+    yield FitNotice("Looking how large the grains are.", passing=True)
     learner: Learner = Scratch(network, seed) if start == "scratch" else Adapted()
     intercept = (
         find_scale(parts, generator)
@@ -118,7 +118,7 @@ def fit(
     )
     _go_on(stop)
     found = f"The mean intercept is about {intercept:.0f} px"
-    yield FitNotice(f"{found}; looking for virtual micrographs that resemble these.")
+    yield FitNotice(f"{found}; looking for virtual micrographs that resemble these.", passing=True)
     closer = CLOSER if start == "scratch" else 1.0
     specimen = prepare_specimen(parts, closer * intercept, generator)
     _go_on(stop)
