@@ -97,10 +97,7 @@ def test_stop_keeps_the_best(open_train: Any, qtbot: Any) -> None:
     viewer.add_image(noise(), name="steel")
     viewer.add_labels(halves(), name="by hand")
     qtbot.waitUntil(lambda: not dock.why_not(), timeout=PATIENCE)
-    dock.start()
-    qtbot.waitUntil(lambda: 5 in dock.plot.steps, timeout=PATIENCE)
-    dock.toggle_fit()
-    wait_for_end(qtbot, dock)
+    stop_at_step_five(dock, qtbot)
     assert "Stopped by hand." in dock.fit_bar.line.text()
     assert len(list_library()) == 1
 
@@ -158,13 +155,17 @@ def ready_to_train(open_train: Any, qtbot: Any, scenario: str) -> Any:
     return dock
 
 
-def test_a_stopped_training_is_gone_on_with(open_train: Any, qtbot: Any) -> None:
-    dock = ready_to_train(open_train, qtbot, "endless")
-    assert dock.unfinished.isHidden()
+def stop_at_step_five(dock: Any, qtbot: Any) -> None:
     dock.start()
     qtbot.waitUntil(lambda: 5 in dock.plot.steps, timeout=PATIENCE)
     dock.toggle_fit()
     wait_for_end(qtbot, dock)
+
+
+def test_a_stopped_training_is_gone_on_with(open_train: Any, qtbot: Any) -> None:
+    dock = ready_to_train(open_train, qtbot, "endless")
+    assert dock.unfinished.isHidden()
+    stop_at_step_five(dock, qtbot)
     assert not dock.unfinished.isHidden()
     assert dock.unfinished.list.currentText().startswith("steel · step 5 of 10 · ")
     dock.unfinished.go_on.click()
@@ -185,10 +186,7 @@ def test_a_stopped_training_is_gone_on_with(open_train: Any, qtbot: Any) -> None
 
 def test_a_model_that_was_renamed_meanwhile_is_not_replaced(open_train: Any, qtbot: Any) -> None:
     dock = ready_to_train(open_train, qtbot, "endless")
-    dock.start()
-    qtbot.waitUntil(lambda: 5 in dock.plot.steps, timeout=PATIENCE)
-    dock.toggle_fit()
-    wait_for_end(qtbot, dock)
+    stop_at_step_five(dock, qtbot)
     rename_model("steel", "the good one")
     dock.unfinished.go_on.click()
     wait_for_end(qtbot, dock)
@@ -227,10 +225,7 @@ def test_a_training_that_came_to_its_end_or_was_cancelled_is_not_kept(
 
 def test_an_unfinished_training_is_forgotten(open_train: Any, qtbot: Any) -> None:
     dock = ready_to_train(open_train, qtbot, "endless")
-    dock.start()
-    qtbot.waitUntil(lambda: 5 in dock.plot.steps, timeout=PATIENCE)
-    dock.toggle_fit()
-    wait_for_end(qtbot, dock)
+    stop_at_step_five(dock, qtbot)
     answers = iter([False, True])
     dock.unfinished._ask = lambda _parent, title: title == "steel" and next(answers)
     dock.unfinished.forget.click()

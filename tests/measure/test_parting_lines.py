@@ -7,6 +7,11 @@ import pytest
 
 from napari_etch.measure import combine_fields, measure_field
 from napari_etch.measure.parting_lines import close_parting_lines
+from napari_etch.measure.runs import runs_of
+
+
+def closing(grains: np.ndarray) -> tuple[np.ndarray, float]:
+    return close_parting_lines(grains, runs_of(grains))
 
 
 def tiling(pitch: int = 20, rows: int = 12, columns: int = 15) -> np.ndarray:
@@ -28,7 +33,7 @@ def with_lines(grains: np.ndarray, width: int = 3) -> np.ndarray:
 def test_lines_are_given_to_the_grains_beside_them(width: int) -> None:
     whole = tiling()
     lined = with_lines(whole, width)
-    closed, share = close_parting_lines(lined)
+    closed, share = closing(lined)
     assert (closed > 0).all() and share == pytest.approx((lined == 0).mean())
     assert (closed[lined > 0] == lined[lined > 0]).all()
     assert (closed == whole).mean() > 0.9
@@ -37,7 +42,7 @@ def test_lines_are_given_to_the_grains_beside_them(width: int) -> None:
 def test_what_lies_off_the_specimen_stays() -> None:
     lined = with_lines(tiling())
     lined[-40:] = 0  # an information bar
-    closed, _ = close_parting_lines(lined)
+    closed, _ = closing(lined)
     assert (closed[:-50] > 0).all()
     assert (closed[-36:] == 0).all()
 
@@ -45,22 +50,22 @@ def test_what_lies_off_the_specimen_stays() -> None:
 def test_a_grain_that_was_too_small_to_keep_is_no_hole() -> None:
     lined = with_lines(tiling())
     lined[55:67, 100:112] = 0
-    closed, _ = close_parting_lines(lined)
+    closed, _ = closing(lined)
     assert (closed > 0).all()
 
 
 def test_grains_that_touch_are_left_as_they_are() -> None:
     whole = tiling()
     whole[100:140, 120:170] = 0
-    assert close_parting_lines(whole)[0] is whole
+    assert closing(whole)[0] is whole
 
 
 def test_separate_particles_are_left_as_they_are() -> None:
     y, x = np.mgrid[:200, :200]
     apart = (np.hypot(y % 40 - 20, x % 40 - 20) < 12) * (1 + y // 40 * 5 + x // 40)
-    assert close_parting_lines(apart)[0] is apart
+    assert closing(apart)[0] is apart
     empty = np.zeros((30, 30), np.int32)
-    assert close_parting_lines(empty)[0] is empty
+    assert closing(empty)[0] is empty
 
 
 def test_a_drawn_map_has_the_grain_size_of_its_grains() -> None:

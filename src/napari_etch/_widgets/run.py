@@ -360,13 +360,9 @@ def micrograph_of(source: Source, settings: Settings, section: int, region: Regi
 def _options(model: Any, settings: Settings) -> dict[str, Any]:
     """Return those of the settings that this model knows."""
     offered = getattr(model, "segment_options", {})
-    chosen = {
-        "grain_size": settings.grain_size,
-        "quality": settings.quality,
-        "close_gaps": settings.close_gaps,
-    }
-    if settings.close_gaps is None:
-        del chosen["close_gaps"]
+    chosen: dict[str, Any] = {"grain_size": settings.grain_size, "quality": settings.quality}
+    if settings.close_gaps is not None:  # otherwise the model does what it usually does
+        chosen["close_gaps"] = settings.close_gaps
     return {name: value for name, value in chosen.items() if name in offered}
 
 

@@ -1,11 +1,11 @@
-"""From a grain map to boundary lines, and from closed lines back to grains."""
+"""From a grain map to boundary lines, and from lines back to grains."""
 
 from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["boundary_lines", "enclosed_grains"]
+__all__ = ["boundary_lines", "enclosed_grains", "nearest_grains"]
 
 
 def boundary_lines(grains: npt.NDArray[np.integer]) -> npt.NDArray[np.bool_]:
@@ -59,3 +59,36 @@ def enclosed_grains(
     home = (np.cumsum(large) * large)[interior]
     nearest = distance_transform_edt(home == 0, return_distances=False, return_indices=True)
     return np.where(field, home[tuple(nearest)], 0).astype(np.int32)
+
+
+def nearest_grains(
+    grains: npt.NDArray[np.integer], half: float, slack: float = 0.0
+) -> tuple[npt.NDArray[np.integer], npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
+    """Give every pixel without a grain, such as those of drawn lines, to the nearest grain.
+
+    Parameters
+    ----------
+    grains : ndarray of int, shape (y, x)
+        At least one of them positive; what is not is a line, or a place without grains.
+    half : float
+        Half the width of a line, px, at most.
+    slack : float
+        So much further around a place that is wider than a line counts as that place, px.
+
+    Returns
+    -------
+    filled : ndarray of int, shape (y, x)
+        As `grains`, without gaps.
+    depth : ndarray of float64, shape (y, x)
+        How far each pixel is from the nearest grain, px.
+    wide : ndarray of bool, shape (y, x)
+        Pixels without a grain at places that are wider than a line.
+    """
+    from scipy.ndimage import distance_transform_edt
+
+    empty = grains <= 0
+    depth, nearest = distance_transform_edt(empty, return_indices=True)
+    wide = depth > half
+    if wide.any():
+        wide = empty & (distance_transform_edt(~wide) <= half + slack)
+    return grains[tuple(nearest)], depth, wide

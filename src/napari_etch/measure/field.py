@@ -187,8 +187,10 @@ def measure_field(
     except ValueError as error:
         raise ValueError(f"{name}: {error}") from None
     assert pixel_size_um is not None
-    grains, lines = close_parting_lines(grains)
     runs = runs_of(grains)
+    grains, lines = close_parting_lines(grains, runs)
+    if lines:
+        runs = runs_of(grains)
     real = runs.labels > 0
     if np.count_nonzero(real) < 2:
         raise ValueError(

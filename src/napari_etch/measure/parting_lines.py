@@ -10,6 +10,10 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from napari_etch.grains.lines import nearest_grains
+from napari_etch.measure.contacts import contacts_of
+from napari_etch.measure.runs import Runs
+
 Grains = npt.NDArray[np.integer]
 Mask = npt.NDArray[np.bool_]
 
@@ -23,13 +27,15 @@ _SPECK = 0.5
 _MOSTLY = 0.8
 
 
-def close_parting_lines(grains: Grains) -> tuple[Grains, float]:
+def close_parting_lines(grains: Grains, runs: Runs) -> tuple[Grains, float]:
     """Give the lines between grains to the nearest grain.
 
     Parameters
     ----------
     grains : integers (y, x)
         0 is a line between grains, or off the specimen.
+    runs : Runs
+        Of the same map.
 
     Returns
     -------
@@ -39,36 +45,21 @@ def close_parting_lines(grains: Grains) -> tuple[Grains, float]:
     share : float
         Of the field that was lines.
     """
-    from scipy.ndimage import distance_transform_edt
-
-    zero = grains == 0
-    if not zero.any() or zero.all():
+    real = runs.labels > 0
+    if real.all() or not real.any():
         return grains, 0.0
-    touching, beside = _pairs(grains, zero)
-    if touching > _TOUCHING * beside:
+    contacts = contacts_of(grains, runs)
+    at_zero = ~real[contacts.one] | ~real[contacts.two]
+    beside = np.count_nonzero(at_zero)
+    if len(at_zero) - beside > _TOUCHING * beside:
         return grains, 0.0
-    median = float(np.median(np.unique(grains[grains > 0], return_counts=True)[1]))
-    reach = max(_WIDEST_PX, _WIDEST * median**0.5) / 2
-    depth, (y, x) = distance_transform_edt(zero, return_indices=True)
-    core = depth > reach
-    wide = zero & (distance_transform_edt(~core) <= reach) if core.any() else np.zeros_like(zero)
-    lines = zero & ~_without_specks(wide, _SPECK * median)
-    if _pairs(grains, lines)[1] < _MOSTLY * beside:
+    median = float(np.median(runs.total(runs.length)[real]))
+    filled, _, wide = nearest_grains(grains, max(_WIDEST_PX, _WIDEST * median**0.5) / 2)
+    lines = (grains == 0) & ~_without_specks(wide, _SPECK * median)
+    zeros = contacts.place + np.where(real[contacts.one], contacts.step, 0)
+    if np.count_nonzero(lines.flat[zeros[at_zero]]) < _MOSTLY * beside:
         return grains, 0.0
-    return np.where(lines, grains[y, x], grains), float(lines.mean())
-
-
-def _pairs(grains: Grains, zero: Mask) -> tuple[int, int]:
-    """Return the pixel pairs where two grains touch, and where a grain lies beside a zero."""
-    touching = beside = 0
-    for axis in (0, 1):
-        size = grains.shape[axis]
-        first, second = (np.arange(size - 1), np.arange(1, size))
-        one, other = grains.take(first, axis), grains.take(second, axis)
-        touching += int(((one > 0) & (other > 0) & (one != other)).sum())
-        beside += int(((one > 0) & zero.take(second, axis)).sum())
-        beside += int(((other > 0) & zero.take(first, axis)).sum())
-    return touching, beside
+    return np.where(lines, filled, grains), float(lines.mean())
 
 
 def _without_specks(wide: Mask, area: float) -> Mask:

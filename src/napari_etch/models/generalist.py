@@ -17,8 +17,7 @@ import numpy.typing as npt
 
 from napari_etch.inference.events import Pass
 from napari_etch.models.even_odds import even_odds
-from napari_etch.models.gaps import MANY_ENDS, ends_per_square
-from napari_etch.models.gaps import close_gaps as close_gaps_of
+from napari_etch.models.gaps import MANY_ENDS, close_gaps, ends_per_square
 from napari_etch.models.heads import MAPS, read_heads
 from napari_etch.models.prepare import middle, prepare
 from napari_etch.models.resize import resize
@@ -178,17 +177,28 @@ class Generalist:
         fields: dict[str, Any] = dict(zip(MAPS, total, strict=True))
         fields["grain_size_px"] = np.float32(grain_size)
         fields["log"] = {"grain_size_px": round(float(grain_size), 2), "scale": round(scale, 4)}
-        if close_gaps is None:
-            ends = ends_per_square(fields["boundary"], micrograph.mask, grain_size)
-            fields["log"]["ends_per_square"] = round(ends, 2)
-            close_gaps = ends >= MANY_ENDS
-        fields["log"]["close_gaps"] = close_gaps
-        if close_gaps:
-            found = close_gaps_of(fields["boundary"], micrograph.mask, closing)
-            bridges, fields["log"]["bridges"] = yield from found
-            for name in MAPS:
-                np.maximum(fields[name], bridges, out=fields[name])
+        yield from self._close_gaps(fields, micrograph.mask, close_gaps, closing)
         return fields
+
+    def _close_gaps(
+        self,
+        fields: dict[str, Any],
+        mask: npt.NDArray[np.bool_] | None,
+        wanted: bool | None,
+        share: float,
+    ) -> Generator[Pass, np.ndarray, None]:
+        """Close the gaps of the fields in place where that is wanted; None asks the map itself."""
+        log = fields["log"]
+        if wanted is None:
+            ends = ends_per_square(fields["boundary"], mask, float(fields["grain_size_px"]))
+            log["ends_per_square"] = round(ends, 2)
+            wanted = ends >= MANY_ENDS
+        log["close_gaps"] = wanted
+        if not wanted:
+            return
+        bridges, log["bridges"] = yield from close_gaps(fields["boundary"], mask, share)
+        for name in MAPS:
+            np.maximum(fields[name], bridges, out=fields[name])
 
     def _find_grain_size(self, image: Maps, share: float) -> Generator[Pass, np.ndarray, float]:
         """Try several sizes of the image's middle and return the mean intercept in px."""

@@ -13,6 +13,8 @@ import shutil
 import tempfile
 import time
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -250,12 +252,8 @@ def add_model(folder: Path, notes: Notes) -> LibraryModel:
         When the library cannot be written.
     """
     stored = read_model(folder)
-    unfinished = _unfinished_copy(folder, stored.weights)
-    try:
+    with _unfinished_copy(folder, stored.weights) as unfinished:
         return _settle(unfinished, stored.card, notes)
-    except BaseException:
-        shutil.rmtree(unfinished, ignore_errors=True)
-        raise
 
 
 def replace_model(name: str, folder: Path, notes: Notes) -> LibraryModel:
@@ -284,20 +282,15 @@ def replace_model(name: str, folder: Path, notes: Notes) -> LibraryModel:
     """
     model = _found(name)
     stored = read_model(folder)
-    unfinished = _unfinished_copy(folder, stored.weights)
-    try:
+    with _unfinished_copy(folder, stored.weights) as unfinished:
         _write_card(unfinished, replace(notes, title=model.title).into_card(stored.card))
         _take_the_place(unfinished, model.path)
-    except BaseException:
-        shutil.rmtree(unfinished, ignore_errors=True)
-        raise
     return _described(model.path)
 
 
 def _take_the_place(new: Path, old: Path) -> None:
     """Rename a folder to one that is there, which is deleted; when that fails it stays."""
-    doomed = Path(tempfile.mkdtemp(prefix=".part-", dir=old.parent)) / old.name
-    old.rename(doomed)
+    doomed = _set_aside(old)
     try:
         new.rename(old)
     except BaseException:
@@ -307,8 +300,19 @@ def _take_the_place(new: Path, old: Path) -> None:
     shutil.rmtree(doomed.parent, ignore_errors=True)
 
 
-def _unfinished_copy(folder: Path, weights: bytes) -> Path:
-    """Return a hidden folder of the library with weights and picture of a model, but no card."""
+def _set_aside(path: Path) -> Path:
+    """Rename a model's folder into a hidden one of the library, and return where it is."""
+    aside = Path(tempfile.mkdtemp(prefix=".part-", dir=path.parent)) / path.name
+    path.rename(aside)
+    return aside
+
+
+@contextmanager
+def _unfinished_copy(folder: Path, weights: bytes) -> Iterator[Path]:
+    """Give a hidden folder of the library with weights and picture of a model, but no card.
+
+    It is deleted when what is done with it fails.
+    """
     picture = read_thumbnail(folder)
     library = library_folder()
     library.mkdir(parents=True, exist_ok=True)
@@ -319,10 +323,10 @@ def _unfinished_copy(folder: Path, weights: bytes) -> Path:
         (unfinished / WEIGHTS).write_bytes(weights)
         if picture:
             (unfinished / THUMBNAIL).write_bytes(picture)
+        yield unfinished
     except BaseException:
         shutil.rmtree(unfinished, ignore_errors=True)
         raise
-    return unfinished
 
 
 def _settle(unfinished: Path, card: dict[str, Any], notes: Notes) -> LibraryModel:
@@ -373,9 +377,7 @@ def delete_model(name: str) -> None:
     """
     model = _found(name)
     # Renamed first: a deletion that is interrupted leaves no half model behind.
-    doomed = Path(tempfile.mkdtemp(prefix=".part-", dir=model.path.parent)) / model.name
-    model.path.rename(doomed)
-    shutil.rmtree(doomed.parent)
+    shutil.rmtree(_set_aside(model.path).parent)
 
 
 def export_model(name: str, file: Path, *, overwrite: bool = False) -> Path:

@@ -86,16 +86,13 @@ def grains_truth(picture: npt.NDArray[np.integer]) -> Truth:
     ----------
     picture : whole numbers (y, x), at least one of them positive
     """
-    from scipy.ndimage import distance_transform_edt
+    from napari_etch.grains.lines import nearest_grains
 
     drawn = picture > 0
     if drawn.all():
         return Truth(picture.astype(np.int32), np.ones(picture.shape, bool))
-    depth, nearest = distance_transform_edt(~drawn, return_indices=True)
-    labels = picture[tuple(nearest)].astype(np.int32)
-    empty = depth > LINE_HALF
-    if empty.any():
-        empty = ~drawn & (distance_transform_edt(~empty) <= LINE_HALF + SLACK)
+    filled, depth, empty = nearest_grains(picture, LINE_HALF, SLACK)
+    labels = filled.astype(np.int32)
     open_ends = _open_ends(labels, np.where(drawn | empty, 0, depth))
     return Truth(labels, ~(empty | open_ends))
 
