@@ -15,7 +15,6 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication, QLabel, QMainWindow
 
 from napari_etch._widgets.correct_dock import CorrectDock
-from napari_etch._widgets.correct_walk import inside
 from napari_etch._widgets.measure_dock import MeasureDock
 from napari_etch._widgets.scroll import dock_of
 from napari_etch.corrections import journals_in, summary_of
@@ -133,40 +132,6 @@ def test_the_zoom_stays_while_the_boundary_can_be_seen(desk: Desk, qtbot: Any) -
     viewer.scene.camera.zoom = 0.05 * close
     hands.key(KEY.Key_N)
     assert viewer.scene.camera.zoom > 0.4 * close
-
-
-def test_a_stop_at_the_frame_shows_the_image_not_the_black_beside_it(
-    desk: Desk, qtbot: Any
-) -> None:
-    viewer, dock, layer, hands = desk
-    begin_walk(dock, hands, qtbot)
-    seen = []
-    for _ in range(8):
-        camera = viewer.scene.camera
-        half = np.asarray(viewer.canvas.size) / (2 * camera.zoom)
-        least, greatest = layer.extent.world
-        middle = np.asarray(camera.center[-2:])
-        over = np.maximum(least - (middle - half), (middle + half) - greatest)
-        # black on one side only where there must be some on both
-        assert np.all((over < 1e-3) | (2 * half > greatest - least))
-        seen.append(tuple(middle))
-        hands.key(KEY.Key_N)
-    assert len(set(seen)) > 1
-
-
-@pytest.mark.parametrize(
-    ("middle", "half", "expected"),
-    [
-        ((50.0, 60.0), (10.0, 10.0), (50.0, 60.0)),
-        ((2.0, 199.0), (10.0, 10.0), (10.0, 190.0)),
-        ((90.0, 3.0), (60.0, 300.0), (50.0, 100.0)),  # larger than the image: its middle
-    ],
-)
-def test_a_view_is_moved_into_the_image(
-    middle: tuple[float, float], half: tuple[float, float], expected: tuple[float, float]
-) -> None:
-    ends = np.array([[0.0, 0.0], [100.0, 200.0]])
-    assert inside(np.array(middle), np.array(half), ends) == pytest.approx(expected)
 
 
 def test_a_facet_as_large_as_the_image_is_not_shown_as_a_stamp(desk: Desk, qtbot: Any) -> None:
