@@ -20,6 +20,7 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
+from skimage.measure import label
 
 SLICES = (0, 7, 14)
 # Neither a training draws these, nor the calibration of counts.
@@ -60,8 +61,8 @@ def read(path: Path) -> np.ndarray:
     return np.asarray(imread(path))
 
 
-def cases(data: Path) -> Iterator[Case]:
-    """Yield every image that has grain truth."""
+def cases(data: Path, slices: Iterable[int] = SLICES) -> Iterator[Case]:
+    """Yield every image that has grain truth; these slices stand for the stack."""
     steel = data / "steel-optical"
     yield Case("steel-optical", "image", read(steel / "image.png"), read(steel / "labels.tif"), 3)
     etched = data / "sem-etched" / "labelled"
@@ -80,8 +81,18 @@ def cases(data: Path) -> Iterator[Case]:
         read(data / "stack-sstem" / "image.tif"),
         read(data / "stack-sstem" / "boundary.tif"),
     )
-    for index in SLICES:
+    for index in slices:
         yield Case("stack-sstem", f"slice {index}", stack[index], lines[index], 3)
+
+
+def volume_cases(data: Path) -> Iterator[Case]:
+    """Yield the slices of volume-em, which is in no table of AP50."""
+    folder = data / "volume-em"
+    volume, truth = (read(folder / name) for name in ("image.tif", "labels.tif"))
+    for index, (image, objects) in enumerate(zip(volume, truth, strict=True)):
+        # One object may be cut twice by a slice; each piece is a grain of its own there.
+        pieces = label(objects, connectivity=1, background=0).astype(np.int32)
+        yield Case("volume-em", f"{index:02d}", image, pieces, 3)
 
 
 def turned(every: Iterable[Case]) -> Iterator[Case]:

@@ -88,6 +88,11 @@ def picture_of(image: str, data: Path) -> Micrograph:
     return read_micrograph(path, keep_info_bar=True)
 
 
+def number(labels: np.ndarray) -> int:
+    """Return how many grains have at least `LEAST` px."""
+    return int((np.bincount(labels.ravel())[1:] >= LEAST).sum())
+
+
 def truth_of(image: str, data: Path) -> tuple[np.ndarray, int]:
     """Return the drawn grains of an image, and how many have at least `LEAST` px."""
     import tifffile
@@ -98,7 +103,7 @@ def truth_of(image: str, data: Path) -> tuple[np.ndarray, int]:
 
         lines = labels[int(image.split()[-1])] > 0
         labels = label(~lines, connectivity=1).astype(np.int32)
-    return labels, int((np.bincount(labels.ravel())[1:] >= LEAST).sum())
+    return labels, number(labels)
 
 
 def by_model(name: str, model, image: str, data: Path, quality: str) -> Row:

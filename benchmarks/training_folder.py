@@ -11,13 +11,15 @@ evaluate-only, and those without human or orientation truth, are never in it.
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Collection
 from pathlib import Path
 
-import numpy as np
 import tifffile
 from skimage.io import imread, imsave
-from skimage.measure import label
+
+sys.path.insert(0, str(Path(__file__).parent))
+from accuracy import volume_cases
 
 EVERY = 10  # slices of the volume; neighbours differ little
 PAIRS = {
@@ -40,17 +42,11 @@ def lay_out(
     for name, (image, truth) in pairs.items():
         imsave(images / f"{name}.png", imread(data / image), check_contrast=False)
         tifffile.imwrite(labels / f"{name}.tif", tifffile.imread(data / truth))
-    if VOLUME in without:
-        return len(pairs)
-    volume = tifffile.imread(data / VOLUME / "image.tif")
-    truth = tifffile.imread(data / VOLUME / "labels.tif")
-    slices = range(first, len(volume), every)
-    for index in slices:
-        name = f"{VOLUME}-{index:02d}"
-        imsave(images / f"{name}.png", volume[index], check_contrast=False)
-        # One object may be cut twice by a slice; each piece is a grain of its own there.
-        pieces = label(truth[index], connectivity=1, background=0).astype(np.int32)
-        tifffile.imwrite(labels / f"{name}.tif", pieces)
+    slices = [] if VOLUME in without else list(volume_cases(data))[first::every]
+    for case in slices:
+        name = f"{VOLUME}-{case.name}"
+        imsave(images / f"{name}.png", case.image, check_contrast=False)
+        tifffile.imwrite(labels / f"{name}.tif", case.truth)
     return len(pairs) + len(slices)
 
 
