@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import queue
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
+from multiprocessing.connection import Connection
+from multiprocessing.connection import wait as ready_pipes
 from multiprocessing.process import BaseProcess
 
 import numpy as np
@@ -16,14 +17,14 @@ from torch import Tensor
 from napari_etch.virtual.sample import render_batch
 
 RENDERED = 8
-# How often a process that makes samples is looked after while they are waited for, seconds.
-LOOK = 1.0
+# How long a process whose pipe has ended is waited for, to say how it ended, seconds.
+PATIENCE = 10.0
 # Samples in the buffer before learning starts.
 LEAST = 64
 
 
 # From a seed to an endless stream of samples: uint8 images and int16 labels, (b, s, s) each.
-# Numpy, not tensors: shared-memory handles would pile up in the queue.
+# Numpy, not tensors: shared-memory handles would pile up in the pipe.
 Samples = Callable[[int], Iterator[tuple[np.ndarray, np.ndarray]]]
 
 
@@ -36,10 +37,10 @@ def render_forever(seed: int, size: int) -> Iterator[tuple[np.ndarray, np.ndarra
         yield image, batch.labels.to(torch.int16).numpy()
 
 
-def _fill(pipe: multiprocessing.Queue, samples: Samples, seed: int, threads: int) -> None:
+def _fill(pipe: Connection, samples: Samples, seed: int, threads: int) -> None:
     torch.set_num_threads(threads)
     for pair in samples(seed):
-        pipe.put(pair)
+        pipe.send(pair)  # and waits there until it is taken
 
 
 class Replay:
@@ -110,13 +111,14 @@ class Feed:
 
     Parameters
     ----------
-    pipe : multiprocessing.Queue
-        Where they put them.
+    pipes : sequence of multiprocessing.connection.Connection
+        Where they put them, a pipe each: what one leaves half-written when it is killed stays out
+        of the way of the others, and its pipe says that there is no more.
     processes : sequence of multiprocessing.process.BaseProcess
     """
 
-    def __init__(self, pipe: multiprocessing.Queue, processes: Sequence[BaseProcess]) -> None:
-        self._pipe = pipe
+    def __init__(self, pipes: Sequence[Connection], processes: Sequence[BaseProcess]) -> None:
+        self._open = list(pipes)
         self._processes = processes
 
     def take(self, *, wait: bool) -> tuple[np.ndarray, np.ndarray] | None:
@@ -132,21 +134,25 @@ class Feed:
         FeedError
             When none are left and no process makes any more.
         """
-        while True:
-            # asked before: what it made until then is in the pipe
-            is_over = not any(process.is_alive() for process in self._processes)
+        while self._open:
+            ready = ready_pipes(self._open, None if wait else 0)
+            if not ready:
+                return None
+            pipe = next(pipe for pipe in self._open if pipe in ready)
+            self._open.remove(pipe)
             try:
-                pair: tuple[np.ndarray, np.ndarray] = self._pipe.get(wait, LOOK)
-                return pair
-            except queue.Empty:
-                if is_over:
-                    codes = ", ".join(str(process.exitcode) for process in self._processes)
-                    raise FeedError(
-                        f"The process that makes training samples has ended (exit code {codes}): "
-                        "see its messages above; -9 means most likely that memory ran out."
-                    ) from None
-                if not wait:
-                    return None
+                pair: tuple[np.ndarray, np.ndarray] = pipe.recv()
+            except (EOFError, OSError):  # it ended, perhaps in the middle of a sample
+                continue
+            self._open.append(pipe)  # behind the others: now it is their turn
+            return pair
+        for process in self._processes:
+            process.join(PATIENCE)
+        codes = ", ".join(str(process.exitcode) for process in self._processes)
+        raise FeedError(
+            f"The process that makes training samples has ended (exit code {codes}): "
+            "see its messages above; -9 means most likely that memory ran out."
+        )
 
 
 def virtual_feed(
@@ -160,20 +166,23 @@ def virtual_feed(
 def sample_feed(samples: Samples, seed: int, workers: int = 1, threads: int = 1) -> Iterator[Feed]:
     """Run processes that make samples, and yield what hands them out."""
     context = multiprocessing.get_context("spawn")
-    pipe = context.Queue(maxsize=8)
-    processes = [
-        context.Process(
-            target=_fill, args=(pipe, samples, worker_seed(seed, number), threads), daemon=True
-        )
-        for number in range(workers)
-    ]
-    for process in processes:
-        process.start()
+    pipes: list[Connection] = []
+    processes: list[BaseProcess] = []
     try:
-        yield Feed(pipe, processes)
+        for number in range(workers):
+            taken, filled = context.Pipe(duplex=False)
+            given = (filled, samples, worker_seed(seed, number), threads)
+            process = context.Process(target=_fill, args=given, daemon=True)
+            process.start()
+            filled.close()  # the worker's end is the only one: when it dies, the pipe ends
+            pipes.append(taken)
+            processes.append(process)
+        yield Feed(pipes, processes)
     finally:
-        for process in processes:
-            process.terminate()
+        for started in processes:
+            started.terminate()
+        for taken in pipes:
+            taken.close()
 
 
 def worker_seed(seed: int, number: int) -> int:
