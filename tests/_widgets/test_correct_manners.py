@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication, QLabel, QMainWindow
 
 from napari_etch._widgets.correct_dock import CorrectDock
+from napari_etch._widgets.correct_walk import inside
 from napari_etch._widgets.measure_dock import MeasureDock
 from napari_etch._widgets.scroll import dock_of
 from napari_etch.corrections import journals_in, summary_of
@@ -134,6 +136,40 @@ def test_the_zoom_stays_while_the_boundary_can_be_seen(desk: Desk, qtbot: Any) -
     assert viewer.scene.camera.zoom > 0.4 * close
 
 
+def test_a_stop_at_the_frame_shows_the_image_not_the_black_beside_it(
+    desk: Desk, qtbot: Any
+) -> None:
+    viewer, dock, layer, hands = desk
+    begin_walk(dock, hands, qtbot)
+    seen = []
+    for _ in range(8):
+        camera = viewer.scene.camera
+        half = np.asarray(viewer.canvas.size) / (2 * camera.zoom)
+        least, greatest = layer.extent.world
+        middle = np.asarray(camera.center[-2:])
+        over = np.maximum(least - (middle - half), (middle + half) - greatest)
+        # black on one side only where there must be some on both
+        assert np.all((over < 1e-3) | (2 * half > greatest - least))
+        seen.append(tuple(middle))
+        hands.key(KEY.Key_N)
+    assert len(set(seen)) > 1
+
+
+@pytest.mark.parametrize(
+    ("middle", "half", "expected"),
+    [
+        ((50.0, 60.0), (10.0, 10.0), (50.0, 60.0)),
+        ((2.0, 199.0), (10.0, 10.0), (10.0, 190.0)),
+        ((90.0, 3.0), (60.0, 300.0), (50.0, 100.0)),  # larger than the image: its middle
+    ],
+)
+def test_a_view_is_moved_into_the_image(
+    middle: tuple[float, float], half: tuple[float, float], expected: tuple[float, float]
+) -> None:
+    ends = np.array([[0.0, 0.0], [100.0, 200.0]])
+    assert inside(np.array(middle), np.array(half), ends) == pytest.approx(expected)
+
+
 def test_a_facet_as_large_as_the_image_is_not_shown_as_a_stamp(desk: Desk, qtbot: Any) -> None:
     viewer, dock, _layer, hands = desk
     facets = viewer.add_labels(np.ones((256, 256), np.uint8), name="steel · fracture")
@@ -185,3 +221,19 @@ def test_edits_that_were_restored_are_kept_when_the_window_is_closed(
     (path,) = journals_in(folder)
     assert summary_of(path).edits == 2
     assert (last[:CELL] == last[0, 0]).all()
+
+
+def test_a_boundary_of_a_few_pixels_is_ringed_and_a_long_one_is_not(desk: Desk, qtbot: Any) -> None:
+    _viewer, dock, _layer, hands = desk
+    begin_walk(dock, hands, qtbot)
+    tour, (a, b) = dock.session.tour, dock.walk.pair
+    edge = tour.review.edge((a, b))
+    (line,) = tour.view((a, b)).lines.values()  # of a boundary, or of one that may be missing
+    large = 3 * edge.length  # as if grains were that wide
+    with patch.object(tour, "_extent", lambda _edge: large):
+        (lines,) = tour.view((a, b)).lines.values()
+    same, ring = np.split(lines, [len(line)])
+    assert (same == line).all()
+    ends = np.concatenate([line[:, 0], line.sum(axis=1)])
+    middle = ring[:, 0].mean(axis=0)
+    assert np.hypot(*(ends - middle).T).max() < np.hypot(*(ring[:, 0] - middle).T).min()

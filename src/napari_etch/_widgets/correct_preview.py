@@ -32,6 +32,8 @@ COLOURS = {
 WIDTH = 3.0
 #: Length of dashes and of what is between them, px of the map.
 DASH, GAP = 4, 2
+#: Px of the map that a ring keeps from what it is around.
+CLEAR = 5.0
 NONE: Segments = np.zeros((0, 2, 2), np.float32)
 
 
@@ -91,6 +93,18 @@ def pair_segments(
 def outline_segments(mask: npt.NDArray[np.bool_], corner: tuple[int, int]) -> Segments:
     """Return the outline of a region in a part of a map that begins at a corner."""
     return _wall_segments(_walls(np.pad(mask, 1)), corner[0] - 1, corner[1] - 1)
+
+
+def ringed(lines: Segments) -> Segments:
+    """Return lines with a circle around them: what is a few pixels long is not seen by itself."""
+    if not len(lines):
+        return lines
+    ends = np.concatenate([lines[:, 0], lines.sum(axis=1)])
+    low, high = ends.min(0), ends.max(0)
+    turn = np.linspace(0, 2 * np.pi, 49)
+    radius = np.hypot(*(high - low)) / 2 + CLEAR
+    path = (low + high) / 2 + radius * np.stack([np.sin(turn), np.cos(turn)], axis=1)
+    return np.concatenate([lines, stroke_segments(path)])
 
 
 def dashed(lines: Segments) -> Segments:

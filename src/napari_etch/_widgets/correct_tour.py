@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from qtpy.QtCore import QObject, QTimer
 
-from napari_etch._widgets.correct_preview import Segments, dashed, pair_segments
+from napari_etch._widgets.correct_preview import Segments, dashed, pair_segments, ringed
 from napari_etch.corrections import Doubts, Review, State, Verdicts
 from napari_etch.corrections.review import Edge
 from napari_etch.corrections.verdicts import Line
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 Stop = tuple[int, int]
 #: Milliseconds after an edit until the review looks at its boundaries: the repaint comes first.
 REVIEW_WAIT = 60
+#: What is shorter than this part of what is shown around it gets a ring.
+SHORT = 0.5
 NO_EDGES = np.zeros(0, BOUNDARY_DTYPE)
 ABOUT_GRAINS = "Press Next to walk along what is doubtful, the least sure first."
 
@@ -250,10 +252,10 @@ class BoundaryTour(QObject):
             f"Boundary between grains {a} and {b}, {100 * edge.confidence:.0f} % sure, "
             f"{edge.length:.0f} px long."
         )
-        lines = {
-            "walk": pair_segments(editor.grains[window], (window[0].start, window[1].start), stop)
-        }
-        return View(lines, edge.y, edge.x, self._extent(edge), text)
+        line = pair_segments(editor.grains[window], (window[0].start, window[1].start), stop)
+        extent = self._extent(edge)
+        lines = {"walk": ringed(line) if edge.length < extent * SHORT else line}
+        return View(lines, edge.y, edge.x, extent, text)
 
     def _extent(self, edge: Edge) -> float:
         """Return how large a boundary is shown: a short one as large as a grain is wide.
@@ -271,8 +273,10 @@ class BoundaryTour(QObject):
         line = pair_segments(grain + half.astype(np.uint8), (box[0].start, box[1].start), (1, 2))
         likely = f"{100 * (1 - edge.confidence):.0f} % likely, {edge.length:.0f} px long"
         text = f"Maybe a boundary is missing in grain {label}: {likely}."
-        lines = {"maybe": dashed(line)}
-        return View(lines, edge.y, edge.x, self._extent(edge), text, "Add", "Dismiss")
+        extent = self._extent(edge)
+        shown = dashed(line)
+        lines = {"maybe": ringed(shown) if edge.length < extent * SHORT else shown}
+        return View(lines, edge.y, edge.x, extent, text, "Add", "Dismiss")
 
     def right(self, stop: Stop) -> str:
         """See `Tour`: a boundary is kept, a missing one added."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 from qtpy.QtCore import QObject, Signal
 
 from napari_etch._widgets.correct_preview import Preview, camera_of
@@ -159,11 +160,41 @@ class Walk(QObject):
         place[-2:] = view.y, view.x
         if layer.ndim == 3:
             place[0] = session.section
-        camera.center = (*camera.center[:-2], *np.asarray(layer.data_to_world(place))[-2:])
-        canvas = min(getattr(getattr(self._viewer, "canvas", None), "size", USUAL_CANVAS))
+        canvas = getattr(getattr(self._viewer, "canvas", None), "size", USUAL_CANVAS)
         pixel = abs(float(layer.scale[-1]))
-        wanted = FILL * canvas / (max(view.extent, SHORTEST) * pixel)
+        wanted = FILL * min(canvas) / (max(view.extent, SHORTEST) * pixel)
         # A facet may be all of the image: there is nothing to see around that.
-        wanted = max(wanted, canvas / (max(layer.data.shape[-2:]) * pixel))
+        wanted = max(wanted, min(canvas) / (max(layer.data.shape[-2:]) * pixel))
         if not LEAST * wanted <= camera.zoom <= MOST * wanted:
             camera.zoom = wanted
+        middle = np.asarray(layer.data_to_world(place))[-2:]
+        half = np.asarray(canvas, float) / (2 * camera.zoom)
+        camera.center = (*camera.center[:-2], *inside(middle, half, layer.extent.world[:, -2:]))
+
+
+def inside(
+    middle: npt.NDArray[np.floating], half: npt.NDArray[np.floating], ends: npt.NDArray[np.floating]
+) -> tuple[float, float]:
+    """Return the middle of a view, moved so that it shows as little as may be beside the image.
+
+    Parameters
+    ----------
+    middle : (2,)
+        Where the view should have its middle, (y, x).
+    half : (2,)
+        Half the height and width of the view.
+    ends : (2, 2)
+        Least and greatest y and x of the image. Where the view is larger than the image, it gets
+        the image's middle.
+
+    Returns
+    -------
+    float, float
+        In the units of `ends`, which all share.
+    """
+    least, greatest = ends
+    low, high = least + half, greatest - half
+    moved = np.where(
+        low < high, np.clip(middle, low, np.maximum(low, high)), (least + greatest) / 2
+    )
+    return float(moved[0]), float(moved[1])

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from qtpy.QtCore import QObject, QTimer, Signal
 
-from napari_etch._widgets.correct_preview import Segments, outline_segments, stroke_segments
+from napari_etch._widgets.correct_preview import outline_segments, ringed
 from napari_etch._widgets.correct_tour import Stop, View
 from napari_etch._widgets.repair_journal import RepairJournal
 from napari_etch._widgets.repair_layers import Result, show_bridges, write_cut
@@ -17,8 +17,8 @@ from napari_etch.grains.editing import EditError
 
 #: Milliseconds after an edit of the grains until the bridges follow.
 FOLLOW_WAIT = 30
-#: Px around a bridge that are shown with it, and that the ring keeps from it.
-AROUND, CLEAR = 40.0, 5.0
+#: Px around a bridge that are shown with it.
+AROUND = 40.0
 VERDICTS = ("Accept", "Reject")
 ABOUT_BRIDGES = "Press Next to look at the bridges, the least sure first."
 
@@ -248,10 +248,7 @@ class BridgeTour:
             f"{length:.0f} px long.{state} {self.left()} left."
         )
         outline = outline_segments(mask, (window[0].start, window[1].start))
-        ring = _ring(bridges.window(number))
-        return View(
-            {"walk": np.concatenate([outline, ring])}, y, x, length + AROUND, text, *VERDICTS
-        )
+        return View({"walk": ringed(outline)}, y, x, length + AROUND, text, *VERDICTS)
 
     def right(self, stop: Stop) -> str:
         """See `Tour`."""
@@ -285,13 +282,3 @@ class BridgeTour:
 
     def stop(self) -> None:
         """See `Tour`."""
-
-
-def _ring(window: tuple[slice, slice]) -> Segments:
-    """Return a circle around a window: a bridge of a pixel is not seen by itself."""
-    low = np.array([axis.start for axis in window], float)
-    high = np.array([axis.stop for axis in window], float) - 1
-    turn = np.linspace(0, 2 * np.pi, 49)
-    radius = np.hypot(*(high - low)) / 2 + CLEAR
-    path = (low + high) / 2 + radius * np.stack([np.sin(turn), np.cos(turn)], axis=1)
-    return stroke_segments(path)
