@@ -281,7 +281,9 @@ def _size_table() -> QTableWidget:
     rows = table.verticalHeader()
     if rows is not None:
         rows.hide()
-        rows.setDefaultSectionSize(22)
+        # beside several fields the name of a method takes two lines
+        rows.setMinimumSectionSize(22)
+        rows.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
     return table
 
 

@@ -18,7 +18,6 @@ from qtpy.QtWidgets import (
     QVBoxLayout,
     QWidget,
 )
-from superqt import QElidingLabel
 
 from napari_etch._widgets.form import add, combo_box
 
@@ -47,7 +46,8 @@ class TrackForm(QWidget):
             "Grains of a stack, found section by section. It follows the layer that is selected in "
             "the layer list."
         )
-        self.about = QElidingLabel()
+        self.about = QLabel()
+        self.about.setWordWrap(True)
         self.method = combo_box(
             "All sections at once is the best; the others go from one section to the next, as "
             "published, and are there to compare with."
