@@ -3,6 +3,9 @@ from __future__ import annotations
 import csv
 
 import pytest
+from fakes import DarkIsBoundary
+
+from napari_etch.grains.class_table import FRACTURE_MODES
 
 
 def rows_of(path):
@@ -48,3 +51,11 @@ def test_a_table_is_not_overwritten_unasked(etch, micrograph_file, tmp_path):
     assert (tmp_path / "counts.csv").read_text() == "mine"
     assert etch("count", image, "--out", "counts.csv", "--overwrite").exit_code == 0
     assert etch("count", image, "--out", tmp_path).exit_code == 2
+
+
+def test_a_model_of_fracture_modes_counts_nothing(etch, micrograph_file, monkeypatch):
+    monkeypatch.delattr(DarkIsBoundary, "partition")
+    monkeypatch.setattr(DarkIsBoundary, "table", FRACTURE_MODES, raising=False)
+    done = etch("count", micrograph_file(), "--out", "counts.csv", "--model", "fracture")
+    assert done.exit_code == 2
+    assert "use etch fracture" in done.stderr

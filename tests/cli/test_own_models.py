@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+import typer
 from typer.testing import CliRunner
 
 from napari_etch.cli.app import app
@@ -81,3 +82,24 @@ def test_deleting_asks_first(etch):
 
 def test_a_model_of_the_package_cannot_be_deleted(etch):
     assert etch("models", "delete", "generalist", "--yes").exit_code == 2
+
+
+def test_a_deletion_that_nobody_confirms_says_how_to_go_without(etch):
+    done = etch("models", "delete", "duplex", input="")
+    assert done.exit_code == 2
+    assert "--yes" in done.stderr
+    assert names() == ["duplex"]
+
+
+def test_ctrl_c_at_the_question_deletes_nothing(etch, monkeypatch):
+    def interrupted(*_arguments, **_options):
+        try:
+            raise KeyboardInterrupt
+        except KeyboardInterrupt:
+            raise typer.Abort from None  # as typer does
+
+    monkeypatch.setattr(typer, "confirm", interrupted)
+    done = etch("models", "delete", "duplex")
+    assert done.exit_code == 130
+    assert "stopped; nothing was deleted" in done.stderr
+    assert names() == ["duplex"]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from napari_etch.cli.console import ExitCode, bad_input, fail, fail_inside, note, refuse, sentence
+from napari_etch.cli.options import GrainSize, PixelSize, Quality
 from napari_etch.counting import COUNT_MODEL
 
 if TYPE_CHECKING:
@@ -47,27 +48,15 @@ def count(
     model: Annotated[
         str, typer.Option("--model", metavar="NAME_OR_PATH", help="See: etch models list.")
     ] = COUNT_MODEL,
-    pixel_size: Annotated[
-        float | None,
-        typer.Option(
-            "--pixel-size", metavar="UM", help="Edge of a pixel in µm, where the file is silent."
-        ),
-    ] = None,
+    pixel_size: PixelSize = None,
     device: Annotated[
         str, typer.Option("--device", metavar="auto|cpu|cuda|mps", help="Where the network runs.")
     ] = "auto",
-    grain_size: Annotated[
-        float | None,
-        typer.Option(
-            "--grain-size", metavar="PX", help="Mean intercept in pixels, if the image misleads."
-        ),
-    ] = None,
+    grain_size: GrainSize = None,
     granularity: Annotated[
         float, typer.Option(min=0.02, max=0.98, help="Near 0: fewest grains, near 1: most.")
     ] = 0.5,
-    quality: Annotated[
-        str | None, typer.Option("--quality", metavar="fast|best", help="Fewer or more passes.")
-    ] = None,
+    quality: Quality = None,
     stack: Annotated[
         bool | None,
         typer.Option("--stack/--slices", help="Pages of a file are one stack, or single images."),
@@ -85,7 +74,7 @@ def count(
     in the field once; for the density a grain inside counts 1, at the edge ½, at a corner ¼.
     """
     from napari_etch.cli.jobs import worst
-    from napari_etch.cli.segment import _ready_model
+    from napari_etch.cli.segment import _maps_classes, _ready_model
     from napari_etch.results import write_counts
 
     if out.is_dir():
@@ -95,6 +84,8 @@ def count(
     given = {"grain_size": grain_size, "quality": quality}
     options = {name: value for name, value in given.items() if value is not None}
     ready = _ready_model(model, device, granularity, options)
+    if _maps_classes(ready):
+        refuse(f"--model {model} maps fracture modes, which are not counted: use etch fracture")
     job = Job(ready, device, granularity, options, pixel_size, stack, keep_info_bar)
     counted = Counted()
     try:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from napari_etch.cli.console import ExitCode, bad_input, fail, note, say
+from napari_etch.cli.options import plausible_pixel_size
 from napari_etch.labels.formats import FORMATS
 
 if TYPE_CHECKING:
@@ -119,7 +120,13 @@ def export(
         typer.Option(help="published: class ids and overlaps of the published fractography code."),
     ] = Convention.PROJECT,
     pixel_size: Annotated[
-        float | None, typer.Option("--pixel-size", metavar="UM", help="Edge of a pixel in µm.")
+        float | None,
+        typer.Option(
+            "--pixel-size",
+            metavar="UM",
+            help="Edge of a pixel in µm.",
+            callback=plausible_pixel_size,
+        ),
     ] = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace an earlier export.")

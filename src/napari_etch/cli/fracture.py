@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from napari_etch.cli.console import ExitCode, bad_input, fail, fail_inside, note, say, sentence
+from napari_etch.cli.options import PixelSize, Quality
 
 if TYPE_CHECKING:
     import numpy as np
@@ -87,9 +88,7 @@ def fracture(
     least: Annotated[
         float, typer.Option(min=0, max=1, help="Pixels less sure than this stay unlabelled.")
     ] = 0.0,
-    quality: Annotated[
-        str | None, typer.Option("--quality", metavar="fast|best", help="Fewer or more passes.")
-    ] = None,
+    quality: Quality = None,
     scale: Annotated[
         float | None,
         typer.Option("--scale", help="Size at which the network sees the image, of its own."),
@@ -97,12 +96,7 @@ def fracture(
     device: Annotated[
         str, typer.Option("--device", metavar="auto|cpu|cuda|mps", help="Where the network runs.")
     ] = "auto",
-    pixel_size: Annotated[
-        float | None,
-        typer.Option(
-            "--pixel-size", metavar="UM", help="Edge of a pixel in µm, where the file is silent."
-        ),
-    ] = None,
+    pixel_size: PixelSize = None,
     keep_info_bar: Annotated[
         bool, typer.Option("--keep-info-bar", help="Map the SEM information bar too.")
     ] = False,
@@ -169,8 +163,6 @@ def _ready_model(name: str, device: str, options: dict[str, Any], has_outlines: 
     with bad_input(f"--model {name}"):
         model = load_model(name)
         check_maps_classes(model)
-        if options.get("quality", "best") not in ("fast", "best"):
-            raise ValueError(f"--quality is fast or best, not {options['quality']}")
     return model
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from napari_etch.cli.console import bad_input, refuse, say
+from napari_etch.cli.console import ExitCode, bad_input, fail, refuse, say
 
 app = typer.Typer(help="The models.", no_args_is_help=True)
 
@@ -132,9 +132,21 @@ def delete(
     model = find_model(name)
     if model is None:
         refuse(f"there is no model {name!r} in your library: see etch models list")
-    if not yes and not typer.confirm(f"Delete {model.title} for good?"):
+    if not yes and not _confirmed(f"Delete {model.title} for good?"):
         say("nothing was deleted")
         return
     with bad_input(f"the model {name}"):
         delete_model(name)
     say(f"{name} was deleted")
+
+
+def _confirmed(question: str) -> bool:
+    """Ask; where nobody answers, say how to do without."""
+    try:
+        return typer.confirm(question)
+    except typer.Abort as error:
+        # what stands for both the end of the input and Ctrl-C
+        if isinstance(error.__context__, KeyboardInterrupt):
+            fail("stopped; nothing was deleted")
+            raise typer.Exit(ExitCode.STOPPED) from None
+        refuse("nobody answered, so nothing was deleted: --yes deletes without asking")

@@ -21,6 +21,7 @@ from napari_etch.cli.console import (
     say,
     sentence,
 )
+from napari_etch.cli.options import PixelSize
 
 if TYPE_CHECKING:
     from napari_etch.measure import SizeSummary
@@ -85,12 +86,7 @@ def repair(
     device: Annotated[
         str, typer.Option("--device", metavar="auto|cpu|cuda|mps", help="Where the network runs.")
     ] = "auto",
-    pixel_size: Annotated[
-        float | None,
-        typer.Option(
-            "--pixel-size", metavar="UM", help="Edge of a pixel in µm, where the file is silent."
-        ),
-    ] = None,
+    pixel_size: PixelSize = None,
     keep_info_bar: Annotated[
         bool, typer.Option("--keep-info-bar", help="Repair under the SEM information bar too.")
     ] = False,

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from napari_etch.cli.console import ExitCode, bad_input, fail, refuse
+from napari_etch.cli.options import GrainSize, PixelSize, Quality
 
 
 def segment(
@@ -22,27 +23,15 @@ def segment(
     model: Annotated[
         str, typer.Option("--model", metavar="NAME_OR_PATH", help="See: etch models list.")
     ] = "generalist",
-    pixel_size: Annotated[
-        float | None,
-        typer.Option(
-            "--pixel-size", metavar="UM", help="Edge of a pixel in µm, where the file is silent."
-        ),
-    ] = None,
+    pixel_size: PixelSize = None,
     device: Annotated[
         str, typer.Option("--device", metavar="auto|cpu|cuda|mps", help="Where the network runs.")
     ] = "auto",
-    grain_size: Annotated[
-        float | None,
-        typer.Option(
-            "--grain-size", metavar="PX", help="Mean intercept in pixels, if the image misleads."
-        ),
-    ] = None,
+    grain_size: GrainSize = None,
     granularity: Annotated[
         float, typer.Option(min=0, max=1, help="0: fewest grains, 1: most.")
     ] = 0.5,
-    quality: Annotated[
-        str | None, typer.Option("--quality", metavar="fast|best", help="Fewer or more passes.")
-    ] = None,
+    quality: Quality = None,
     close_gaps: Annotated[
         bool | None,
         typer.Option(

@@ -61,6 +61,8 @@ _EDITOR_DPI = (
 # PNG rounds to whole pixels per metre and some editors to whole pixels per centimetre.
 _EDITOR_DPI_TOLERANCE = 0.004
 _SQUARE_TOLERANCE = 0.01
+# A picometre is below any electron microscope, a centimetre above any macro lens.
+PLAUSIBLE_UM = (1e-6, 1e4)
 
 
 @dataclass(frozen=True)
@@ -94,6 +96,22 @@ class Calibration:
                 "give it in µm, for example 0.25."
             )
         object.__setattr__(self, "pixel_size_um", size)
+
+
+def check_plausible(pixel_size_um: float) -> None:
+    """Raise MicrographError for a typed pixel size that no microscope has.
+
+    Parameters
+    ----------
+    pixel_size_um : float
+        Edge of a pixel, µm; must be within `PLAUSIBLE_UM`. Far outside, areas overflow.
+    """
+    least, most = PLAUSIBLE_UM
+    if not least <= pixel_size_um <= most:
+        raise MicrographError(
+            f"the pixel size {pixel_size_um:g} is not between {least:g} and {most:g} µm; "
+            "give the edge of a pixel in µm, for example 0.25."
+        )
 
 
 def calibration_from_line(

@@ -1,0 +1,60 @@
+"""Options that several commands have, and what they refuse before any work."""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated
+
+import typer
+
+from napari_etch.cli.console import bad_input, refuse
+
+QUALITIES = ("fast", "best")
+
+
+def plausible_pixel_size(value: float | None) -> float | None:
+    """Refuse a ``--pixel-size`` that no microscope has; the callback of that option."""
+    from napari_etch.micrograph.calibration import check_plausible
+
+    if value is not None:
+        with bad_input("--pixel-size"):
+            check_plausible(value)
+    return value
+
+
+def _known_quality(value: str | None) -> str | None:
+    if value is not None and value not in QUALITIES:
+        refuse(f"--quality {value}: choose {' or '.join(QUALITIES)}")
+    return value
+
+
+def _length(value: float | None) -> float | None:
+    if value is not None and not (math.isfinite(value) and value > 0):
+        refuse(f"--grain-size {value:g}: give the mean intercept in px, above 0")
+    return value
+
+
+PixelSize = Annotated[
+    float | None,
+    typer.Option(
+        "--pixel-size",
+        metavar="UM",
+        help="Edge of a pixel in µm, where the file is silent.",
+        callback=plausible_pixel_size,
+    ),
+]
+Quality = Annotated[
+    str | None,
+    typer.Option(
+        "--quality", metavar="fast|best", help="Fewer or more passes.", callback=_known_quality
+    ),
+]
+GrainSize = Annotated[
+    float | None,
+    typer.Option(
+        "--grain-size",
+        metavar="PX",
+        help="Mean intercept in pixels, if the image misleads.",
+        callback=_length,
+    ),
+]

@@ -1,0 +1,54 @@
+"""What the options that several commands have refuse, before any work."""
+
+from __future__ import annotations
+
+import pytest
+from typer.testing import CliRunner
+
+from napari_etch import models
+from napari_etch.cli.app import app
+
+READ_PIXEL_SIZES = (
+    ("segment", "steel.tif"),
+    ("count", "steel.tif"),
+    ("fracture", "steel.tif"),
+    ("repair", "steel.tif"),
+    ("export", "results"),
+    ("import", "via.json"),
+)
+
+
+@pytest.fixture
+def etch(monkeypatch, tmp_path):
+    """Return a function that runs ``etch`` where no model may be loaded."""
+
+    def load_model(name):
+        raise AssertionError("a bad option costs no work")
+
+    monkeypatch.setattr(models, "load_model", load_model)
+    monkeypatch.chdir(tmp_path)
+    return lambda *arguments: CliRunner().invoke(app, [str(item) for item in arguments])
+
+
+@pytest.mark.parametrize("size", ["1e300", "1e-300", "1e9", "0", "-1", "nan"])
+@pytest.mark.parametrize("command", READ_PIXEL_SIZES)
+def test_a_pixel_size_that_no_microscope_has_is_refused(etch, command, size):
+    done = etch(*command, "--out", "out", "--pixel-size", size)
+    assert done.exit_code == 2, done.output
+    assert done.stderr.startswith("etch: --pixel-size: the pixel size "), done.stderr
+    assert "between 1e-06 and 10000 µm" in done.stderr
+
+
+@pytest.mark.parametrize("command", ["segment", "count"])
+@pytest.mark.parametrize("size", ["0", "-4", "nan", "inf"])
+def test_a_grain_size_that_is_none_is_refused(etch, command, size):
+    done = etch(command, "steel.tif", "--out", "out", "--grain-size", size)
+    assert done.exit_code == 2
+    assert "give the mean intercept in px, above 0" in done.stderr
+
+
+@pytest.mark.parametrize("command", ["segment", "count", "fracture"])
+def test_a_quality_that_there_is_not_is_refused(etch, command):
+    done = etch(command, "steel.tif", "--out", "out", "--quality", "slow")
+    assert done.exit_code == 2
+    assert done.stderr == "etch: --quality slow: choose fast or best\n"
