@@ -173,6 +173,44 @@ def test_specimens_keep_images_together(etch, results, tmp_path):
     assert "too few of them, so val has no image" in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("table", "says"),
+    [
+        ("image;specimen\none;A\ntwo;A\n", "columns image;specimen: it needs image and specimen"),
+        ("file,specimen\none,A\n", "columns file, specimen: it needs image and specimen"),
+        ("", "columns none"),
+        ("image,specimen\nOne.tif,A\n3,A\n", "none of the images: it has One, 3 in its column"),
+        ("image,specimen\n", "it has no name in its column image, they are called one, two"),
+    ],
+)
+def test_a_table_of_specimens_that_cannot_be_used_is_refused(etch, results, tmp_path, table, says):
+    (tmp_path / "groups.csv").write_text(table)
+    done = etch("export", results, "--out", "s", "--split", "1,1", "--specimens", "groups.csv")
+    assert done.exit_code == 2
+    assert f"groups.csv {'has the ' if says.startswith('col') else ''}" in done.stderr
+    assert says in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert not (tmp_path / "s").exists()
+
+
+def test_images_without_a_specimen_are_told(etch, results, tmp_path):
+    (tmp_path / "groups.csv").write_text("image, specimen\none.tif, A\n")
+    done = etch("export", results, "--out", "s", "--specimens", "groups.csv")
+    assert done.exit_code == 0, done.output
+    assert "1 image has no specimen, so each is taken for one of its own: two" in done.stderr
+    assert "0 regions" not in done.stderr
+    found = read_annotations(tmp_path / "s")
+    assert [found[name].specimen for name in ("one", "two")] == ["A", ""]
+
+
+def test_a_set_whose_table_of_specimens_cannot_be_used_is_refused(etch, results, tmp_path):
+    assert etch("export", results, "--out", "set").exit_code == 0
+    (tmp_path / "set" / "specimens.csv").write_text("image;specimen\none;A\n")
+    done = etch("export", "set", "--out", "again", "--format", "coco")
+    assert done.exit_code == 2
+    assert "it needs image and specimen" in done.stderr
+
+
 # -- import ----------------------------------------------------------------------------------------
 
 

@@ -219,6 +219,8 @@ def _tell(report: Report, what: str) -> None:
     """Print the remarks of a report."""
     if report.remarks:
         lines = report.lines(_SHOWN)
+        if not (report.images or report.skipped):  # results are read later: nothing to sum up yet
+            lines = lines[1:]
         note("\n".join([f"{what}: {lines[0]}" if what else lines[0], *lines[1:]]))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Callable
 from contextlib import suppress
@@ -18,6 +17,7 @@ from napari_etch.labels.names import IGNORE_FOLDER, MANIFEST_FILE, PROGRAM, SPEC
 from napari_etch.labels.regions import KINDS, ImageRegions, paint
 from napari_etch.labels.report import LabelsError, Notes
 from napari_etch.labels.values import about_from
+from napari_etch.training.specimens import SpecimenTableError, read_specimen_rows
 
 
 class Collector:
@@ -173,15 +173,19 @@ def specimens_of(path: Path) -> dict[str, dict[str, Any]]:
     ----------
     path : Path
         CSV with the columns image, specimen and, possibly, pixel_size_um.
+
+    Raises
+    ------
+    LabelsError
+        When it is no such table.
     """
     if not path.is_file():
         return {}
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = list(csv.DictReader(file))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise LabelsError(f"{path} cannot be read as a table ({error}).") from error
-    return {stem_of(str(row.get("image") or "")): about_from(row) for row in rows}
+        rows = read_specimen_rows(path)
+    except SpecimenTableError as error:
+        raise LabelsError(str(error)) from error
+    return {stem_of(row["image"]): about_from(row) for row in rows if row["image"]}
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cache
@@ -20,7 +20,7 @@ from napari_etch.labels.exporting import LabelSource
 from napari_etch.labels.finding import ImageFinder
 from napari_etch.labels.mask_files import whole_numbers
 from napari_etch.labels.reading import read_annotations
-from napari_etch.labels.report import LabelsError, Report
+from napari_etch.labels.report import LabelsError, Remark, Report
 from napari_etch.labels.reviewed import Correction, correction_of, only_reviewed
 from napari_etch.labels.values import about_from
 from napari_etch.micrograph import Micrograph, read_micrograph
@@ -97,10 +97,8 @@ def find_sources(
             found += listed
             report += read
     if options.specimens is not None:
-        if not options.specimens.is_file():
-            raise LabelsError(f"{options.specimens} does not exist: check --specimens.")
-        about = specimens_of(options.specimens)
-        found = [_with_about(source, about.get(source.name, {})) for source in found]
+        found = _with_specimens(found, options.specimens)
+        report += _without_specimen(found, options.specimens)
     names = [source.name.casefold() for source in found]
     twice = next((source.name for source in found if names.count(source.name.casefold()) > 1), None)
     if twice is not None:
@@ -176,6 +174,35 @@ def with_image(each: Annotated, pixel_size_um: float | None = None) -> Annotated
     micrograph = read_micrograph(each.image_path, keep_info_bar=True)
     size = pixel_size_um or each.pixel_size_um or micrograph.pixel_size_um
     return replace(each, image=micrograph.data, pixel_size_um=size)
+
+
+def _with_specimens(sources: Sequence[LabelSource], table: Path) -> list[LabelSource]:
+    """Return images with what a table says of them; a table that says nothing of any is refused."""
+    if not table.is_file():
+        raise LabelsError(f"{table} does not exist: check --specimens.")
+    about = specimens_of(table)
+    if sources and not any(source.name in about for source in sources):
+        raise LabelsError(
+            f"{table} names none of the images: it has {_few(about) or 'no name'} in its column "
+            f"image, they are called {_few([source.name for source in sources])}."
+        )
+    return [_with_about(source, about.get(source.name, {})) for source in sources]
+
+
+def _without_specimen(sources: Sequence[LabelSource], table: Path) -> Report:
+    """Return a report of the images that a split will take for specimens of their own."""
+    alone = [source.name for source in sources if not source.specimen]
+    if not alone:
+        return Report()
+    which = "1 image has" if len(alone) == 1 else f"{len(alone)} images have"
+    said = f"{which} no specimen, so each is taken for one of its own: {_few(alone)}"
+    return Report(remarks=(Remark("", table.name, said, is_skipped=False),))
+
+
+def _few(names: Iterable[str], most: int = 8) -> str:
+    listed = list(names)
+    more = len(listed) - most
+    return ", ".join(listed[:most]) + (f" and {more} more" if more > 0 else "")
 
 
 def _with_about(source: LabelSource, about: Mapping[str, Any]) -> LabelSource:

@@ -6,7 +6,6 @@ and `specimens.csv` (columns image and specimen) are optional.
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,6 +16,7 @@ import numpy.typing as npt
 
 from napari_etch.measure.intercepts import count_crossings
 from napari_etch.models.resize import resize
+from napari_etch.training.specimens import SpecimenTableError, read_specimen_rows
 from napari_etch.training.truth import KINDS, truth_of
 
 if TYPE_CHECKING:
@@ -126,18 +126,13 @@ def _read_specimens(path: Path) -> dict[str, str]:
     """Return the specimen of each image, by its stem."""
     if not path.exists():
         return {}
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        rows = csv.DictReader(file)
-        if not {"image", "specimen"} <= set(rows.fieldnames or ()):
-            raise TrainingDataError(
-                f"{path} has the columns {', '.join(rows.fieldnames or ['none'])}: it needs image "
-                "and specimen."
-            )
-        return {
-            Path(row["image"].strip()).stem: row["specimen"].strip()
-            for row in rows
-            if row["image"] and row["specimen"]
-        }
+    try:
+        rows = read_specimen_rows(path)
+    except SpecimenTableError as error:
+        raise TrainingDataError(str(error)) from error
+    return {
+        Path(row["image"]).stem: row["specimen"] for row in rows if row["image"] and row["specimen"]
+    }
 
 
 def _read_pairs(path: Path, folder: Path, kind: str) -> Iterator[Pair]:
