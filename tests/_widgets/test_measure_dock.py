@@ -138,6 +138,31 @@ def test_one_grain_is_said_to_be_too_few(open_measure: OpenMeasure, qtbot: Any) 
     assert "a single grain" in dock.trouble.text()
 
 
+def test_a_map_with_lines_between_its_grains_is_one_map_in_all_that_is_shown(
+    open_measure: OpenMeasure, qtbot: Any, tmp_path: Path
+) -> None:
+    _viewer, dock, layer = open_measure(**UM)
+    whole = dock.result().table["touches_border"].sum()
+    lined = np.array(layer.data)
+    for axis in (0, 1):
+        lined[np.diff(layer.data, axis=axis, append=0) != 0] = 0
+    layer.data = lined
+    wait(qtbot, dock)
+    found = dock.result()
+    assert found.table["touches_border"].sum() == pytest.approx(whole, abs=4)
+    assert (found.table["neighbours"] > 1).all()
+    assert "of 0 whole grains" not in dock.form.range_text.text()
+    dock.save("measure.json")
+    qtbot.waitUntil(lambda: not dock.exporter.is_running, timeout=PATIENCE)
+    said = json.loads((tmp_path / "measure.json").read_text("utf-8"))
+    assert said["network"][0]["triple_points"] == said["fields"][0]["counts"]["triple_points"] > 50
+    form = dock.form
+    form.pattern.setCurrentIndex(form.pattern.findData("abrams"))
+    form.placement.setCurrentIndex(4)
+    count = found.field.patterns["abrams"]
+    assert f"together {count.by_placement[3]:g} on" in form.counted.text()
+
+
 # -- linked both ways ----------------------------------------------------------------------------
 
 

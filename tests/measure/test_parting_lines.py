@@ -5,7 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_etch.measure import combine_fields, measure_field
+from napari_etch.measure import (
+    combine_fields,
+    grain_table,
+    measure_field,
+    without_parting_lines,
+)
 from napari_etch.measure.parting_lines import close_parting_lines
 from napari_etch.measure.runs import runs_of
 
@@ -79,3 +84,13 @@ def test_a_drawn_map_has_the_grain_size_of_its_grains() -> None:
         other = found.result(each.method.key)
         assert other.grain_number == pytest.approx(each.grain_number, abs=0.12), each.method.key
     assert drawn.interior_count == measure_field(whole, 0.5).interior_count
+
+
+def test_the_table_of_a_drawn_map_has_neighbours_and_whole_grains() -> None:
+    whole = tiling()
+    table = grain_table(without_parting_lines(with_lines(whole)))
+    true = grain_table(whole)
+    assert table["touches_border"].tolist() == true["touches_border"].tolist()
+    inside = table[~table["touches_border"]]
+    assert len(inside) == 60 and (inside["neighbours"] == 6).all()
+    assert without_parting_lines(whole) is whole

@@ -320,7 +320,7 @@ class MeasureDock(QWidget):
             self._count_shown = (count, at)
             one = several and at >= 0
             pattern = count.pattern.placement(at) if one else count.pattern
-            self._drawn = count_pattern(found.source.grains, pattern) if one else count
+            self._drawn = count_pattern(found.grains, pattern) if one else count
             self.marks.show(layer, self._drawn)
         self.form.counted.setText(count_text(self._drawn, found.field.pixel_size_um))
 

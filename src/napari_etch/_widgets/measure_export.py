@@ -93,14 +93,14 @@ def report_of(
         measurement=combine_fields(fields),
         sources=tuple(_source(part) for part in parts),
         table=pd.concat(tables, ignore_index=True),
-        networks=tuple(measure_network(part.result.source.grains) for part in parts),
+        networks=tuple(measure_network(part.result.grains) for part in parts),
         uncertainty=uncertainty,
         fractions=dict(fractions),
     )
 
 
 def _source(part: FieldParts) -> FieldSource:
-    grains = part.result.source.grains
+    grains = part.result.grains
     white = np.full(grains.shape, 255, np.uint8)
     image = micrograph_from_array(
         white if part.image is None else part.image,

@@ -15,6 +15,7 @@ from napari_etch.measure import (
     combine_fields,
     grain_table,
     measure_field,
+    without_parting_lines,
 )
 from napari_etch.measure.segmentation_range import SegmentationRange, segmentation_range
 
@@ -63,6 +64,8 @@ class LayerResult:
     Attributes
     ----------
     source : LayerInput
+    grains : ndarray, (y, x)
+        The map that all of this is of: lines of 0 between grains went to the nearest grain.
     table : pandas.DataFrame
         A row a grain, without µm where there is no pixel size.
     field : FieldMeasurement or None
@@ -74,6 +77,7 @@ class LayerResult:
     """
 
     source: LayerInput
+    grains: np.ndarray
     table: pd.DataFrame
     field: FieldMeasurement | None
     alone: Measurement | None = None
@@ -121,9 +125,10 @@ def measured(source: LayerInput) -> LayerResult:
     ----------
     source : LayerInput
     """
-    table = grain_table(source.grains, pixel_size_um=source.pixel_size_um, boundary=source.boundary)
+    grains = without_parting_lines(source.grains)
+    table = grain_table(grains, pixel_size_um=source.pixel_size_um, boundary=source.boundary)
     if source.pixel_size_um is None:
-        return LayerResult(source, table, None, trouble=NO_PIXEL_SIZE)
+        return LayerResult(source, grains, table, None, trouble=NO_PIXEL_SIZE)
     try:
         found = measure_field(
             source.grains,
@@ -134,8 +139,8 @@ def measured(source: LayerInput) -> LayerResult:
     except ValueError as error:
         text = str(error)
         text = text if text.endswith(".") else f"{text}."
-        return LayerResult(source, table, None, trouble=text)
-    return LayerResult(source, table, found, combine_fields([found]))
+        return LayerResult(source, grains, table, None, trouble=text)
+    return LayerResult(source, grains, table, found, combine_fields([found]))
 
 
 def _range(source: LayerInput, stop: threading.Event) -> SegmentationRange | None:

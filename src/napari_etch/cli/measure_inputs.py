@@ -19,6 +19,7 @@ from napari_etch.measure import (
     grain_table,
     mean_intercept_px,
     measure_field,
+    without_parting_lines,
 )
 from napari_etch.measure.report import FieldSource
 from napari_etch.micrograph import (
@@ -63,7 +64,8 @@ class FieldInput:
 
     def table(self) -> pd.DataFrame:
         """Return the row of each grain."""
-        return grain_table(self.grains, pixel_size_um=self.pixel_size_um, boundary=self.boundary)
+        grains = without_parting_lines(self.grains)
+        return grain_table(grains, pixel_size_um=self.pixel_size_um, boundary=self.boundary)
 
     def partition(self) -> Partition | None:
         """Return the grains of the boundary map, ready to be cut anew; None without that map."""

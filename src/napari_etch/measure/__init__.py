@@ -18,6 +18,7 @@ from napari_etch.measure.fields import Measurement, MethodResult, combine_fields
 from napari_etch.measure.fractions import AreaFraction, area_fraction
 from napari_etch.measure.intercepts import mean_intercept_px
 from napari_etch.measure.methods import METHODS, Method
+from napari_etch.measure.parting_lines import without_parting_lines
 from napari_etch.measure.patterns import (
     Circle,
     Pattern,
@@ -83,4 +84,5 @@ __all__ = [
     "mean_of_fields",
     "measure_field",
     "summarise_sizes",
+    "without_parting_lines",
 ]

@@ -11,8 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_etch.grains.lines import nearest_grains
+from napari_etch.measure.checks import check_grain_map
 from napari_etch.measure.contacts import contacts_of
-from napari_etch.measure.runs import Runs
+from napari_etch.measure.runs import Runs, runs_of
 
 Grains = npt.NDArray[np.integer]
 Mask = npt.NDArray[np.bool_]
@@ -25,6 +26,31 @@ _WIDEST_PX, _WIDEST = 5.0, 0.3
 _SPECK = 0.5
 # So much of what lies beside grains is lines; separate particles have a background instead.
 _MOSTLY = 0.8
+
+
+def without_parting_lines(grains: Grains) -> Grains:
+    """Return a grain map as `napari_etch.measure.measure_field` takes it.
+
+    What goes with a grain size, such as the table of grains and the boundary network, is taken
+    from this map: in the map as given no grain has a neighbour and all of them lie at a border.
+
+    Parameters
+    ----------
+    grains : integers (y, x)
+        0 is a line between grains, or off the specimen.
+
+    Returns
+    -------
+    integers (y, x)
+        With the lines given to the nearest grain; the same map where it has none.
+
+    Raises
+    ------
+    ValueError
+        When it is no 2D map of integers.
+    """
+    grains = check_grain_map(grains, "the grain size")
+    return close_parting_lines(grains, runs_of(grains))[0]
 
 
 def close_parting_lines(grains: Grains, runs: Runs) -> tuple[Grains, float]:
