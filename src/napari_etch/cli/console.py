@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 import logging
 import os
+import re
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -64,12 +65,47 @@ def sentence(error: Exception, subject: str = "") -> str:
         subject = str(error.filename or subject)
     else:
         text = " ".join(str(error).split()) or type(error).__name__
-    if not subject or subject in text:
+    if not subject or _stands(subject, text, inside=True):
         return text
-    name = Path(subject).name
-    if name and name in text:  # say which folder the file is in, but not twice
-        return text.replace(name, subject, 1)
+    option, path = _option_and_path(subject)
+    name = Path(path).name
+    if option and _begins(path, text):
+        return f"{option}{text}"
+    if name and _begins(name, text):  # say which folder the file is in, but not twice
+        return subject + text[len(name) :]
+    if not option and _stands(name, text):
+        return re.sub(_alone(name), lambda _: subject, text, count=1)
     return f"{subject}: {text}"
+
+
+def _option_and_path(subject: str) -> tuple[str, str]:
+    """Return ``"--outlines "`` and ``"a/b.png"`` of both; no option of a path alone."""
+    if not subject.startswith("--"):
+        return "", subject
+    option, space, path = subject.partition(" ")
+    return option + space, path
+
+
+def _alone(name: str, *, inside: bool = False) -> str:
+    """Return the pattern of a name that is no part of another path or word.
+
+    With `inside` what is inside a folder of that name counts too.
+    """
+    after = r"(?![\w-]|\.\w)" if inside else r"(?![\w/\\-]|\.\w)"
+    return rf"(?<![\w./\\-]){re.escape(name)}{after}"
+
+
+def _begins(name: str, text: str) -> bool:
+    return re.match(_alone(name), text) is not None
+
+
+def _stands(name: str, text: str, *, inside: bool = False) -> bool:
+    """Return whether a text names a file; a plain word may be one of its own, but in front."""
+    if not name:
+        return False
+    pattern = _alone(name, inside=inside)
+    find = re.match if re.fullmatch(r"\w+", name) else re.search
+    return find(pattern, text) is not None
 
 
 def quiet_libraries() -> None:
