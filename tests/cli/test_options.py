@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import typer
 from typer.testing import CliRunner
 
 from napari_etch import models
@@ -52,3 +53,30 @@ def test_a_quality_that_there_is_not_is_refused(etch, command):
     done = etch(command, "steel.tif", "--out", "out", "--quality", "slow")
     assert done.exit_code == 2
     assert done.stderr == "etch: --quality slow: choose fast or best\n"
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--overlap", 16), "add --tiles"),
+        (("--polygons",), "--polygons belongs to --format coco, not to pairs"),
+        (("--seg-npy", "--format", "coco"), "--seg-npy belongs to --format cellpose, not to coco"),
+    ],
+)
+def test_an_export_drops_no_option_silently(etch, options, said):
+    done = etch("export", "results", "--out", "set", *options)
+    assert done.exit_code == 2
+    assert said in done.stderr
+
+
+def test_no_help_loses_what_stands_in_brackets():
+    """Rich takes them for its markup, and shows nothing of them."""
+    command = typer.main.get_command(app)
+    commands = [command, *command.commands.values(), *command.commands["models"].commands.values()]
+    helps = {
+        f"{each.name} {getattr(part, 'name', '')}": getattr(part, "help", None) or ""
+        for each in commands
+        for part in (each, *each.params)
+    }
+    assert len(helps) > 100
+    assert [name for name, text in helps.items() if "[" in text] == []

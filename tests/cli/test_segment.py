@@ -10,6 +10,7 @@ from fakes import DarkIsBoundary
 from skimage.io import imread
 
 import napari_etch
+from napari_etch.grains.class_table import FRACTURE_MODES
 from napari_etch.measure import mean_intercept_px
 from napari_etch.results import RESULT_FILES
 
@@ -216,3 +217,29 @@ def test_the_sections_of_a_stack_are_aligned_on_request(etch, tmp_path):
 def test_one_image_has_no_sections_to_align(etch, micrograph_file):
     done = etch("segment", micrograph_file(), "--out", "out", "--align")
     assert done.exit_code == 2 and "only a stack has sections to align" in done.stderr
+
+
+@pytest.mark.parametrize("option", ["--stack", "--slices", "--align", "--granularity=0.9"])
+def test_a_fracture_model_drops_no_option_silently(etch, micrograph_file, monkeypatch, option):
+    monkeypatch.delattr(DarkIsBoundary, "partition")
+    monkeypatch.setattr(DarkIsBoundary, "table", FRACTURE_MODES, raising=False)
+    done = etch("segment", micrograph_file(), "--out", "out", option)
+    assert done.exit_code == 2
+    assert f"leave out {option.partition('=')[0]}" in done.stderr
+
+
+def test_several_images_are_one_stack_or_images_of_their_own(etch, tmp_path):
+    tifffile.imwrite(tmp_path / "pages.tif", np.zeros((2, 40, 40), np.uint8))
+    done = etch("segment", "pages.tif", "--out", "out")
+    assert done.exit_code == 2
+    assert "use --stack to read them as a stack or --slices" in done.stderr
+
+
+@pytest.mark.parametrize("command", ["fracture", "pseudo-label"])
+def test_no_command_advises_an_option_that_it_lacks(etch, tmp_path, monkeypatch, command):
+    monkeypatch.setattr(DarkIsBoundary, "table", FRACTURE_MODES, raising=False)
+    tifffile.imwrite(tmp_path / "pages.tif", np.zeros((2, 40, 40), np.uint8))
+    done = etch(command, "pages.tif", "--out", "out")
+    assert done.exit_code == 2
+    assert "pages.tif has 2 pages where one image is wanted" in done.stderr
+    assert "--" not in done.stderr

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from napari_etch.cli.console import ExitCode, bad_input, fail, note, say
+from napari_etch.cli.console import ExitCode, bad_input, fail, note, refuse, say
 from napari_etch.cli.options import plausible_pixel_size
 from napari_etch.labels.formats import FORMATS
 
@@ -141,6 +141,7 @@ def export(
     from napari_etch.labels.exporting import check_target
     from napari_etch.labels.sources import SourceOptions, find_sources
 
+    _refuse_dropped(form, tiles, overlap, polygons, seg_npy)
     with bad_input():
         table = None if classes is None else ClassTable.read(classes)
         check_target(out, overwrite=overwrite)
@@ -175,6 +176,18 @@ def export(
         )
     _tell(report, "read")
     run_export(found, request)
+
+
+def _refuse_dropped(
+    form: Format, tiles: int | None, overlap: int, polygons: bool, seg_npy: bool
+) -> None:
+    """Refuse what another option needs; silently dropped, it would pass for done."""
+    if overlap and tiles is None:
+        refuse("--overlap is that of tiles: add --tiles, or leave it out")
+    if polygons and form is not Format("coco"):
+        refuse(f"--polygons belongs to --format coco, not to {form}: leave it out")
+    if seg_npy and form is not Format("cellpose"):
+        refuse(f"--seg-npy belongs to --format cellpose, not to {form}: leave it out")
 
 
 def run_export(sources: Sequence[LabelSource], request: ExportRequest) -> None:

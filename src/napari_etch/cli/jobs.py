@@ -11,7 +11,12 @@ from napari_etch.cli.console import ExitCode, fail, fail_inside, note, refuse, s
 from napari_etch.cli.progress import follow
 from napari_etch.cli.track_files import SHIFTS_FILE, write_shifts
 from napari_etch.measure import SizeSummary
-from napari_etch.micrograph import Micrograph, MicrographError, read_micrograph
+from napari_etch.micrograph import (
+    Micrograph,
+    MicrographError,
+    SeveralImagesError,
+    read_micrograph,
+)
 from napari_etch.micrograph.align import SectionShift, aligned, alignment_words
 from napari_etch.results import ResultExistsError, check_free, write_segmentation
 from napari_etch.segmentation import segment
@@ -95,7 +100,13 @@ def _read(job: Job, image: Path, folder: Path) -> list[tuple[Micrograph, Path]]:
         )
 
     if job.stack is not False:
-        return [(read(job.stack), folder)]
+        try:
+            return [(read(job.stack), folder)]
+        except SeveralImagesError as error:
+            raise SeveralImagesError(
+                error.found,
+                "use --stack to read them as a stack or --slices to treat each by itself.",
+            ) from None
     try:
         return [(read(None), folder)]
     except MicrographError:  # several images, or none: reading them as sections tells

@@ -10,6 +10,8 @@ import typer
 from napari_etch.cli.console import ExitCode, bad_input, fail, refuse
 from napari_etch.cli.options import GrainSize, PixelSize, Quality
 
+GRANULARITY = 0.5
+
 
 def segment(
     images: Annotated[
@@ -30,14 +32,14 @@ def segment(
     grain_size: GrainSize = None,
     granularity: Annotated[
         float, typer.Option(min=0, max=1, help="0: fewest grains, 1: most.")
-    ] = 0.5,
+    ] = GRANULARITY,
     quality: Quality = None,
     close_gaps: Annotated[
         bool | None,
         typer.Option(
             "--close-gaps/--leave-gaps",
             help="Let lines that end go on, as behind precipitates (repair). "
-            "[default: where many end, for the generalist at quality best]",
+            "Default: where many end, for the generalist at quality best.",
         ),
     ] = None,
     direction: Annotated[
@@ -81,6 +83,7 @@ def segment(
     options = {name: value for name, value in given.items() if value is not None}
     ready = _ready_model(model, device, granularity, options)
     if _maps_classes(ready):
+        _refuse_for_modes(model, stack=stack, align=align, granularity=granularity)
         from napari_etch.cli.fracture import FractureJob, run_fracture
 
         modes = FractureJob(
@@ -132,6 +135,22 @@ def _ready_model(name: str, device: str, granularity: float, options: dict[str, 
             raise ValueError("it closes boundary maps and finds none: use etch repair")
         check_options(model, granularity, options)
     return model
+
+
+def _refuse_for_modes(model: str, *, stack: bool | None, align: bool, granularity: float) -> None:
+    """Refuse what only grains have; silently dropped, it would pass for done."""
+    given = {
+        "--stack": stack is True,
+        "--slices": stack is False,
+        "--align": align,
+        "--granularity": granularity != GRANULARITY,
+    }
+    dropped = [option for option, is_given in given.items() if is_given]
+    if dropped:
+        refuse(
+            f"--model {model} maps fracture modes, one image after the other: "
+            f"leave out {' and '.join(dropped)}"
+        )
 
 
 def _maps_classes(model: Any) -> bool:

@@ -1,7 +1,7 @@
 """Reading and writing micrographs: pixels, calibration, information bar, illumination."""
 
 from napari_etch.micrograph.calibration import Calibration, calibration_from_line
-from napari_etch.micrograph.errors import MicrographError
+from napari_etch.micrograph.errors import MicrographError, SeveralImagesError
 from napari_etch.micrograph.image import Micrograph, micrograph_from_array
 from napari_etch.micrograph.info_bar import find_info_bar
 from napari_etch.micrograph.reading import IMAGE_SUFFIXES, read_micrograph
@@ -13,6 +13,7 @@ __all__ = [
     "Calibration",
     "Micrograph",
     "MicrographError",
+    "SeveralImagesError",
     "calibration_from_line",
     "find_info_bar",
     "flatten_illumination",

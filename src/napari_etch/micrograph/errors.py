@@ -1,5 +1,22 @@
-"""The one exception that this room raises for bad input."""
+"""The exceptions that this room raises for bad input."""
 
 
 class MicrographError(ValueError):
     """A micrograph cannot be used; one sentence says which, what is wrong and what to do."""
+
+
+class SeveralImagesError(MicrographError):
+    """There are several images where one is wanted.
+
+    Parameters
+    ----------
+    found : str
+        The beginning of the sentence, such as ``"a.tif has 3 pages"``; kept for those who can offer
+        more than to give one image, as a command with an option for stacks.
+    remedy : str
+        What to do.
+    """
+
+    def __init__(self, found: str, remedy: str) -> None:
+        super().__init__(f"{found} where one image is wanted; {remedy}")
+        self.found = found

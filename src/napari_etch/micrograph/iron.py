@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from napari_etch.micrograph.errors import MicrographError
+from napari_etch.micrograph.errors import MicrographError, SeveralImagesError
 from napari_etch.micrograph.tiff import RawImage
 
 Content = Literal["image", "label", "boundary"]
@@ -36,9 +36,9 @@ def read_iron_image(path: Path, *, stack: bool) -> RawImage:
     """
     data = read_iron(path, "image")
     if len(data) > 1 and not stack:
-        raise MicrographError(
-            f"{path.name} has {len(data)} sections where one image is wanted; use --stack to read "
-            "them as a stack or --slices to treat each by itself."
+        raise SeveralImagesError(
+            f"{path.name} has {len(data)} sections",
+            "save the one that is wanted as a file of its own.",
         )
     return RawImage(data if stack else data[0], rgb=False)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from napari_etch.micrograph.calibration import Calibration
-from napari_etch.micrograph.errors import MicrographError
+from napari_etch.micrograph.errors import MicrographError, SeveralImagesError
 from napari_etch.micrograph.image import Micrograph, with_info_bar
 from napari_etch.micrograph.iron import read_iron_image
 from napari_etch.micrograph.pixels import canonical, luminance
@@ -146,10 +146,7 @@ def _read_folder(
 ) -> tuple[Micrograph, int | None]:
     files = image_files(folder)
     if len(files) > 1 and not stack:
-        raise MicrographError(
-            f"{folder} holds {len(files)} images where one is wanted; use --stack to read them as "
-            "a stack or --slices to treat each by itself."
-        )
+        raise SeveralImagesError(f"{folder} holds {len(files)} images", "name one of them.")
     sections = [_read_file(file, typed, False) for file in files]
     if len(sections) == 1:
         return replace(sections[0][0], name=folder.name, path=folder), sections[0][1]

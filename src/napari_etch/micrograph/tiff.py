@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_etch.micrograph.calibration import Calibration
-from napari_etch.micrograph.errors import MicrographError
+from napari_etch.micrograph.errors import MicrographError, SeveralImagesError
 from napari_etch.micrograph.pixels import apply_palette
 from napari_etch.micrograph.tags import tiff_calibration, tiff_info_bar_row
 
@@ -162,9 +162,9 @@ def _check_axes(series: TiffPageSeries, name: str, stack: bool) -> None:
             "wanted as a file of its own."
         )
     if sizes and not stack:
-        raise MicrographError(
-            f"{name} has {next(iter(sizes.values()))} pages where one image is wanted; use "
-            "--stack to read them as a stack or --slices to treat each by itself."
+        raise SeveralImagesError(
+            f"{name} has {next(iter(sizes.values()))} pages",
+            "save the one that is wanted as a file of its own.",
         )
 
 
