@@ -34,6 +34,7 @@ from napari_etch._widgets.correct_target import (
     refusal,
     unfit_boundary,
 )
+from napari_etch._widgets.dock import Dock
 from napari_etch._widgets.keys import CORRECT_BINDINGS, bind_keys
 from napari_etch._widgets.scroll import UprightScroll
 from napari_etch.corrections import Restored, Summary, user_folder
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
     import napari
 
 
-class CorrectDock(QWidget):
+class CorrectDock(Dock):
     """Tools, undo, review and restoring for one map at a time.
 
     It chooses the map; `gestures` makes the edits, `reviewing` leads the walk.

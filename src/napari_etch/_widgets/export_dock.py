@@ -15,6 +15,7 @@ from napari_etch._widgets.class_tables import first_table
 from napari_etch._widgets.controller import RunController
 from napari_etch._widgets.correct_line import StatusLine
 from napari_etch._widgets.correct_target import is_classes, micrograph_of
+from napari_etch._widgets.dock import Dock
 from napari_etch._widgets.export_form import ExportForm
 from napari_etch._widgets.export_layers import (
     can_export,
@@ -82,7 +83,7 @@ class ExportLayers(LayerWatch):
         self.changed.emit()
 
 
-class ExportDock(QWidget):
+class ExportDock(Dock):
     """Writes label layers with their images as a set, and reads annotations onto an image.
 
     Parameters

@@ -14,6 +14,7 @@ from napari_etch._widgets.commands import train_on_classes
 from napari_etch._widgets.controller import RunController
 from napari_etch._widgets.device_box import offer_devices
 from napari_etch._widgets.devices import device_troubles
+from napari_etch._widgets.dock import Dock
 from napari_etch._widgets.fracture_form import NO_OUTLINES, FractureForm
 from napari_etch._widgets.fracture_layers import (
     MAP,
@@ -115,7 +116,7 @@ class FractureChoice(LayerWatch):
             self.refresh(image_id=wanted)
 
 
-class FractureDock(QWidget):
+class FractureDock(Dock):
     """Choose an image, outline areas or not, and map its fracture modes.
 
     Parameters

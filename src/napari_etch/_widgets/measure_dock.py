@@ -12,6 +12,7 @@ from napari.layers import Image, Labels
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_etch._widgets.correct_line import StatusLine
+from napari_etch._widgets.dock import Dock
 from napari_etch._widgets.layers import pixel_size_um
 from napari_etch._widgets.measure_export import Exporter, FieldParts, image_of
 from napari_etch._widgets.measure_form import OWN_COLOURS, MeasureForm
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 NO_GRAINS = "Open or segment an image first: there is no grains layer to measure."
 
 
-class MeasureDock(QWidget):
+class MeasureDock(Dock):
     """Measures grain layers, again after every correction, and shows where each number is from.
 
     Parameters

@@ -18,6 +18,7 @@ from napari_etch._widgets.correct_review_box import ReviewBox
 from napari_etch._widgets.correct_walk import Walk
 from napari_etch._widgets.device_box import offer_devices
 from napari_etch._widgets.devices import device_troubles
+from napari_etch._widgets.dock import Dock
 from napari_etch._widgets.keys import REPAIR_BINDINGS, lend_keys, tip
 from napari_etch._widgets.layers import Origin
 from napari_etch._widgets.preferences import load_preferences
@@ -59,7 +60,7 @@ CLICK_REACH, CLICK_TARGET = 4.0, 6.0
 LEAST_WAIT = 30
 
 
-class RepairDock(QWidget):
+class RepairDock(Dock):
     """Choose a layer, close its gaps, and judge the bridges one by one.
 
     Parameters

@@ -15,6 +15,7 @@ from napari_etch._widgets.counter import LayerCounter
 from napari_etch._widgets.cutter import GrainCutter
 from napari_etch._widgets.device_box import offer_devices
 from napari_etch._widgets.devices import device_troubles
+from napari_etch._widgets.dock import Dock
 from napari_etch._widgets.form import ModelEntry, SettingsForm
 from napari_etch._widgets.job import Settings, refusal
 from napari_etch._widgets.keys import bind_keys
@@ -59,7 +60,7 @@ def installed_models() -> Sequence[ModelEntry]:
     return [entry for entry in list_models() if entry.kind not in ("repair", "classes")]
 
 
-class SegmentDock(QWidget):
+class SegmentDock(Dock):
     """Choose an image and a model, run, and cut the grains finer or coarser.
 
     Parameters

@@ -11,6 +11,7 @@ from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_etch._widgets.controller import RunController
 from napari_etch._widgets.correct_preview import camera_of
+from napari_etch._widgets.dock import Dock
 from napari_etch._widgets.layers import METADATA_KEY, Origin, kind_of, replace_result
 from napari_etch._widgets.run import Failed, Note, Stopped
 from napari_etch._widgets.scroll import UprightScroll
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
 TIP = "Give every grain one number through all sections, in a new layer."
 
 
-class TrackDock(QWidget):
+class TrackDock(Dock):
     """Choose the grains of a stack, track them, and look at single grains.
 
     Parameters

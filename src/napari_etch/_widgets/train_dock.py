@@ -15,6 +15,7 @@ from qtpy.QtWidgets import QVBoxLayout, QWidget
 from napari_etch._widgets.commands import map_modes_with, segment_with
 from napari_etch._widgets.device_box import offer_devices
 from napari_etch._widgets.devices import device_troubles
+from napari_etch._widgets.dock import Dock
 from napari_etch._widgets.form import item_ready
 from napari_etch._widgets.library_watch import tell_library_changed
 from napari_etch._widgets.preferences import load_preferences
@@ -64,7 +65,7 @@ if TYPE_CHECKING:
 LOOK_MS = 250
 
 
-class TrainDock(QWidget):
+class TrainDock(Dock):
     """Choose images or labels, press Fit or Train, and get a model of your own.
 
     Parameters
