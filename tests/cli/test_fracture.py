@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -120,5 +121,20 @@ def test_wrong_calls_end_in_a_sentence(etch, surface, arguments, message):
 
 def test_outlines_of_other_images_are_refused(etch, surface, tmp_path):
     imsave(tmp_path / "other.png", two_patches(surface), check_contrast=False)
-    ran = etch("fracture", "half.png", "--out", "out", "--outlines", "other.png")
+    shutil.copy(tmp_path / "half.png", tmp_path / "too.png")
+    ran = etch("fracture", "half.png", "too.png", "--out", "out", "--outlines", "other.png")
     assert ran.exit_code == 2 and "none of the images is outlined there: it has other" in ran.output
+    assert "rename a mask like its image" in ran.output
+
+
+def test_the_only_mask_goes_to_the_only_image_of_its_size(etch, surface, tmp_path):
+    imsave(tmp_path / "mask.png", two_patches(surface), check_contrast=False)
+    call = ("fracture", "half.png", "--out", "out", "--model", "none", "--outlines", "mask.png")
+    ran = etch(*call)
+    assert ran.exit_code == 0, ran.output
+    found = tifffile.imread(tmp_path / "out/half/fracture.tif")
+    assert (found == surface).mean() > 0.9
+    imsave(tmp_path / "mask.png", two_patches(surface)[:-8], check_contrast=False)
+    ran = etch(*call, "--overwrite")
+    assert ran.exit_code == 2
+    assert "mask.png has 120 rows and 128 columns, half.png another size" in ran.output

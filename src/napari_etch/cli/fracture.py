@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from napari_etch.fractography.areas import ClassArea
     from napari_etch.grains.class_table import ClassTable
+    from napari_etch.labels import AnnotationSet
     from napari_etch.micrograph import Micrograph
 
 NO_MODEL = "none"
@@ -184,21 +185,45 @@ def _read_outlines(
     from napari_etch.labels import read_annotations
 
     with bad_input(f"--outlines {path}"):
+        there = [image for image in images if image.exists()]
         found = read_annotations(
             path,
             classes=table,
             convention="published" if published else "project",
             kind="classes",
-            images=[image for image in images if image.exists()] or None,
+            images=there or None,
         )
+        if len(images) == len(there) == 1:
+            found = _of_the_only_image(path, found, there[0])
         for remark in found.report.remarks:
             note(f"{path.name}: {remark}")
         outlined = {name: each.classes for name, each in found.items() if each.classes is not None}
         stems = {image.stem for image in images}
         if not stems & set(outlined):
             names = ", ".join(sorted(outlined)[:3]) or "no image"
-            raise ValueError(f"none of the images is outlined there: it has {names}")
+            raise ValueError(
+                f"none of the images is outlined there: it has {names}; outlines belong to the "
+                "image of their name, so rename a mask like its image"
+            )
     return outlined
+
+
+def _of_the_only_image(path: Path, found: AnnotationSet, image: Path) -> AnnotationSet:
+    """Return a mask as that of the only image, whatever it is called; the sizes must agree."""
+    from napari_etch.labels.importing import match_images
+    from napari_etch.labels.mask_files import MASK_SUFFIXES
+
+    masks = [each for each in found.values() if each.image_path is None]
+    # an annotation file says itself which image it means
+    if image.stem in found or len(masks) != 1 or path.suffix.lower() not in MASK_SUFFIXES:
+        return found
+    matched = match_images(found, [image])
+    if image.stem not in matched:
+        raise ValueError(
+            f"{path.name} has {masks[0].shape[0]} rows and {masks[0].shape[1]} columns, {image} "
+            "another size: give a mask of this image"
+        )
+    return matched
 
 
 def _map_file(job: FractureJob, image: Path, folder: Path) -> ExitCode:
