@@ -63,17 +63,18 @@ def test_float_labels_are_copied(make_napari_viewer: Viewer, add_correct: AddDoc
     viewer = make_napari_viewer()
     dock = add_correct(viewer)
     viewer.add_image(cells(np.float32), name="labels")
-    assert "holds no labels: make an editable copy" in refused(dock)
+    assert "may hold labels: make an editable copy" in refused(dock)
     np.testing.assert_array_equal(copied(viewer, dock).data, cells())
 
 
 def test_a_micrograph_is_no_grain_map(make_napari_viewer: Viewer, add_correct: AddDock) -> None:
     viewer = make_napari_viewer()
     dock = add_correct(viewer)
-    viewer.add_image(walls(), name="steel")
-    dock.form.copy.click()
-    assert "not whole numbers" in dock.line.text()
-    assert len(viewer.layers) == 1
+    noise = np.random.default_rng(0).normal(0, 4, (SIDE, SIDE))
+    viewer.add_image(np.clip(120 + 90 * walls() + noise, 0, 255).astype(np.uint8), name="steel")
+    assert "Segment “steel” first" in refused(dock)
+    assert dock.form.grains.count() == 0
+    assert not dock.form.copy.isVisibleTo(dock)
 
 
 def test_a_multiscale_map_is_copied(make_napari_viewer: Viewer, add_correct: AddDock) -> None:
@@ -134,6 +135,50 @@ def test_a_boundary_map_of_another_size_is_left_aside(
     hands.drag((20, 2), (20, 61))
     assert is_tiling(layer.data)
     assert layer.data[10, 10] != layer.data[40, 10]
+
+
+def test_grains_of_one_section_lie_on_its_part_of_the_stack(
+    make_napari_viewer: Viewer, add_correct: AddDock
+) -> None:
+    """“The section shown” makes a map of one section, in its place."""
+    viewer = make_napari_viewer(show=True)
+    stack = np.stack([np.zeros((SIDE, SIDE)), walls(), np.ones((SIDE, SIDE))])
+    viewer.add_image((200 * stack).astype(np.uint8), name="steel", scale=(2, 1, 1))
+    one = {"scale": (2, 1, 1), "translate": (2, 0, 0)}
+    viewer.add_image(stack, name="steel · boundary", scale=(2, 1, 1))
+    viewer.add_image(walls()[None], name="steel · boundary [1]", **one)
+    layer = viewer.add_labels(cells()[None], name="steel · grains", **one)
+    dock = add_correct(viewer)
+    viewer.dims.set_current_step(0, 1)
+    assert dock.line.text() == ""
+    assert dock.form.tools["wand"].isEnabled()
+    editor = dock.session.editor()
+    np.testing.assert_array_equal(editor.boundary, walls())
+    np.testing.assert_allclose(editor.image, (200 * walls()).astype(np.uint8) / 255, atol=0.01)
+
+    viewer.dims.set_current_step(0, 2)
+    assert refused(dock) == (
+        "“steel · grains” has no grains in this section: move the slider to 1."
+    )
+    dock.gestures.make("split", [(32.0, 4.0), (32.0, 60.0)])
+    viewer.dims.set_current_step(0, 1)
+    assert dock.line.text() == ""
+    dock.gestures.make("split", [(32.0, 4.0), (32.0, 60.0)])
+    assert layer.data[0, 10, 10] != layer.data[0, 50, 10]
+
+
+def test_a_boundary_map_of_another_place_is_left_aside(
+    make_napari_viewer: Viewer, add_correct: AddDock
+) -> None:
+    viewer = make_napari_viewer()
+    boundary = viewer.add_image(walls(), name="steel · boundary")
+    viewer.add_labels(cells(), name="steel · grains")
+    dock = add_correct(viewer)
+    assert dock.session.boundary is boundary
+    boundary.translate = (5, 0)
+    dock.layers.refresh()
+    assert "lie in different places, so cuts follow your stroke" in dock.line.text()
+    assert dock.session.boundary is None
 
 
 def test_a_full_uint16_map_is_told_to_become_int32(

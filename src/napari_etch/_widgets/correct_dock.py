@@ -31,7 +31,10 @@ from napari_etch._widgets.correct_target import (
     editable_copy,
     journal_folders,
     micrograph_of,
+    no_section,
+    nothing_open,
     refusal,
+    section_at,
     unfit_boundary,
 )
 from napari_etch._widgets.dock import Dock
@@ -63,6 +66,7 @@ class CorrectDock(Dock):
         self._folder = folder or user_folder()
         self._trouble = ""
         self._said_trouble = ""
+        self._is_beside = False
         self._looked: set[Path] = set()
         self._restoring: dict[str, Summary] = {}
         self.is_gone = False
@@ -121,16 +125,16 @@ class CorrectDock(Dock):
         self.sessions.reviewed.connect(self.reviewing.count)
         self.sessions.reviewed.connect(self.saved.look)
         self.sessions.said.connect(self._on_journal)
-        self._viewer.dims.events.current_step.connect(self._on_section)
+        self._viewer.dims.events.current_step.connect(self._on_slider)
         self._viewer.dims.events.ndisplay.connect(self._refresh)
         # `self` is half gone when Qt says destroyed: only what was captured here may be used.
         layers, gone, sessions = self.layers, self.__dict__, self.sessions.opened
-        dims, on_section, refresh = self._viewer.dims, self._on_section, self._refresh
+        dims, on_slider, refresh = self._viewer.dims, self._on_slider, self._refresh
 
         def end() -> None:
             gone.update(is_gone=True)
             layers.disconnect_viewer()
-            dims.events.current_step.disconnect(on_section)
+            dims.events.current_step.disconnect(on_slider)
             dims.events.ndisplay.disconnect(refresh)
             for session in sessions.values():
                 session.close()
@@ -142,24 +146,27 @@ class CorrectDock(Dock):
     def why_not(self) -> str:
         """Return why nothing can be corrected now, as one sentence; empty when something can."""
         layer = self.layers.grains()
+        if layer is None:
+            return nothing_open(self._viewer.layers)
         if self._viewer.dims.ndisplay != 2:
             return "Switch to the flat (2D) view to correct grains."
-        return refusal(layer) or self._trouble
+        return refusal(layer) or self._trouble or self._beside()
 
     def _refresh(self, _event: object = None) -> None:
         self._trouble = ""
         self._close_gone()
-        layer = self.layers.grains()
+        before, layer = self.session, self.layers.grains()
         self._take(self._session_of(layer) if isinstance(layer, Labels) else None)
         self._look_for_journals()
-        trouble = self.why_not()
+        trouble, self._is_beside = self.why_not(), bool(self._beside())
         self.form.copy.setVisible(bool(trouble) and can_copy(layer))
         self.form.copy.setToolTip("Add a copy in memory, int32, every label in one piece.")
         self.gestures.allow(trouble)
         self.reviewing.allow()
         if not trouble and isinstance(layer, Labels):
             trouble = unfit_boundary(self._viewer.layers, layer)
-        if trouble != self._said_trouble:
+        # What was said of another map does not stay.
+        if trouble != self._said_trouble or self.session is not before:
             self._said_trouble = trouble
             self.line.say_trouble(trouble)
         self.reviewing.count()
@@ -167,7 +174,7 @@ class CorrectDock(Dock):
     def _session_of(self, layer: Labels) -> CorrectSession | None:
         if refusal(layer):
             return None
-        image = micrograph_of(self._viewer.layers, layer)
+        image = micrograph_of(self._viewer.layers, layer, whole=False)
         reading = None
         if self.sessions.find(layer) is None:
             reading = self.reader.of(layer)
@@ -189,7 +196,7 @@ class CorrectDock(Dock):
             self.reviewing.watch(session)
             self.saved.watch(session)
             self.session = session
-        self._on_section()
+        self._show_section()
 
     def _close_gone(self) -> None:
         there = {str(layer.unique_id) for layer in self._viewer.layers}
@@ -199,18 +206,28 @@ class CorrectDock(Dock):
             session.close()
             session.deleteLater()
 
-    def _on_section(self, _event: object = None) -> None:
+    def _show_section(self) -> None:
         session = self.session
         if session is None or not session.is_stack:
             return
-        world = self._viewer.dims.point[-session.layer.ndim :]
-        at = round(float(session.layer.world_to_data(world)[0]))
-        at = min(max(at, 0), session.layer.data.shape[0] - 1)
+        at, _ = section_at(session.layer, self._viewer.dims)
         if at != session.section:
             session.show_section(at)
             self.walk.stop()
             self.mouse.drop()
+            self.line.say("")  # what it said was of the other section
+            self.reviewing.allow()
             self.reviewing.count()
+
+    def _on_slider(self, _event: object = None) -> None:
+        self._show_section()
+        if self._is_beside != bool(self._beside()):
+            self._refresh()
+
+    def _beside(self) -> str:
+        """Return what to do where the slider is beside the map; empty where it is not."""
+        session = self.session
+        return "" if session is None else no_section(session.layer, self._viewer.dims)
 
     def copy_layer(self) -> None:
         """Add an editable copy of the layer that cannot be corrected."""

@@ -7,8 +7,12 @@ from typing import TYPE_CHECKING, Any
 from napari.layers import Image, Labels
 
 from napari_etch._widgets.correct_form import NO_BOUNDARY, CorrectForm
-from napari_etch._widgets.correct_preview import NAME
-from napari_etch._widgets.correct_target import boundary_layers, can_copy, fits, is_classes
+from napari_etch._widgets.correct_target import (
+    boundary_layers,
+    fits,
+    is_classes,
+    may_hold_labels,
+)
 from napari_etch._widgets.layer_watch import LayerWatch
 
 if TYPE_CHECKING:
@@ -19,7 +23,9 @@ if TYPE_CHECKING:
 class CorrectLayers(LayerWatch):
     """Which grains and which boundary map the dock works on; see `LayerWatch`."""
 
-    WATCHED = frozenset({"inserted", "removed", "reordered", "name", "data", "editable", "scale"})
+    WATCHED = frozenset(
+        {"inserted", "removed", "reordered", "name", "data", "editable", "scale", "translate"}
+    )
 
     def __init__(self, viewer: ViewerModel, form: CorrectForm) -> None:
         super().__init__(viewer, form)
@@ -44,7 +50,7 @@ class CorrectLayers(LayerWatch):
         form = self._form
         active = self._viewer.layers.selection.active
         offered = [layer for layer in reversed(self._viewer.layers) if isinstance(layer, Labels)]
-        if not offered and can_copy(active) and active is not None and active.name != NAME:
+        if not offered and active is not None and may_hold_labels(active):
             offered = [active]
         wanted = grains_id or form.grains.currentData()
         rows = [(layer.name, str(layer.unique_id)) for layer in offered]
@@ -58,15 +64,14 @@ class CorrectLayers(LayerWatch):
             form.set_choices(form.boundary, [(NO_BOUNDARY, None)], None)
             return
         form.name_boundary("Probability" if is_classes(grains) else "Boundary")
-        likely = boundary_layers(self._viewer.layers, grains)
+        likely = boundary_layers(self._viewer.layers, grains, whole=False)
         others = [
             layer
             for layer in reversed(self._viewer.layers)
             if isinstance(layer, Image)
             and layer not in likely
             and not layer.rgb
-            and not layer.multiscale
-            and fits(layer, grains)
+            and fits(layer, grains, whole=False)
         ]
         rows: list[tuple[str, Any]] = [
             (layer.name, str(layer.unique_id)) for layer in [*likely, *others]

@@ -20,6 +20,7 @@ from napari_etch._widgets.correct_target import (
     is_classes,
     journal_folders,
     names_of_classes,
+    window_under,
 )
 from napari_etch._widgets.correct_tour import BoundaryTour
 from napari_etch._widgets.layers import Placement
@@ -202,9 +203,12 @@ class CorrectSession(QObject):
 
     def under(self, layer: Image | None, section: int) -> Any:
         """Return the data of a layer that lies under a section; None without one."""
-        if layer is None:
+        window = None if layer is None else window_under(layer, self.layer)
+        if layer is None or window is None:  # it was moved away meanwhile
             return None
-        return layer.data[section] if self.is_stack else layer.data
+        if not self.is_stack:
+            return layer.data[window]
+        return layer.data[window[0].start + section][window[1:]]
 
     def _grey(self, section: int) -> Any:
         data = self.under(self.image, section)

@@ -18,6 +18,7 @@ from napari_etch._widgets.layers import (
     GRAINS_LOOK,
     METADATA_KEY,
     Placement,
+    is_micrograph,
     kind_of,
     layer_name,
     source_id_of,
@@ -26,10 +27,17 @@ from napari_etch.grains.class_table import FRACTURE_MODES, ClassTableError
 from napari_etch.grains.editing import EditError, GrainEditor, is_tiling
 
 if TYPE_CHECKING:
-    from napari.components import LayerList
+    from napari.components import Dims, LayerList
     from napari.layers import Layer
 
 CLASSES = "fracture"
+#: Labels lie in regions: so large a share of neighbouring pixels at least is equal, where grains
+#: are as small as 4 px. In micrographs, with their noise, it is some per cent.
+_LEAST_EQUAL = 0.75
+#: Edge of the window, px, that is looked at for that.
+_LOOK = 512
+#: Two places are the same within so much of a pixel.
+_SAME_PLACE = 1e-3
 #: A map of more values than this is one of grains.
 MOST_CLASSES = 10
 #: Name that marks a boundary map of another program.
@@ -44,7 +52,7 @@ def refusal(layer: Layer | None) -> str:
         return "Open or segment an image first: there is no grains layer to correct."
     name = f"“{layer.name}”"
     if not isinstance(layer, Labels):
-        return f"{name} holds no labels: make an editable copy, or choose a Labels layer."
+        return f"{name} is an image that may hold labels: make an editable copy of them."
     if layer.multiscale:
         return f"{name} is multiscale, which napari cannot edit: make an editable copy."
     data = layer.data
@@ -61,9 +69,36 @@ def refusal(layer: Layer | None) -> str:
     return ""
 
 
+def nothing_open(layers: LayerList) -> str:
+    """Return what to do first where no layer holds grains, as one sentence."""
+    image = next((layer for layer in reversed(layers) if is_micrograph(layer)), None)
+    if image is None:
+        return refusal(None)
+    return f"Segment “{image.name}” first: an image is no grain map, and no layer holds grains."
+
+
 def can_copy(layer: Layer | None) -> bool:
     """Return whether `editable_copy` may help with a layer."""
-    return isinstance(layer, Labels) or (isinstance(layer, Image) and not layer.rgb)
+    return isinstance(layer, Labels) or may_hold_labels(layer)
+
+
+def may_hold_labels(layer: Layer | None) -> bool:
+    """Return whether an image looks like labels, which napari opens as one when they are decimals.
+
+    Grey levels are whole numbers too; but labels lie in regions. One window tells.
+    """
+    if not isinstance(layer, Image) or layer.rgb or kind_of(layer):
+        return False
+    data = layer.data[0] if layer.multiscale else layer.data
+    if len(data.shape) not in (2, 3) or np.dtype(data.dtype).kind not in "uif":
+        return False
+    section = data[data.shape[0] // 2] if len(data.shape) == 3 else data
+    starts = [max(0, (edge - _LOOK) // 2) for edge in section.shape]
+    part = np.asarray(section[tuple(slice(start, start + _LOOK) for start in starts)])
+    if min(part.shape) < 2 or not (part == np.floor(part)).all() or part.min() < 0:
+        return False
+    equal = [(part[1:] == part[:-1]).mean(), (part[:, 1:] == part[:, :-1]).mean()]
+    return bool(min(equal) >= _LEAST_EQUAL)
 
 
 def editable_copy(layer: Layer) -> Labels:
@@ -164,50 +199,118 @@ def _has_few_values_in_pieces(data: Any) -> bool:
     return section.ndim == 2 and section.size > 0 and not is_tiling(section)
 
 
-def boundary_layers(layers: LayerList, grains: Labels) -> list[Image]:
+def boundary_layers(layers: LayerList, grains: Labels, *, whole: bool = True) -> list[Image]:
     """Return the layers that can be the boundary map of a grain map, the likeliest first.
 
-    For a map of classes these are layers with the probability of a class.
+    For a map of classes these are layers with the probability of a class. `whole` is that of
+    `fits`.
     """
     found = [layer for layer in reversed(layers) if isinstance(layer, Image) and not layer.rgb]
-    fitting = [layer for layer in found if not layer.multiscale and fits(layer, grains)]
+    fitting = [layer for layer in found if fits(layer, grains, whole=whole)]
     if is_classes(grains):
         return [layer for layer in fitting if _is_named(layer, _PROBABILITY_WORDS)]
     likely = [layer for layer in fitting if _likeness(layer, grains)]
-    likely.sort(key=lambda layer: -_likeness(layer, grains))
+    likely.sort(key=lambda layer: (-_likeness(layer, grains), not fits(layer, grains)))
     return likely
 
 
 def unfit_boundary(layers: LayerList, grains: Labels) -> str:
     """Return why the layer that is meant to be the boundary map is not used; or nothing."""
-    for layer in reversed(layers):
-        if isinstance(layer, Image) and _likeness(layer, grains) > 1 and not fits(layer, grains):
-            sizes = [" × ".join(map(str, np.shape(each.data))) for each in (layer, grains)]
-            return (
-                f"“{layer.name}” ({sizes[0]}) and “{grains.name}” ({sizes[1]}) differ in size, so "
-                "cuts follow your stroke alone."
-            )
-    return ""
+    meant = [
+        layer
+        for layer in reversed(layers)
+        if isinstance(layer, Image) and _likeness(layer, grains) > 1
+    ]
+    if not meant or any(fits(layer, grains, whole=False) for layer in meant):
+        return ""
+    sizes = [" × ".join(map(str, np.shape(each.data))) for each in (meant[0], grains)]
+    return (
+        f"“{meant[0].name}” ({sizes[0]}) and “{grains.name}” ({sizes[1]}) "
+        f"{'differ in size' if sizes[0] != sizes[1] else 'lie in different places'}, so cuts "
+        "follow your stroke alone."
+    )
 
 
-def micrograph_of(layers: LayerList, grains: Labels) -> Image | None:
-    """Return the image that a grain map lies over, if it fits pixel by pixel."""
+def micrograph_of(layers: LayerList, grains: Labels, *, whole: bool = True) -> Image | None:
+    """Return the image that a grain map lies over, if it fits pixel by pixel; see `fits`."""
     wanted = source_id_of(grains)
     images = [layer for layer in layers if isinstance(layer, Image) and not _is_boundary(layer)]
     images.sort(key=lambda layer: str(layer.unique_id) != wanted)
-    return next((image for image in images if not image.multiscale and fits(image, grains)), None)
+    return next((image for image in images if fits(image, grains, whole=whole)), None)
 
 
-def fits(image: Image, grains: Labels) -> bool:
-    """Return whether an image and a grain map have the same pixels in the same place."""
-    shape = np.shape(image.data)[:-1] if image.rgb else np.shape(image.data)
-    if shape != np.shape(grains.data):
-        return False
-    return bool(
-        np.allclose(image.scale, grains.scale)
-        and np.allclose(image.translate, grains.translate)
-        and np.allclose(image.affine.affine_matrix, grains.affine.affine_matrix)
+def fits(image: Image, grains: Labels, *, whole: bool = True) -> bool:
+    """Return whether an image and a grain map have the same pixels in the same place.
+
+    Parameters
+    ----------
+    whole : bool
+        False: the grain map may lie over a part of the image, see `window_under`.
+    """
+    window = window_under(image, grains)
+    if window is None or not whole:
+        return window is not None
+    return all(at.stop == edge for at, edge in zip(window, _shape(image), strict=True)) and not any(
+        at.start for at in window
     )
+
+
+def window_under(image: Image, grains: Labels) -> tuple[slice, ...] | None:
+    """Return the part of an image that lies under a grain map; None where it does not fit.
+
+    Grains of one section, or of a region, lie in their place of the stack, or of the image, that
+    they were made from.
+    """
+    if image.multiscale or grains.multiscale:
+        return None
+    shape, wanted = _shape(image), np.shape(grains.data)
+    if len(shape) != len(wanted) or not _lie_alike(image, grains):
+        return None
+    begin = np.asarray(image.world_to_data(grains.data_to_world((0,) * len(wanted))), float)
+    start = np.rint(begin)
+    if np.abs(begin - start).max() > _SAME_PLACE:
+        return None
+    if (start < 0).any() or (start + wanted > shape).any():
+        return None
+    return tuple(slice(int(at), int(at) + edge) for at, edge in zip(start, wanted, strict=True))
+
+
+def _shape(image: Image) -> tuple[int, ...]:
+    return np.shape(image.data)[:-1] if image.rgb else np.shape(image.data)
+
+
+def _lie_alike(image: Image, grains: Labels) -> bool:
+    """Return whether the pixels of two layers are of one size and lie in the same directions."""
+    pairs = (
+        (image.scale, grains.scale),
+        (image.rotate, grains.rotate),
+        (image.shear, grains.shear),
+        (image.affine.affine_matrix, grains.affine.affine_matrix),
+    )
+    return all(np.allclose(one, other) for one, other in pairs)
+
+
+def section_at(layer: Labels, dims: Dims) -> tuple[int, bool]:
+    """Return the section of a stack at the slider, the nearest one, and whether it is there."""
+    at = round(float(layer.world_to_data(dims.point[-layer.ndim :])[0]))
+    nearest = min(max(at, 0), layer.data.shape[0] - 1)
+    return nearest, at == nearest
+
+
+def no_section(layer: Labels, dims: Dims) -> str:
+    """Return where the sections of a stack are when the slider is beside them; otherwise nothing.
+
+    Grains of one section lie in their place of the micrograph's stack, which has more of them.
+    """
+    if layer.ndim != 3 or section_at(layer, dims)[1]:
+        return ""
+    axis, last = dims.ndim - layer.ndim, layer.data.shape[0] - 1
+    start, _, step = dims.range[axis]
+    first, end = (
+        round((float(layer.data_to_world((at, 0, 0))[0]) - start) / step) for at in (0, last)
+    )
+    where = f"to {first}" if first == end else f"between {first} and {end}"
+    return f"“{layer.name}” has no grains in this section: move the slider {where}."
 
 
 def journal_folders(layer: Labels, user_folder: Path) -> list[Path]:
