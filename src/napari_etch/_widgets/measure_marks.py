@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from napari.layers import Points, Vectors
 
-from napari_etch._widgets.layers import METADATA_KEY, Placement, kind_of, layer_name
+from napari_etch._widgets.layers import (
+    METADATA_KEY,
+    Placement,
+    kind_of,
+    layer_name,
+    source_id_of,
+)
 from napari_etch.measure.counting import CROSSING, END, TANGENT, TRIPLE, PatternCount
 
 if TYPE_CHECKING:
@@ -44,38 +50,17 @@ class Marks:
 
     def show(self, grains: Labels, count: PatternCount) -> None:
         """Draw a pattern and what it counted over a grain map, in place of another one."""
-        place = (
-            Placement.of(grains) if grains.ndim == 2 else Placement.of(grains).plane()
-        ).keywords()
-        width = max(1.0, max(grains.data.shape[-2:]) / 500)
-        made = {"source_id": str(grains.unique_id)}
-        self._put(
-            Vectors(
-                pattern_vectors(count),
-                name=layer_name(grains.name, PATTERN),
-                edge_color=LINE_COLOUR,
-                edge_width=width,
-                vector_style="line",
-                opacity=1.0,
-                metadata={METADATA_KEY: {**made, "kind": PATTERN}},
-                **place,
-            )
-        )
-        kinds = [str(kind) for kind in count.kinds]
-        self._put(
-            Points(
-                count.points,
-                ndim=2,
-                name=layer_name(grains.name, PLACES),
-                size=5 * width,
-                border_width=0.15,
-                border_color="black",
-                face_color=[KIND_COLOURS[kind] for kind in kinds] or "white",
-                features={"kind": kinds, "counts": count.weights.tolist()},
-                metadata={METADATA_KEY: {**made, "kind": PLACES}},
-                **place,
-            )
-        )
+        place = Placement.of(grains) if grains.ndim == 2 else Placement.of(grains).plane()
+        lines, places = self._there(PATTERN, grains, place), self._there(PLACES, grains, place)
+        # napari collects garbage whenever a layer goes, half a second: keep those that are there
+        if isinstance(lines, Vectors):
+            lines.data = pattern_vectors(count)
+        else:
+            self._put(_lines_layer(grains, count, place))
+        if isinstance(places, Points):
+            _move_points(places, count)
+        else:
+            self._put(_places_layer(grains, count, place))
 
     def remove(self) -> None:
         """Take the layers out."""
@@ -86,6 +71,16 @@ class Marks:
         """Return the layers that are there."""
         return [each for each in self._viewer.layers if kind_of(each) in (PATTERN, PLACES)]
 
+    def _there(self, kind: str, grains: Labels, place: Placement) -> Layer | None:
+        """Return the layer of a kind over a grain map; None when there is none in this place."""
+        wanted = place.keywords()
+        for each in self.layers():
+            now = Placement.of(each).keywords()
+            same = all(np.array_equal(now[name], wanted[name]) for name in wanted)
+            if kind_of(each) == kind and source_id_of(each) == str(grains.unique_id) and same:
+                return each
+        return None
+
     def _put(self, new: Layer) -> None:
         active = self._viewer.layers.selection.active
         for old in self.layers():
@@ -94,6 +89,58 @@ class Marks:
         self._viewer.layers.append(new)
         if active is not None and active in self._viewer.layers:
             self._viewer.layers.selection.active = active
+
+
+def _lines_layer(grains: Labels, count: PatternCount, place: Placement) -> Vectors:
+    return Vectors(
+        pattern_vectors(count),
+        name=layer_name(grains.name, PATTERN),
+        edge_color=LINE_COLOUR,
+        edge_width=_width(grains),
+        vector_style="line",
+        opacity=1.0,
+        metadata=_made(grains, PATTERN),
+        **place.keywords(),
+    )
+
+
+def _places_layer(grains: Labels, count: PatternCount, place: Placement) -> Points:
+    return Points(
+        count.points,
+        ndim=2,
+        name=layer_name(grains.name, PLACES),
+        size=5 * _width(grains),
+        border_width=0.15,
+        border_color="black",
+        face_color=_colours(count),
+        features=_features(count),
+        metadata=_made(grains, PLACES),
+        **place.keywords(),
+    )
+
+
+def _move_points(layer: Points, count: PatternCount) -> None:
+    """Give a layer of intersections those of another count."""
+    layer.selected_data = set()  # a selected point keeps its colour for those that are added
+    layer.data = count.points
+    layer.features = _features(count)
+    layer.face_color = _colours(count)
+
+
+def _width(grains: Labels) -> float:
+    return max(1.0, max(grains.data.shape[-2:]) / 500)
+
+
+def _made(grains: Labels, kind: str) -> dict[str, Any]:
+    return {METADATA_KEY: {"source_id": str(grains.unique_id), "kind": kind}}
+
+
+def _colours(count: PatternCount) -> list[str] | str:
+    return [KIND_COLOURS[str(kind)] for kind in count.kinds] or "white"
+
+
+def _features(count: PatternCount) -> dict[str, list[Any]]:
+    return {"kind": [str(kind) for kind in count.kinds], "counts": count.weights.tolist()}
 
 
 def count_text(count: PatternCount, pixel_size_um: float) -> str:
