@@ -13,12 +13,13 @@ import pytest
 from _widgets.fakes import PATIENCE
 from _widgets.hands import Hands
 from measure.tessellation import poisson_voronoi
+from napari.utils.colormaps.standardize_color import transform_color
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 
 from napari_etch._widgets.layers import METADATA_KEY, kind_of, pixel_size_um
 from napari_etch._widgets.measure_dock import MeasureDock
-from napari_etch._widgets.measure_marks import PATTERN, PLACES
+from napari_etch._widgets.measure_marks import KIND_COLOURS, PATTERN, PLACES
 from napari_etch.grains import partition
 
 pytestmark = [pytest.mark.gui, pytest.mark.usefixtures("calm_threads")]
@@ -224,6 +225,15 @@ def test_grains_are_coloured_by_a_column(open_measure: OpenMeasure) -> None:
     assert layer.colormap is own
 
 
+def test_a_grain_that_came_since_is_seen_while_grains_are_coloured(
+    open_measure: OpenMeasure,
+) -> None:
+    _viewer, dock, layer = open_measure(**UM)
+    dock.form.colour.setCurrentIndex(dock.form.colour.findData("ecd_um"))
+    assert layer.get_color(999)[3] == 1
+    assert layer.get_color(0) is None or not layer.get_color(0)[3]
+
+
 # -- patterns ------------------------------------------------------------------------------------
 
 
@@ -273,6 +283,30 @@ def test_choosing_patterns_in_a_row_leaves_one(open_measure: OpenMeasure) -> Non
     for row in (1, 2, 3, 4):
         dock.form.pattern.setCurrentIndex(row)
     assert [kind_of(each) for each in viewer.layers].count(PATTERN) == 1
+
+
+def test_another_pattern_takes_the_layers_that_are_there(open_measure: OpenMeasure) -> None:
+    viewer, dock, _layer = open_measure(**UM)
+    form = dock.form
+    there = None
+    for key in ("combined", "heyn", "abrams"):
+        form.pattern.setCurrentIndex(form.pattern.findData(key))
+        lines, places = dock.marks.layers()
+        assert there in (None, (lines, places))
+        there = lines, places
+        count = dock.result().field.patterns[key]
+        np.testing.assert_allclose(places.data, count.points)
+        assert list(places.features["kind"]) == [str(kind) for kind in count.kinds]
+        wanted = [transform_color(KIND_COLOURS[str(kind)])[0] for kind in count.kinds]
+        np.testing.assert_allclose(places.face_color, wanted, atol=1e-6)
+        assert len(np.unique(places.size)) == 1 and len(np.unique(lines.edge_color, axis=0)) == 1
+        length = np.hypot(*lines.data[:, 1].T).sum()
+        assert length == pytest.approx(count.pattern.length, rel=1e-3)
+    viewer.layers.remove(places)  # by the user: it comes again
+    form.pattern.setCurrentIndex(1)
+    assert len(dock.marks.layers()) == 2
+    dock.form.pixel_size.number.setValue(0.25)
+    assert len(dock.marks.layers()) == 2
 
 
 # -- corrections ---------------------------------------------------------------------------------
@@ -437,6 +471,20 @@ def test_a_closed_dock_lets_go_of_the_viewer(open_measure: OpenMeasure, qtbot: A
     layer.data_setitem(np.nonzero(layer.data == 1), 2)
     viewer.layers.remove(layer)
     qtbot.wait(500)
+
+
+def test_a_closed_dock_gives_the_colours_back_and_takes_its_marks_along(
+    open_measure: OpenMeasure, qtbot: Any
+) -> None:
+    viewer, dock, layer = open_measure(**UM)
+    own = layer.colormap
+    dock.form.colour.setCurrentIndex(dock.form.colour.findData("ecd_um"))
+    dock.form.pattern.setCurrentIndex(2)
+    dock.flash_grain(int(layer.data[80, 80]))
+    viewer.window.remove_dock_widget(dock.parent())
+    dock.deleteLater()
+    qtbot.waitUntil(lambda: layer.colormap is own, timeout=PATIENCE)
+    assert [each.name for each in viewer.layers] == ["steel", "steel · grains"]
 
 
 # -- in space, and areas ---------------------------------------------------------------------------

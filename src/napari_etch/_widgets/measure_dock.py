@@ -16,7 +16,7 @@ from napari_etch._widgets.dock import Dock
 from napari_etch._widgets.layers import pixel_size_um
 from napari_etch._widgets.measure_export import Exporter, FieldParts, image_of
 from napari_etch._widgets.measure_form import OWN_COLOURS, MeasureForm
-from napari_etch._widgets.measure_fractions import FractionPanel
+from napari_etch._widgets.measure_fractions import FractionPanel, remove_points
 from napari_etch._widgets.measure_job import NO_PIXEL_SIZE, LayerRange, LayerResult
 from napari_etch._widgets.measure_layers import MeasureLayers, provenance
 from napari_etch._widgets.measure_look import Flash, Shading
@@ -117,6 +117,7 @@ class MeasureDock(Dock):
         viewer, watched = self._viewer, self.__dict__
         choices = (self.layers, self.areas.layers)
         on_section, on_theme, on_click = self._on_section, self._on_theme, self._on_click
+        marks, shading, preview = self.marks, self.shading, self.flash.preview
 
         def end() -> None:
             for choice in choices:
@@ -124,8 +125,13 @@ class MeasureDock(Dock):
             viewer.dims.events.current_step.disconnect(on_section)
             viewer.events.theme.disconnect(on_theme)
             layer = watched.get("_watched")
-            if layer is not None and on_click in layer.mouse_drag_callbacks:
-                layer.mouse_drag_callbacks.remove(on_click)
+            if layer is not None:
+                if on_click in layer.mouse_drag_callbacks:
+                    layer.mouse_drag_callbacks.remove(on_click)
+                shading.restore(layer)  # nobody else knows the colours it had
+            marks.remove()
+            preview.remove()
+            remove_points(viewer)
 
         self.destroyed.connect(end)
 
@@ -336,7 +342,8 @@ class MeasureDock(Dock):
         low, high = self.shading.colour(layer, found.table, column)
         title = COLUMNS[column][0]
         self.form.colour.setToolTip(
-            f"{title}: dark is {low:.4g} and less, light {high:.4g} and more."
+            f"{title}: dark is {low:.4g} and less, light {high:.4g} and more, "
+            "pink not measured yet."
         )
 
     def _show_plot(self) -> None:

@@ -215,8 +215,7 @@ class FractionPanel(QWidget):
     # -- the points ------------------------------------------------------------------------------
 
     def _draw(self, layers: list[Labels], fields: list[np.ndarray], table: ClassTable) -> None:
-        for old in [layer for layer in self._viewer.layers if kind_of(layer) == GRID]:
-            self._viewer.layers.remove(old)
+        remove_points(self._viewer)
         if not self.drawn.isChecked() or not self.fractions:
             return
         active = self._viewer.layers.selection.active
@@ -225,6 +224,12 @@ class FractionPanel(QWidget):
             self._viewer.layers.append(_points_layer(layer, field, grid, table))
         if active in self._viewer.layers:
             self._viewer.layers.selection.active = active
+
+
+def remove_points(viewer: ViewerModel) -> None:
+    """Take the drawn points out."""
+    for layer in [each for each in viewer.layers if kind_of(each) == GRID]:
+        viewer.layers.remove(layer)
 
 
 def _points_layer(layer: Labels, field: np.ndarray, grid: PointGrid, table: ClassTable) -> Points:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 BLINKS = 6
 BLINK_MS = 180
 SHADES = "viridis"
+#: Of grains that came since the table was made: no shade of these, and seen over any image.
+UNKNOWN = (1.0, 0.44, 0.68, 1.0)
 #: Extreme grains must not use up all shades.
 _ENDS = (2, 98)
 
@@ -35,7 +37,7 @@ class Flash(QObject):
     def __init__(self, viewer: ViewerModel, parent: QObject) -> None:
         super().__init__(parent)
         self._viewer = viewer
-        self._preview = Preview(viewer)
+        self.preview = Preview(viewer)
         self._lines: Any = None
         self._layer: weakref.ref[Labels] | None = None
         self._left = 0
@@ -74,7 +76,7 @@ class Flash(QObject):
     def stop(self) -> None:
         """Show nothing any more."""
         self._timer.stop()
-        self._preview.remove()
+        self.preview.remove()
 
     def _blink(self) -> None:
         layer = self._layer() if self._layer is not None else None
@@ -82,9 +84,9 @@ class Flash(QObject):
             self.stop()
             return
         if self._left % 2 == 0:
-            self._preview.show(layer, walk=self._lines)
+            self.preview.show(layer, walk=self._lines)
         else:
-            self._preview.clear()
+            self.preview.clear()
         self._left -= 1
 
     def _show_place(self, layer: Labels, y: float, x: float) -> None:
@@ -123,7 +125,9 @@ class Shading:
         colours = ensure_colormap(SHADES).map(np.nan_to_num(share).astype(np.float32))
         of = dict(zip(table["label"].tolist(), colours, strict=True))
         clear = np.zeros(4, np.float32)
-        layer.colormap = DirectLabelColormap(color_dict={**of, 0: clear, None: clear})
+        # or a grain that is cut anew would not be seen until it is measured
+        other = np.array(UNKNOWN, np.float32)
+        layer.colormap = DirectLabelColormap(color_dict={**of, 0: clear, None: other})
         return float(low), float(high)
 
     def restore(self, layer: Labels) -> None:
