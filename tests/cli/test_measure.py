@@ -134,6 +134,84 @@ def test_a_stack_gives_a_field_a_section_and_a_table_in_space(etch, write_grains
     assert table["volume"].sum() == pytest.approx(grains.size * 2 * 0.25)
 
 
+def numbered_one_by_one(sections, size=120, count=30):
+    """Return a stack in which no grain number occurs in two sections, as etch segment leaves it."""
+    maps = [poisson_voronoi(size, count, seed) for seed in range(sections)]
+    return np.stack([each + 1000 * at for at, each in enumerate(maps)])
+
+
+def test_the_sections_of_a_stack_are_no_independent_fields(etch, write_grains, tmp_path):
+    path = write_grains("stack.tif", grains=numbered_one_by_one(5))
+    done = etch("measure", path, "--out", "out")
+    assert done.exit_code == 0, done.output
+    found = read(tmp_path / "out")
+    said = "the 5 sections of stack are one field in depth, not 5 independent fields"
+    assert sum(said in each for each in found["remarks"]) == 1
+    assert said in done.stderr
+    assert "in 5 sections of 1 stack, ASTM G" in done.stdout
+    assert "no interval" in done.stdout and "95 %" not in done.stdout
+    assert found["independent_fields"] == 1
+    values = [each["measured"]["saltykov"] for each in found["fields"]]
+    result = found["methods"]["saltykov"]
+    assert result["mean"] == pytest.approx(np.mean(values))
+    gone = ("G_low", "G_high", "half_width_95", "interval_from", "more_fields_for_10_percent")
+    assert [result[key] for key in gone] == [None] * 5
+    assert found["distribution"]["differences"] == []
+    assert done.stderr.count("fewer than the 50 of a field") == 1
+    assert "; so it is in 4 more sections" in done.stderr
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert "Intervals from: nothing" in page
+
+
+def test_several_stacks_have_the_interval_between_them(etch, write_grains, tmp_path):
+    maps = [numbered_one_by_one(4), numbered_one_by_one(2, count=40)]
+    paths = [write_grains(f"s{at}.tif", grains=grains) for at, grains in enumerate(maps)]
+    done = etch("measure", *paths, write_grains("plain.tif"), "--out", "out")
+    assert done.exit_code == 0, done.output
+    found = read(tmp_path / "out")
+    by_stack = {}
+    for each in found["fields"]:
+        by_stack.setdefault(each["stack"], []).append(each["measured"]["saltykov"])
+    assert {key: len(each) for key, each in by_stack.items()} == {"s0": 4, "s1": 2, None: 1}
+    means = [np.mean(each) for each in by_stack.values()]
+    result = found["methods"]["saltykov"]
+    assert result["mean"] == pytest.approx(np.mean(means))
+    assert result["half_width_95"] == pytest.approx(
+        4.303 * np.std(means, ddof=1) / 3**0.5, rel=1e-3
+    )
+    assert result["fields"] == 3
+    assert "s0, s1 count as one field each in the intervals" in done.stderr
+    assert "in 1 field and 6 sections of 2 stacks" in done.stdout
+
+
+def test_sections_with_too_few_grains_are_left_out(etch, write_grains, tmp_path):
+    grains = np.repeat(poisson_voronoi(120, 30, 0)[None], 5, 0)
+    grains[0] = 0
+    grains[4] = np.where(grains[4] == 7, 7, 0)
+    path = write_grains(grains=grains)
+    done = etch("measure", path, "--out", "out", "--section-distance", 2)
+    assert done.exit_code == 0, done.output
+    assert "a: sections 0, 4 show fewer than two grains and are left out" in done.stderr
+    names = [each["name"] for each in read(tmp_path / "out")["fields"]]
+    assert names == ["a section 1", "a section 2", "a section 3"]
+    table = pd.read_csv(tmp_path / "out" / "grains3d.csv")
+    assert table["voxels"].sum() == np.count_nonzero(grains)
+
+    none = write_grains("none.tif", grains=np.ones((3, 60, 60), np.int32))
+    done = etch("measure", none, "--out", "nothing")
+    assert done.exit_code == 2
+    assert "none: no section shows more than one grain" in done.stderr
+
+
+def test_sections_that_are_numbered_one_by_one_are_no_grains_in_space(etch, write_grains, tmp_path):
+    path = write_grains(grains=numbered_one_by_one(3))
+    done = etch("measure", path, "--out", "out", "--section-distance", 2)
+    assert done.exit_code == 2
+    assert "a.tif has no number in two sections" in done.stderr
+    assert "run etch track first" in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
 def test_class_maps_give_area_fractions(etch, write_grains, tmp_path):
     classes = np.ones((200, 200), np.uint8)
     classes[:50] = 2

@@ -1,5 +1,6 @@
 """A field by every method, and several fields together."""
 
+import warnings
 from dataclasses import replace
 
 import numpy as np
@@ -11,6 +12,7 @@ from napari_etch.measure import (
     astm_grain_number_from_density,
     astm_grain_number_from_intercept,
     combine_fields,
+    distribution,
     iso643_grain_number_from_density,
     measure_field,
 )
@@ -154,3 +156,13 @@ def test_a_copy_of_a_field_is_told():
     said = combine_fields([one, other, copy]).remarks
     assert any("copy of it shows the same grains as" in each for each in said)
     assert not any("same grains" in each for each in combine_fields([one, other]).remarks)
+
+
+def test_large_fields_are_compared_without_a_warning_of_scipy():
+    random = np.random.default_rng(0)
+    for one, two in ((40, 900), (700, 700), (1300, 1171)):
+        areas = [random.lognormal(0, 0.5, size) for size in (one, two)]
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            (found,) = distribution(areas).differences
+        assert 0 < found.p_value <= 1

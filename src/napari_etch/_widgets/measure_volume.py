@@ -65,7 +65,7 @@ def measure_volume(
     pandas.DataFrame, str or None
         A row a grain; why there is none; None when it was stopped.
     """
-    from napari_etch.measure.volume import VolumeSums
+    from napari_etch.measure.volume import VolumeSums, runs_through
 
     count = max(int(np.max(section, initial=0)) for section in grains)
     sums = VolumeSums(count, voxel_um)
@@ -77,7 +77,7 @@ def measure_volume(
     table = sums.table()
     if not len(table):
         return "The stack shows no grain, so there is nothing to measure."
-    return table if (table["sections"] > 1).any() else NOT_TRACKED
+    return table if runs_through(table) else NOT_TRACKED
 
 
 def volume_text(table: pd.DataFrame) -> str:

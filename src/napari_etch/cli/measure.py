@@ -76,7 +76,13 @@ def measure(
 
     DIR gets measure.json, grains.csv and report.html.
     """
-    from napari_etch.cli.measure_inputs import area_fractions, read_fields, write_volumes
+    from napari_etch.cli.measure_inputs import (
+        VOLUME_FILE,
+        area_fractions,
+        read_fields,
+        volume_table,
+        write_volumes,
+    )
     from napari_etch.measure.report import headline
     from napari_etch.results import MEASURE_FILES, check_free, write_report
 
@@ -84,20 +90,22 @@ def measure(
         refuse(f"--section-distance {section_distance:g}: give a length in µm, above 0")
     if not overwrite:
         with bad_input(str(out)):
-            check_free(out, MEASURE_FILES)
+            check_free(
+                out, MEASURE_FILES if section_distance is None else (*MEASURE_FILES, VOLUME_FILE)
+            )
     with bad_input():
         fields = read_fields(grains, pixel_size, image or [], boundary or [])
         if single_placement:
             fields = [replace(each, placements="single") for each in fields]
+        volumes = None
+        if section_distance is not None:
+            volumes = volume_table(grains, fields[0].pixel_size_um, section_distance)
         report = _measured(fields, merge_twins)
         fractions = area_fractions(classes or [])
     report = _with_fractions(report, fractions)
-    if section_distance is not None:
-        with bad_input():
-            write_volumes(
-                grains, out, report.measurement.pixel_size_um, section_distance, overwrite
-            )
     with bad_input(str(out)):
+        if volumes is not None:
+            write_volumes(volumes, out)
         write_report(report, out, excel=excel, pdf=pdf, overwrite=overwrite)
     for remark in report.all_remarks:
         note(remark)
@@ -105,6 +113,7 @@ def measure(
 
 
 def _measured(fields: list[FieldInput], merge_twins: bool) -> Report:
+    from napari_etch.cli.measure_inputs import measure_all
     from napari_etch.measure.fields import combine_fields
     from napari_etch.measure.network import measure_network
     from napari_etch.measure.report import Report
@@ -114,14 +123,16 @@ def _measured(fields: list[FieldInput], merge_twins: bool) -> Report:
     remarks: list[str] = []
     if merge_twins:
         fields, remarks = _without_twins(fields)
-    measured = combine_fields([each.measure() for each in fields])
+    fields, found, left_out = measure_all(fields)
+    measured = combine_fields(found)
+    stated = dict.fromkeys(each.remark for each in fields if each.remark)  # once a stack
     return Report(
         measurement=measured,
         sources=tuple(each.source() for each in fields),
         table=_table(fields),
         networks=tuple(measure_network(each.grains) for each in fields),
         uncertainty=_uncertainty(fields, remarks),
-        remarks=(*remarks, *(each.remark for each in fields if each.remark)),
+        remarks=(*remarks, *left_out, *stated),
     )
 
 

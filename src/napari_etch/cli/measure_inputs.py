@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,7 @@ from napari_etch.measure import (
     measure_field,
     without_parting_lines,
 )
+from napari_etch.measure.field import TooFewGrainsError
 from napari_etch.measure.report import FieldSource
 from napari_etch.micrograph import (
     Micrograph,
@@ -37,13 +38,18 @@ if TYPE_CHECKING:
     from napari_etch.grains import Partition
 
 VOLUME_FILE = "grains3d.csv"
+# Sections that a remark names one by one.
+_MOST_SECTIONS = 8
 # A typed pixel size and that of the file may differ by their rounding.
 _SAME_PIXEL = 0.01
 
 
 @dataclass(frozen=True, eq=False)
 class FieldInput:
-    """A field as it was given: a 2D grain map and what is known about it."""
+    """A field as it was given: a 2D grain map and what is known about it.
+
+    Of a section, `stack` and `section` say where it is from.
+    """
 
     name: str
     path: Path
@@ -55,12 +61,15 @@ class FieldInput:
     boundary: np.ndarray | None = None
     summary: dict[str, Any] = field(default_factory=dict)
     placements: str = "several"
+    stack: str = ""
+    section: int = 0
 
     def measure(self) -> FieldMeasurement:
         """Measure the field by every method."""
-        return measure_field(
+        found = measure_field(
             self.grains, self.pixel_size_um, name=self.name, placements=self.placements
         )
+        return replace(found, stack=self.stack)
 
     def table(self) -> pd.DataFrame:
         """Return the row of each grain."""
@@ -265,8 +274,10 @@ def _read(
             shown,
             None if line is None else np.asarray(line, np.float32),
             summary,
+            stack=name if grains.ndim == 3 else "",
+            section=at,
         )
-        for called, part, line, shown in sections
+        for at, (called, part, line, shown) in enumerate(sections)
     ]
 
 
@@ -321,23 +332,66 @@ def area_fractions(paths: Sequence[Path]) -> dict[str, AreaFraction]:
     return {f"class {value}": area_fraction(maps, value) for value in values}
 
 
-def write_volumes(
-    paths: Sequence[Path], out: Path, pixel_size_um: float, distance_um: float, overwrite: bool
-) -> None:
-    """Write ``grains3d.csv``, the grains of stacks in space.
+def measure_all(
+    fields: Sequence[FieldInput],
+) -> tuple[list[FieldInput], list[FieldMeasurement], list[str]]:
+    """Measure fields, without the sections of a stack that show too few grains.
+
+    Blank sections and the cap of a volume are no reason to measure nothing of a stack.
+
+    Returns
+    -------
+    list of FieldInput
+        Those that were measured.
+    list of FieldMeasurement
+    list of str
+        What was left out, a sentence a stack.
 
     Raises
     ------
     ValueError
-        When no stack was given, or there is such a file and `overwrite` is not set.
+        When a field cannot be measured, or no section of a stack.
+    """
+    kept, found = [], []
+    left_out: dict[str, list[int]] = {}
+    for each in fields:
+        try:
+            found.append(each.measure())
+        except TooFewGrainsError:
+            if not each.stack:
+                raise
+            left_out.setdefault(each.stack, []).append(each.section)
+        else:
+            kept.append(each)
+    empty = [stack for stack in left_out if all(each.stack != stack for each in kept)]
+    if empty:
+        raise ValueError(
+            f"{empty[0]}: no section shows more than one grain, so there is no grain size"
+        )
+    return kept, found, [_left_out(stack, sections) for stack, sections in left_out.items()]
+
+
+def _left_out(stack: str, sections: Sequence[int]) -> str:
+    if len(sections) == 1:
+        return f"{stack}: section {sections[0]} shows fewer than two grains and is left out"
+    more = len(sections) - _MOST_SECTIONS
+    numbers = ", ".join(str(at) for at in sections[:_MOST_SECTIONS])
+    named = f"{numbers} and {more} more" if more > 0 else numbers
+    return f"{stack}: sections {named} show fewer than two grains and are left out"
+
+
+def volume_table(paths: Sequence[Path], pixel_size_um: float, distance_um: float) -> pd.DataFrame:
+    """Return the grains of stacks in space, with the stack of each in the first column.
+
+    Raises
+    ------
+    ValueError
+        When no stack was given, or its sections are numbered one by one.
     """
     import pandas as pd
 
-    from napari_etch.measure.volume import grain_table_3d
+    from napari_etch.measure.volume import grain_table_3d, runs_through
 
-    target = out / VOLUME_FILE
-    if target.exists() and not overwrite:
-        raise ValueError(f"{out} already holds {VOLUME_FILE}: add --overwrite to replace it")
     tables = []
     for path in paths:
         file = path / GRAINS_FILE if path.is_dir() else path
@@ -345,8 +399,18 @@ def write_volumes(
         if grains.ndim != 3:
             raise ValueError(f"{file} is a single section: --section-distance is for stacks")
         table = grain_table_3d(grains, voxel_size_um=(distance_um, pixel_size_um, pixel_size_um))
+        if not runs_through(table):
+            raise ValueError(
+                f"{file} has no number in two sections, so these are no grains in space: run etch "
+                "track first and measure its grains3d.tif"
+            )
         table.insert(0, "stack", str(path))
         tables.append(table)
+    return pd.concat(tables)
+
+
+def write_volumes(table: pd.DataFrame, out: Path) -> None:
+    """Write ``grains3d.csv``, the grains of stacks in space."""
     out.mkdir(parents=True, exist_ok=True)
-    with whole_file(target) as unfinished:
-        pd.concat(tables).to_csv(unfinished, index=False, float_format="%.6g")
+    with whole_file(out / VOLUME_FILE) as unfinished:
+        table.to_csv(unfinished, index=False, float_format="%.6g")

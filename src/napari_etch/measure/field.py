@@ -75,6 +75,8 @@ class FieldMeasurement:
     anisotropy : Anisotropy or None
     remarks : tuple of str
         What is wrong with the field, in sentences.
+    stack : str
+        Of which stack it is a section; empty: of none, it is a field by itself.
     """
 
     name: str
@@ -92,6 +94,11 @@ class FieldMeasurement:
     at_border: np.ndarray
     anisotropy: Anisotropy | None
     remarks: tuple[str, ...] = ()
+    stack: str = ""
+
+
+class TooFewGrainsError(ValueError):
+    """A map that shows no grain, or a single one, which has no mean size."""
 
 
 @dataclass
@@ -174,18 +181,19 @@ def measure_field(
 
     Raises
     ------
+    TooFewGrainsError
+        When the map shows no grain or only one.
     ValueError
-        When the pixel size is not known, the map is none, it shows no grain or only one, or
-        `placements` is unknown.
+        When the pixel size is not known, the map is none, or `placements` is unknown.
     """
     makers = patterns_of(placements)
     try:
         check_pixel_size(pixel_size_um)
         grains = check_grain_map(grains, "the grain size")
-        if grains.size == 0 or not (grains > 0).any():
-            raise ValueError("the map shows no grain, so there is nothing to measure")
     except ValueError as error:
         raise ValueError(f"{name}: {error}") from None
+    if grains.size == 0 or not (grains > 0).any():
+        raise TooFewGrainsError(f"{name}: the map shows no grain, so there is nothing to measure")
     assert pixel_size_um is not None
     runs = runs_of(grains)
     grains, lines = close_parting_lines(grains, runs)
@@ -193,7 +201,7 @@ def measure_field(
         runs = runs_of(grains)
     real = runs.labels > 0
     if np.count_nonzero(real) < 2:
-        raise ValueError(
+        raise TooFewGrainsError(
             f"{name}: the map shows a single grain, which has no mean size: "
             "choose a field with more grains, or segment it anew"
         )

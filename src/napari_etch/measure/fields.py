@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -12,6 +13,11 @@ from napari_etch.measure.direction import Anisotropy, Direction, course_of
 from napari_etch.measure.distribution import Distribution, distribution
 from napari_etch.measure.extremes import Duplex, LargestGrain, duplex, largest_grain
 from napari_etch.measure.field import FieldMeasurement
+from napari_etch.measure.independent import (
+    IndependentField,
+    independent_fields,
+    stack_remarks,
+)
 from napari_etch.measure.methods import METHODS, Method
 from napari_etch.measure.statistics import GOAL_PERCENT, Mean, fields_needed, mean_of_fields
 
@@ -36,7 +42,7 @@ class MethodResult:
     more_fields : int or None
         Fields still needed for 10 % relative accuracy; None from a single field.
     fields : int
-        Fields that gave a value.
+        Fields that gave a value; the sections of a stack are one.
     """
 
     method: Method
@@ -77,6 +83,11 @@ class Measurement:
     distribution: Distribution | None
     remarks: tuple[str, ...]
 
+    @cached_property
+    def independent(self) -> tuple[IndependentField, ...]:
+        """The fields with the sections of each stack taken together."""
+        return independent_fields(self.fields)
+
     @property
     def pixel_size_um(self) -> float:
         """Edge of a pixel of all fields, µm."""
@@ -93,13 +104,13 @@ def combine_fields(fields: Sequence[FieldMeasurement]) -> Measurement:
     Parameters
     ----------
     fields : sequence of FieldMeasurement
-        All with one pixel size.
+        All with one pixel size; a section says of which `stack` it is.
 
     Returns
     -------
     Measurement
         What was measured is averaged over the fields and converted to G once, for the mean of G is
-        not the G of the mean.
+        not the G of the mean. The sections of a stack are averaged first, and count as one field.
 
     Raises
     ------
@@ -109,7 +120,10 @@ def combine_fields(fields: Sequence[FieldMeasurement]) -> Measurement:
     if not fields:
         raise ValueError("there is no field to measure: choose at least one grain map")
     _check_one_pixel_size(fields)
-    results = tuple(result for each in METHODS if (result := _result(each, fields)) is not None)
+    independent = independent_fields(fields)
+    results = tuple(
+        result for each in METHODS if (result := _result(each, independent)) is not None
+    )
     whole = sum(each.counts["saltykov"] for each in fields)
     mean_area = 1e6 * sum(each.area_mm2 for each in fields) / whole
     areas = np.concatenate([each.areas_um2 for each in fields])
@@ -120,8 +134,10 @@ def combine_fields(fields: Sequence[FieldMeasurement]) -> Measurement:
         largest=_largest(fields, mean_area),
         duplex=duplex(areas, mean_area_um2=mean_area),
         anisotropy=_mean_anisotropy(fields),
-        distribution=distribution(inner) if any(part.size for part in inner) else None,
-        remarks=_remarks(fields),
+        distribution=distribution(inner, _singles(fields))
+        if any(part.size for part in inner)
+        else None,
+        remarks=_remarks(independent),
     )
 
 
@@ -135,14 +151,17 @@ def _check_one_pixel_size(fields: Sequence[FieldMeasurement]) -> None:
             )
 
 
-def _result(method: Method, fields: Sequence[FieldMeasurement]) -> MethodResult | None:
-    used = [each for each in fields if method.key in each.values]
+def _singles(fields: Sequence[FieldMeasurement]) -> list[int]:
+    """Return which fields are no sections of a stack: only these are compared with each other."""
+    stacks = [each.stack for each in fields]
+    return [at for at, stack in enumerate(stacks) if not stack or stacks.count(stack) == 1]
+
+
+def _result(method: Method, independent: Sequence[IndependentField]) -> MethodResult | None:
+    used = [mean for each in independent if (mean := each.mean(method)) is not None]
     if not used:
         return None
-    if len(used) == 1:
-        mean = used[0].alone[method.key]
-    else:
-        mean = mean_of_fields([each.values[method.key] for each in used])
+    mean = used[0] if len(used) == 1 else mean_of_fields([each.value for each in used])
     low, high = _ends(method, mean)
     return MethodResult(
         method,
@@ -188,37 +207,31 @@ def _mean_anisotropy(fields: Sequence[FieldMeasurement]) -> Anisotropy | None:
     )
 
 
-def _remarks(fields: Sequence[FieldMeasurement]) -> tuple[str, ...]:
-    said = [remark for each in fields for remark in each.remarks]
+def _remarks(independent: Sequence[IndependentField]) -> tuple[str, ...]:
+    said = stack_remarks(independent)
+    if len(independent) < LEAST_FIELDS:
+        said.append(_too_few(independent))
+    said += [remark for each in independent for remark in each.remarks()]
     said += [
         f"{two.name} shows the same grains as {one.name}, so they are one field counted twice, and "
         "the intervals are too small: leave one out"
-        for at, two in enumerate(fields)
-        if (one := next((each for each in fields[:at] if _is_same(each, two)), None)) is not None
+        for at, two in enumerate(independent)
+        if (one := next((each for each in independent[:at] if two.shows_the_same_as(each)), None))
+        is not None
     ]
-    if len(fields) < LEAST_FIELDS:
-        count = "one field is" if len(fields) == 1 else f"{len(fields)} fields are"
-        said.insert(
-            0,
-            f"{count} fewer than the {LEAST_FIELDS} that E112 asks for"
-            + (
-                ": the intervals come from the differences inside it and do not "
-                "tell how the specimen varies"
-                if len(fields) == 1
-                else ""
-            ),
-        )
     return tuple(said)
 
 
-def _is_same(one: FieldMeasurement, two: FieldMeasurement) -> bool:
-    """Return whether two fields are copies of one grain map, whatever the files are called."""
-    return (
-        one.shape == two.shape
-        and np.array_equal(one.labels, two.labels)
-        and np.array_equal(one.areas_um2, two.areas_um2)
-        and one.counts == two.counts
-    )
+def _too_few(independent: Sequence[IndependentField]) -> str:
+    alone = len(independent) == 1
+    count = "one field is" if alone else f"{len(independent)} fields are"
+    said = f"{count} fewer than the {LEAST_FIELDS} that E112 asks for"
+    if alone and not independent[0].is_stack:
+        said += (
+            ": the intervals come from the differences inside it and do not tell how the specimen "
+            "varies"
+        )
+    return said
 
 
 def grain_number_of(fields: Sequence[FieldMeasurement]) -> float:

@@ -12,6 +12,7 @@ from napari_etch.measure.astm import astm_grain_number_from_density
 from napari_etch.measure.field import FieldMeasurement
 from napari_etch.measure.fields import Measurement, MethodResult
 from napari_etch.measure.fractions import AreaFraction
+from napari_etch.measure.independent import SECTIONS
 from napari_etch.measure.network import Network
 from napari_etch.measure.segmentation_range import SegmentationRange
 
@@ -104,7 +105,7 @@ def signed(shift: float) -> str:
 def interval_text(result: MethodResult) -> str:
     """Return ``9.6 … 10.2``, or why there is no interval."""
     if result.g_low is None and result.g_high is None:
-        return "too few counts"
+        return "one stack has none" if result.mean.source == SECTIONS else "too few counts"
     ends = [
         "–∞" if end is None and at == 0 else "∞" if end is None else f"{end:.{G_DIGITS}f}"
         for at, end in enumerate((result.g_low, result.g_high))
@@ -128,14 +129,26 @@ def headline(measurement: Measurement) -> str:
     """
     result = measurement.result("saltykov")
     count = sum(each.grain_count for each in measurement.fields)
-    fields = len(measurement.fields)
-    where = "1 field" if fields == 1 else f"{fields} fields"
+    where = _where(measurement)
     if result is None:
         return f"{count} grains in {where}"
     size = f"ASTM G {result.grain_number:.1f}"
     if result.mean.half_width is not None:
         size += f" (95 %: {interval_text(result)})"
+    elif result.mean.source == SECTIONS:
+        size += " (no interval: its sections are one field in depth)"
     return f"{count} grains in {where}, {size}"
+
+
+def _where(measurement: Measurement) -> str:
+    """Return in how many fields, and in how many sections of how many stacks."""
+    stacks = [each for each in measurement.independent if each.is_stack]
+    single = len(measurement.independent) - len(stacks)
+    parts = [f"{single} field{'s' * (single != 1)}"] if single else []
+    if stacks:
+        sections = sum(len(each.fields) for each in stacks)
+        parts.append(f"{sections} sections of {len(stacks)} stack{'s' * (len(stacks) != 1)}")
+    return " and ".join(parts)
 
 
 def as_dict(report: Report) -> dict[str, Any]:
@@ -156,6 +169,7 @@ def as_dict(report: Report) -> dict[str, Any]:
             _field_dict(each, source)
             for each, source in zip(measurement.fields, report.sources, strict=True)
         ],
+        "independent_fields": len(measurement.independent),
         "methods": {each.method.key: _result_dict(each) for each in measurement.results},
         "largest_grain": {
             "standard": "ASTM E930",
@@ -184,6 +198,7 @@ def as_dict(report: Report) -> dict[str, Any]:
 def _field_dict(measured: FieldMeasurement, source: FieldSource) -> dict[str, Any]:
     return {
         "name": measured.name,
+        "stack": measured.stack or None,
         "grains_from": source.grains,
         "image": source.image or None,
         "model": source.model or None,
@@ -217,7 +232,7 @@ def _result_dict(result: MethodResult) -> dict[str, Any]:
         "unit": result.method.unit,
         "mean": result.mean.value,
         "half_width_95": result.mean.half_width,
-        "interval_from": result.mean.source or None,
+        "interval_from": None if result.mean.half_width is None else result.mean.source or None,
         "values": result.mean.n,
         "relative_accuracy_percent": result.mean.relative_accuracy,
         "G": result.grain_number,

@@ -107,7 +107,8 @@ def _methods(report: Report) -> str:
                 numbers=(3, 4, 5, 6),
             )
         )
-    sources = {each.mean.source for each in report.measurement.results} - {""}
+    means = [each.mean for each in report.measurement.results]
+    sources = {each.source for each in means if each.half_width is not None} - {""}
     return (
         f"<h2>Grain size by each method</h2><table>{''.join(rows)}</table>"
         f"<p class=muted>Intervals from: {escape(', '.join(sorted(sources)) or 'nothing')}. What "

@@ -71,6 +71,20 @@ def grain_table_3d(
     return table
 
 
+def runs_through(table: pd.DataFrame) -> bool:
+    """Return whether a table of grains in space is of a stack that is numbered through.
+
+    Where no number is in two sections, these were numbered one by one, as `etch segment` leaves
+    them, and nothing in the table is a grain in space.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        As `grain_table_3d` gives it.
+    """
+    return bool((table["sections"] > 1).any())
+
+
 class VolumeSums:
     """Measures a 3D grain map section by section: two sections are held at a time.
 
