@@ -17,10 +17,12 @@ from napari.utils.colormaps.standardize_color import transform_color
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 
+from napari_etch._widgets.fracture_layers import outline_layer
 from napari_etch._widgets.layers import METADATA_KEY, kind_of, pixel_size_um
 from napari_etch._widgets.measure_dock import MeasureDock
 from napari_etch._widgets.measure_marks import KIND_COLOURS, PATTERN, PLACES
 from napari_etch.grains import partition
+from napari_etch.grains.class_table import FRACTURE_MODES
 
 pytestmark = [pytest.mark.gui, pytest.mark.usefixtures("calm_threads")]
 
@@ -576,3 +578,30 @@ def test_area_fractions_of_class_maps_are_counted_and_drawn(
     viewer.add_labels(np.zeros((160, 160), np.uint8), name="empty", metadata=made, **UM)
     said = "A field shows no specimen: leave it out."
     qtbot.waitUntil(lambda: panel.text.text() == said, timeout=PATIENCE)
+
+
+def test_areas_can_be_saved_without_grains_and_without_a_pixel_size(
+    make_napari_viewer: Callable[..., Any], qtbot: Any, tmp_path: Path
+) -> None:
+    viewer = make_napari_viewer()
+    image = viewer.add_image(np.zeros((80, 80), np.uint8), name="s17")
+    dock = MeasureDock(viewer, ask_path=lambda _parent, name: tmp_path / name)
+    viewer.window.add_dock_widget(dock)
+    assert not dock.areas.save.isEnabled() and "class map" in dock.areas.save.toolTip()
+    classes = np.ones((80, 80), np.uint8)
+    classes[:, 20:] = 2
+    viewer.add_labels(classes, name="s17 · fracture", metadata={METADATA_KEY: {"kind": "fracture"}})
+    outlines = outline_layer(image, FRACTURE_MODES)
+    outlines.data[10:20, 10:20] = outlines.data[40:50, 40:50] = 1
+    viewer.add_layer(outlines)
+    qtbot.waitUntil(lambda: dock.areas.rows.rowCount() == 2, timeout=PATIENCE)
+    qtbot.wait(50)
+    assert dock.layers.grains() is None and dock.form.grains.count() == 0
+    assert dock.areas.maps.count() == 1  # outlines to learn from are no field
+    assert "Areas have a Save" in dock.form.exports["report.html"].toolTip()
+    dock.areas.save.click()
+    assert dock.line.text() == f"Saved {tmp_path / 'areas.csv'}."
+    table = pd.read_csv(tmp_path / "areas.csv").set_index("class")
+    assert table.loc["intergranular", "points_percent"] == pytest.approx(25, abs=3)
+    assert table.loc["intergranular", "pixels_percent"] == 25
+    assert table["maps"].tolist() == ["s17 · fracture"] * 2

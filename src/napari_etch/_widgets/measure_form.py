@@ -193,7 +193,8 @@ class MeasureForm(QWidget):
         """Enable the buttons, or say why nothing can be saved."""
         for name, _text, tip in EXPORTS:
             self.exports[name].setEnabled(not why_not)
-            self.exports[name].setToolTip(why_not or tip)
+            own = f"{why_not} 3D and Areas have a Save of their own." if why_not else tip
+            self.exports[name].setToolTip(own)
 
     def _lay_out(self) -> None:
         form = QFormLayout()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,9 +13,11 @@ from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import (
     QCheckBox,
     QFormLayout,
+    QHBoxLayout,
     QHeaderView,
     QListWidget,
     QListWidgetItem,
+    QPushButton,
     QSpinBox,
     QTableWidget,
     QTableWidgetItem,
@@ -27,15 +31,19 @@ from napari_etch._widgets.correct_target import is_classes
 from napari_etch._widgets.form import add
 from napari_etch._widgets.layer_watch import LayerWatch
 from napari_etch._widgets.layers import METADATA_KEY, Placement, kind_of, layer_name
+from napari_etch._widgets.measure_layers import is_helper
 from napari_etch._widgets.repair_layers import section_shown
 from napari_etch.grains.class_table import FRACTURE_MODES, ClassTable
 from napari_etch.measure import AreaFraction, area_fraction
 from napari_etch.measure.fractions import GRID_POINTS, PointGrid, point_grid
+from napari_etch.results import whole_file
 
 if TYPE_CHECKING:
+    import pandas as pd
     from napari.components import ViewerModel
 
 GRID = "point grid"
+FILE = "areas.csv"
 NO_CLASSES = "There is no class map: map fracture modes, or import or paint classes first."
 #: Of a point on the line between two classes, and of one that falls on no class of the table.
 BETWEEN_COLOUR, OTHER_COLOUR = "#ffffff", "#888888"
@@ -71,6 +79,8 @@ class FractionPanel(QWidget):
     Parameters
     ----------
     viewer : napari.components.ViewerModel
+    ask_path : callable
+        Asks where to save a file of this name; None when the user cancels.
 
     Signals
     -------
@@ -80,9 +90,12 @@ class FractionPanel(QWidget):
 
     said = Signal(str, bool)
 
-    def __init__(self, viewer: ViewerModel) -> None:
+    def __init__(
+        self, viewer: ViewerModel, ask_path: Callable[[QWidget, str], Path | None]
+    ) -> None:
         super().__init__()
         self._viewer = viewer
+        self._ask_path = ask_path
         self._offered: list[tuple[str, str]] = []
         self._counted: tuple[object, ...] = ()
         self.layers = ClassMaps(viewer, self)
@@ -104,10 +117,12 @@ class FractionPanel(QWidget):
         self.rows.setSelectionMode(QTableWidget.SelectionMode.NoSelection)
         self.rows.setToolTip("Share of the specimen that each class takes, by ASTM E562.")
         self.text = TextLine("What the points counted.")
+        self.save = QPushButton("Save…")
         self._lay_out()
         self.maps.itemChanged.connect(lambda _item: self.count())
         self.points.valueChanged.connect(lambda _value: self.count())
         self.drawn.toggled.connect(lambda _on: self.count())
+        self.save.clicked.connect(self.save_table)
         self.layers.changed.connect(self.refresh)
         self.refresh()
 
@@ -124,7 +139,10 @@ class FractionPanel(QWidget):
         column = QVBoxLayout(self)
         column.addLayout(form)
         column.addWidget(self.rows, 1)
-        column.addWidget(self.text)
+        last = QHBoxLayout()
+        last.addWidget(self.text, 1)
+        last.addWidget(self.save)
+        column.addLayout(last)
 
     def refresh(self) -> None:
         """Look at the class maps that are open; a new one is ticked."""
@@ -201,6 +219,11 @@ class FractionPanel(QWidget):
         if header is not None:
             header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
             header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
+        # shares need no pixel size, so they can be saved where no grain size can
+        self.save.setEnabled(bool(self.fractions))
+        self.save.setToolTip(
+            f"Write the table, such as {FILE}." if self.fractions else trouble or NO_CLASSES
+        )
         if trouble:
             self.text.setText(trouble)
             return
@@ -211,6 +234,20 @@ class FractionPanel(QWidget):
         if count < 2:
             said += " An interval needs several fields: tick more maps."
         self.text.setText(said)
+
+    def save_table(self) -> None:
+        """Ask where to, and write the table; it appears whole."""
+        path = self._ask_path(self, FILE) if self.fractions else None
+        if path is None:
+            return
+        table = fraction_table(self.fractions, [layer.name for layer in self.chosen()])
+        try:
+            with whole_file(path) as unfinished:
+                table.to_csv(unfinished, index=False, float_format="%.6g")
+        except OSError as error:
+            self.said.emit(f"{path} could not be saved: {error.strerror or error}.", True)
+            return
+        self.said.emit(f"Saved {path}.", False)
 
     # -- the points ------------------------------------------------------------------------------
 
@@ -265,7 +302,39 @@ def _can_count(layer: Any) -> bool:
         and not layer.multiscale
         and layer.ndim in (2, 3)
         and bool(layer.data.size)
+        and not is_helper(layer)
         and is_classes(layer)
+    )
+
+
+def fraction_table(fractions: dict[str, AreaFraction], maps: list[str]) -> pd.DataFrame:
+    """Return a row a class: its share by points with the interval, and by pixels.
+
+    Parameters
+    ----------
+    fractions : dict of str to AreaFraction
+        By the names of the classes.
+    maps : list of str
+        What was counted, a field each.
+    """
+    import pandas as pd
+
+    return pd.DataFrame(
+        {
+            "class": name,
+            "points_percent": 100 * found.point_fraction.value,
+            "half_width_95_percent": (
+                None
+                if found.point_fraction.half_width is None
+                else 100 * found.point_fraction.half_width
+            ),
+            "pixels_percent": 100 * found.pixel_fraction,
+            "points": found.points,
+            "fields": len(maps),
+            "maps": "; ".join(maps),
+            "standard": "ASTM E562",
+        }
+        for name, found in fractions.items()
     )
 
 

@@ -9,16 +9,28 @@ from napari.layers import Image, Labels
 from qtpy.QtCore import QTimer, Signal
 
 from napari_etch._widgets.correct_target import boundary_layers, is_classes, micrograph_of
+from napari_etch._widgets.import_layers import IGNORE
 from napari_etch._widgets.layer_watch import LayerWatch
-from napari_etch._widgets.layers import METADATA_KEY, can_recut, is_edited, pixel_size_um
+from napari_etch._widgets.layers import (
+    METADATA_KEY,
+    OUTLINES,
+    can_recut,
+    is_edited,
+    kind_of,
+    layer_name,
+    pixel_size_um,
+)
 from napari_etch._widgets.measure_form import MeasureForm
 from napari_etch._widgets.measure_job import LayerInput
+from napari_etch._widgets.repair_layers import ADDED
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
 
 #: Corrections come in a row: wait for a pause before measuring anew.
 PAUSE_MS = 350
+#: Labels of ours that show neither grains nor a whole class map.
+_HELPERS = (OUTLINES, ADDED, IGNORE)
 #: What changes the grains or their size; the rest is looks.
 _DATA_EVENTS = frozenset({"data", "set_data", "paint", "labels_update", "scale", "units"})
 
@@ -155,8 +167,15 @@ def can_measure(layer: Any) -> bool:
         and not layer.multiscale
         and layer.ndim in (2, 3)
         and bool(layer.data.size)
+        and not is_helper(layer)
         and not is_classes(layer)
     )
+
+
+def is_helper(layer: Labels) -> bool:
+    """Return whether labels are there for another dock's work, such as outlines to learn from."""
+    named = any(layer.name.endswith(layer_name("", kind)) for kind in _HELPERS)
+    return named or kind_of(layer) in _HELPERS
 
 
 def provenance(viewer: ViewerModel, layer: Labels) -> tuple[dict[str, Any], Image | None]:
