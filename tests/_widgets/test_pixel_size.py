@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from _widgets.fakes import PATIENCE, PITCH
 
-from napari_etch._widgets.layers import pixel_size_um
+from napari_etch._widgets.layers import METADATA_KEY, pixel_size_um
 
 pytestmark = pytest.mark.gui
 
@@ -141,3 +141,30 @@ def test_pixel_size_stays_during_a_run(open_dock: OpenDock, qtbot: Any) -> None:
     assert not dock.form.pixel_size.number.isEnabled()
     qtbot.waitUntil(lambda: not dock.controller.is_running, timeout=PATIENCE)
     assert dock.form.pixel_size.number.isEnabled()
+
+
+def test_drawn_labels_and_shapes_stay_over_the_image(open_dock: OpenDock, qtbot: Any) -> None:
+    viewer, dock = open_dock()
+    viewer.add_image(np.zeros((*SHAPE, 3), np.uint8), name="steel", rgb=True)
+    drawn = viewer.add_labels(np.ones(SHAPE, np.int32), name="drawn by hand")
+    restored = viewer.add_labels(
+        np.ones(SHAPE, np.int32), metadata={METADATA_KEY: {"kind": "grains", "source_id": "gone"}}
+    )
+    shapes = viewer.add_shapes([[[1, 1], [5, 5]]], shape_type="line")
+    other = viewer.add_labels(np.ones((7, 9), np.int32), name="of another size")
+    dock.form.image.setCurrentText("steel")
+    dock.form.pixel_size.number.setValue(0.5)
+    assert [pixel_size_um(layer) for layer in (drawn, restored, shapes)] == [0.5] * 3
+    assert pixel_size_um(other) is None
+
+
+def test_what_may_belong_to_another_micrograph_is_left_alone(
+    open_dock: OpenDock, qtbot: Any
+) -> None:
+    viewer, dock = open_dock()
+    first = viewer.add_image(noise(), name="first")
+    second = viewer.add_image(noise(), name="second")
+    drawn = viewer.add_labels(np.ones(SHAPE, np.int32))
+    viewer.layers.selection.active = first
+    dock.form.pixel_size.number.setValue(0.5)
+    assert [pixel_size_um(layer) for layer in (first, second, drawn)] == [0.5, None, None]

@@ -9,14 +9,16 @@ from typing import Any
 import dask.array as da
 import numpy as np
 import pytest
-from _widgets.fakes import PATIENCE, PITCH, FakeModel, FakePredict
+from _widgets.fakes import PATIENCE, PITCH, FakeModel, FakePredict, fake_engine
 from napari.layers import Image, Labels
+from napari.utils._proxies import PublicOnlyProxy
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QWidget
 
 from napari_etch._widgets.form import GAPS
 from napari_etch._widgets.keys import KEY_BINDINGS
 from napari_etch._widgets.layers import METADATA_KEY
+from napari_etch._widgets.segment_dock import SegmentDock
 
 pytestmark = pytest.mark.gui
 
@@ -385,6 +387,24 @@ def test_the_slider_acts_on_the_selected_grains(open_dock: OpenDock, qtbot: Any)
     assert dock.cutter.target is viewer.layers["first · grains"]
     viewer.layers.selection.active = viewer.layers["second"]
     assert dock.cutter.target is viewer.layers["second · grains"]
+
+
+def test_the_slider_acts_on_the_selected_grains_of_a_plugin_s_viewer(
+    make_napari_viewer: Callable[..., Any], qtbot: Any
+) -> None:
+    """A plugin gets a stand-in of the viewer, which hands out stand-ins of the active layer."""
+    viewer, model = make_napari_viewer(), FakeModel()
+    dock = SegmentDock(
+        PublicOnlyProxy(viewer), engine=fake_engine(FakePredict(), model), models=lambda: [model]
+    )
+    viewer.window.add_dock_widget(dock, name="Segment")
+    viewer.add_image(noise(*SHAPE), name="steel")
+    dock.form.granularity.setValue(0.9)
+    run_to_end(qtbot, dock)
+    grains = viewer.layers["steel · grains"]
+    viewer.layers.selection.active = grains
+    dock.form.granularity.setValue(0.3)
+    qtbot.waitUntil(lambda: len(np.unique(grains.data)) == 4, timeout=PATIENCE)
 
 
 def test_a_grains_layer_that_was_removed_is_not_cut(open_dock: OpenDock, qtbot: Any) -> None:

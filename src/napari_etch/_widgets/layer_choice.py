@@ -8,7 +8,7 @@ from napari.layers import Image, Labels, Shapes
 
 from napari_etch._widgets.form import WHOLE_IMAGE, SettingsForm
 from napari_etch._widgets.job import Region
-from napari_etch._widgets.layer_watch import LayerWatch
+from napari_etch._widgets.layer_watch import LayerWatch, selected
 from napari_etch._widgets.layers import (
     SCALE_BAR,
     can_recut,
@@ -85,7 +85,7 @@ class LayerChoice(LayerWatch):
 
     def grains(self) -> Labels | None:
         """Return the grains layer for the slider: the selected one, or the image's latest."""
-        active = self._viewer.layers.selection.active
+        active = selected(self._viewer.layers)
         if can_recut(active):
             return active
         image = self.image()

@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from qtpy.QtCore import QObject, QTimer, Signal
 
 if TYPE_CHECKING:
-    from napari.components import ViewerModel
+    from napari.components import LayerList, ViewerModel
+
+
+def selected(layers: LayerList) -> Any:
+    """Return the active layer itself; None when there is none.
+
+    A plugin is given a stand-in of the viewer, which hands out a stand-in of the active layer each
+    time it is asked: a weak reference to that is dead at once, and it is never `is` the layer.
+    """
+    active = layers.selection.active
+    return next((layer for layer in layers if layer == active), None)
 
 
 class LayerWatch(QObject):

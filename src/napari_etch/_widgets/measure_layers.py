@@ -10,7 +10,7 @@ from qtpy.QtCore import QTimer, Signal
 
 from napari_etch._widgets.correct_target import boundary_layers, is_classes, micrograph_of
 from napari_etch._widgets.import_layers import IGNORE
-from napari_etch._widgets.layer_watch import LayerWatch
+from napari_etch._widgets.layer_watch import LayerWatch, selected
 from napari_etch._widgets.layers import (
     METADATA_KEY,
     OUTLINES,
@@ -101,7 +101,7 @@ class MeasureLayers(LayerWatch):
             self._quiet.start()
 
     def _on_active(self, _event: Any = None) -> None:
-        active = self._viewer.layers.selection.active
+        active = selected(self._viewer.layers)
         # marks are layers, too: what is drawn over the grains changes nothing about them
         if active is None or not can_measure(active) or active is self.grains():
             return

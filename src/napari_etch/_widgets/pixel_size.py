@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
-from napari.layers import Image, Shapes
+from napari.layers import Image, Labels, Points, Shapes
 from qtpy.QtCore import QObject, Signal
 from qtpy.QtWidgets import QDoubleSpinBox, QHBoxLayout, QInputDialog, QPushButton, QWidget
 
@@ -15,6 +15,7 @@ from napari_etch._widgets.layers import (
     SCALE_BAR,
     Placement,
     drawn_in_image,
+    is_micrograph,
     kind_of,
     pixel_size_um,
     source_id_of,
@@ -23,7 +24,7 @@ from napari_etch._widgets.layers import (
 from napari_etch.micrograph import MicrographError, calibration_from_line
 
 if TYPE_CHECKING:
-    from napari.components import ViewerModel
+    from napari.components import LayerList, ViewerModel
     from napari.layers import Layer
 
 _LINE_TIP = (
@@ -182,7 +183,7 @@ class PixelSizeSetter(QObject):
 
 
 def set_pixel_size(viewer: ViewerModel, image: Image, size_um: float) -> None:
-    """Give an image, and the layers that were made from it, square pixels of this size.
+    """Give an image, and the layers that lie over it, square pixels of this size.
 
     Sections keep their distance; shifts keep their number of pixels.
 
@@ -194,11 +195,46 @@ def set_pixel_size(viewer: ViewerModel, image: Image, size_um: float) -> None:
     size_um : float
         Edge of a pixel, µm.
     """
-    identity = str(image.unique_id)
-    for layer in viewer.layers:
-        if layer is image or source_id_of(layer) == identity:
-            _rescale(layer, size_um)
+    for layer in [image, *_lying_over(viewer.layers, image)]:
+        _rescale(layer, size_um)
     viewer.reset_view()
+
+
+def _lying_over(layers: LayerList, image: Image) -> list[Layer]:
+    """Return what was made from an image, and what else was drawn over it, pixel by pixel.
+
+    Drawn labels and shapes do not say over which image. They are taken for this one's unless
+    another micrograph lies in the same place.
+    """
+    others = {str(layer.unique_id) for layer in layers if layer != image}
+    made = [layer for layer in layers if source_id_of(layer) == str(image.unique_id)]
+    rivals = [layer for layer in layers if layer != image and is_micrograph(layer)]
+    if any(_same_place(layer, image) for layer in rivals):
+        return made
+    drawn = [
+        layer
+        for layer in layers
+        if isinstance(layer, Labels | Shapes | Points)
+        and layer not in made
+        and source_id_of(layer) not in others
+        and _same_place(layer, image)
+    ]
+    return made + drawn
+
+
+def _same_place(layer: Layer, image: Image) -> bool:
+    """Return whether the pixels of a layer are those of an image."""
+    return (
+        np.allclose(layer.scale[-2:], image.scale[-2:])
+        and np.allclose(layer.translate[-2:], image.translate[-2:])
+        and (not isinstance(layer, Image | Labels) or _plane_of(layer) == _plane_of(image))
+    )
+
+
+def _plane_of(layer: Image | Labels) -> tuple[int, ...]:
+    """Return the rows and columns of an image or of labels."""
+    shape = np.shape(layer.data[0] if layer.multiscale else layer.data)
+    return shape[-3:-1] if getattr(layer, "rgb", False) else shape[-2:]
 
 
 def _rescale(layer: Layer, size_um: float) -> None:

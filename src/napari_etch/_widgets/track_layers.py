@@ -8,7 +8,7 @@ import numpy as np
 from napari.layers import Labels, Surface
 
 from napari_etch._widgets.job import Source
-from napari_etch._widgets.layer_watch import LayerWatch
+from napari_etch._widgets.layer_watch import LayerWatch, selected
 from napari_etch._widgets.layers import (
     GRAINS,
     GRAINS_LOOK,
@@ -134,7 +134,7 @@ def earlier_grains(layers: LayerList, origin: Origin) -> Labels | None:
 
 def tracked_layer(layers: LayerList) -> Labels | None:
     """Return the 3D grains that are worked on: the selected ones, else the topmost."""
-    active = layers.selection.active
+    active = selected(layers)
     if isinstance(active, Labels) and is_volume(active):
         return active
     return next(
