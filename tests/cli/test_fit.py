@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -218,3 +219,23 @@ def test_the_fit_is_listed_among_the_commands():
         [Path(sys.executable).with_name("etch"), "--help"], capture_output=True, text=True
     )
     assert " fit " in done.stdout
+
+
+@pytest.mark.parametrize("out", ["steel.tif/mine", "steel.tif/deep/mine.etch"])
+def test_a_place_that_takes_no_model_is_refused_before_any_work(etch, steel, learning, out):
+    done = etch(steel, "--out", out)
+    assert done.exit_code == 2
+    assert "steel.tif is no folder, so no model can be written there" in done.stderr
+    assert not learning.asked
+
+
+def test_a_folder_that_may_not_be_written_to_is_refused_before_any_work(
+    etch, steel, learning, monkeypatch, tmp_path
+):
+    closed = tmp_path / "closed"
+    closed.mkdir()
+    monkeypatch.setattr(os, "access", lambda path, _mode: path != closed)  # root may do all
+    done = etch(steel, "--out", "closed/deep/mine")
+    assert done.exit_code == 2
+    assert "closed may not be written to: choose another place" in done.stderr
+    assert not learning.asked

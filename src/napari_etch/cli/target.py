@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,9 +20,10 @@ class Target:
 
     def check(self) -> None:
         """Refuse what cannot be written, before any work."""
-        from napari_etch.models.library import SUFFIX, is_free, plain_name
+        from napari_etch.models.library import SUFFIX, is_free, library_folder, plain_name
 
         if self.library:
+            _check_writable(library_folder())
             if not self.overwrite and not is_free(plain_name(self.out)):
                 refuse(
                     f"your library has a model {plain_name(self.out)!r}: choose another name, "
@@ -35,6 +37,7 @@ class Target:
             refuse(f"{path} exists: choose another name, or add --overwrite")
         if path.exists() and path.suffix != SUFFIX and not _is_model(path):
             refuse(f"{path} is no model, and only a model is replaced: choose another name")
+        _check_writable(path.absolute().parent)
 
     def write(self, folder: Path) -> str:
         """Put a finished model there and return where it is, in words."""
@@ -63,6 +66,16 @@ class Target:
             delete_model(name)
         notes = replace(Notes.of_card(read_card(folder), name), title=self.out)
         return f"{add_model(folder, notes).name} in your library"
+
+
+def _check_writable(folder: Path) -> None:
+    """Refuse a folder that cannot be made or written to: it would lose what was learnt."""
+    while not (folder.exists() or folder.is_symlink() or folder == folder.parent):
+        folder = folder.parent
+    if not folder.is_dir():
+        refuse(f"{folder} is no folder, so no model can be written there: choose another place")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        refuse(f"{folder} may not be written to: choose another place, or change its permissions")
 
 
 def _is_model(path: Path) -> bool:
