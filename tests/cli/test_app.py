@@ -3,7 +3,12 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
+from typer.testing import CliRunner
+
 import napari_etch
+from napari_etch.cli import evaluate, measure_inputs
+from napari_etch.cli.app import app
 
 
 def run(*arguments):
@@ -53,3 +58,16 @@ def test_an_unforeseen_error_is_one_line():
     assert done.stderr == (
         "etch: internal error in etch: RuntimeError: no idea (ETCH_DEBUG=1 shows more)\n"
     )
+
+
+@pytest.mark.parametrize("command", ["measure", "evaluate"])
+def test_ctrl_c_is_never_silent(monkeypatch, command):
+    def interrupted(*_arguments, **_options):
+        raise KeyboardInterrupt
+
+    given = ("none.tif", "--out", "out") if command == "measure" else ("--pred=a", "--truth=b")
+    monkeypatch.setattr(measure_inputs, "read_fields", interrupted)
+    monkeypatch.setattr(evaluate, "read_map", interrupted)
+    done = CliRunner().invoke(app, [command, *given])
+    assert done.exit_code == 130
+    assert done.stderr == "etch: stopped before the end\n"

@@ -4,6 +4,8 @@ import numpy as np
 import tifffile
 from skimage.io import imread
 
+from napari_etch.cli import virtual
+
 
 def test_micrographs_and_their_truth_go_into_a_training_folder(etch, tmp_path):
     done = etch("virtual", "--out", "set", "--count", 2, "--size", 64, "--seed", 3)
@@ -46,3 +48,23 @@ def test_it_wants_to_know_where_to_write(etch):
     wrong = etch("virtual", "--gallery", "sheet.jpg")
     assert wrong.exit_code == 2
     assert ".png" in wrong.stderr
+
+
+def test_ctrl_c_keeps_whole_pairs_alone_and_says_how_many(etch, monkeypatch, tmp_path):
+    written = []
+    write_tiff = virtual.write_tiff
+
+    def interrupted(path, array):
+        written.append(path)
+        if len(written) == 4:
+            raise KeyboardInterrupt
+        write_tiff(path, array)
+
+    monkeypatch.setattr(virtual, "write_tiff", interrupted)
+    done = etch("virtual", "--out", "set", "--count", 3, "--size", 64)
+    assert done.exit_code == 130
+    assert "stopped with 1 of 3 micrographs in set" in done.stderr
+    for folder in ("images", "labels"):
+        assert [path.name for path in (tmp_path / "set" / folder).iterdir()] == [
+            "virtual_00000.tif"
+        ]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from napari_etch.cli import (
     count,
@@ -24,10 +25,24 @@ from napari_etch.cli import (
     train,
     virtual,
 )
-from napari_etch.cli.console import ExitCode, fail_inside, quiet_libraries
+from napari_etch.cli.console import ExitCode, fail, fail_inside, quiet_libraries
+
+
+class _Commands(TyperGroup):
+    """The commands, of which none is stopped in silence."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run a command; those that can say more of what is left say it themselves."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            fail("stopped before the end")
+            raise typer.Exit(ExitCode.STOPPED) from None
+
 
 app = typer.Typer(
     name="etch",
+    cls=_Commands,
     help="Grain boundaries, grains and grain size from micrographs.",
     no_args_is_help=True,
     add_completion=False,

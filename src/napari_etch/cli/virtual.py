@@ -66,8 +66,8 @@ def virtual(
 ) -> None:
     """Render virtual micrographs and the grain maps they come from.
 
-    With --task repair: broken boundary networks and their complete originals. A call that was
-    stopped is gone on with when it is repeated; a larger --count adds to what is there.
+    With --task repair: broken boundary networks and their complete originals. Of that task alone, a
+    call that was stopped goes on when it is repeated, and a larger --count adds to what is there.
     """
     if out is None and gallery is None:
         refuse("nothing to write: give --out DIR, --gallery FILE.png or both")
@@ -144,11 +144,27 @@ def _render(out: Path, count: int, size: int, seed: int, overwrite: bool) -> Non
         images.mkdir(parents=True, exist_ok=True)
         labels.mkdir(parents=True, exist_ok=True)
     generator = torch.Generator().manual_seed(seed)
-    for index in range(count):
-        sample = render_batch(1, size, generator=generator)
-        image = (255 * sample.image[0]).round().to(torch.uint8).numpy()
-        grains = label(sample.labels[0].numpy(), background=-1, connectivity=1)
-        with bad_input(str(out)):
-            write_tiff(images / f"virtual_{index:05d}.tif", image)
-            write_tiff(labels / f"virtual_{index:05d}.tif", grains.astype(np.int32))
+    done = 0
+    try:
+        for done in range(count):
+            sample = render_batch(1, size, generator=generator)
+            image = (255 * sample.image[0]).round().to(torch.uint8).numpy()
+            grains = label(sample.labels[0].numpy(), background=-1, connectivity=1)
+            paths = [folder / f"virtual_{done:05d}.tif" for folder in (images, labels)]
+            with bad_input(str(out)):
+                _write_both(dict(zip(paths, (image, grains.astype(np.int32)), strict=True)))
+    except KeyboardInterrupt:
+        fail(f"stopped with {done} of {count} micrographs in {out}")
+        raise typer.Exit(ExitCode.STOPPED) from None
     say(f"{count} micrographs of {size} x {size} px with truth -> {out}")
+
+
+def _write_both(maps: dict[Path, np.ndarray]) -> None:
+    """Write an image and its truth, or neither: one is not to stay with an earlier other."""
+    try:
+        for path, array in maps.items():
+            write_tiff(path, array)
+    except KeyboardInterrupt:
+        for path in maps:
+            path.unlink(missing_ok=True)
+        raise
