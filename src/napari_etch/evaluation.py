@@ -322,7 +322,7 @@ def _distance(in_pred: np.ndarray, in_true: np.ndarray) -> float:
     """Return the Kolmogorov-Smirnov distance between the diameters of two sets of areas."""
     from scipy.stats import ks_2samp
 
-    # no p-value is wanted, and the exact one makes SciPy warn of large samples
+    # no p-value is wanted, and SciPy warns where the exact one of equal samples rounds above 1
     return float(ks_2samp(np.sqrt(in_pred), np.sqrt(in_true), method="asymp").statistic)
 
 
