@@ -13,7 +13,8 @@ from _widgets.fakes import PATIENCE, PITCH, FakeModel, FakePredict
 from napari.layers import Points
 
 from napari_etch._widgets import count_run
-from napari_etch._widgets.count_marks import COLOURS
+from napari_etch._widgets.count_marks import COLOURS, FAINT
+from napari_etch._widgets.layers import set_labels
 from napari_etch.counting import CORNER, COUNT_MODEL, EDGE, INSIDE
 
 pytestmark = pytest.mark.gui
@@ -92,6 +93,34 @@ def test_counting_again_replaces_the_marks(open_dock: Any, qtbot: Any) -> None:
         wait(qtbot, dock)
     assert sum(isinstance(layer, Points) for layer in viewer.layers) == 1
     assert viewer.layers.selection.active.name == "steel"
+
+
+def test_marks_of_grains_that_changed_say_that_they_are_of_an_earlier_state(
+    open_dock: Any, qtbot: Any
+) -> None:
+    viewer, dock = open_dock()
+    viewer.add_image(noise(*SHAPE), name="steel")
+    dock.form.granularity.setValue(0.9)
+    run_to_end(qtbot, dock)
+    dock.counts.count.click()
+    wait(qtbot, dock)
+    grains, marks = viewer.layers["steel · grains"], viewer.layers["steel · grains · count"]
+    grains.contour = 2  # another look, the same grains
+    grains.refresh()
+    assert marks.name == "steel · grains · count"
+    grains.data_setitem(np.nonzero(grains.data == 1), 2)
+    assert marks.name == "steel · grains · count of an earlier state"
+    assert marks.opacity == FAINT
+    grains.undo()
+    assert marks.name == "steel · grains · count" and marks.opacity > FAINT
+    set_labels(grains, np.ones_like(grains.data))  # as when the grains are cut again
+    assert marks.name == "steel · grains · count of an earlier state"
+    dock.counts.count.click()
+    wait(qtbot, dock)
+    (again,) = [layer for layer in viewer.layers if isinstance(layer, Points)]
+    assert again.name == "steel · grains · count"
+    set_labels(grains, grains.data * 2)
+    assert again.name == "steel · grains · count of an earlier state"
 
 
 def test_a_corrected_map_is_counted_as_it_is(open_dock: Any, qtbot: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,6 +10,7 @@ from napari.layers import Points
 
 from napari_etch._widgets.count_run import LayerCount
 from napari_etch._widgets.layers import METADATA_KEY, Placement, kind_of, layer_name
+from napari_etch._widgets.repair_layers import section_shown
 from napari_etch.counting import CORNER, EDGE, INSIDE
 
 if TYPE_CHECKING:
@@ -16,6 +18,9 @@ if TYPE_CHECKING:
     from napari.layers import Labels
 
 COUNT = "count"
+#: What the marks are called once the grains are others, and how faint they are then.
+EARLIER = "count of an earlier state"
+FAINT = 0.35
 COLOURS = {INSIDE: "#2dd36f", EDGE: "#ffd60a", CORNER: "#ff8c1a"}
 
 
@@ -54,7 +59,62 @@ def show_marks(viewer: ViewerModel, layer: Labels, found: LayerCount) -> Points:
     viewer.layers.append(marks)
     if active is not None and active in viewer.layers:
         viewer.layers.selection.active = active
+    _Watch(viewer, layer, marks, found.source.data)
     return marks
+
+
+class _Watch:
+    """Says of marks that they are of an earlier state when the grains under them are others.
+
+    They are not removed: napari collects garbage then, half a second in the middle of a stroke.
+    """
+
+    def __init__(self, viewer: ViewerModel, layer: Labels, marks: Points, counted: Any) -> None:
+        self._viewer = viewer
+        self._layer = weakref.ref(layer)
+        self._marks = weakref.ref(marks)
+        self._counted = counted
+        self._names = marks.name, layer_name(layer.name, EARLIER)
+        self._opacity = marks.opacity
+        events = layer.events
+        self._edits = events.paint, events.labels_update
+        # undo says nothing but `set_data`, which also comes with other looks and other sections
+        self._looks = events.data, events.set_data
+        # functions and not methods: napari keeps only weak references to those
+        self._on_edit = lambda _event=None: self._show(is_earlier=True)
+        self._on_look = lambda _event=None: self._compare()
+        for event in self._edits:
+            event.connect(self._on_edit)
+        for event in self._looks:
+            event.connect(self._on_look)
+
+    def _compare(self) -> None:
+        layer = self._layer()
+        if layer is None or layer.multiscale or not isinstance(self._counted, np.ndarray):
+            return
+        if layer.data.shape != self._counted.shape:
+            self._show(is_earlier=True)
+        elif layer.ndim == 2:
+            self._show(is_earlier=not np.array_equal(layer.data, self._counted))
+        else:  # all of a stack would take seconds
+            at = section_shown(self._viewer, layer) or 0
+            if not np.array_equal(layer.data[at], self._counted[at]):
+                self._show(is_earlier=True)
+
+    def _show(self, *, is_earlier: bool) -> None:
+        marks = self._marks()
+        if marks is None or marks not in self._viewer.layers:
+            self._end()
+            return
+        if marks.name == self._names[not is_earlier]:
+            marks.name = self._names[is_earlier]
+            marks.opacity = FAINT if is_earlier else self._opacity
+
+    def _end(self) -> None:
+        for event in self._edits:
+            event.disconnect(self._on_edit)
+        for event in self._looks:
+            event.disconnect(self._on_look)
 
 
 def _marks_of(each: Any, layer: Labels) -> bool:
