@@ -21,6 +21,7 @@ from napari_etch._widgets.keys import REPAIR_BINDINGS
 from napari_etch._widgets.repair_dock import RepairDock
 from napari_etch._widgets.repair_layers import ACCEPTED_COLOUR, FALLEN_COLOUR
 from napari_etch._widgets.repair_run import default_repair
+from napari_etch._widgets.scroll import dock_of
 from napari_etch.repairing import Repaired, RepairError
 
 pytestmark = pytest.mark.gui
@@ -545,6 +546,26 @@ def test_keys_go_to_the_dock_in_front_and_back_when_it_is_hidden(
     assert bound()["S"].__doc__ == "Split"
     dock.hide()
     assert bound()["R"].__doc__ == "This line is wrong"
+
+
+def test_keys_go_back_when_another_tab_comes_before_the_dock(
+    open_repair: OpenRepair, add_correct: Callable[[Any], Any], qtbot: Any
+) -> None:
+    viewer, dock = open_repair(show=True)
+    correct = add_correct(viewer)
+    viewer.window.show()
+    front, behind = dock_of(correct), dock_of(dock)
+    viewer.window._qt_window.tabifyDockWidget(front, behind)
+
+    def rejects() -> str:
+        return {str(key): action for key, action in viewer.keymap.items()}["R"].__doc__
+
+    behind.raise_()
+    qtbot.waitUntil(lambda: rejects() == "Reject the bridge", timeout=PATIENCE)
+    front.raise_()
+    qtbot.waitUntil(lambda: rejects() == "This line is wrong", timeout=PATIENCE)
+    behind.raise_()
+    qtbot.waitUntil(lambda: rejects() == "Reject the bridge", timeout=PATIENCE)
 
 
 def test_of_a_stack_the_section_shown_is_repaired(open_repair: OpenRepair, qtbot: Any) -> None:

@@ -1,18 +1,21 @@
-"""What all docks of the plugin are: widgets that end when napari takes them out of its window."""
+"""What all docks of the plugin are: they know when they are in front, and when they end."""
 
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 from qtpy.QtCore import QEvent
-from qtpy.QtWidgets import QWidget
+from qtpy.QtWidgets import QDockWidget, QWidget
+
+from napari_etch._widgets.scroll import dock_of
 
 # Docks that were taken out and wait for their end.
 _leaving: dict[int, Dock] = {}
 
 
 class Dock(QWidget):
-    """A widget that deletes itself once it was taken out of its window.
+    """A widget that deletes itself once it was taken out of its window, and is told of its tab.
 
     When a dock is closed, napari only takes the widget out and forgets it. What then remains hangs
     together in circles, so that Python's garbage collector would find it some time later, clear
@@ -22,6 +25,30 @@ class Dock(QWidget):
     """
 
     _was_in_window = False
+    _is_front = False
+    _frame: QDockWidget | None = None
+
+    def come_to_front(self, front: bool) -> None:
+        """Do what has to be done when the dock becomes the one in front, or no longer is."""
+
+    def showEvent(self, event: Any) -> None:
+        """Watch the frame: Qt does not hide a dock when another tab comes before it."""
+        super().showEvent(event)
+        frame = dock_of(self)
+        if frame is not None and frame is not self._frame:
+            self._frame = frame
+            frame.visibilityChanged.connect(self._set_front)
+        self._set_front(True)
+
+    def hideEvent(self, event: Any) -> None:
+        """Notice that it is hidden."""
+        super().hideEvent(event)
+        self._set_front(False)
+
+    def _set_front(self, front: bool) -> None:
+        if front != self._is_front:
+            self._is_front = front
+            self.come_to_front(front)
 
     def event(self, event: QEvent | None) -> bool:
         """Look for the moment at which the parent is taken away."""

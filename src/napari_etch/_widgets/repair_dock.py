@@ -167,16 +167,11 @@ class RepairDock(Dock):
 
         self.destroyed.connect(end)
 
-    def showEvent(self, event: Any) -> None:
-        """Take the keys that other docks use too when this one is brought to the front."""
-        super().showEvent(event)
-        if self._lent is None:
+    def come_to_front(self, front: bool) -> None:
+        """Take the keys that other docks use too while this one is in front."""
+        if front and self._lent is None:
             self._lent = lend_keys(self._viewer, self, REPAIR_BINDINGS)
-
-    def hideEvent(self, event: Any) -> None:
-        """Give them back."""
-        super().hideEvent(event)
-        if self._lent is not None:
+        elif not front and self._lent is not None:
             self._lent()
             self._lent = None
 
