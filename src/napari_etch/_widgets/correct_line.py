@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from napari.utils.theme import get_theme
 from qtpy.QtCore import QEvent, Qt
-from qtpy.QtWidgets import QLabel
+
+from napari_etch._widgets.wrap_label import WrapLabel
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -16,14 +17,13 @@ if TYPE_CHECKING:
 PADDING = 12
 
 
-class TextLine(QLabel):
+class TextLine(WrapLabel):
     """An empty line of text that wraps; `text` is its tooltip."""
 
     _lines = 0
 
     def __init__(self, text: str) -> None:
         super().__init__()
-        self.setWordWrap(True)
         self.setAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop)
         self.setToolTip(text)
 

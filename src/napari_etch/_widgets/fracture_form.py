@@ -11,7 +11,6 @@ from qtpy.QtWidgets import (
     QComboBox,
     QFormLayout,
     QHBoxLayout,
-    QLabel,
     QPushButton,
     QVBoxLayout,
     QWidget,
@@ -19,6 +18,7 @@ from qtpy.QtWidgets import (
 from superqt import QElidingLabel, QLabeledDoubleSlider
 
 from napari_etch._widgets.form import DEVICES, add, combo_box
+from napari_etch._widgets.wrap_label import WrapLabel
 from napari_etch.grains.class_table import ClassTable
 
 NO_OUTLINES = "No outlines"
@@ -66,8 +66,7 @@ class FractureForm(QWidget):
         self.least.setToolTip(
             "Pixels less sure than this stay unlabelled. 0: every pixel is given."
         )
-        self.areas = QLabel()
-        self.areas.setWordWrap(True)
+        self.areas = WrapLabel()
         self.areas.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.areas.setToolTip("Share of the labelled area, with its 95 % interval.")
         self._lay_out()

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QComboBox, QFormLayout, QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QComboBox, QFormLayout, QVBoxLayout, QWidget
 from superqt import QElidingLabel, QLabeledDoubleSlider
 
 from napari_etch._widgets.form import DEVICES, add, combo_box
+from napari_etch._widgets.wrap_label import WrapLabel
 
 KINDS = (
     ("Automatic", "auto"),
@@ -87,8 +88,7 @@ class RepairForm(QWidget):
         add(form, "Device", self.device)
         add(form, "Least sure", self.least)
         self._form = form
-        self.hint = QLabel()
-        self.hint.setWordWrap(True)
+        self.hint = WrapLabel()
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.addLayout(form)

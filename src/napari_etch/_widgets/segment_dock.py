@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from napari.layers import Image, Labels
 from napari.utils.theme import get_theme
-from qtpy.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
 from napari_etch._widgets.controller import RunController
 from napari_etch._widgets.count_box import CountBox
@@ -44,6 +44,7 @@ from napari_etch._widgets.run import (
 from napari_etch._widgets.scroll import UprightScroll
 from napari_etch._widgets.status import RunBar
 from napari_etch._widgets.words import edited_text, outcome_text, recut_text
+from napari_etch._widgets.wrap_label import WrapLabel
 from napari_etch.counting import COUNT_MODEL
 
 if TYPE_CHECKING:
@@ -92,8 +93,7 @@ class SegmentDock(Dock):
         self.is_gone = False
         self.form = SettingsForm()
         self.run_bar = RunBar()
-        self.hint = QLabel()
-        self.hint.setWordWrap(True)
+        self.hint = WrapLabel()
         self.new_cut = QPushButton("Cut into a new layer")
         self.counts = CountBox()
         self._count_next = self._model_by_hand = False

@@ -7,6 +7,7 @@ from qtpy.QtWidgets import QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidg
 
 from napari_etch._widgets.keys import tip
 from napari_etch._widgets.run import Progress
+from napari_etch._widgets.wrap_label import WrapLabel
 
 STEPS = 1000
 
@@ -26,8 +27,7 @@ class RunBar(QWidget):
         self.step = QLabel()
         self.step.setToolTip("What the run is doing, and how long it will take.")
         self.step.hide()
-        self.line = QLabel()
-        self.line.setWordWrap(True)
+        self.line = WrapLabel()
         self.line.setAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop)
         self.line.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.line.setToolTip("What happened last.")

@@ -20,6 +20,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_etch._widgets.form import add, combo_box
+from napari_etch._widgets.wrap_label import WrapLabel
 
 METHODS = (
     ("All sections at once", "global"),
@@ -46,8 +47,7 @@ class TrackForm(QWidget):
             "Grains of a stack, found section by section. It follows the layer that is selected in "
             "the layer list."
         )
-        self.about = QLabel()
-        self.about.setWordWrap(True)
+        self.about = WrapLabel()
         self.method = combo_box(
             "All sections at once is the best; the others go from one section to the next, as "
             "published, and are there to compare with."
@@ -94,8 +94,7 @@ class GrainBox(QGroupBox):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__("3D grains", parent)
-        self.about = QLabel()
-        self.about.setWordWrap(True)
+        self.about = WrapLabel()
         self.follow = QCheckBox("Follow the selected grain")
         self.follow.setToolTip(
             "Keep the selected grain in the middle of the view while you move through the sections."

@@ -8,6 +8,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
 from napari_etch._widgets.status import duration
+from napari_etch._widgets.wrap_label import WrapLabel
 from napari_etch.training.fitted import total_loss
 
 if TYPE_CHECKING:
@@ -35,8 +36,7 @@ class FitBar(QWidget):
         self.step = QLabel()
         self.step.setToolTip("Steps taken, the loss, and how long it takes at most.")
         self.step.hide()
-        self.line = QLabel()
-        self.line.setWordWrap(True)
+        self.line = WrapLabel()
         self.line.setAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop)
         self.line.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.line.setToolTip("What happened last.")
