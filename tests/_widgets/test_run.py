@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import dask.array as da
@@ -13,7 +14,15 @@ import pytest
 from _widgets.fakes import PITCH, FakeModel, FakePredict, drain, fake_engine
 
 from napari_etch._widgets.job import MAX_SECTION_PIXELS, Region, Settings, Source, refusal
-from napari_etch._widgets.run import Failed, Note, Progress, Segmented, Stopped, segment
+from napari_etch._widgets.run import (
+    Failed,
+    Note,
+    Progress,
+    Segmented,
+    Stopped,
+    _grain_number,
+    segment,
+)
 from napari_etch.inference import Prediction
 from napari_etch.micrograph import MicrographError
 
@@ -38,6 +47,12 @@ def test_a_grey_image_gives_a_boundary_and_grains_of_its_size() -> None:
     assert result.partitions[0].grains.shape == (64, 96)
     assert result.provenance["weights_hash"] == "00c0ffee"
     assert result.provenance["parameters"]["tile"] == 64
+
+
+def test_one_grain_has_no_grain_number() -> None:
+    source = Source(noise(64, 64), "steel", pixel_size_um=0.5)
+    for grains, known in ((np.ones((64, 64), np.int32), False), (np.eye(64, dtype=int) + 1, True)):
+        assert (_grain_number(source, [SimpleNamespace(grains=grains)]) is not None) == known
 
 
 def test_progress_rises_to_one() -> None:

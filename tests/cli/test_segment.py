@@ -49,6 +49,17 @@ def test_the_summary_says_what_was_made_from_what(etch, micrograph_file, tmp_pat
 
 
 def test_without_pixel_size_there_is_no_astm_number(etch, micrograph_file, tmp_path):
+def test_one_grain_has_no_astm_number(etch, tmp_path):
+    slope = np.add.outer(np.arange(96), np.arange(96)).astype(np.uint8)
+    tifffile.imwrite(tmp_path / "one.tif", slope)
+    done = etch("segment", "one.tif", "--out", "out", "--pixel-size", 0.5)
+    assert done.exit_code == 0, done.output
+    assert "one.tif: 1 grain, too few for a grain size -> " in done.stdout
+    summary = json.loads((tmp_path / "out" / "one" / "summary.json").read_text())
+    assert summary["grain_count"] == 1
+    assert [summary[key] for key in ("astm_g", "astm_g_intercept", "grains_per_mm2")] == [None] * 3
+
+
     done = etch("segment", micrograph_file(), "--out", "out")
     assert "no pixel size" in done.stdout
     folder = tmp_path / "out" / "steel"

@@ -49,5 +49,13 @@ def test_a_map_without_grains_has_no_sizes():
 
 def test_one_grain_has_an_area_but_no_intercept():
     summary = summarise_sizes(np.ones((5, 5), np.int32), 1.0)
+    assert summary.astm_g is None and summary.grains_per_mm2 is None
     assert summary.mean_area_px == pytest.approx(25)
     assert summary.astm_g_intercept is None
+
+
+def test_sections_of_one_grain_each_have_no_g():
+    stack = np.stack([np.full((5, 5), number, np.int32) for number in (1, 2)])
+    summary = summarise_sizes(stack, 1.0)
+    assert summary.grain_count == 2
+    assert summary.astm_g is None

@@ -324,9 +324,12 @@ def _grain_number(source: Source, partitions: list[Partition]) -> float | None:
     if source.pixel_size_um is None or len(partitions) != 1 or not partitions[0].grains.any():
         return None
     from napari_etch.measure import astm_planimetric
+    from napari_etch.measure.summary import FEWEST_GRAINS
 
-    number = float(astm_planimetric(partitions[0].grains, source.pixel_size_um).grain_number)
-    return number if np.isfinite(number) else None
+    found = astm_planimetric(partitions[0].grains, source.pixel_size_um)
+    if found.grain_count < FEWEST_GRAINS or not np.isfinite(found.grain_number):
+        return None
+    return float(found.grain_number)
 
 
 def _sections(source: Source, settings: Settings) -> tuple[int, ...]:

@@ -97,6 +97,8 @@ def _read(job: Job, image: Path, folder: Path) -> list[tuple[Micrograph, Path]]:
             pixel_size_um=job.pixel_size_um,
             keep_info_bar=job.keep_info_bar,
             stack=stack,
+    elif sizes.grain_count == 1:
+        size = "too few for a grain size"
         )
 
     if job.stack is not False:

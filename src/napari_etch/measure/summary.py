@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -14,6 +14,9 @@ from napari_etch.measure.astm import (
 from napari_etch.measure.checks import check_pixel_size
 from napari_etch.measure.intercepts import count_crossings
 from napari_etch.micrograph.large import sections_of
+
+# With fewer in a field, `measure_field` refuses it, too.
+FEWEST_GRAINS = 2
 
 
 @dataclass(frozen=True)
@@ -30,7 +33,8 @@ class SizeSummary:
         Area per whole grain by Saltykov's count, px; None without grains.
     mean_intercept_um, grains_per_mm2, astm_g, astm_g_intercept : float or None
         With a pixel size: the same in µm, the planimetric density, and ASTM G from the planimetric
-        count and from the intercepts.
+        count and from the intercepts. No density and no G where no field has two grains: one grain
+        has no mean size, its field was drawn around it.
     """
 
     grain_count: int
@@ -76,11 +80,18 @@ def summarise_sizes(grains: np.ndarray, pixel_size_um: float | None = None) -> S
     whole = sum(count.equivalent_count for count in counts)
     area = sum(count.area_mm2 for count in counts) * 1e6 / whole if counts else None
     summary = SizeSummary(sum(count.grain_count for count in counts), intercept, area)
-    return summary if pixel_size_um is None else _in_micrometres(summary, pixel_size_um)
+    if pixel_size_um is None:
+        return summary
+    few = all(count.grain_count < FEWEST_GRAINS for count in counts)
+    return _in_micrometres(summary, pixel_size_um, few)
 
 
-def _in_micrometres(summary: SizeSummary, pixel_size_um: float) -> SizeSummary:
-    intercept, area = summary.mean_intercept_px, summary.mean_area_px
+def _in_micrometres(summary: SizeSummary, pixel_size_um: float, few: bool) -> SizeSummary:
+    intercept = summary.mean_intercept_px
+    if few:
+        length = None if intercept is None else intercept * pixel_size_um
+        return replace(summary, mean_intercept_um=length)
+    area = summary.mean_area_px
     intercept_um = None if intercept is None else intercept * pixel_size_um
     density = None if area is None else 1e6 / (area * pixel_size_um**2)
     return SizeSummary(
