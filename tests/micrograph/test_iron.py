@@ -55,7 +55,7 @@ def test_a_file_is_a_stack_like_any_other(old):
     micrograph = read_micrograph(old, stack=True)
     assert micrograph.is_stack
     np.testing.assert_array_equal(micrograph.data, IMAGE)
-    with pytest.raises(MicrographError, match="3 sections where one image is wanted; use --stack"):
+    with pytest.raises(MicrographError, match="3 sections where one image is wanted; save the one"):
         read_micrograph(old)
 
 
