@@ -138,3 +138,16 @@ def test_the_only_mask_goes_to_the_only_image_of_its_size(etch, surface, tmp_pat
     ran = etch(*call, "--overwrite")
     assert ran.exit_code == 2
     assert "mask.png has 120 rows and 128 columns, half.png another size" in ran.output
+
+
+@pytest.mark.parametrize("options", [(), ("--overwrite",)])
+def test_a_segmentation_is_never_taken_the_place_of(etch, surface, tmp_path, options):
+    folder = tmp_path / "frg" / "half"
+    folder.mkdir(parents=True)
+    tifffile.imwrite(folder / "grains.tif", surface.astype(np.int32))
+    (folder / "grains.csv").write_text("mine")
+    ran = etch("fracture", "half.png", "--out", "frg", "--grains", "frg", *options)
+    assert ran.exit_code == 2
+    assert "holds a segmentation (grains.tif), which is kept: choose another" in ran.output
+    assert "--overwrite" not in ran.output
+    assert {path.name for path in folder.iterdir()} == {"grains.tif", "grains.csv"}

@@ -217,3 +217,27 @@ def test_a_repair_model_of_ones_own_is_used_and_another_refused(etch):
     done = etch("repair", "broken.png", "--out", "other", "--model", "generalist")
     assert done.exit_code == 2
     assert "--model generalist is no repair model" in done.stderr
+
+
+def test_a_folder_of_results_is_one_map_and_no_stack(etch, tmp_path):
+    folder = tmp_path / "made" / "steel"
+    folder.mkdir(parents=True)
+    tifffile.imwrite(folder / "boundary.tif", broken_lines().astype(np.float32))
+    tifffile.imwrite(folder / "grains.tif", np.ones((120, 120), np.int32))
+    imsave(folder / "overlay.png", black_on_white(), check_contrast=False)
+    done = etch("repair", folder, "--out", "fixed")
+    assert done.exit_code == 0, done.output
+    assert "steel: 9 grains, 2 bridges added" in done.stdout
+    assert (tmp_path / "fixed" / "steel" / "boundary.tif").is_file()
+
+
+def test_the_pages_that_are_there_cost_no_work_again(etch, monkeypatch, tmp_path):
+    pages = np.stack([black_on_white(), 255 - black_on_white()])
+    tifffile.imwrite("pages.tif", pages, photometric="minisblack")
+    for page in ("pages_0000", "pages_0001"):
+        (tmp_path / "fixed" / "pages" / page).mkdir(parents=True)
+        (tmp_path / "fixed" / "pages" / page / "grains.tif").write_bytes(b"mine")
+    monkeypatch.setattr(repairing, "repair", None)  # calling it would be an error of ours
+    done = etch("repair", "pages.tif", "--out", "fixed")
+    assert done.exit_code == 2
+    assert "pages_0001 already holds grains.tif" in done.stderr

@@ -10,6 +10,7 @@ from fakes import DarkIsBoundary
 from skimage.io import imread
 
 import napari_etch
+from napari_etch.cli import jobs
 from napari_etch.grains.class_table import FRACTURE_MODES
 from napari_etch.measure import mean_intercept_px
 from napari_etch.results import RESULT_FILES
@@ -48,7 +49,6 @@ def test_the_summary_says_what_was_made_from_what(etch, micrograph_file, tmp_pat
     assert summary["astm_g"] == pytest.approx(np.log2(9 / 48**2 * 1e6 / 15.500031) + 1, abs=1e-6)
 
 
-def test_without_pixel_size_there_is_no_astm_number(etch, micrograph_file, tmp_path):
 def test_one_grain_has_no_astm_number(etch, tmp_path):
     slope = np.add.outer(np.arange(96), np.arange(96)).astype(np.uint8)
     tifffile.imwrite(tmp_path / "one.tif", slope)
@@ -60,6 +60,7 @@ def test_one_grain_has_no_astm_number(etch, tmp_path):
     assert [summary[key] for key in ("astm_g", "astm_g_intercept", "grains_per_mm2")] == [None] * 3
 
 
+def test_without_pixel_size_there_is_no_astm_number(etch, micrograph_file, tmp_path):
     done = etch("segment", micrograph_file(), "--out", "out")
     assert "no pixel size" in done.stdout
     folder = tmp_path / "out" / "steel"
@@ -254,3 +255,49 @@ def test_no_command_advises_an_option_that_it_lacks(etch, tmp_path, monkeypatch,
     assert done.exit_code == 2
     assert "pages.tif has 2 pages where one image is wanted" in done.stderr
     assert "--" not in done.stderr
+
+
+def test_the_slices_that_are_there_cost_no_work_again(etch, monkeypatch, tmp_path):
+    tifffile.imwrite(
+        tmp_path / "pages.tif", np.zeros((3, 96, 96), np.uint8), photometric="minisblack"
+    )
+    (tmp_path / "out/pages/pages_0001").mkdir(parents=True)
+    (tmp_path / "out/pages/pages_0001/grains.tif").write_bytes(b"mine")
+    looked_at = []
+    segment = jobs.segment
+
+    def counted(model, micrograph, **options):
+        looked_at.append(micrograph.name)
+        return segment(model, micrograph, **options)
+
+    monkeypatch.setattr(jobs, "segment", counted)
+    done = etch("segment", "pages.tif", "--out", "out", "--slices")
+    assert done.exit_code == 2
+    assert "pages_0001 already holds grains.tif" in done.stderr
+    assert looked_at == ["pages_0000", "pages_0002"]
+
+
+def test_a_stack_in_the_folder_one_is_in_has_its_name(etch, micrograph_file, monkeypatch, tmp_path):
+    for index in range(2):
+        micrograph_file(f"infold/{index}.tif")
+    monkeypatch.chdir(tmp_path / "infold")
+    done = etch("segment", ".", "--stack", "--out", "out")
+    assert done.exit_code == 0, done.output
+    assert done.stdout.startswith("infold: 32 grains")
+    summary = json.loads((tmp_path / "infold/out/infold/summary.json").read_text())
+    assert summary["image"]["name"] == "infold"
+
+
+def test_what_is_wrong_with_an_image_names_the_image(etch, micrograph_file):
+    done = etch("segment", micrograph_file("odd/rgb.tif"), "--out", "r5", "--align")
+    assert done.exit_code == 2
+    assert "odd/rgb.tif: rgb is one image" in done.stderr
+    assert "r5" not in done.stderr
+
+
+def test_the_image_itself_is_no_place_for_its_result(etch, micrograph_file, tmp_path):
+    image = micrograph_file("odd/field.tif").rename(tmp_path / "odd/field")
+    done = etch("segment", image, "--out", "odd", "--overwrite")
+    assert done.exit_code == 2
+    assert "odd/field is a file: choose another output folder" in done.stderr
+    assert image.is_file()

@@ -96,6 +96,7 @@ def test_the_folder_of_a_segmentation_keeps_its_summary(etch, tmp_path, maps):
     write_tiff(tmp_path / "steel" / "grains.tif", maps)
     done = etch("track", "steel", "--out", "steel", "--overwrite")
     assert done.exit_code == 2 and "choose another output folder" in done.stderr
+    assert "--overwrite" not in done.stderr
     assert [path.name for path in (tmp_path / "steel").iterdir()] == ["grains.tif"]
 
 
@@ -119,11 +120,14 @@ def test_an_earlier_result_is_replaced_only_on_request(etch, tmp_path, maps):
         (["stack.tif", "--voxel-size", 1, 1, "nan"], "three lengths in µm, above 0"),
         (["picture.tif"], "make grain maps with etch segment"),
         (["odd"], "equal size"),
+        (["lines.tif"], "lines.tif shows no grains in any section"),
     ],
 )
 def test_bad_input_is_one_sentence_and_leaves_nothing(etch, tmp_path, maps, arguments, words):
     picture = np.random.default_rng(0).integers(0, 255, (3, 64, 64)).astype(np.uint8)
     tifffile.imwrite("picture.tif", picture, photometric="minisblack")
+    lines = np.pad(np.zeros((3, 62, 62), np.uint8), ((0, 0), (1, 1), (1, 1)))
+    tifffile.imwrite("lines.tif", lines, photometric="minisblack")
     (tmp_path / "odd").mkdir()
     for index, part in enumerate((maps[0], maps[1], maps[2][:-1])):
         tifffile.imwrite(tmp_path / "odd" / f"{index}.tif", part)

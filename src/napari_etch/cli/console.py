@@ -108,6 +108,11 @@ def _stands(name: str, text: str, *, inside: bool = False) -> bool:
     return find(pattern, text) is not None
 
 
+def called(path: Path) -> str:
+    """Return the name of a file or folder, also of one given as ``.`` or ``..``."""
+    return path.resolve().name if path.name in ("", "..") else path.name
+
+
 def quiet_libraries() -> None:
     """Keep libraries from logging to the terminal what our own sentence then says."""
     if os.environ.get("ETCH_DEBUG") != "1":

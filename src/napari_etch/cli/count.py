@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from napari_etch.cli.console import ExitCode, bad_input, fail, fail_inside, note, refuse, sentence
+from napari_etch.cli.console import (
+    ExitCode,
+    bad_input,
+    called,
+    fail,
+    fail_inside,
+    note,
+    refuse,
+    sentence,
+)
 from napari_etch.cli.options import GrainSize, PixelSize, Quality
 from napari_etch.counting import COUNT_MODEL
 
@@ -116,15 +125,15 @@ def _count_image(job: Job, image: Path, counted: Counted) -> ExitCode:
         return ExitCode.BAD_INPUT
     if micrograph.info_bar_row is not None:
         row = micrograph.info_bar_row
-        note(f"{image.name}: the information bar from row {row} down is left out")
+        note(f"{called(image)}: the information bar from row {row} down is left out")
     try:
-        with progress_bar(image.name) as show:
+        with progress_bar(called(image)) as show:
             found = list(_counts(job, micrograph, show))
     except (ValueError, OSError) as error:
         fail(sentence(error, str(image)))
         return ExitCode.BAD_INPUT
     except Exception as error:
-        fail_inside(error, image.name)
+        fail_inside(error, called(image))
         return ExitCode.INTERNAL
     for item in found:
         section = f" {item.name}" if micrograph.is_stack else ""
@@ -169,9 +178,9 @@ def _names(rows: Sequence[tuple[Path, str, GrainCount]]) -> list[str]:
     """Return the file's name for each row, or its path where two files have one name."""
     paths: dict[str, set[Path]] = {}
     for path, _, _ in rows:
-        paths.setdefault(path.name, set()).add(path)
+        paths.setdefault(called(path), set()).add(path)
     return [
-        (path.name if path.name and len(paths[path.name]) == 1 else str(path)) + section
+        (called(path) if len(paths[called(path)]) == 1 else str(path)) + section
         for path, section, _ in rows
     ]
 

@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from napari_etch.cli.console import ExitCode, bad_input, fail, fail_inside, note, say, sentence
+from napari_etch.cli.console import (
+    ExitCode,
+    bad_input,
+    called,
+    fail,
+    fail_inside,
+    note,
+    say,
+    sentence,
+)
 from napari_etch.cli.options import PixelSize, Quality
 
 if TYPE_CHECKING:
@@ -228,12 +237,11 @@ def _of_the_only_image(path: Path, found: AnnotationSet, image: Path) -> Annotat
 
 def _map_file(job: FractureJob, image: Path, folder: Path) -> ExitCode:
     """Map what is in a file and tell how it went, so that the others still get their turn."""
-    from napari_etch.cli.jobs import worst
-    from napari_etch.results import check_free
+    from napari_etch.cli.jobs import check_target, spare_segmentation, worst
 
     try:
-        if not job.overwrite:
-            check_free(folder)
+        spare_segmentation(folder)
+        check_target(folder, job.overwrite)
         parts = list(_read(job, image, folder))
     except (ValueError, OSError) as error:
         fail(sentence(error, str(image)))
@@ -258,7 +266,7 @@ def _map(job: FractureJob, micrograph: Micrograph, folder: Path, image: Path) ->
     from napari_etch.fractography import FractureMap
     from napari_etch.results import write_fracture
 
-    name = micrograph.name if micrograph.path is None else micrograph.path.name
+    name = micrograph.name if micrograph.path is None else called(micrograph.path)
     if micrograph.info_bar_row is not None:
         note(f"{name}: the information bar from row {micrograph.info_bar_row} down is left out")
     try:

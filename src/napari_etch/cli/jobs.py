@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from napari_etch.cli.console import ExitCode, fail, fail_inside, note, refuse, say, sentence
+from napari_etch.cli.console import ExitCode, called, fail, fail_inside, note, refuse, say, sentence
 from napari_etch.cli.progress import follow
 from napari_etch.cli.track_files import SHIFTS_FILE, write_shifts
 from napari_etch.measure import SizeSummary
@@ -18,7 +18,13 @@ from napari_etch.micrograph import (
     read_micrograph,
 )
 from napari_etch.micrograph.align import SectionShift, aligned, alignment_words
-from napari_etch.results import ResultExistsError, check_free, write_segmentation
+from napari_etch.results import (
+    BOUNDARY_FILE,
+    GRAINS_FILE,
+    ResultExistsError,
+    check_free,
+    write_segmentation,
+)
 from napari_etch.segmentation import segment
 
 
@@ -64,11 +70,35 @@ def result_folders(images: Sequence[Path], out: Path) -> list[Path]:
     return folders
 
 
+def check_target(folder: Path, overwrite: bool) -> None:
+    """Raise ResultExistsError before any work where a result could not be written after it."""
+    if overwrite:
+        check_free(folder, ())  # it may still be a file
+    else:
+        check_free(folder)
+
+
+def spare_segmentation(folder: Path) -> None:
+    """Raise ResultExistsError for the folder of a segmentation or repair.
+
+    A result of another kind would take the place of its summary, and of its grains. That is never
+    wanted: it is made from them.
+    """
+    for name in (GRAINS_FILE, BOUNDARY_FILE):
+        if (folder / name).exists():
+            raise ResultExistsError(
+                f"{folder} holds a segmentation ({name}), which is kept: "
+                "choose another output folder"
+            )
+
+
 def result_line(name: str, sizes: SizeSummary, folder: Path) -> str:
     """Return the line that ends the work on an image."""
     grains = "1 grain" if sizes.grain_count == 1 else f"{sizes.grain_count} grains"
     if sizes.astm_g is not None:
         size = f"ASTM G {sizes.astm_g:.1f}"
+    elif sizes.grain_count == 1:
+        size = "too few for a grain size"
     elif sizes.mean_intercept_px is not None:
         size = f"mean intercept {sizes.mean_intercept_px:.1f} px (no pixel size, so no ASTM number)"
     else:
@@ -79,13 +109,12 @@ def result_line(name: str, sizes: SizeSummary, folder: Path) -> str:
 def segment_image(job: Job, image: Path, folder: Path) -> ExitCode:
     """Segment all of one input and tell how it went, so that the others still get their turn."""
     try:
-        if not job.overwrite:
-            check_free(folder)
+        check_target(folder, job.overwrite)
         parts = _read(job, image, folder)
     except (ValueError, OSError) as error:
         fail(sentence(error, str(image)))
         return ExitCode.BAD_INPUT
-    return worst([_segment_part(job, part, target) for part, target in parts])
+    return worst([_segment_part(job, part, target, image) for part, target in parts])
 
 
 def _read(job: Job, image: Path, folder: Path) -> list[tuple[Micrograph, Path]]:
@@ -97,8 +126,6 @@ def _read(job: Job, image: Path, folder: Path) -> list[tuple[Micrograph, Path]]:
             pixel_size_um=job.pixel_size_um,
             keep_info_bar=job.keep_info_bar,
             stack=stack,
-    elif sizes.grain_count == 1:
-        size = "too few for a grain size"
         )
 
     if job.stack is not False:
@@ -116,11 +143,12 @@ def _read(job: Job, image: Path, folder: Path) -> list[tuple[Micrograph, Path]]:
     return [(section, folder / section.name) for section in sections]
 
 
-def _segment_part(job: Job, micrograph: Micrograph, folder: Path) -> ExitCode:
-    name = micrograph.path.name if micrograph.path and job.stack is not False else micrograph.name
+def _segment_part(job: Job, micrograph: Micrograph, folder: Path, image: Path) -> ExitCode:
+    name = micrograph.name if job.stack is False else called(image)
     if micrograph.info_bar_row is not None:
         note(f"{name}: the information bar from row {micrograph.info_bar_row} down is left out")
     try:
+        check_target(folder, job.overwrite)  # of a section, too: each is a result of its own
         shifts: tuple[SectionShift, ...] = ()
         if job.align:
             micrograph, shifts = aligned(micrograph)
@@ -132,7 +160,10 @@ def _segment_part(job: Job, micrograph: Micrograph, folder: Path) -> ExitCode:
         sizes = write_segmentation(segmentation, folder, overwrite=job.overwrite)
         if shifts:
             write_shifts(folder / SHIFTS_FILE, shifts)
-    except (MicrographError, ResultExistsError, OSError) as error:
+    except MicrographError as error:
+        fail(sentence(error, name if job.stack is False else str(image)))
+        return ExitCode.BAD_INPUT
+    except (ResultExistsError, OSError) as error:
         fail(sentence(error, str(folder)))
         return ExitCode.BAD_INPUT
     except Exception as error:

@@ -14,6 +14,7 @@ import typer
 from napari_etch.cli.console import (
     ExitCode,
     bad_input,
+    called,
     fail,
     fail_inside,
     note,
@@ -68,7 +69,10 @@ class Options:
 def repair(
     maps: Annotated[
         list[Path],
-        typer.Argument(metavar="MAP", help="Boundary maps, micrographs or grain maps."),
+        typer.Argument(
+            metavar="MAP",
+            help="Boundary maps, micrographs, grain maps, or results of etch segment.",
+        ),
     ],
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Results go to DIR/STEM.")],
     polarity: Annotated[
@@ -123,12 +127,10 @@ def repair(
 
 def _repair_file(path: Path, folder: Path, options: Options) -> ExitCode:
     """Repair what is in a file and tell how it went, so that the others still get their turn."""
-    from napari_etch.cli.jobs import worst
-    from napari_etch.results import check_free
+    from napari_etch.cli.jobs import check_target, worst
 
     try:
-        if not options.overwrite:
-            check_free(folder)
+        check_target(folder, options.overwrite)
         pictures = _read(path, folder, options)
     except (ValueError, OSError) as error:
         fail(sentence(error, str(path)))
@@ -136,7 +138,7 @@ def _repair_file(path: Path, folder: Path, options: Options) -> ExitCode:
     single = len(pictures) == 1
     return worst(
         [
-            _repair(micrograph, kind, target, path.name if single else target.name, options)
+            _repair(micrograph, kind, target, called(path) if single else target.name, options)
             for micrograph, kind, target in pictures
         ]
     )
@@ -145,6 +147,7 @@ def _repair_file(path: Path, folder: Path, options: Options) -> ExitCode:
 def _repair(
     micrograph: Micrograph, kind: str, folder: Path, name: str, options: Options
 ) -> ExitCode:
+    from napari_etch.cli.jobs import check_target
     from napari_etch.cli.progress import follow_to
     from napari_etch.micrograph import MicrographError
     from napari_etch.repairing import Repaired, RepairError
@@ -154,6 +157,7 @@ def _repair(
     if micrograph.info_bar_row is not None:
         note(f"{name}: the information bar from row {micrograph.info_bar_row} down is left out")
     try:
+        check_target(folder, options.overwrite)  # of a page, too: each is a result of its own
         repaired = follow_to(Repaired, name, _run(micrograph, kind, options))
         about = {"device": options.device, "seconds": round(time.monotonic() - began, 3)}
         sizes = write_repair(repaired, micrograph, folder, about=about, overwrite=options.overwrite)
@@ -170,12 +174,15 @@ def _repair(
 def _read(path: Path, folder: Path, options: Options) -> list[tuple[Micrograph, str, Path]]:
     """Return the pictures in a file, what each is, and where its result goes.
 
-    Pages are repaired one by one. No map has an information bar.
+    Pages are repaired one by one, a folder of results by its boundary map or, as --kind grains, its
+    grain map. No map has an information bar.
     """
     from dataclasses import replace
 
     from napari_etch.micrograph import MicrographError, read_micrograph
     from napari_etch.micrograph.line_map import kind_of_picture
+
+    path, kind_inside = _of_result(path, options.kind)
 
     def read(stack: bool | None) -> Micrograph:
         return read_micrograph(
@@ -192,13 +199,26 @@ def _read(path: Path, folder: Path, options: Options) -> list[tuple[Micrograph, 
     labels = options.kind is Kind.AUTO and _holds_labels(path)
     found = []
     for micrograph, target in pictures:
-        kind = "grains" if labels else str(options.kind)
+        kind = "grains" if labels else str(kind_inside)
         if kind == Kind.AUTO:
             kind = kind_of_picture(micrograph.data)
         if kind != Kind.MICROGRAPH:
             micrograph = replace(micrograph, info_bar_row=None)
         found.append((micrograph, kind, target))
     return found
+
+
+def _of_result(path: Path, kind: Kind) -> tuple[Path, Kind]:
+    """Return the file of a folder of results that is to be repaired, and what it is.
+
+    Its files are of one image, not sections of a stack. Any other path is returned as it is.
+    """
+    from napari_etch.results import BOUNDARY_FILE, GRAINS_FILE
+
+    inside = path / (GRAINS_FILE if kind is Kind.GRAINS else BOUNDARY_FILE)
+    if not inside.is_file():
+        return path, kind
+    return inside, Kind.MAP if kind is Kind.AUTO else kind
 
 
 def _holds_labels(path: Path) -> bool:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from napari_etch.cli.console import ExitCode, bad_input, fail, note, refuse, say, sentence
+from napari_etch.cli.console import ExitCode, bad_input, called, fail, note, refuse, say, sentence
 
 if TYPE_CHECKING:
     from napari_etch.cli.track_files import Options
@@ -126,11 +126,11 @@ def track(
         mesh_grains=tuple(mesh_grain or ()),
         overwrite=overwrite,
     )
-    from napari_etch.results import BOUNDARY_FILE, GRAINS_FILE, check_free
+    from napari_etch.cli.jobs import spare_segmentation
+    from napari_etch.results import check_free
 
     with bad_input(str(out)):
-        # the summary of a segmentation or repair would be lost even if that is not the same file
-        check_free(out, (GRAINS_FILE, BOUNDARY_FILE))
+        spare_segmentation(out)
         if not overwrite:
             check_free(out, ALL_FILES)
     judge = _loaded(classifier) if method is Way.PAIRS else None
@@ -161,9 +161,10 @@ def _track(
     from napari_etch.results import GRAINS_FILE, write_whole
 
     began = time.monotonic()
+    name = called(grains)
     inside = grains / GRAINS_FILE
     stack = open_grain_stack(inside if inside.is_file() else grains)
-    with progress_bar(grains.name) as show:
+    with progress_bar(name) as show:
         shifts = _shifts(stack, lambda part: show(0.2 * part, None, "aligning")) if align else ()
         first = 0.2 if align else 0.0
 
@@ -172,12 +173,17 @@ def _track(
 
         sections = MovedSections(stack, shifts) if align else stack
         tracks = _linked(sections, options, classifier, tell)
+        if not tracks.grains:
+            raise ValueError(
+                f"{grains} shows no grains in any section: give grain maps, as in grains.tif of a "
+                "result, not boundaries"
+            )
 
         def write(unfinished: Path) -> None:
             done = _READING + _LINKING
             write_tracks(
                 unfinished,
-                grains.name,
+                name,
                 stack,
                 sections,
                 tracks,
@@ -188,8 +194,8 @@ def _track(
             )
 
         write_whole(out, write, ALL_FILES)
-    _report(grains.name, tracks, shifts)
-    say(f"{grains.name}: {_result_words(tracks)} -> {out}")
+    _report(name, tracks, shifts)
+    say(f"{name}: {_result_words(tracks)} -> {out}")
 
 
 def _shifts(stack: SectionStack, tell: Callable[[float], None]) -> tuple[SectionShift, ...]:

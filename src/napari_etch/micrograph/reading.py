@@ -145,18 +145,17 @@ def _read_folder(
     folder: Path, typed: Calibration | None, stack: bool
 ) -> tuple[Micrograph, int | None]:
     files = image_files(folder)
+    name = folder.resolve().name if folder.name in ("", "..") else folder.name
     if len(files) > 1 and not stack:
         raise SeveralImagesError(f"{folder} holds {len(files)} images", "name one of them.")
     sections = [_read_file(file, typed, False) for file in files]
     if len(sections) == 1:
-        return replace(sections[0][0], name=folder.name, path=folder), sections[0][1]
+        return replace(sections[0][0], name=name, path=folder), sections[0][1]
     images = [m for m, _ in sections]
     rows = {row for _, row in sections}
     data = _stacked(images)
-    calibration = typed or _common_calibration(images, folder)
-    return Micrograph(data, folder.name, calibration, folder), rows.pop() if len(
-        rows
-    ) == 1 else None
+    calibration = typed or _common_calibration(images, name)
+    return Micrograph(data, name, calibration, folder), rows.pop() if len(rows) == 1 else None
 
 
 def image_files(folder: Path) -> list[Path]:
@@ -218,14 +217,14 @@ def _stacked(images: list[Micrograph]) -> np.ndarray:
     return canonical(np.stack(planes), first.name, rgb=False)
 
 
-def _common_calibration(images: list[Micrograph], folder: Path) -> Calibration | None:
+def _common_calibration(images: list[Micrograph], folder: str) -> Calibration | None:
     known = [m.calibration for m in images if m.calibration is not None]
     if not known:
         return None
     sizes = [c.pixel_size_um for c in known]
     if max(sizes) - min(sizes) > _SAME_SIZE * max(sizes):
         raise MicrographError(
-            f"The images in {folder.name} differ in pixel size ({min(sizes):.5g} to "
+            f"The images in {folder} differ in pixel size ({min(sizes):.5g} to "
             f"{max(sizes):.5g} µm); sort them into folders or give --pixel-size."
         )
     return known[0]
