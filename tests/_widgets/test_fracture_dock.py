@@ -76,6 +76,21 @@ def test_outlines_become_a_map_with_names_and_fixed_colours(open_fracture, qtbot
     assert dock.run_bar.line.text().startswith("“half”: mapped in ")
 
 
+def test_the_fractions_follow_the_map(open_fracture, qtbot):
+    viewer, dock, classes = open_fracture()
+    outline(dock, viewer, two_patches(classes))
+    run(qtbot, dock)
+    made = viewer.layers[MAP]
+    made.data[...] = 2
+    made._partial_labels_refresh()  # as the Correct dock brings its colours up to date
+    made.events.labels_update(data=made.data, offset=(0, 0))
+    qtbot.waitUntil(
+        lambda: dock.form.areas.text() == "transgranular: 100.0 % (100 to 100)", timeout=PATIENCE
+    )
+    viewer.layers.remove(made)
+    qtbot.waitUntil(lambda: dock.form.areas.text() == "", timeout=PATIENCE)
+
+
 def test_more_outlines_renew_the_map_but_not_a_corrected_one(open_fracture, qtbot):
     viewer, dock, classes = open_fracture()
     drawn = outline(dock, viewer, two_patches(classes))

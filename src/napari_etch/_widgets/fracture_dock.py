@@ -15,6 +15,7 @@ from napari_etch._widgets.controller import RunController
 from napari_etch._widgets.device_box import offer_devices
 from napari_etch._widgets.devices import device_troubles
 from napari_etch._widgets.dock import Dock
+from napari_etch._widgets.fracture_areas import MapAreas
 from napari_etch._widgets.fracture_form import NO_OUTLINES, FractureForm
 from napari_etch._widgets.fracture_layers import (
     MAP,
@@ -52,7 +53,6 @@ from napari_etch._widgets.run import Failed, Note, Stopped
 from napari_etch._widgets.scroll import UprightScroll
 from napari_etch._widgets.status import RunBar, duration
 from napari_etch._widgets.words import DEVICE_WORDS
-from napari_etch.fractography.areas import ClassArea
 from napari_etch.grains.class_table import FRACTURE_MODES, ClassTable, ClassTableError
 
 if TYPE_CHECKING:
@@ -71,7 +71,9 @@ def fracture_models() -> list[Any]:
 class FractureChoice(LayerWatch):
     """Keeps the image and outline boxes in step with the layers of the viewer."""
 
-    WATCHED = frozenset({"inserted", "removed", "reordered", "name", "data", "set_data", "paint"})
+    WATCHED = frozenset(
+        {"inserted", "removed", "reordered", "name", "data", "set_data", "paint", "labels_update"}
+    )
 
     def __init__(self, viewer: Any, form: FractureForm) -> None:
         super().__init__(viewer, form)
@@ -142,7 +144,7 @@ class FractureDock(Dock):
         self._viewer = napari_viewer
         self._origin: Origin | None = None
         self.table: ClassTable = FRACTURE_MODES
-        self.form, self.run_bar = FractureForm(), RunBar()
+        self.form, self.run_bar, self.areas = FractureForm(), RunBar(), MapAreas()
         self.controller = RunController(engine or FractureEngine(), self, run=map_modes)
         self._models = models
         self._offer_models("fracture")
@@ -237,6 +239,7 @@ class FractureDock(Dock):
             self.form.show_classes(table)
         self._offer_drawing(self.layers.image())
         self._offer_training()
+        self.form.areas.setText(self.areas.text(self._viewer.layers))
         if not self.controller.is_running:
             trouble = self.why_not()
             self.run_bar.show_ready(trouble)
@@ -397,23 +400,12 @@ class FractureDock(Dock):
             layers.move(layers.index(drawn), len(layers))
         if active in layers:
             layers.selection.active = active
-        self.form.areas.setText(areas_text(mapped.areas))
+        self.areas.take(mapped, origin.layer_id, layers)
         self._say(_outcome(mapped))
 
     def _say(self, text: str, *, trouble: bool = False) -> None:
         colour = get_theme(self._viewer.theme).warning.as_hex() if trouble else None
         self.run_bar.say(text, trouble_colour=colour)
-
-
-def areas_text(areas: Sequence[ClassArea]) -> str:
-    """Return the area fractions as lines."""
-    lines = [
-        f"{area.name}: {100 * area.of_labelled:.1f} % "
-        f"({100 * area.of_labelled_low:.0f} to {100 * area.of_labelled_high:.0f})"
-        for area in areas
-        if area.area_px
-    ]
-    return "\n".join(lines) or "Nothing is sure enough to have a class."
 
 
 def _outcome(mapped: Mapped) -> str:
