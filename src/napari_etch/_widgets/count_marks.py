@@ -71,7 +71,8 @@ class _Watch:
 
     def __init__(self, viewer: ViewerModel, layer: Labels, marks: Points, counted: Any) -> None:
         self._viewer = viewer
-        self._layer = weakref.ref(layer)
+        # no weak reference: where napari hands out a stand-in of the layer, it is dead at once
+        self._layer_id = layer.unique_id
         self._marks = weakref.ref(marks)
         self._counted = counted
         self._names = marks.name, layer_name(layer.name, EARLIER)
@@ -89,7 +90,9 @@ class _Watch:
             event.connect(self._on_look)
 
     def _compare(self) -> None:
-        layer = self._layer()
+        layer: Any = next(
+            (each for each in self._viewer.layers if each.unique_id == self._layer_id), None
+        )
         if layer is None or layer.multiscale or not isinstance(self._counted, np.ndarray):
             return
         if layer.data.shape != self._counted.shape:
