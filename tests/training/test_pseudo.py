@@ -75,3 +75,57 @@ def test_a_training_folder_is_written_with_every_parameter(grains_image, tmp_pat
         write_pseudo_labels([path], tmp_path / "out", Recipe())
     with pytest.raises(ValueError, match="share one label file"):
         write_pseudo_labels([path, tmp_path / "x" / "steel.tif"], tmp_path / "new", Recipe())
+
+
+def test_nothing_of_half_a_set_is_left(grains_image, tmp_path):
+    good, bad = tmp_path / "good.png", tmp_path / "bad.png"
+    imsave(good, grains_image, check_contrast=False)
+    bad.write_bytes(b"no image")
+    with pytest.raises(ValueError, match=r"bad\.png"):
+        write_pseudo_labels([good, bad], tmp_path / "out", Recipe())
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["bad.png", "good.png"]
+    with pytest.raises(ValueError, match="none of the images can be used"):
+        write_pseudo_labels([bad], tmp_path / "out", Recipe(), skip=lambda path, error: None)
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_earlier_set_is_replaced_as_a_whole(grains_image, tmp_path):
+    one, two, out = tmp_path / "one.png", tmp_path / "two.png", tmp_path / "out"
+    for path in (one, two):
+        imsave(path, grains_image, check_contrast=False)
+    write_pseudo_labels([one], out, Recipe())
+    (out / "specimens.csv").write_text("image,specimen\ntwo,A\n")
+    write_pseudo_labels([two], out, Recipe(), overwrite=True)
+    files = sorted(str(path.relative_to(out)) for path in out.rglob("*") if path.is_file())
+    assert files == [
+        "counts.csv",
+        "images/two.png",
+        "labels/two.tif",
+        "masks/two.png",
+        "pseudo-labels.json",
+        "specimens.csv",
+    ]
+    (pair,) = read_training_folder(out)
+    assert pair.specimen == "A"
+    assert [path for path in tmp_path.iterdir() if path.name[0] == "."] == []
+
+
+def test_the_images_of_a_set_can_be_labelled_anew_but_not_some_of_them(grains_image, tmp_path):
+    paths = [tmp_path / name for name in ("one.png", "two.png")]
+    for path in paths:
+        imsave(path, grains_image, check_contrast=False)
+    out = tmp_path / "out"
+    write_pseudo_labels(paths, out, Recipe())
+    inside = sorted((out / "images").iterdir())
+    with pytest.raises(ValueError, match="they would be lost: give all of them"):
+        write_pseudo_labels(inside[:1], out, Recipe(), overwrite=True)
+    assert len(write_pseudo_labels(inside, out, Recipe(open=9), overwrite=True)) == 2
+    assert json.loads((out / "pseudo-labels.json").read_text())["recipe"]["open"] == 9
+
+
+def test_a_folder_of_something_else_is_never_replaced(grains_image, tmp_path):
+    path = tmp_path / "one.png"
+    imsave(path, grains_image, check_contrast=False)
+    (tmp_path / "drawn" / "labels").mkdir(parents=True)
+    with pytest.raises(ValueError, match="holds other files"):
+        write_pseudo_labels([path], tmp_path / "drawn", Recipe(), overwrite=True)

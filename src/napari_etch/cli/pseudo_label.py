@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from napari_etch.cli.console import bad_input, say
+from napari_etch.cli.console import ExitCode, bad_input, fail, say, sentence
 
 
 def pseudo_label(
@@ -51,9 +51,15 @@ def pseudo_label(
     """
     from napari_etch.training.pseudo import Recipe, write_pseudo_labels
 
+    failed: list[Path] = []
+
+    def skip(path: Path, error: Exception) -> None:
+        fail(sentence(error, str(path)))
+        failed.append(path)
+
     with bad_input():
         recipe = Recipe(clip, tiles, blur, dark_grains, close, dilate, open_, min_area, count_area)
-        found = write_pseudo_labels(images, out, recipe, overwrite=overwrite)
+        found = write_pseudo_labels(images, out, recipe, overwrite=overwrite, skip=skip)
     for name, item in found.items():
         say(
             f"{name}: {item['count']} of {item['components']} components are {count_area} px or "
@@ -61,3 +67,6 @@ def pseudo_label(
         )
     many = "1 image" if len(found) == 1 else f"{len(found)} images"
     say(f"{many} -> {out} (pseudo labels, no truth)")
+    if failed:
+        fail(f"{len(failed)} of {len(images)} images could not be used")
+        raise typer.Exit(ExitCode.BAD_INPUT)

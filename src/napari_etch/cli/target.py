@@ -86,13 +86,10 @@ def _is_model(path: Path) -> bool:
 
 def _replace(folder: Path, path: Path) -> None:
     """Move a folder to where another one may be, which is gone only when the new one is there."""
+    from napari_etch.results import replace_folder
+
     beside = path.with_name(f".{path.name}.part")
-    before = path.with_name(f".{path.name}.old")
-    for stale in (beside, before):
-        shutil.rmtree(stale, ignore_errors=True)
+    shutil.rmtree(beside, ignore_errors=True)
     path.parent.mkdir(parents=True, exist_ok=True)
     shutil.copytree(folder, beside)
-    if path.exists():
-        path.rename(before)
-    beside.rename(path)
-    shutil.rmtree(before, ignore_errors=True)
+    replace_folder(beside, path)

@@ -23,6 +23,7 @@ from napari_etch.labels.split import Split
 from napari_etch.labels.tiles import Tiles
 from napari_etch.labels.values import PIXEL_SIZE, SPECIMEN
 from napari_etch.labels.writing import SetWriter, WriteOptions, draw_boundary
+from napari_etch.results import replace_folder
 
 
 @dataclass(frozen=True)
@@ -142,7 +143,7 @@ def export_set(
             yield ExportStep(at, len(sources), source.name)
         manifest = writing.finish()
         check_target(request.out, overwrite=request.overwrite)
-        _move_into_place(unfinished, request.out)
+        replace_folder(unfinished, request.out)
     except OSError as error:
         reason = error.strerror or str(error)
         raise LabelsError(f"{request.out} could not be written ({reason}).") from error
@@ -324,19 +325,3 @@ def _write_specimens(
         for entry in entries:
             edge = "" if entry[PIXEL_SIZE] is None else repr(entry[PIXEL_SIZE])
             rows.writerow([files.get(entry["name"]), entry[SPECIMEN] or "", edge])
-
-
-def _move_into_place(unfinished: Path, out: Path) -> None:
-    """Give the set its name; an earlier one goes when the new one is in its place."""
-    if not out.exists():
-        unfinished.rename(out)
-        return
-    old = out.with_name(f".{out.name}.old")
-    shutil.rmtree(old, ignore_errors=True)
-    out.rename(old)
-    try:
-        unfinished.rename(out)
-    except OSError:
-        old.rename(out)
-        raise
-    shutil.rmtree(old, ignore_errors=True)

@@ -19,6 +19,7 @@ from napari_etch.results.files import (
     SUMMARY_FILE,
     ResultExistsError,
     check_free,
+    replace_folder,
     whole_file,
     write_whole,
 )
@@ -50,6 +51,7 @@ __all__ = [
     "check_free",
     "overlay_rgb",
     "plain",
+    "replace_folder",
     "report_file",
     "summary_of",
     "whole_file",

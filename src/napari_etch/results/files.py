@@ -92,6 +92,30 @@ def write_whole(
         shutil.rmtree(unfinished, ignore_errors=True)
 
 
+def replace_folder(unfinished: Path, folder: Path) -> None:
+    """Give a finished folder its name; an earlier one goes when the new one is in its place.
+
+    Parameters
+    ----------
+    unfinished : Path
+        On the same disk as `folder`.
+    folder : Path
+        What is there is replaced as a whole; it comes back when the new one cannot be put there.
+    """
+    if not folder.exists():
+        unfinished.rename(folder)
+        return
+    old = folder.with_name(f".{folder.name}.old")
+    shutil.rmtree(old, ignore_errors=True)
+    folder.rename(old)
+    try:
+        unfinished.rename(folder)
+    except OSError:
+        old.rename(folder)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
+
+
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
     """Give a name beside `path` to write to; the file is renamed once it is written whole.

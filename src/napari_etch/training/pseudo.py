@@ -10,18 +10,23 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Sequence
+import shutil
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from shutil import copyfile
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from napari_etch.training.folder import IMAGES, LABELS
+
 Mask = npt.NDArray[np.bool_]
 #: What the folder holds about how its labels were made; trainers copy it into the model's card.
 RECORD = "pseudo-labels.json"
+COUNTS = "counts.csv"
+MASKS = "masks"
+_FOLDERS = (IMAGES, LABELS, MASKS)
 
 
 @dataclass(frozen=True)
@@ -149,10 +154,22 @@ def count_components(labels: npt.NDArray[np.int32], least: int) -> int:
     return int((np.bincount(labels.ravel())[1:] >= least).sum())
 
 
+#: Is told of an image that cannot be used, and why.
+Skip = Callable[[Path, Exception], None]
+
+
 def write_pseudo_labels(
-    images: Sequence[Path], out: Path, recipe: Recipe, *, overwrite: bool = False
+    images: Sequence[Path],
+    out: Path,
+    recipe: Recipe,
+    *,
+    overwrite: bool = False,
+    skip: Skip | None = None,
 ) -> dict[str, dict[str, Any]]:
-    """Make a training folder of micrographs and their pseudo labels.
+    """Make a training folder of micrographs and their pseudo labels; it appears when it is whole.
+
+    Half a set would pass for a training folder with labels that somebody drew: what says that they
+    are no truth is written last.
 
     Parameters
     ----------
@@ -163,7 +180,10 @@ def write_pseudo_labels(
         on grains), `counts.csv` and `pseudo-labels.json`, which holds the recipe.
     recipe : Recipe
     overwrite : bool
-        Replace what is there.
+        Replace an earlier set as a whole; a folder with anything else is never replaced. What was
+        put beside the set, such as `ignore/` and `specimens.csv`, stays.
+    skip : callable, optional
+        Told of an image that cannot be used, which then is left out; without it that is an error.
 
     Returns
     -------
@@ -173,33 +193,27 @@ def write_pseudo_labels(
     Raises
     ------
     ValueError
-        When two images have one stem, one is no single image, or there are labels already.
+        When two images have one stem, one is no single image, none can be used, or there is
+        something at `out`.
     """
-    from napari_etch import __version__
+    from napari_etch.results import replace_folder
 
     _check_names(images)
-    if not overwrite and (out / RECORD).exists():
-        raise ValueError(
-            f"{out} already holds pseudo labels: choose another folder, or add --overwrite"
-        )
-    found = {path.name: _write_one(path, out, recipe) for path in images}
-    record = {
-        "made_by": "etch pseudo-label",
-        "napari_etch": __version__,
-        "recipe": asdict(recipe),
-        "images": found,
-        "warning": "These labels are an automatic threshold, not truth.",
-    }
-    text = json.dumps(record, indent=1, ensure_ascii=False) + "\n"
-    _replace(out / RECORD, lambda path: path.write_text(text, encoding="utf-8"))
-
-    def table(path: Path) -> None:
-        with path.open("w", newline="", encoding="utf-8") as file:
-            rows = csv.writer(file, lineterminator="\n")
-            rows.writerow(["image", "count"])
-            rows.writerows([name, item["count"]] for name, item in found.items())
-
-    _replace(out / "counts.csv", table)
+    _check_target(images, out, overwrite=overwrite)
+    target = out.resolve()  # what a link or "." stands for is replaced, not the link
+    unfinished = target.with_name(f".{target.name}.unfinished")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    try:
+        for name in _FOLDERS:
+            (unfinished / name).mkdir(parents=True)
+        found = _write_all(images, unfinished, recipe, skip)
+        if not found:
+            raise ValueError(f"{out} is not written: none of the images can be used")
+        _write_records(unfinished, found, recipe)
+        _keep_others(target, unfinished)
+        replace_folder(unfinished, target)
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
     return found
 
 
@@ -211,28 +225,72 @@ def _check_names(images: Sequence[Path]) -> None:
             raise ValueError(f"{other} and {path} would share one label file: rename one of them")
 
 
-def _write_one(path: Path, out: Path, recipe: Recipe) -> dict[str, Any]:
-    import tifffile
-    from skimage.io import imsave
+def _check_target(images: Sequence[Path], out: Path, *, overwrite: bool) -> None:
+    """Refuse a folder that cannot become a set, or that would take images with it."""
+    if out.exists() and not out.is_dir():
+        raise ValueError(f"{out} is a file: choose another folder")
+    if not (out / RECORD).exists():
+        if out.is_dir() and any(path.name[0] != "." for path in out.iterdir()):
+            raise ValueError(f"{out} holds other files: choose a new or an empty folder")
+        return
+    if not overwrite:
+        raise ValueError(
+            f"{out} already holds pseudo labels: choose another folder, or add --overwrite"
+        )
+    given = {path.resolve() for path in images}
+    there = {path.resolve() for path in (out / IMAGES).iterdir()} if (out / IMAGES).is_dir() else ()
+    if given & set(there) and not given >= set(there):
+        raise ValueError(
+            f"{out / IMAGES} holds more images than were given, and they would be lost: give all "
+            "of them, or choose another folder"
+        )
 
+
+def _keep_others(out: Path, unfinished: Path) -> None:
+    """Take along what was put beside an earlier set."""
+    for path in out.iterdir() if out.is_dir() else ():
+        if path.name in (*_FOLDERS, RECORD, COUNTS):
+            continue
+        if path.is_dir():
+            shutil.copytree(path, unfinished / path.name)
+        else:
+            shutil.copy2(path, unfinished / path.name)
+
+
+def _write_all(
+    images: Sequence[Path], folder: Path, recipe: Recipe, skip: Skip | None
+) -> dict[str, dict[str, Any]]:
+    found = {}
+    for path in images:
+        try:
+            mask = _mask_of(path, recipe)
+        except (ValueError, OSError) as error:
+            if skip is None:
+                raise
+            skip(path, error)
+            continue
+        found[path.name] = _write_one(path, mask, folder, recipe)
+    return found
+
+
+def _mask_of(path: Path, recipe: Recipe) -> Mask:
     from napari_etch.micrograph import MicrographError, read_micrograph
 
     micrograph = read_micrograph(path)
     if micrograph.is_stack:
         raise MicrographError(f"{path} is a stack: give single images.")
-    mask = pseudo_mask(micrograph.grey(), recipe) & micrograph.mask
+    return pseudo_mask(micrograph.grey(), recipe) & micrograph.mask
+
+
+def _write_one(path: Path, mask: Mask, folder: Path, recipe: Recipe) -> dict[str, Any]:
+    import tifffile
+    from skimage.io import imsave
+
     labels = components(mask)
-    for name in ("images", "labels", "masks"):
-        (out / name).mkdir(parents=True, exist_ok=True)
-    target = out / "images" / path.name
-    if not (target.exists() and target.samefile(path)):
-        _replace(target, lambda to: copyfile(path, to))
-    _replace(
-        out / "labels" / f"{path.stem}.tif",
-        lambda to: tifffile.imwrite(to, labels, compression="zlib"),
-    )
+    shutil.copyfile(path, folder / IMAGES / path.name)
+    tifffile.imwrite(folder / LABELS / f"{path.stem}.tif", labels, compression="zlib")
     shown = np.where(mask, 255, 0).astype(np.uint8)
-    _replace(out / "masks" / f"{path.stem}.png", lambda to: imsave(to, shown, check_contrast=False))
+    imsave(folder / MASKS / f"{path.stem}.png", shown, check_contrast=False)
     return {
         "count": count_components(labels, recipe.count_area),
         "components": int(labels.max(initial=0)),
@@ -240,9 +298,19 @@ def _write_one(path: Path, out: Path, recipe: Recipe) -> dict[str, Any]:
     }
 
 
-def _replace(target: Path, write: Any) -> None:
-    """Write under a temporary name of the same kind, then rename."""
-    unfinished = target.with_name(f".{target.stem}.part{target.suffix}")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    write(unfinished)
-    unfinished.replace(target)
+def _write_records(folder: Path, found: dict[str, dict[str, Any]], recipe: Recipe) -> None:
+    from napari_etch import __version__
+
+    record = {
+        "made_by": "etch pseudo-label",
+        "napari_etch": __version__,
+        "recipe": asdict(recipe),
+        "images": found,
+        "warning": "These labels are an automatic threshold, not truth.",
+    }
+    text = json.dumps(record, indent=1, ensure_ascii=False) + "\n"
+    (folder / RECORD).write_text(text, encoding="utf-8")
+    with (folder / COUNTS).open("w", newline="", encoding="utf-8") as file:
+        rows = csv.writer(file, lineterminator="\n")
+        rows.writerow(["image", "count"])
+        rows.writerows([name, item["count"]] for name, item in found.items())
