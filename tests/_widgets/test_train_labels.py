@@ -137,6 +137,26 @@ def test_what_is_missing_is_said(open_train: Any, qtbot: Any, tmp_path: Path) ->
     assert not dock.form.labels.reviewed.isEnabled()
 
 
+def test_an_empty_layer_is_not_ticked_and_is_named(open_train: Any, qtbot: Any) -> None:
+    viewer, dock = open_train()
+    viewer.add_image(noise(), name="steel")
+    empty = viewer.add_labels(np.zeros(SHAPE, np.int32), name="empty")
+    qtbot.waitUntil(lambda: len(dock.label_choice.pairs()) == 1, timeout=PATIENCE)
+    dock.label_choice.refresh()
+    assert dock.why_not() == "Tick the labels to learn from first."
+    dock.form.labels.pairs.item(0).setCheckState(Qt.CheckState.Checked)
+    dock.start()
+    said = "“empty” is empty: draw grains in it, or untick it."
+    assert dock.fit_bar.line.text() == said
+    viewer.layers.remove(empty)
+    qtbot.waitUntil(lambda: dock.fit_bar.line.text() == "", timeout=PATIENCE)
+
+    painted = viewer.add_labels(np.zeros(SHAPE, np.int32), name="painted")
+    qtbot.waitUntil(lambda: len(dock.label_choice.pairs()) == 1, timeout=PATIENCE)
+    painted.data = halves()
+    qtbot.waitUntil(lambda: not dock.why_not(), timeout=PATIENCE)
+
+
 def test_labels_go_with_the_image_they_were_made_from(open_train: Any, qtbot: Any) -> None:
     viewer, dock = open_train()
     first = viewer.add_image(noise(), name="first")

@@ -88,6 +88,7 @@ class TrainDock(Dock):
         super().__init__()
         self._viewer = napari_viewer
         self._title: str | None = None
+        self._trouble_of: tuple[str, ...] | None = None
         self._seconds = 0.0
         self._notices: list[str] = []
         #: Of a training on labels: where it is kept, and whether more could be learnt.
@@ -195,6 +196,8 @@ class TrainDock(Dock):
 
     def _refresh(self) -> None:
         running = self.runner.is_running
+        if not running and self._trouble_of is not None and self._trouble_of != self._learnt_from():
+            self._say("")  # it was of other layers
         images = self.choice.images()
         draw = "Wait for the end, or stop it." if running else ""
         draw = draw or ("" if images else "Open an image first.")
@@ -417,6 +420,16 @@ class TrainDock(Dock):
         self.label_choice.tick_only(layers)
         form.labels.start.setCurrentIndex(max(0, form.labels.start.findData(model)))
 
+    def _learnt_from(self) -> tuple[str, ...]:
+        """Return what is chosen to learn from, to compare with."""
+        rows = self.form.labels
+        if not self.form.from_labels:
+            return ("images", *self.form.ticked())
+        if rows.source.currentData() == "folder":
+            return ("folder", rows.folder.text())
+        return ("layers", *rows.ticked())
+
     def _say(self, text: str, *, trouble: bool = False) -> None:
+        self._trouble_of = self._learnt_from() if trouble else None
         colour = get_theme(self._viewer.theme).warning.as_hex() if trouble else None
         self.fit_bar.say(text, trouble_colour=colour)

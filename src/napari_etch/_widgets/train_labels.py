@@ -134,9 +134,12 @@ class LabelChoice(LayerWatch):
             ]
             ticked = [key for key in map(_key, pairs) if key in self._rows.ticked()]
             # what a network said is no label, unless somebody corrected it
-            fresh = [pair for pair in pairs if _key(pair) not in self._known]
+            # and in an empty layer somebody is about to draw
+            fresh = [
+                pair for pair in pairs if _key(pair) not in self._known and not is_blank(pair[1])
+            ]
             ticked += [_key(pair) for pair in fresh if not is_only_an_answer(pair[1])]
-            self._known.update(map(_key, pairs))
+            self._known.update(map(_key, fresh))
             self._rows.set_pairs(listed, ticked)
             own = [(model.title, model.name) for model in list_library() if not model.trouble]
             self._rows.set_starts(own, self._rows.start.currentData())
@@ -197,6 +200,9 @@ class LabelChoice(LayerWatch):
             return "Tick the labels to learn from first."
         else:
             trouble = class_trouble(str(rows.model.currentData()), self.chosen())
+            blank = next((labels.name for _, labels in self.chosen() if is_blank(labels)), None)
+            if not trouble and blank is not None:
+                trouble = f"“{blank}” is empty: draw grains in it, or untick it."
             if trouble:
                 return trouble
         if title and not is_free(plain_name(title)):
@@ -227,6 +233,14 @@ class LabelChoice(LayerWatch):
         if self._rows.source.currentData() == "folder":
             return [Path(self._rows.folder.text()).name or "folder"]
         return [image.name for image, _ in self.chosen()]
+
+
+def is_blank(layer: Layer) -> bool:
+    """Return whether no pixel of a Labels layer is labelled."""
+    if not isinstance(layer, Labels) or layer.multiscale:
+        return False
+    data = layer.data
+    return not any(bool(np.any(section)) for section in (data if data.ndim == 3 else [data]))
 
 
 def _key(pair: tuple[Image, Layer]) -> str:
