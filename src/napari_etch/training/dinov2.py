@@ -7,7 +7,6 @@ of a turned image are not quite the turned tokens; the decoder learns not to min
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -181,23 +180,6 @@ def _trained(
             "after": course.after,
         },
     }
-    record = pseudo_record(request.data)
-    if record is not None:
-        card["pseudo_labels"] = record
     return Trained(
         tensors, card, course.best_step, course.why, before=course.before, after=course.after
     )
-
-
-def pseudo_record(folder: Path) -> dict[str, Any] | None:
-    """Return recipe and warning of a folder that `etch pseudo-label` wrote, None for any other."""
-    from napari_etch.training.pseudo import RECORD
-
-    path = folder / RECORD
-    if not path.exists():
-        return None
-    try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-        return {"recipe": record["recipe"], "warning": record["warning"]}
-    except (OSError, ValueError, KeyError) as error:
-        raise TrainError(f"{path} is damaged ({error}): make the pseudo labels again.") from error

@@ -217,6 +217,24 @@ def write_pseudo_labels(
     return found
 
 
+def pseudo_record(folder: Path) -> dict[str, Any] | None:
+    """Return recipe and warning of a folder that `etch pseudo-label` wrote, None for any other.
+
+    Raises
+    ------
+    ValueError
+        When they cannot be read.
+    """
+    path = folder / RECORD
+    if not path.exists():
+        return None
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+        return {"recipe": record["recipe"], "warning": record["warning"]}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{path} is damaged ({error}): make the pseudo labels again.") from error
+
+
 def _check_names(images: Sequence[Path]) -> None:
     taken: dict[str, Path] = {}
     for path in images:

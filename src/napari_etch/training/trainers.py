@@ -7,7 +7,7 @@ One contract serves the command line, the Train dock and scripts: a trainer is a
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -140,6 +140,8 @@ TRAINERS: dict[str, str] = {
 def find_trainer(model: str) -> Trainer:
     """Return the trainer of a model.
 
+    Of labels that `etch pseudo-label` made, it writes the recipe into the model's card.
+
     Raises
     ------
     TrainError
@@ -148,5 +150,22 @@ def find_trainer(model: str) -> Trainer:
     if model not in TRAINERS:
         raise TrainError(f"{model!r} cannot be trained: choose {', '.join(sorted(TRAINERS))}.")
     module, function = TRAINERS[model].split(":")
-    trainer: Trainer = getattr(import_module(module), function)
-    return trainer
+    return _telling_of_pseudo_labels(getattr(import_module(module), function))
+
+
+def _telling_of_pseudo_labels(trainer: Trainer) -> Trainer:
+    """Return a trainer whose model says that it learnt from a threshold, where it did."""
+
+    def train(request: TrainRequest, stop: Callable[[], bool]) -> Iterator[TrainEvent]:
+        from napari_etch.training.pseudo import pseudo_record
+
+        try:
+            record = pseudo_record(request.data)
+        except ValueError as error:
+            raise TrainError(str(error)) from error
+        for event in trainer(request, stop):
+            if record is not None and isinstance(event, Trained):
+                event = replace(event, card={**event.card, "pseudo_labels": record})
+            yield event
+
+    return train
