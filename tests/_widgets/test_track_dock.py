@@ -255,6 +255,28 @@ def test_grains_that_are_not_there_are_told(
     assert viewer.dims.ndisplay == 2
 
 
+def test_what_was_said_of_grains_goes_with_them(open_track: OpenTrack, qtbot: Any) -> None:
+    viewer, dock = open_track()
+    run(qtbot, dock)
+    dock.box.chosen.setText("1-200")
+    dock.box.show_3d.click()
+    assert dock.run_bar.line.text().startswith("Choose at most 60")
+    viewer.layers.remove(VOLUME)
+    qtbot.waitUntil(lambda: dock.run_bar.line.text() == "", timeout=PATIENCE)
+
+
+def test_numbers_of_single_sections_are_no_3d_grains(open_track: OpenTrack) -> None:
+    """Each section counts its grains from 1, so grain 1 is another one in each."""
+    rng = np.random.default_rng(0)
+    maps = np.stack([rng.permutation(30)[part] + 1 for part in drifting()]).astype(np.int32)
+    viewer, dock = open_track(maps)
+    assert dock.box.about.text() == "Track the grains of a stack first."
+    assert not dock.box.show_3d.isEnabled()
+    viewer.add_labels(drifting(), name="of another program")
+    dock.layers.refresh()
+    assert dock.box.about.text().startswith("Grain 1: sections 0 to 5")
+
+
 def test_the_pair_classifier_of_the_package_tracks_too(open_track: OpenTrack, qtbot: Any) -> None:
     viewer, dock = open_track()
     dock.form.method.setCurrentIndex(dock.form.method.findData("pairs"))

@@ -62,6 +62,7 @@ class TrackDock(Dock):
         self._viewer = napari_viewer
         self._origin: Origin | None = None
         self._watched: Labels | None = None
+        self._said_of: str | None = None
         self.is_gone = False
         self.form = TrackForm()
         self.run_bar = RunBar()
@@ -144,10 +145,13 @@ class TrackDock(Dock):
         self._tell_grain()
 
     def _watch(self, layer: Labels | None) -> None:
-        if layer is self._watched:
+        # napari hands a plugin stand-ins of its layers, a new one each time.
+        if _identity(layer) == _identity(self._watched):
             return
         if self._watched is not None:
             self._watched.events.selected_label.disconnect(self._on_selected)
+        if self._said_of is not None:
+            self._say("")  # it was said of the grains of another layer
         self._watched = layer
         if layer is not None:
             layer.events.selected_label.connect(self._on_selected)
@@ -276,12 +280,13 @@ class TrackDock(Dock):
         layer = self._watched
         row = None if layer is None else self._row(layer)
         if layer is None or row is None:
-            self._say("No grain is selected: pick one with L and a click.", trouble=True)
+            self._say("No grain is selected: pick one with L and a click.", trouble=True, of=layer)
             return
         section = row["first_section" if first else "last_section"]
         axis = self._viewer.dims.ndim - layer.ndim
         self._viewer.dims.set_point(axis, layer.data_to_world((section, 0, 0))[0])
-        self._say(f"Grain {layer.selected_label} {'begins' if first else 'ends'} here.")
+        ends = "begins" if first else "ends"
+        self._say(f"Grain {layer.selected_label} {ends} here.", of=layer)
 
     def toggle_3d(self) -> None:
         """Show the chosen grains in 3D, or return to the sections."""
@@ -304,7 +309,8 @@ class TrackDock(Dock):
             surfaces = surface_layer(layer, chosen)
         except ValueError as error:
             said = str(error)
-            self._say(said[:1].upper() + said[1:].rstrip(".") + ".", trouble=True)
+            said = said[:1].upper() + said[1:].rstrip(".") + "."
+            self._say(said, trouble=True, of=layer)
             return
         for old in self._surfaces():
             if old.metadata[METADATA_KEY]["source_id"] == str(layer.unique_id):
@@ -316,15 +322,21 @@ class TrackDock(Dock):
         self._viewer.dims.ndisplay = 3
         self._viewer.reset_view()
         count = "1 grain" if len(chosen) == 1 else f"{len(chosen)} grains"
-        self._say(f"{count} in 3D.")
+        self._say(f"{count} in 3D.", of=layer)
 
     def _surfaces(self) -> list[Surface]:
         found = [layer for layer in self._viewer.layers if kind_of(layer) == SURFACES]
         return [layer for layer in found if isinstance(layer, Surface)]
 
-    def _say(self, text: str, *, trouble: bool = False) -> None:
+    def _say(self, text: str, *, trouble: bool = False, of: Labels | None = None) -> None:
+        """Say something, perhaps of the grains of a layer: then it goes with the layer."""
+        self._said_of = _identity(of)
         colour = get_theme(self._viewer.theme).warning.as_hex() if trouble else None
         self.run_bar.say(text, trouble_colour=colour)
+
+
+def _identity(layer: Labels | None) -> str | None:
+    return None if layer is None else str(layer.unique_id)
 
 
 def outcome_text(tracked: Tracked) -> str:

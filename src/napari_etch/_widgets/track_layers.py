@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 
 GRAINS_3D = "3D grains"
 SURFACES = "surfaces"
+#: Numbers of a stack go through its sections where such a share of the pixels has the number of the
+#: one above, on average of so many pairs of sections, looked at in every so many px.
+_LEAST_SAME, _LOOKS, _EVERY = 0.3, 5, 4
 
 
 class TrackChoice(LayerWatch):
@@ -145,7 +148,23 @@ def tracked_layer(layers: LayerList) -> Labels | None:
 
 def is_volume(layer: Labels) -> bool:
     """Return whether grains have one number through the sections."""
-    return kind_of(layer) == GRAINS_3D or (layer.ndim == 3 and kind_of(layer) != GRAINS)
+    if kind_of(layer) in (GRAINS, GRAINS_3D):
+        return kind_of(layer) == GRAINS_3D
+    return layer.ndim == 3 and not layer.multiscale and _numbers_go_on(layer.data)
+
+
+def _numbers_go_on(data: Any) -> bool:
+    """Return whether pixels often have the number of the one above, in a stack of unknown origin.
+
+    Where grains are numbered section by section, the same number is hardly ever the same place.
+    """
+    shares = []
+    for at in np.unique(np.linspace(0, len(data) - 2, _LOOKS).astype(int)) if len(data) > 1 else ():
+        one, next_ = (np.asarray(data[z][::_EVERY, ::_EVERY]) for z in (at, at + 1))
+        there = (one > 0) & (next_ > 0)
+        if there.any():
+            shares.append(np.mean(one[there] == next_[there]))
+    return not shares or float(np.mean(shares)) >= _LEAST_SAME
 
 
 def surface_layer(layer: Labels, chosen: Sequence[int]) -> Surface:
