@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -123,9 +124,13 @@ def test_the_images_of_a_set_can_be_labelled_anew_but_not_some_of_them(grains_im
     assert json.loads((out / "pseudo-labels.json").read_text())["recipe"]["open"] == 9
 
 
-def test_a_folder_of_something_else_is_never_replaced(grains_image, tmp_path):
+def test_a_folder_of_something_else_is_never_replaced(grains_image, tmp_path, monkeypatch):
     path = tmp_path / "one.png"
     imsave(path, grains_image, check_contrast=False)
     (tmp_path / "drawn" / "labels").mkdir(parents=True)
     with pytest.raises(ValueError, match="holds other files"):
         write_pseudo_labels([path], tmp_path / "drawn", Recipe(), overwrite=True)
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    with pytest.raises(ValueError, match="the folder that you are in"):
+        write_pseudo_labels([path], Path(), Recipe())

@@ -200,7 +200,7 @@ def write_pseudo_labels(
 
     _check_names(images)
     _check_target(images, out, overwrite=overwrite)
-    target = out.resolve()  # what a link or "." stands for is replaced, not the link
+    target = out.resolve()  # what a link stands for is replaced, not the link
     unfinished = target.with_name(f".{target.name}.unfinished")
     shutil.rmtree(unfinished, ignore_errors=True)
     try:
@@ -247,6 +247,8 @@ def _check_target(images: Sequence[Path], out: Path, *, overwrite: bool) -> None
     """Refuse a folder that cannot become a set, or that would take images with it."""
     if out.exists() and not out.is_dir():
         raise ValueError(f"{out} is a file: choose another folder")
+    if out.resolve() == Path.cwd():  # a shell in a folder that is replaced sees nothing any more
+        raise ValueError(f"{out} is the folder that you are in: choose another one")
     if not (out / RECORD).exists():
         if out.is_dir() and any(path.name[0] != "." for path in out.iterdir()):
             raise ValueError(f"{out} holds other files: choose a new or an empty folder")
