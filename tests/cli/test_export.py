@@ -89,6 +89,61 @@ def test_a_micrograph_that_moved_is_asked_for(etch, results, tmp_path):
     assert done.exit_code == 0, done.output
 
 
+def test_a_result_is_never_paired_with_another_micrograph_of_its_name(
+    etch, micrograph_file, tmp_path, monkeypatch
+):
+    image = tifffile.imread(micrograph_file("a/field.tif"))
+    (tmp_path / "b").mkdir()
+    tifffile.imwrite(tmp_path / "b" / "field.tif", image[::-1])
+    monkeypatch.chdir(tmp_path / "a")
+    assert etch("segment", "field.tif", "--out", "results").exit_code == 0
+    monkeypatch.chdir(tmp_path / "b")  # where a file of that name lies, too
+    assert etch("export", "../a/results", "--out", "set").exit_code == 0
+    assert np.array_equal(tifffile.imread(tmp_path / "b" / "set/images/field.tif"), image)
+    shutil.copy(tmp_path / "b" / "field.tif", tmp_path / "a" / "field.tif")
+    done = etch("export", "../a/results", "--out", "other")
+    assert done.exit_code == 2 and "is not the micrograph that" in done.stderr
+
+
+def test_a_result_that_moved_with_its_micrograph_is_exported(etch, results, tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    for name in ("one.tif", "two.tif", "results"):
+        shutil.move(tmp_path / name, tmp_path / "elsewhere" / name)
+    done = etch("export", "elsewhere/results", "--out", "set")
+    assert done.exit_code == 0, done.output
+
+
+def test_sections_that_were_aligned_are_exported_as_they_were_segmented(etch, tmp_path):
+    from napari_etch.micrograph.align import moved
+
+    random = np.random.default_rng(1)
+    blocks = np.kron(random.integers(60, 250, (16, 16)), np.ones((8, 8))).astype(np.uint8)
+    stack = np.stack([blocks, moved(blocks, 5, -3), blocks])
+    tifffile.imwrite(tmp_path / "stack.tif", stack, photometric="minisblack")
+    assert etch("segment", "stack.tif", "--stack", "--align", "--out", "results").exit_code == 0
+    assert (tmp_path / "results/stack/shifts.csv").exists()
+    assert etch("export", "results", "--out", "set").exit_code == 0
+    first, second, _ = (
+        tifffile.imread(tmp_path / f"set/images/stack_{at:04d}.tif") for at in range(3)
+    )
+    assert first.dtype == second.dtype == np.uint8
+    assert np.array_equal(first[8:-8, 8:-8], second[8:-8, 8:-8])
+    again = etch("segment", "stack.tif", "--stack", "--out", "results", "--overwrite")
+    assert again.exit_code == 0
+    assert not (tmp_path / "results/stack/shifts.csv").exists()  # it was not aligned this time
+
+
+def test_slices_of_a_file_are_exported(etch, micrograph_file, tmp_path):
+    image = tifffile.imread(micrograph_file("one.tif"))
+    stack = np.stack([image, image[::-1]])
+    tifffile.imwrite(tmp_path / "pages.tif", stack, photometric="minisblack")
+    assert etch("segment", "pages.tif", "--slices", "--out", "results").exit_code == 0
+    done = etch("export", "results", "--out", "set")
+    assert done.exit_code == 0, done.output
+    found = [tifffile.imread(tmp_path / f"set/images/pages_{at:04d}.tif") for at in (0, 1)]
+    assert np.array_equal(np.stack(found), stack)
+
+
 def test_what_was_corrected_and_reviewed_beside_a_result_counts(etch, results, tmp_path):
     path = results / "one" / "grains.tif"
     grains = tifffile.imread(path)

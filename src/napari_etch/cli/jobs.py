@@ -9,7 +9,6 @@ from typing import Any
 
 from napari_etch.cli.console import ExitCode, called, fail, fail_inside, note, refuse, say, sentence
 from napari_etch.cli.progress import follow
-from napari_etch.cli.track_files import SHIFTS_FILE, write_shifts
 from napari_etch.measure import SizeSummary
 from napari_etch.micrograph import (
     Micrograph,
@@ -157,9 +156,7 @@ def _segment_part(job: Job, micrograph: Micrograph, folder: Path, image: Path) -
             job.model, micrograph, device=job.device, granularity=job.granularity, **job.options
         )
         segmentation = follow(name, events)
-        sizes = write_segmentation(segmentation, folder, overwrite=job.overwrite)
-        if shifts:
-            write_shifts(folder / SHIFTS_FILE, shifts)
+        sizes = write_segmentation(segmentation, folder, overwrite=job.overwrite, shifts=shifts)
     except MicrographError as error:
         fail(sentence(error, name if job.stack is False else str(image)))
         return ExitCode.BAD_INPUT

@@ -31,6 +31,7 @@ from napari_etch.micrograph import (
 )
 from napari_etch.micrograph.serial import refuse_picture
 from napari_etch.results import BOUNDARY_FILE, GRAINS_FILE, SUMMARY_FILE, overlay_rgb, whole_file
+from napari_etch.results.source_image import is_source, likely_paths, read_source
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -251,7 +252,7 @@ def _read(
             f"{boundary} is {lines.shape}, {file} {grains.shape}: give maps of one image"
         )
     summary = _summary(file)
-    picture = _picture(image, summary, grains.shape)
+    picture = _picture(image, file, summary, grains.shape)
     if grains.ndim == 2:
         sections = [(name, grains, lines, picture)]
     elif grains.ndim == 3:
@@ -293,29 +294,32 @@ def _summary(file: Path) -> dict[str, Any]:
 
 
 def _picture(
-    given: Path | None, summary: dict[str, Any], shape: tuple[int, ...]
+    given: Path | None, file: Path, summary: dict[str, Any], shape: tuple[int, ...]
 ) -> Micrograph | None:
     """Return the micrograph of a field: the one given, or the one that was segmented."""
-    path = given
-    if path is None:
-        known = (summary.get("image") or {}).get("path")
-        path = Path(known) if known and Path(known).is_file() else None
-    if path is None or len(shape) != 2:
+    if len(shape) != 2:
         return None
-    try:
-        image = read_micrograph(path, pixel_size_um=1.0, keep_info_bar=True)
-    except MicrographError:
-        if given is not None:
-            raise
-        return None
+    if given is None:
+        return _segmented(file, summary, shape)
+    image = read_micrograph(given, pixel_size_um=1.0, keep_info_bar=True)
     if (image.height, image.width) != shape:
-        if given is None:
-            return None
         raise ValueError(
-            f"{path} is {image.height} × {image.width} px, its grain map {shape[0]} × {shape[1]}: "
+            f"{given} is {image.height} × {image.width} px, its grain map {shape[0]} × {shape[1]}: "
             "give the micrograph that was segmented"
         )
     return image
+
+
+def _segmented(file: Path, summary: dict[str, Any], shape: tuple[int, ...]) -> Micrograph | None:
+    """Return the micrograph that was segmented, if it is still there and still the same."""
+    for path in likely_paths(file.parent, summary):
+        if not path.exists():
+            continue
+        with suppress(MicrographError):
+            image = read_source(path, summary, 1.0)
+            if (image.height, image.width) == shape and is_source(image, summary):
+                return image
+    return None
 
 
 def area_fractions(paths: Sequence[Path]) -> dict[str, AreaFraction]:

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from napari_etch.results import SHIFTS_FILE, write_shifts
+
 if TYPE_CHECKING:
     from napari_etch.grains.tracking import Method, Tracks
     from napari_etch.measure.volume import VolumeSums
@@ -22,7 +24,6 @@ GRAINS_3D_FILE = "grains3d.tif"
 TRACKS_FILE = "tracks.csv"
 MEASURES_FILE = "grains3d.csv"
 SUMMARY_FILE = "summary.json"
-SHIFTS_FILE = "shifts.csv"
 MESH_FILE = "grains3d.vtk"
 MESH_FOLDER = "meshes"
 TRACK_FILES = (GRAINS_3D_FILE, TRACKS_FILE, MEASURES_FILE, SUMMARY_FILE)
@@ -144,15 +145,6 @@ def _write_volume(
         tracks.shape,
         voxel_size_um=_voxel_size(stack, options),
     )
-
-
-def write_shifts(path: Path, shifts: tuple[SectionShift, ...]) -> None:
-    """Write where each section was moved, a row a section."""
-    import pandas as pd
-
-    names = {"y": "y_px", "x": "x_px", "step_y": "step_y_px", "step_x": "step_x_px"}
-    table = pd.DataFrame([asdict(each) for each in shifts]).rename(columns=names)
-    table.to_csv(path, index=False, float_format="%.4g")
 
 
 def _write_meshes(folder: Path, options: Options) -> None:

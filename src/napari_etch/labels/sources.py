@@ -25,6 +25,7 @@ from napari_etch.labels.reviewed import Correction, correction_of, only_reviewed
 from napari_etch.labels.values import about_from
 from napari_etch.micrograph import Micrograph, read_micrograph
 from napari_etch.results import FRACTURE_FILE, GRAINS_FILE, SUMMARY_FILE
+from napari_etch.results.source_image import is_source, likely_paths, read_source
 
 
 @dataclass(frozen=True)
@@ -107,13 +108,23 @@ def find_sources(
 
 
 def result_folders(path: Path) -> list[Path]:
-    """Return the result folders at a path: itself, or those in it."""
+    """Return the result folders at a path: itself, those in it, or in it the slices of a file."""
     if not path.is_dir():
         return []
-    if (path / SUMMARY_FILE).is_file() and _maps_in(path):
+    if _is_result(path):
         return [path]
-    inside = sorted(each for each in path.iterdir() if each.is_dir() and each.name[0] != ".")
-    return [each for each in inside if (each / SUMMARY_FILE).is_file() and _maps_in(each)]
+    found: list[Path] = []
+    for inside in _folders_in(path):
+        found += [inside] if _is_result(inside) else filter(_is_result, _folders_in(inside))
+    return found
+
+
+def _is_result(folder: Path) -> bool:
+    return (folder / SUMMARY_FILE).is_file() and bool(_maps_in(folder))
+
+
+def _folders_in(folder: Path) -> list[Path]:
+    return sorted(each for each in folder.iterdir() if each.is_dir() and each.name[0] != ".")
 
 
 def _maps_in(folder: Path) -> list[str]:
@@ -274,7 +285,7 @@ class _Result:
             grains=None if grains is None else whole_numbers(grains, name).astype(np.int32),
             classes=None if classes is None else whole_numbers(classes, name).astype(np.uint8),
             ignore=None if section.mask.all() else ~section.mask,
-            image=section.data,
+            image=_pixels(section.data),
             image_path=self.micrograph.path if not self.micrograph.is_stack else None,
             pixel_size_um=self.micrograph.pixel_size_um,
             specimen=self.specimen,
@@ -291,14 +302,19 @@ class _Result:
         )
 
 
+def _pixels(data: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return the pixels of a section; one that was moved has whole numbers again, 0 beside it."""
+    if data.dtype.kind != "f":
+        return data
+    filled = np.nan_to_num(data, nan=0.0)
+    if (filled != np.floor(filled)).any() or filled.min() < 0 or filled.max() > 65535:
+        return filled
+    return filled.astype(np.uint8 if filled.max() < 256 else np.uint16)
+
+
 def _read_result(folder: Path, summary: Mapping[str, Any], options: SourceOptions) -> _Result:
-    path = _image_of(folder, summary, options)
-    size = options.pixel_size_um or about_from(summary).get("pixel_size_um")
-    image = summary.get("image") or {}
-    stack = int(image.get("sections") or 1) > 1
-    micrograph = read_micrograph(path, pixel_size_um=size, keep_info_bar=True, stack=stack)
-    row = image.get("info_bar_row")
-    micrograph = replace(micrograph, info_bar_row=row if isinstance(row, int) else None)
+    micrograph = _image_of(folder, summary, options)
+    stack = micrograph.is_stack
     maps: dict[str, npt.NDArray[Any]] = {}
     corrections: dict[str, Correction] = {}
     for name in _maps_in(folder):
@@ -318,14 +334,25 @@ def _read_result(folder: Path, summary: Mapping[str, Any], options: SourceOption
     return _Result(micrograph, grains, classes, corrections, made, specimen)
 
 
-def _image_of(folder: Path, summary: Mapping[str, Any], options: SourceOptions) -> Path:
-    about = summary.get("image") or {}
-    stated = str(about.get("path") or "")
+def _image_of(folder: Path, summary: Mapping[str, Any], options: SourceOptions) -> Micrograph:
+    """Return the image that a result was made from: the one given, or the one with its pixels."""
+    size = options.pixel_size_um or about_from(summary).get("pixel_size_um")
+    stated = str((summary.get("image") or {}).get("path") or "")
     given = ImageFinder(options.images).path(stated or folder.resolve().name)
     if given is not None:
-        return given
-    if stated and Path(stated).exists():
-        return Path(stated)
+        return read_source(given, summary, size)
+    others = []
+    for path in likely_paths(folder, summary):
+        if path.exists():
+            micrograph = read_source(path, summary, size)
+            if is_source(micrograph, summary):
+                return micrograph
+            others.append(path)
+    if others:
+        raise LabelsError(
+            f"{others[0]} is not the micrograph that {folder} was made from, or was changed since: "
+            "say with --images where that is"
+        )
     raise LabelsError(
         f"the micrograph {stated or folder.name} is not where it was segmented: say with --images "
         "where it is"

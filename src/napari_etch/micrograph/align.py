@@ -162,13 +162,18 @@ def aligned(micrograph: Micrograph) -> tuple[Micrograph, tuple[SectionShift, ...
             "which would move with the sections: cut it off before you align them"
         )
     shifts = find_shifts(detail_picture(part.grey()) for part in micrograph.sections())
-    if not any(each.y or each.x for each in shifts):
-        return micrograph, shifts
+    return moved_by(micrograph, [(each.y, each.x) for each in shifts]), shifts
+
+
+def moved_by(micrograph: Micrograph, shifts: Sequence[tuple[int, int]]) -> Micrograph:
+    """Return a stack with its sections moved by (y, x) px each; see `aligned`."""
+    if not any(y or x for y, x in shifts):
+        return micrograph
     # Of all pixels only a float can say that there is no specimen.
     data = np.empty(micrograph.data.shape, np.float32)
-    for place, part, shift in zip(data, micrograph.data, shifts, strict=True):
-        place[...] = moved(part.astype(np.float32), shift.y, shift.x, fill=np.nan)
-    return replace(micrograph, data=data), shifts
+    for place, part, (y, x) in zip(data, micrograph.data, shifts, strict=True):
+        place[...] = moved(part.astype(np.float32), y, x, fill=np.nan)
+    return replace(micrograph, data=data)
 
 
 def alignment_words(shifts: Sequence[SectionShift]) -> str:

@@ -36,6 +36,8 @@ class Micrograph:
         The file or folder it was read from.
     info_bar_row : int or None
         First row of the SEM information bar. None when there is none or it was kept.
+    section : int or None
+        Which one of a stack it is, from 0; None when it was no part of one.
 
     Raises
     ------
@@ -48,6 +50,7 @@ class Micrograph:
     calibration: Calibration | None = None
     path: Path | None = None
     info_bar_row: int | None = None
+    section: int | None = None
 
     def __post_init__(self) -> None:
         if self.data.size == 0 or self.data.ndim not in (2, 3):
@@ -113,7 +116,7 @@ class Micrograph:
             return
         digits = max(4, len(str(len(self.data) - 1)))
         for index, section in enumerate(self.data):
-            yield replace(self, data=section, name=f"{self.name}_{index:0{digits}d}")
+            yield replace(self, data=section, name=f"{self.name}_{index:0{digits}d}", section=index)
 
     def grey(self) -> np.ndarray:
         """Luminance stretched between its 0.1 and 99.9 percentiles inside the mask.

@@ -16,6 +16,7 @@ from napari_etch.results.files import (
     OVERLAY_FILE,
     REPAIR_FILES,
     RESULT_FILES,
+    SHIFTS_FILE,
     SUMMARY_FILE,
     ResultExistsError,
     check_free,
@@ -28,6 +29,7 @@ from napari_etch.results.measured import report_file, write_report
 from napari_etch.results.pictures import bridge_colours, overlay_rgb
 from napari_etch.results.repaired import bridge_table, write_repair
 from napari_etch.results.segmented import summary_of, write_segmentation
+from napari_etch.results.shifts import write_shifts
 
 __all__ = [
     "ADDED_FILE",
@@ -44,6 +46,7 @@ __all__ = [
     "OVERLAY_FILE",
     "REPAIR_FILES",
     "RESULT_FILES",
+    "SHIFTS_FILE",
     "SUMMARY_FILE",
     "ResultExistsError",
     "bridge_colours",
@@ -60,5 +63,6 @@ __all__ = [
     "write_repair",
     "write_report",
     "write_segmentation",
+    "write_shifts",
     "write_whole",
 ]

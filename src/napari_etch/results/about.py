@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_etch import __version__
+from napari_etch.results.source_image import said_of_image
 
 if TYPE_CHECKING:
     from napari_etch.micrograph import Micrograph
@@ -23,14 +24,7 @@ def about_image(micrograph: Micrograph) -> dict[str, Any]:
     """Return name, size and pixel size of the image that a result was made from."""
     calibration = micrograph.calibration
     return {
-        "image": {
-            "name": micrograph.name,
-            "path": micrograph.path,
-            "width_px": micrograph.width,
-            "height_px": micrograph.height,
-            "sections": len(micrograph.data) if micrograph.is_stack else 1,
-            "info_bar_row": micrograph.info_bar_row,
-        },
+        "image": said_of_image(micrograph),
         "pixel_size_um": micrograph.pixel_size_um,
         "pixel_size_source": calibration.source if calibration else None,
     }

@@ -19,6 +19,8 @@ BOUNDARY_FILE = "boundary.tif"
 GRAINS_FILE = "grains.tif"
 SUMMARY_FILE = "summary.json"
 OVERLAY_FILE = "overlay.png"
+# Only of an aligned stack.
+SHIFTS_FILE = "shifts.csv"
 ADDED_FILE = "added.tif"
 BRIDGES_FILE = "bridges.csv"
 RESULT_FILES = (BOUNDARY_FILE, GRAINS_FILE, TABLE_FILE, SUMMARY_FILE, OVERLAY_FILE)
@@ -44,7 +46,7 @@ FRACTURE_FILES = (
     OVERLAY_FILE,
 )
 # One result takes the place of another, whatever made them.
-ALL_FILES = tuple(dict.fromkeys((*RESULT_FILES, *REPAIR_FILES, *FRACTURE_FILES)))
+ALL_FILES = tuple(dict.fromkeys((*RESULT_FILES, SHIFTS_FILE, *REPAIR_FILES, *FRACTURE_FILES)))
 
 # What a measurement leaves: the first three always, the others where they are asked for.
 MEASURE_FILES = (JSON_FILE, TABLE_FILE, HTML_FILE, EXCEL_FILE, PDF_FILE)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,21 +16,29 @@ from napari_etch.results.files import (
     BOUNDARY_FILE,
     GRAINS_FILE,
     OVERLAY_FILE,
+    SHIFTS_FILE,
     SUMMARY_FILE,
     TABLE_FILE,
     check_free,
     write_whole,
 )
 from napari_etch.results.pictures import overlay_rgb, png
+from napari_etch.results.shifts import write_shifts
+from napari_etch.results.source_image import said_of_shifts
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from napari_etch.micrograph.align import SectionShift
     from napari_etch.segmentation import Segmentation
 
 
 def write_segmentation(
-    segmentation: Segmentation, folder: Path, *, overwrite: bool = False
+    segmentation: Segmentation,
+    folder: Path,
+    *,
+    overwrite: bool = False,
+    shifts: Sequence[SectionShift] = (),
 ) -> SizeSummary:
     """Write a segmentation into a folder, all files or none.
 
@@ -41,6 +50,8 @@ def write_segmentation(
         Is made, with its parents. Other files in it stay.
     overwrite : bool
         Replace an earlier result.
+    shifts : sequence of SectionShift
+        Where the sections of a stack were moved before; none when it was not aligned.
 
     Returns
     -------
@@ -58,11 +69,16 @@ def write_segmentation(
         check_free(folder)
     sizes = summarise_sizes(segmentation.grains, segmentation.micrograph.pixel_size_um)
     let_go(segmentation.grains)
-    write_whole(folder, lambda unfinished: _write_files(segmentation, sizes, unfinished))
+    write_whole(folder, lambda unfinished: _write_files(segmentation, sizes, shifts, unfinished))
     return sizes
 
 
-def _write_files(segmentation: Segmentation, sizes: SizeSummary, folder: Path) -> None:
+def _write_files(
+    segmentation: Segmentation,
+    sizes: SizeSummary,
+    shifts: Sequence[SectionShift],
+    folder: Path,
+) -> None:
     pixel_size = segmentation.micrograph.pixel_size_um
     for name, array in (
         (BOUNDARY_FILE, segmentation.boundary),
@@ -71,7 +87,11 @@ def _write_files(segmentation: Segmentation, sizes: SizeSummary, folder: Path) -
         write_tiff(folder / name, array, pixel_size_um=pixel_size)
         let_go(array)
     _table(segmentation).to_csv(folder / TABLE_FILE, index=False, float_format="%.6g")
-    summary = json.dumps(summary_of(segmentation, sizes), indent=1, allow_nan=False)
+    said = summary_of(segmentation, sizes)
+    if shifts:
+        said["alignment"] = said_of_shifts(shifts)
+        write_shifts(folder / SHIFTS_FILE, shifts)
+    summary = json.dumps(said, indent=1, allow_nan=False)
     (folder / SUMMARY_FILE).write_text(summary + "\n", encoding="utf-8")
     (folder / OVERLAY_FILE).write_bytes(_overlay_png(segmentation))
 
