@@ -293,11 +293,13 @@ def test_class_maps_and_shapes_train_the_fracture_model(open_train: Any, qtbot: 
 def test_kinds_that_do_not_fit_are_refused(open_train: Any, qtbot: Any) -> None:
     viewer, dock = open_train()
     viewer.add_image(noise(), name="sem")
-    viewer.add_labels(halves(), name="grains")
+    grains = viewer.add_labels(halves(), name="grains")
     rows = dock.form.labels
     rows.model.setCurrentIndex(rows.model.findData("fracture"))
     qtbot.waitUntil(lambda: "are learnt from class maps" in dock.why_not(), timeout=PATIENCE)
-    viewer.add_labels(np.zeros(SHAPE, np.uint8), name="empty", metadata=named("outlines"))
+    outlines = named("outlines")
+    empty = viewer.add_labels(np.zeros(SHAPE, np.uint8), name="empty", metadata=outlines)
+    dock.label_choice.tick_only([grains, empty])
     qtbot.waitUntil(lambda: "tick maps of one kind" in dock.why_not(), timeout=PATIENCE)
     dock.label_choice.tick_only([viewer.layers["empty"]])
     assert dock.why_not() == "“empty” is empty: outline areas in it, or untick it."
