@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import os
+import time
+
 import pytest
 
-from napari_etch.results import whole_file
+from napari_etch.results import ResultExistsError, files, whole_file, write_whole
 
 
 def test_a_file_is_there_once_it_is_whole(tmp_path):
@@ -22,3 +25,34 @@ def test_when_writing_fails_the_earlier_file_stays_and_nothing_else(tmp_path):
         raise OSError("the disk is full")
     assert path.read_text() == "earlier\n"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_two_runs_into_one_folder_do_not_mix_their_files(tmp_path):
+    folder, names = tmp_path / "result", ("a.txt", "b.txt")
+
+    def first(unfinished):
+        (unfinished / "a.txt").write_text("first")
+        write_whole(folder, second, names, overwrite=False)  # another run, meanwhile
+        (unfinished / "b.txt").write_text("first")
+
+    def second(unfinished):
+        for name in names:
+            (unfinished / name).write_text("second")
+
+    with pytest.raises(ResultExistsError, match=r"already holds a\.txt"):
+        write_whole(folder, first, names, overwrite=False)
+    assert [(folder / name).read_text() for name in names] == ["second", "second"]
+    assert list(tmp_path.iterdir()) == [folder]
+    write_whole(folder, lambda unfinished: (unfinished / "a.txt").write_text("third"), names)
+    assert sorted(path.name for path in folder.iterdir()) == ["a.txt"]
+
+
+def test_what_a_killed_run_left_is_cleared_away_a_day_later(tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "LOCK_SECONDS", 0.1)
+    old, fresh = (tmp_path / f".result.unfinished.{name}" for name in ("old", "fresh"))
+    for left in (old, fresh, tmp_path / ".result.moving"):
+        left.mkdir()
+    os.utime(old, (time.time() - 100_000,) * 2)
+    write_whole(tmp_path / "result", lambda unfinished: (unfinished / "a").touch(), ("a",))
+    assert not old.exists() and fresh.exists()  # that may be a run that goes on
+    assert (tmp_path / "result" / "a").exists()

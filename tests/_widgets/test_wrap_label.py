@@ -8,7 +8,7 @@ from napari_etch._widgets.wrap_label import WrapLabel
 
 pytestmark = pytest.mark.gui
 
-NAME = "A_really_long_micrograph_name_from_the_microscope_2026-11-29_specimen_316L_mag_500x_field_12"
+NAME = "A_really_long_name_from_the_microscope_2026-11-29_specimen_316L_mag_500x_field_12_again"
 
 
 @pytest.mark.parametrize("name", [NAME, NAME.replace("_", "").replace("-", "")])

@@ -193,7 +193,7 @@ def _track(
                 lambda part: tell(done + (1 - done) * part, "writing"),
             )
 
-        write_whole(out, write, ALL_FILES)
+        write_whole(out, write, ALL_FILES, overwrite=options.overwrite)
     _report(name, tracks, shifts)
     say(f"{name}: {_result_words(tracks)} -> {out}")
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import glob
+import os
+import secrets
 import shutil
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -52,6 +56,10 @@ ALL_FILES = tuple(dict.fromkeys((*RESULT_FILES, SHIFTS_FILE, *REPAIR_FILES, *FRA
 MEASURE_FILES = (JSON_FILE, TABLE_FILE, HTML_FILE, EXCEL_FILE, PDF_FILE)
 
 
+# What a run leaves when it is killed is removed by a later one after so long, and its lock passed.
+LEFT_SECONDS, LOCK_SECONDS = 86_400.0, 5.0
+
+
 class ResultExistsError(ValueError):
     """There already is a result where one should be written."""
 
@@ -77,21 +85,66 @@ def check_free(folder: Path, names: Sequence[str] = ALL_FILES) -> None:
 
 
 def write_whole(
-    folder: Path, write: Callable[[Path], None], names: Sequence[str] = ALL_FILES
+    folder: Path,
+    write: Callable[[Path], None],
+    names: Sequence[str] = ALL_FILES,
+    *,
+    overwrite: bool = True,
 ) -> None:
     """Let `write` fill a folder beside `folder`, and move the files into it when all are there.
 
     What is called as one of `names` and is not written anew was left by an earlier run, and goes.
+    Two runs may write the same result at once: each fills a folder of its own, and they move their
+    files one after the other.
+
+    Raises
+    ------
+    ResultExistsError
+        Without `overwrite`, when another run has put a result there meanwhile.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = folder.with_name(f".{folder.name}.unfinished")
-    shutil.rmtree(unfinished, ignore_errors=True)
+    _clear_away(folder)
+    unfinished = folder.with_name(f".{folder.name}.unfinished.{secrets.token_hex(4)}")
     unfinished.mkdir()
     try:
         write(unfinished)
-        _move_into_place(unfinished, folder, names)
+        with _one_at_a_time(folder):
+            if not overwrite:
+                check_free(folder, names)
+            _move_into_place(unfinished, folder, names)
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
+
+
+def _clear_away(folder: Path) -> None:
+    """Remove what runs that were killed have left beside a folder, a day ago or longer."""
+    for left in folder.parent.glob(f".{glob.escape(folder.name)}.unfinished*"):
+        with suppress(OSError):
+            if time.time() - left.stat().st_mtime > LEFT_SECONDS:
+                shutil.rmtree(left, ignore_errors=True)
+
+
+@contextmanager
+def _one_at_a_time(folder: Path) -> Iterator[None]:
+    """Keep other runs from moving their files into a folder meanwhile.
+
+    Moving takes a moment; a lock that is older was left by a run that was killed.
+    """
+    lock = folder.with_name(f".{folder.name}.moving")
+    until = time.monotonic() + LOCK_SECONDS
+    while True:
+        try:
+            lock.mkdir()
+            break
+        except FileExistsError:
+            if time.monotonic() > until:
+                break
+            time.sleep(0.05)
+    try:
+        yield
+    finally:
+        with suppress(OSError):
+            lock.rmdir()
 
 
 def replace_folder(unfinished: Path, folder: Path) -> None:
@@ -131,7 +184,8 @@ def whole_file(path: Path) -> Iterator[Path]:
     ------
     Path
     """
-    unfinished = path.with_name(f".{path.name}.part")
+    # two runs may write the same file at once
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         yield unfinished
         unfinished.replace(path)

@@ -84,5 +84,5 @@ def write_fracture(
         (unfinished / SUMMARY_FILE).write_text(text + "\n", encoding="utf-8")
         (unfinished / OVERLAY_FILE).write_bytes(png(mode_rgb(found)))
 
-    write_whole(folder, write)
+    write_whole(folder, write, overwrite=overwrite)
     return areas

@@ -64,7 +64,7 @@ def write_report(
             if (name != EXCEL_FILE or excel) and (name != PDF_FILE or pdf):
                 (unfinished / name).write_bytes(report_file(report, name))
 
-    write_whole(folder, write, MEASURE_FILES)
+    write_whole(folder, write, MEASURE_FILES, overwrite=overwrite)
 
 
 def report_file(report: Report, name: str) -> bytes:

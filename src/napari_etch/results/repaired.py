@@ -86,7 +86,7 @@ def write_repair(
         picture = repair_rgb(repaired, micrograph)
         (unfinished / OVERLAY_FILE).write_bytes(png(picture))
 
-    write_whole(folder, write)
+    write_whole(folder, write, overwrite=overwrite)
     return sizes
 
 

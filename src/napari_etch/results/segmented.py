@@ -69,7 +69,11 @@ def write_segmentation(
         check_free(folder)
     sizes = summarise_sizes(segmentation.grains, segmentation.micrograph.pixel_size_um)
     let_go(segmentation.grains)
-    write_whole(folder, lambda unfinished: _write_files(segmentation, sizes, shifts, unfinished))
+    write_whole(
+        folder,
+        lambda unfinished: _write_files(segmentation, sizes, shifts, unfinished),
+        overwrite=overwrite,
+    )
     return sizes
 
 
