@@ -241,7 +241,7 @@ def test_an_earlier_report_is_kept(etch, write_grains, tmp_path):
         (checkerboard(4, 20), (), "the pixel size is not known"),
         (np.zeros((50, 50), np.int32), ("--pixel-size", 1), "shows no grain"),
         (np.ones((50, 50), np.int32), ("--pixel-size", 1), "a single grain"),
-        (checkerboard(4, 20), ("--pixel-size", -1), "must be a positive number"),
+        (checkerboard(4, 20), ("--pixel-size", -1), "is not between 1e-06 and 10000 µm"),
         (
             checkerboard(4, 20),
             ("--pixel-size", 1, "--section-distance", -2),
@@ -318,3 +318,18 @@ def test_a_typed_pixel_size_that_the_file_contradicts_is_remarked(etch, write_gr
     done = etch("measure", write_grains(), "--out", "out", "--pixel-size", 2)
     assert done.exit_code == 0
     assert "a.tif states 0.5 µm a pixel; 2 as typed was used" in done.stderr
+
+
+def test_lines_between_grains_hide_neither_neighbours_nor_whole_grains(etch, tmp_path):
+    rows = np.arange(90) // 15
+    grains = (1 + rows[:, None] * 6 + rows[None, :]).astype(np.int32)
+    drawn = grains.copy()
+    drawn[14::15], drawn[:, 14::15] = 0, 0
+    tables = {}
+    for name, each in (("touching", grains), ("lined", drawn)):
+        tifffile.imwrite(tmp_path / f"{name}.tif", each)
+        done = etch("measure", f"{name}.tif", "--pixel-size", 0.5, "--out", name)
+        assert done.exit_code == 0, done.output
+        tables[name] = pd.read_csv(tmp_path / name / "grains.csv").set_index("label")
+    for column in ("neighbours", "touches_border"):
+        assert tables["lined"][column].equals(tables["touching"][column])

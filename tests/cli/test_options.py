@@ -16,6 +16,7 @@ READ_PIXEL_SIZES = (
     ("repair", "steel.tif"),
     ("export", "results"),
     ("import", "via.json"),
+    ("measure", "grains.tif"),
 )
 
 

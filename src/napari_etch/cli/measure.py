@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from napari_etch.cli.console import bad_input, note, refuse, say
+from napari_etch.cli.options import PixelSize
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,12 +28,7 @@ def measure(
         ),
     ],
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="The report goes here.")],
-    pixel_size: Annotated[
-        float | None,
-        typer.Option(
-            "--pixel-size", metavar="UM", help="Edge of a pixel in µm, where the file is silent."
-        ),
-    ] = None,
+    pixel_size: PixelSize = None,
     image: Annotated[
         list[Path] | None,
         typer.Option(
@@ -130,7 +126,7 @@ def _measured(fields: list[FieldInput], merge_twins: bool) -> Report:
         measurement=measured,
         sources=tuple(each.source() for each in fields),
         table=_table(fields),
-        networks=tuple(measure_network(each.grains) for each in fields),
+        networks=tuple(measure_network(each.whole) for each in fields),
         uncertainty=_uncertainty(fields, remarks),
         remarks=(*remarks, *left_out, *stated),
     )
@@ -139,7 +135,7 @@ def _measured(fields: list[FieldInput], merge_twins: bool) -> Report:
 def _without_twins(fields: list[FieldInput]) -> tuple[list[FieldInput], list[str]]:
     from napari_etch.measure.twins import merge_twins
 
-    merged = [merge_twins(each.grains) for each in fields]
+    merged = [merge_twins(each.whole) for each in fields]
     count = sum(len(each.lamellae) for each in merged)
     remark = f"{count} lamellae were taken for twins by their shape and joined to their grains"
     pairs = zip(fields, merged, strict=True)

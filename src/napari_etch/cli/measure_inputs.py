@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -65,6 +66,11 @@ class FieldInput:
     stack: str = ""
     section: int = 0
 
+    @cached_property
+    def whole(self) -> np.ndarray:
+        """The map with lines between its grains given to them, as `measure_field` takes it."""
+        return without_parting_lines(self.grains)
+
     def measure(self) -> FieldMeasurement:
         """Measure the field by every method."""
         found = measure_field(
@@ -74,8 +80,7 @@ class FieldInput:
 
     def table(self) -> pd.DataFrame:
         """Return the row of each grain."""
-        grains = without_parting_lines(self.grains)
-        return grain_table(grains, pixel_size_um=self.pixel_size_um, boundary=self.boundary)
+        return grain_table(self.whole, pixel_size_um=self.pixel_size_um, boundary=self.boundary)
 
     def partition(self) -> Partition | None:
         """Return the grains of the boundary map, ready to be cut anew; None without that map."""
@@ -84,7 +89,7 @@ class FieldInput:
         from napari_etch.models.generalist import cut_grains
 
         return cut_grains(
-            np.clip(self.boundary, 0, 1), mean_intercept_px(self.grains), mask=self.grains > 0
+            np.clip(self.boundary, 0, 1), mean_intercept_px(self.whole), mask=self.whole > 0
         )
 
     def source(self) -> FieldSource:
@@ -92,7 +97,7 @@ class FieldInput:
         image = self.image
         white = np.full(self.grains.shape, 255, np.uint8)
         drawn_on = micrograph_from_array(white) if image is None else image
-        overlay = overlay_rgb(drawn_on, self.grains)
+        overlay = overlay_rgb(drawn_on, self.whole)
         made = self.summary
         return FieldSource(
             name=self.name,
