@@ -75,6 +75,7 @@ def measure(
     from napari_etch.cli.measure_inputs import (
         VOLUME_FILE,
         area_fractions,
+        drop_volumes,
         read_fields,
         volume_table,
         write_volumes,
@@ -102,6 +103,8 @@ def measure(
     with bad_input(str(out)):
         if volumes is not None:
             write_volumes(volumes, out)
+        else:
+            drop_volumes(out)
         write_report(report, out, excel=excel, pdf=pdf, overwrite=overwrite)
     for remark in report.all_remarks:
         note(remark)

@@ -24,6 +24,7 @@ from napari_etch.measure import (
 )
 from napari_etch.measure.field import TooFewGrainsError
 from napari_etch.measure.report import FieldSource
+from napari_etch.measure.report_files import JSON_FILE
 from napari_etch.micrograph import (
     Micrograph,
     MicrographError,
@@ -423,3 +424,11 @@ def write_volumes(table: pd.DataFrame, out: Path) -> None:
     out.mkdir(parents=True, exist_ok=True)
     with whole_file(out / VOLUME_FILE) as unfinished:
         table.to_csv(unfinished, index=False, float_format="%.6g")
+
+
+def drop_volumes(out: Path) -> None:
+    """Remove the 3D table of an earlier measurement, which this one has not; tracks keep theirs."""
+    from napari_etch.cli.track_files import TRACKS_FILE
+
+    if (out / JSON_FILE).exists() and not (out / TRACKS_FILE).exists():
+        (out / VOLUME_FILE).unlink(missing_ok=True)
