@@ -324,7 +324,8 @@ def test_the_walk_goes_on_with_one_key_a_boundary(desk: Desk, qtbot: Any) -> Non
     hands.key(KEY.Key_G)
     assert dock.walk.pair != second
     qtbot.waitUntil(lambda: dock.review_box.bar.value() > 0, timeout=PATIENCE)
-    hands.undo()
+    while len(np.unique(layer.data)) == 3:  # verdicts are steps too
+        hands.undo()
     np.testing.assert_array_equal(layer.data, cells())
     hands.key(KEY.Key_N, SHIFT)
     qtbot.waitUntil(lambda: dock.review_box.bar.value() == 0, timeout=PATIENCE)
@@ -433,7 +434,7 @@ def test_what_was_left_behind_is_offered_and_comes_back(
     [path] = journals_in(folder)
     again = add_correct(viewer)
     assert again.restore_box.isVisibleTo(again)
-    assert again.restore_box.choice.currentText().startswith("steel · grains: 1 edit")
+    assert again.restore_box.choice.currentText().startswith("steel · grains: 1 step")
     again.restore_box.restore.click()
     assert not again.restore_box.restore.isEnabled()  # it is read in a thread
     qtbot.waitUntil(lambda: again.session is not None, timeout=PATIENCE)
@@ -498,7 +499,7 @@ def test_the_dock_says_whether_corrections_are_on_disk(desk: Desk, qtbot: Any) -
     assert dock.saved.text() == ""
     hands.key(KEY.Key_J)
     hands.click(30, 64)
-    qtbot.waitUntil(lambda: dock.saved.text() == "On disk: 1 edit.", timeout=PATIENCE)
+    qtbot.waitUntil(lambda: dock.saved.text() == "On disk: 1 step.", timeout=PATIENCE)
     assert str(dock.session.journal.path) in dock.saved.toolTip()
 
 
@@ -575,7 +576,7 @@ def test_a_journal_that_cannot_be_written_is_reported_and_editing_goes_on(
     qtbot.waitUntil(lambda: "cannot be saved" in dock.line.text(), timeout=PATIENCE)
     assert "editing goes on" in dock.line.text()
     dock.gestures.make("join", [(30.0, 30.0), (30.0, 100.0)])
-    qtbot.waitUntil(lambda: dock.saved.text().startswith("NOT on disk: 1 edit"), timeout=PATIENCE)
+    qtbot.waitUntil(lambda: dock.saved.text().startswith("NOT on disk: 1 step"), timeout=PATIENCE)
     assert layer.data[30, 30] == layer.data[30, 100]
 
 

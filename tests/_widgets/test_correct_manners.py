@@ -9,7 +9,7 @@ from unittest.mock import patch
 
 import numpy as np
 import pytest
-from _widgets.correct_map import CELL, cells
+from _widgets.correct_map import CELL, SIDE, cells
 from _widgets.fakes import PATIENCE
 from _widgets.hands import SHIFT, Hands
 from qtpy.QtCore import Qt
@@ -178,6 +178,20 @@ def test_a_facet_as_large_as_the_image_is_not_shown_as_a_stamp(desk: Desk, qtbot
     assert viewer.scene.camera.zoom * 256 >= min(viewer.canvas.size) - 1
 
 
+def test_what_was_said_of_one_map_does_not_stay_with_another(desk: Desk) -> None:
+    viewer, dock, layer, _hands = desk
+    dock.gestures.make("split", [(32.0, 4.0), (32.0, 60.0)])
+    assert dock.line.text().startswith("Split grain")
+    modes = np.ones((SIDE, SIDE), np.uint8)
+    modes[:, 64:] = 2
+    viewer.add_labels(modes, name="steel · fracture")
+    assert dock.session.is_classes
+    assert dock.line.text() == ""
+    assert dock.review_box.remove.text() == "Set class (R)"
+    viewer.layers.selection.active = layer
+    assert dock.review_box.remove.text() == "Remove (R)"
+
+
 def test_docks_of_the_plugin_share_a_place(desk: Desk, qtbot: Any) -> None:
     """napari's menu puts each below the last one, where two do not fit."""
     viewer, dock, _layer, _hands = desk
@@ -204,7 +218,7 @@ def test_edits_that_were_restored_are_kept_when_the_window_is_closed(
     qtbot.waitUntil(lambda: bool(journals_in(folder)), timeout=PATIENCE)
     beside = viewer.add_labels(cells(), name=layer.name)
     again = add_correct(viewer)
-    assert "2 edits" in again.restore_box.choice.currentText()
+    assert "2 steps" in again.restore_box.choice.currentText()
     again.restore_box.restore.click()
     qtbot.waitUntil(
         lambda: again.session is not None and not again.restore_box.isVisibleTo(again),
@@ -215,7 +229,7 @@ def test_edits_that_were_restored_are_kept_when_the_window_is_closed(
     assert restored.visible
     assert not beside.visible  # the map as it was before would shine through
     assert again.session.journal.flush()
-    assert again.saved.text() in ("", "On disk: 2 edits.")
+    assert again.saved.text() in ("", "On disk: 2 steps.")
     viewer.layers.remove(restored)
     qtbot.waitUntil(lambda: bool(journals_in(folder)), timeout=PATIENCE)
     (path,) = journals_in(folder)

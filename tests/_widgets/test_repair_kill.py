@@ -104,12 +104,12 @@ def test_verdicts_and_edits_survive_a_kill(
     dock = RepairDock(viewer, engine=FakeRepair(), folder=tmp_path, probe_devices=dict)
     viewer.window.add_dock_widget(dock, name="Repair")
     box = dock.keeping.box
-    assert not box.isHidden() and "net · closed grains: 2 edits and 3 verdicts" in (
+    assert not box.isHidden() and "net · closed grains: 2 steps and 3 verdicts" in (
         box.choice.currentText()
     )
     box.restore.click()
     qtbot.waitUntil(lambda: dock.session is not None, timeout=PATIENCE)
-    assert "Restored the repair of “net” with 2 edits and 3 verdicts." in (dock.run_bar.line.text())
+    assert "Restored the repair of “net” with 2 steps and 3 verdicts." in (dock.run_bar.line.text())
     result = dock.session.result
     assert result.bridges.accepted.tolist() == told["accepted"] == [True, False, True, False]
     assert result.bridges.rejected.tolist() == told["rejected"] == [False, False, False, True]

@@ -138,14 +138,17 @@ def _try_to_read(read: Read, summary: Summary, base: npt.NDArray[np.integer] | N
 
 
 def words(summary: Summary) -> str:
-    """Return what is offered, such as ``steel · grains: 12 edits, 20 Nov 14:02``."""
+    """Return what is offered, such as ``steel · grains: 12 steps, 20 Nov 14:02``."""
     when = time.strftime("%d %b %H:%M", time.localtime(summary.changed))
     return f"{summary.name}: {held(summary.edits, summary.verdicts)}, {when}"
 
 
 def held(edits: int, verdicts: int) -> str:
-    """Return what a journal holds, such as ``12 edits and 1 verdict``."""
-    counts = ((edits, "edit"), (verdicts, "verdict"))
+    """Return what a journal holds, such as ``12 steps and 1 verdict``.
+
+    Undo and redo are written down as edits are, so these are steps, not corrections that stand.
+    """
+    counts = ((edits, "step"), (verdicts, "verdict"))
     said = [f"{count} {word}{'s' * (count != 1)}" for count, word in counts if count]
     return " and ".join(said) or "nothing"
 

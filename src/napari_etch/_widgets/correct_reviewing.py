@@ -63,6 +63,8 @@ class Reviewing(QObject):
     def watch(self, session: CorrectSession | None) -> None:
         """Walk through another map."""
         self.walk.watch(session)
+        has_classes = session is not None and session.is_classes
+        self.box.name_verdicts("Right", "Set class" if has_classes else "Remove")
         self._session = session
 
     def count(self) -> None:

@@ -48,8 +48,8 @@ class SavedLine(StatusLine):
             self.say("")
             return
         self.setToolTip(
-            f"A journal keeps every correction: {journal.path}.\nIt brings them back after a "
-            "crash. Save the layer as well when you are done."
+            f"A journal keeps every step, undo and redo too: {journal.path}.\nIt brings the map "
+            "back after a crash. Save the layer as well when you are done."
         )
         what = held(journal.edits, journal.verdicts)
         if journal.trouble:
