@@ -484,6 +484,32 @@ def test_without_its_grains_there_is_no_review(open_repair: OpenRepair, qtbot: A
     assert not dock.review_box.next.isEnabled()
 
 
+def test_what_was_said_of_bridges_goes_with_them(open_repair: OpenRepair, qtbot: Any) -> None:
+    viewer, dock = open_repair()
+    run(qtbot, dock)
+    slide(qtbot, dock, 0.5)
+    assert line(dock) == "3 of 4 bridges, 8 grains."
+    viewer.layers.remove(ADDED)
+    qtbot.waitUntil(lambda: dock.session is None, timeout=PATIENCE)
+    assert line(dock) == ""
+
+
+def test_undo_is_offered_where_there_is_something_to_undo(
+    open_repair: OpenRepair, qtbot: Any
+) -> None:
+    viewer, dock = open_repair()
+    assert not dock.undo_button.isEnabled()
+    run(qtbot, dock)
+    assert not dock.undo_button.isEnabled()
+    assert dock.undo_button.toolTip() == "No change of the grains can be taken back."
+    layer = viewer.layers[GRAINS]
+    layer.data_setitem((np.array([4]), np.array([4])), 0)  # touches no bridge
+    qtbot.waitUntil(dock.undo_button.isEnabled, timeout=PATIENCE)
+    dock.undo()
+    assert not dock.undo_button.isEnabled()
+    np.testing.assert_array_equal(layer.data, nine_grains())
+
+
 def test_a_new_dock_takes_over_the_bridges_of_a_closed_one(
     open_repair: OpenRepair, qtbot: Any, tmp_path: Path
 ) -> None:
@@ -623,6 +649,6 @@ def test_the_dock_says_what_is_on_disk(open_repair: OpenRepair, qtbot: Any) -> N
     dock.show_bridge_at(MIDDLES[1])
     dock.say_wrong()
     said = dock.keeping.saved
-    qtbot.waitUntil(lambda: said.text() == "On disk: 1 edit and 2 verdicts.", timeout=PATIENCE)
+    qtbot.waitUntil(lambda: said.text() == "On disk: 1 step and 2 verdicts.", timeout=PATIENCE)
     dock.undo()  # the grains are as they were, and the verdict is gone with them
-    qtbot.waitUntil(lambda: said.text().startswith("On disk: 2 edits"), timeout=PATIENCE)
+    qtbot.waitUntil(lambda: said.text().startswith("On disk: 2 steps"), timeout=PATIENCE)

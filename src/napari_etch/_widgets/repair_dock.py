@@ -89,6 +89,7 @@ class RepairDock(Dock):
         self._lent: Callable[[], None] | None = None
         self.is_gone = False
         self.session: BridgeSession | None = None
+        self._said_of: BridgeSession | None = None
         self.keeping = RepairKeeping(napari_viewer, folder or repairs_folder(), self)
         self.form = RepairForm()
         self.run_bar = RunBar()
@@ -221,6 +222,8 @@ class RepairDock(Dock):
         self.keeping.close_gone(self._viewer.layers)
         result = self._result()
         if self.session is not None and self.session.result is not result:
+            if self._said_of is self.session:
+                self._say("")  # what was said of these bridges
             self.preview.remove()
             self.walk.watch(None)
             self.session.close()
@@ -231,6 +234,7 @@ class RepairDock(Dock):
             self.session = BridgeSession(result, self, journal=journal)
             self.keeping.saved.watch(journal)
             self.session.followed.connect(self._on_followed)
+            self.session.looked.connect(self._allow_undo)
             self.walk.watch(cast("Any", self.session))  # a walk asks for layer, section and tour
         self._allow()
 
@@ -254,12 +258,19 @@ class RepairDock(Dock):
             trouble = "Nothing was bridged."
         there = "" if self.walk.pair is not None else "Go to a bridge first, or click on one."
         self.review_box.allow(trouble, there)
-        self.undo_button.setEnabled(not trouble)
-        self.undo_button.setToolTip(trouble or "Take the last change of the grains back (Ctrl+Z).")
+        self._allow_undo()
         progress = (0.0, ABOUT_BRIDGES) if session is None else session.tour.progress()
         self.review_box.show_progress(*progress)
         self.keeping.saved.look()
         self._hint()
+
+    def _allow_undo(self) -> None:
+        trouble = "Run a repair first: there are no grains yet."
+        if self.session is not None:
+            some = getattr(self.session.layer, "_undo_history", True)
+            trouble = "" if some else "No change of the grains can be taken back."
+        self.undo_button.setEnabled(not trouble)
+        self.undo_button.setToolTip(trouble or "Take the last change of the grains back (Ctrl+Z).")
 
     def _hint(self) -> None:
         session, least = self.session, self.form.least.value()
@@ -356,7 +367,7 @@ class RepairDock(Dock):
     def _set_least(self, least: float) -> None:
         assert self.session is not None
         if least != self.session.result.bridges.least:
-            self._say(self.session.set_least(least))
+            self._say(self.session.set_least(least), of=self.session)
 
     def walk_on(self) -> None:
         """Show the least sure bridge that nobody judged."""
@@ -379,7 +390,7 @@ class RepairDock(Dock):
         if self.session is not None:
             self.session.layer.undo()
             self.session.follow()
-            self._say("Undone.")
+            self._say("Undone.", of=self.session)
             self._allow()
 
     def _try(self, act: Callable[[], None]) -> None:
@@ -388,10 +399,10 @@ class RepairDock(Dock):
                 raise EditError("Run a repair first: there are no bridges yet.")
             act()
         except EditError as error:
-            self._say(str(error), trouble=True)
+            self._say(str(error), trouble=True, of=self.session)
 
     def _on_walk(self, text: str) -> None:
-        self._say(text)
+        self._say(text, of=self.session)
         self._allow()
 
     def _on_followed(self) -> None:
@@ -423,7 +434,9 @@ class RepairDock(Dock):
             self._try(lambda: self.walk.show((bridge, 0)))
         return bool(bridge)
 
-    def _say(self, text: str, *, trouble: bool = False) -> None:
+    def _say(self, text: str, *, trouble: bool = False, of: BridgeSession | None = None) -> None:
+        """Say something, perhaps of the bridges of a repair: then it goes with them."""
+        self._said_of = of
         colour = get_theme(self._viewer.theme).warning.as_hex() if trouble else None
         self.run_bar.say(text, trouble_colour=colour)
 

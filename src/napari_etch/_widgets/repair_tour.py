@@ -37,10 +37,13 @@ class BridgeSession(QObject):
     Signals
     -------
     followed
-        The bridges were looked at again after something had changed.
+        The bridges were looked at again, and some of them had changed.
+    looked
+        They were looked at again.
     """
 
     followed = Signal()
+    looked = Signal()
     section = 0
 
     def __init__(
@@ -91,6 +94,7 @@ class BridgeSession(QObject):
         self._write_down()
         if not same:
             self._show()
+        self.looked.emit()
 
     def _write_down(self) -> None:
         if self._journal is not None:
