@@ -119,6 +119,25 @@ def test_labels_in_pieces_are_copied_whole(
     assert copy.data[20, 20] != copy.data[20, 110]
 
 
+def test_pieces_of_3d_grains_get_numbers_through_the_sections(
+    make_napari_viewer: Viewer, add_correct: AddDock
+) -> None:
+    """A section may cut a 3D grain twice; its numbers must mean the same in all sections."""
+    viewer = make_napari_viewer()
+    dock = add_correct(viewer)
+    volume = np.stack([cells()] * 4)
+    for at, row in ((1, 30), (2, 33)):
+        volume[at, row : row + 12, 100:112] = 1  # grain 1 comes up inside grain 2
+    volume[3, :20, :20] = 50
+    viewer.add_labels(volume, name="steel · 3D grains")
+    assert "has grains in several pieces within a section" in refused(dock)
+    dock.form.copy.click()
+    copy = dock.session.layer
+    assert all(is_tiling(section) for section in copy.data)
+    assert copy.data[1, 36, 106] == copy.data[2, 36, 106] == 51
+    np.testing.assert_array_equal(np.where(copy.data == 51, 1, copy.data), volume)
+
+
 def test_a_boundary_map_of_another_size_is_left_aside(
     make_napari_viewer: Viewer, add_correct: AddDock
 ) -> None:

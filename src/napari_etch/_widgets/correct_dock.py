@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_etch._widgets.correct_form import CorrectForm
 from napari_etch._widgets.correct_gestures import Gestures
-from napari_etch._widgets.correct_history import Step
+from napari_etch._widgets.correct_history import EDIT, UNDO, Step
 from napari_etch._widgets.correct_layers import CorrectLayers
 from napari_etch._widgets.correct_line import StatusLine
 from napari_etch._widgets.correct_preview import Preview
@@ -37,6 +37,7 @@ from napari_etch._widgets.correct_target import (
     section_at,
     unfit_boundary,
 )
+from napari_etch._widgets.correct_verdicts import Verdict
 from napari_etch._widgets.dock import Dock
 from napari_etch._widgets.keys import CORRECT_BINDINGS, bind_keys
 from napari_etch._widgets.scroll import UprightScroll
@@ -124,6 +125,8 @@ class CorrectDock(Dock):
         self.sessions.edited.connect(self._on_edited)
         self.sessions.reviewed.connect(self.reviewing.count)
         self.sessions.reviewed.connect(self.saved.look)
+        self.sessions.reviewed.connect(self.gestures.allow_steps)
+        self.sessions.turned.connect(self._on_turned)
         self.sessions.said.connect(self._on_journal)
         self._viewer.dims.events.current_step.connect(self._on_slider)
         self._viewer.dims.events.ndisplay.connect(self._refresh)
@@ -215,7 +218,7 @@ class CorrectDock(Dock):
             session.show_section(at)
             self.walk.stop()
             self.mouse.drop()
-            self.line.say("")  # what it said was of the other section
+            self.line.say_trouble(self._said_trouble)  # the rest was of the other section
             self.reviewing.allow()
             self.reviewing.count()
 
@@ -247,8 +250,29 @@ class CorrectDock(Dock):
         self.gestures.allow_steps()
         self.saved.look()
         self.walk.refresh()
-        if step.kind != "edit":
-            self.line.say("Undone." if step.kind == "undo" else "Done again.")
+        if step.kind != EDIT:
+            done = "Undone" if step.kind == UNDO else "Done again"
+            self.line.say(f"{done}{self._out_of_sight(step)}.")
+
+    def _out_of_sight(self, step: Step) -> str:
+        """Return in which sections a step was made when they are not the one that is shown."""
+        session = self.session
+        if session is None or not session.is_stack or len(step.window) != 3:
+            return ""
+        first, last = step.window[0].start, step.window[0].stop - 1
+        if (first, last) == (session.section, session.section):
+            return ""
+        return f" in section {first}" if first == last else f" in sections {first} to {last}"
+
+    def _on_turned(self, session: CorrectSession, kind: str, verdict: Verdict) -> None:
+        """Say which verdict was taken back or given again, and show what it is about."""
+        is_here = session is self.session and verdict.section == session.section
+        done = "Took back" if kind == UNDO else "Gave again"
+        said = f"{done} {verdict.about}"
+        where = f" in section {verdict.section}" if session.is_stack and not is_here else ""
+        self.line.say(f"{said}{where}.")
+        if is_here and kind == UNDO and verdict.stop is not None:
+            self.walk.show_again(verdict.stop, f"{said}.")
 
     # -- journal ---------------------------------------------------------------------------------
 

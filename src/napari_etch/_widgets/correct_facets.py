@@ -9,8 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_etch._widgets.correct_preview import outline_segments
-from napari_etch._widgets.correct_target import names_of_classes
-from napari_etch._widgets.correct_tour import Stop, View
+from napari_etch._widgets.correct_target import classes_of, names_of_classes
+from napari_etch._widgets.correct_tour import Stop, View, against
+from napari_etch._widgets.correct_verdicts import Verdict
 from napari_etch.corrections import State
 from napari_etch.corrections.facets import Facet, FacetReview
 from napari_etch.grains.editing import Change, EditError
@@ -127,27 +128,45 @@ class FacetTour:
         y, x = (round((axis.start + axis.stop) / 2) for axis in window)
         sure = f", {100 * (1 + facet.sure) / 2:.0f} % sure" if np.isfinite(facet.sure) else ""
         text = f"{self._called(facet.value)}{sure}, {facet.area} px."
+        if self.review.state(facet.place) is State.ACCEPTED:
+            text += " It counts as right."
         extent = float(max(mask.shape))
         lines = {"walk": outline_segments(mask, (window[0].start, window[1].start))}
         return View(lines, y, x, extent, text, "Right", "Set class")
 
     def right(self, stop: Stop) -> str:
         """See `Tour`: the facet is accepted."""
-        self._set_state(self._facet(stop), State.ACCEPTED)
+        self._judge(self._facet(stop), State.ACCEPTED, stop)
         return ""
 
     def wrong(self, stop: Stop) -> str:
-        """See `Tour`: the facet gets the class that is chosen in the dock."""
+        """See `Tour`: the facet gets the class that is chosen in the dock, or the only other."""
         facet = self._facet(stop)
-        value = self._chosen()
-        if value == facet.value:
+        value = self._other_than(facet.value)
+
+        def set_class() -> Change:
+            change = self._session.editor().set_class(stop, value)
+            self.refuse_accepted(change)
+            return change
+
+        change = against(self._session, stop, set_class)
+        self._session.do(change)
+        return change.message
+
+    def _other_than(self, value: int) -> int:
+        """Return the class that a facet gets which has the wrong one: chosen, or the only other."""
+        chosen = self._chosen()
+        if chosen != value:
+            return chosen
+        layer = self._session.layer
+        named = {each for each, name in classes_of(layer).items() if name not in ("", "class")}
+        there = set(np.unique(self._session.section_map()).tolist())
+        others = (named | there) - {0, value}
+        if len(others) != 1:
             raise EditError(
                 f"This facet is {self._name(value)} already: choose another under Class first."
             )
-        change = self._session.editor().set_class(stop, value)
-        self.refuse_accepted(change)
-        self._session.do(change)
-        return change.message
+        return int(others.pop())
 
     def toggle(self, point: tuple[int, int]) -> str:
         """See `Tour`."""
@@ -155,9 +174,9 @@ class FacetTour:
         if facet is None:
             raise EditError("There is no facet under the mouse: point at one.")
         if self.review.state(facet.place) is State.ACCEPTED:
-            self._set_state(facet, State.EDITED)
+            self._judge(facet, State.EDITED)
             return "Unlocked the facet: tools may change it again."
-        self._set_state(facet, State.ACCEPTED)
+        self._judge(facet, State.ACCEPTED)
         return "Accepted the facet: tools leave it alone until it is unlocked."
 
     def progress(self) -> tuple[float, str]:
@@ -183,7 +202,22 @@ class FacetTour:
             raise EditError("That facet is no more.")
         return facet
 
-    def _set_state(self, facet: Facet, state: State) -> None:
-        self.review.set_state(facet.place, state)
-        self._session.journal.note(**self.review.notes(facet.place, self._session.section))
+    def _judge(self, facet: Facet, state: State, stop: Stop | None = None) -> None:
+        """Give a facet a state, as a step that undo takes back."""
+        section, before = self._session.section, self.review.state(facet.place)
+        if before is state:
+            return
+
+        def give(it: State) -> None:
+            if self._of(section).facet(facet.place) is None:
+                return  # it is no more
+            self._of(section).set_state(facet.place, it)
+            self._session.journal.note(**self._of(section).notes(facet.place, section))
+            self._session.reviewed.emit()
+
+        give(state)
+        about = f"the verdict on the facet at {facet.place[0]}, {facet.place[1]}"
+        self._session.verdicts.take(
+            Verdict(about, section, stop, lambda: give(before), lambda: give(state))
+        )
         self._session.reviewed.emit()

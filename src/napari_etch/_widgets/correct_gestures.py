@@ -9,6 +9,7 @@ import numpy as np
 from qtpy.QtCore import QObject
 
 from napari_etch._widgets.correct_form import CorrectForm
+from napari_etch._widgets.correct_history import REDO, UNDO
 from napari_etch._widgets.correct_line import StatusLine, TextLine
 from napari_etch._widgets.correct_mouse import CorrectMouse
 from napari_etch._widgets.correct_preview import Preview
@@ -93,9 +94,9 @@ class Gestures(QObject):
 
     def allow_steps(self) -> None:
         """Enable undo and redo where there is something to undo and redo."""
-        guard = self._session.guard if self._session is not None else None
-        self._form.undo.setEnabled(guard is not None and guard.can_undo)
-        self._form.redo.setEnabled(guard is not None and guard.can_redo)
+        session = self._session
+        self._form.undo.setEnabled(session is not None and session.can(UNDO))
+        self._form.redo.setEnabled(session is not None and session.can(REDO))
 
     # -- tools -----------------------------------------------------------------------------------
 

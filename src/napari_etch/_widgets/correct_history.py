@@ -63,6 +63,8 @@ class HistoryGuard:
         Is given a step and returns the pixels to change so that the map tiles again, or None.
     told : callable
         Is given every step, with what was mended.
+    instead : callable, optional
+        Is asked before ``undo`` and ``redo`` whether it has done so with something else.
     """
 
     def __init__(
@@ -70,10 +72,12 @@ class HistoryGuard:
         layer: Labels,
         mend: Callable[[Step], Pixels | None],
         told: Callable[[Step], None],
+        instead: Callable[[str], bool] = lambda _kind: False,
     ) -> None:
         self._layer = layer
         self._mend = mend
         self._told = told
+        self._instead = instead
         self._wrap()
         layer.events.paint.connect(self._on_paint)
 
@@ -139,6 +143,8 @@ class HistoryGuard:
 
     def _travel(self, go: Callable[[], None], kind: str) -> None:
         """Undo or redo, repainting only what changes."""
+        if self._instead(kind):
+            return
         layer = self._layer
         source = layer._undo_history if kind == UNDO else layer._redo_history
         window = window_of(source[-1], layer.data.shape) if source else None

@@ -46,7 +46,7 @@ class RegionCutter(QObject):
         """Remember a gesture that was just made, if it cut a region."""
         if tool.name == RECUT:
             self._session, self._gesture = session, gesture
-            self._step = session.guard.last
+            self._step = session.last
         else:
             self.forget()
 
@@ -65,7 +65,7 @@ class RegionCutter(QObject):
         session, gesture, options = self._session, self._gesture, self._options
         if session is None or gesture is None or options is None:
             return
-        if self._step is not None and session.guard.last is not self._step:
+        if self._step is not None and session.last is not self._step:
             self.forget()  # something else was edited since: that must not be undone
             return
         if self._step is not None:
@@ -77,5 +77,5 @@ class RegionCutter(QObject):
         except EditError as error:
             self.refused.emit(str(error))
             return
-        self._step = session.guard.last
+        self._step = session.last
         self.cut.emit(change.message)

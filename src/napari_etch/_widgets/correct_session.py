@@ -23,6 +23,7 @@ from napari_etch._widgets.correct_target import (
     window_under,
 )
 from napari_etch._widgets.correct_tour import BoundaryTour
+from napari_etch._widgets.correct_verdicts import VerdictSteps
 from napari_etch._widgets.layers import Placement
 from napari_etch.corrections import Journal, Review, State
 from napari_etch.corrections.past import Past
@@ -60,11 +61,14 @@ class CorrectSession(QObject):
         A `Step` was made, undone or redone.
     reviewed
         States, boundaries or the estimate changed.
+    turned : str, object
+        Undo or redo took a `Verdict` back, or gave it again.
     said : str
         Something the user should know, such as a journal that cannot be written.
     """
 
     edited = Signal(object)
+    turned = Signal(str, object)
     reviewed = Signal()
     said = Signal(str)
 
@@ -102,7 +106,8 @@ class CorrectSession(QObject):
         self._past: Past[Any] = Past()
         self.last_said = ""
         self.journal = self._open_journal(edits)
-        self.guard = HistoryGuard(layer, self._mend, self._on_step)
+        self.verdicts = VerdictSteps()
+        self.guard = HistoryGuard(layer, self._mend, self._on_step, self._turn_verdict)
         layer.events.data.connect(self._on_data)
 
     def close(self) -> None:
@@ -215,11 +220,39 @@ class CorrectSession(QObject):
         return None if data is None else GreyView(data, rgb=bool(self.image and self.image.rgb))
 
     def _refuse_pieces(self, reading: Reading) -> None:
-        if not reading.tiles:
+        if reading.tiles:
+            return
+        if self.is_stack:
             raise EditError(
-                f"“{self.layer.name}” has labels in several pieces: make an editable copy, "
-                "where every piece is a grain of its own."
+                f"“{self.layer.name}” has grains in several pieces within a section: make an "
+                "editable copy, where one piece keeps the number and the others get numbers of "
+                "their own."
             )
+        raise EditError(
+            f"“{self.layer.name}” has labels in several pieces: make an editable copy, "
+            "where every piece is a grain of its own."
+        )
+
+    # -- undo and redo ---------------------------------------------------------------------------
+
+    def can(self, kind: str) -> bool:
+        """Return whether there is a step, of pixels or a verdict, to undo or to redo."""
+        if self.verdicts.next(kind) is not None:
+            return True
+        return self.guard.can_undo if kind == UNDO else self.guard.can_redo
+
+    @property
+    def last(self) -> object:
+        """The step that undo would take back, as an object to compare with; None without one."""
+        return self.verdicts.next(UNDO) or self.guard.last
+
+    def _turn_verdict(self, kind: str) -> bool:
+        """Take a verdict back, or give it again, where that is the step that undo or redo means."""
+        verdict = self.verdicts.turn(kind)
+        if verdict is not None:
+            self.reviewed.emit()
+            self.turned.emit(kind, verdict)
+        return verdict is not None
 
     # -- what happens to the map -----------------------------------------------------------------
 
@@ -280,6 +313,7 @@ class CorrectSession(QObject):
         labels |= set(np.unique(step.after[changed]).tolist())
         labels.discard(0)
         self._top = max(self._top, int(step.after.max(initial=0)))
+        self.verdicts.stepped(step.kind)
         did = self._own or "Painted."
         self.journal.record(step.window, step.before, step.after, kind=step.kind, did=did)
         if self.is_classes:
@@ -328,6 +362,7 @@ class CorrectSession(QObject):
         self._is_stale = True
         self._indices.clear()
         self._past.clear()
+        self.verdicts.clear()
         self.tour.forget()
 
     def _start_anew(self) -> None:

@@ -35,6 +35,8 @@ class Sessions(QObject):
     -------
     edited : object
         A `Step` of any of the maps.
+    turned : object, str, object
+        Undo or redo took a `Verdict` of a session back, or gave it again.
     reviewed
         States or estimates of any of the maps changed.
     said : str
@@ -42,6 +44,7 @@ class Sessions(QObject):
     """
 
     edited = Signal(object)
+    turned = Signal(object, str, object)
     reviewed = Signal()
     said = Signal(str)
 
@@ -89,6 +92,7 @@ class Sessions(QObject):
             parent=self,
         )
         session.edited.connect(self.edited)
+        session.turned.connect(lambda *turned: self.turned.emit(session, *turned))
         session.reviewed.connect(self.reviewed)
         session.said.connect(self.said)
         if session.last_said:  # it spoke before it could be heard; after the refresh under way

@@ -113,8 +113,10 @@ def editable_copy(layer: Layer) -> Labels:
     grains = whole_numbers(np.asarray(finest), layer.name)
     if grains.ndim not in (2, 3):
         raise EditError(f"“{layer.name}” has {grains.ndim} axes: cut out one image or one stack.")
-    for section in grains if grains.ndim == 3 else [grains]:
-        mend_whole(section)
+    if grains.ndim == 3:
+        mend_stack(grains)
+    else:
+        mend_whole(grains)
     made = dict(layer.metadata.get(METADATA_KEY, {}))
     made.pop("partitions", None)  # the copy is the user's work, not a cut of a model's map
     return Labels(
@@ -149,11 +151,60 @@ def whole_numbers(values: npt.NDArray[Any], name: str) -> npt.NDArray[np.int32]:
     return values.astype(np.int32)
 
 
-def mend_whole(grains: npt.NDArray[np.int32]) -> None:
-    """Give every piece of a label in several pieces a number of its own, in place."""
+def mend_stack(grains: npt.NDArray[np.int32]) -> None:
+    """Give pieces of a label beside the one that keeps it numbers of their own, in place.
+
+    A section may cut a 3D grain twice. Such a piece has one number in all the sections in which it
+    lies over itself, and no grain of another section has it.
+    """
+    top = int(grains.max(initial=0))
+    under, was_under, new = grains[:0], grains[:0], top
+    for section in grains:
+        was = section.copy()
+        mend_whole(section, above=new)
+        new = max(new, int(section.max(initial=0)))
+        if len(under):
+            _carry_on(section, was, under, was_under, top)
+        under, was_under = section, was
+
+
+def _carry_on(
+    section: npt.NDArray[np.int32],
+    was: npt.NDArray[np.int32],
+    under: npt.NDArray[np.int32],
+    was_under: npt.NDArray[np.int32],
+    top: int,
+) -> None:
+    """Give parted pieces, numbered above `top`, the numbers of those that they lie over.
+
+    Largest overlap first; every number goes to one piece.
+    """
+    both = (section > top) & (under > top) & (was == was_under)
+    pairs, shared = np.unique(np.stack([section[both], under[both]]), axis=1, return_counts=True)
+    given: dict[int, int] = {}
+    for at in np.argsort(-shared, kind="stable"):
+        piece, number = pairs[:, at].tolist()
+        if piece not in given and number not in given.values():
+            given[piece] = number
+    parted = section > top
+    values = section[parted]
+    for piece, number in given.items():
+        values[section[parted] == piece] = number
+    section[parted] = values
+
+
+def mend_whole(grains: npt.NDArray[np.int32], *, above: int = 0) -> None:
+    """Give every piece of a label in several pieces a number of its own, in place.
+
+    Parameters
+    ----------
+    above : int
+        The numbers are higher than this one.
+    """
     if is_tiling(grains):
         return
     editor = GrainEditor(grains)
+    editor.reserve(above)
     change = editor.repair((slice(0, grains.shape[0]), slice(0, grains.shape[1])))
     if change is not None:
         editor.apply(change)

@@ -12,6 +12,7 @@ import numpy as np
 from qtpy.QtCore import QObject, QTimer
 
 from napari_etch._widgets.correct_preview import Segments, dashed, pair_segments, ringed
+from napari_etch._widgets.correct_verdicts import Verdict
 from napari_etch.corrections import Doubts, Review, State, Verdicts
 from napari_etch.corrections.review import Edge
 from napari_etch.corrections.verdicts import Line
@@ -111,6 +112,8 @@ class BoundaryTour(QObject):
         self._drawn: dict[Stop, int] = {}
         self._found: list[tuple[int, Doubts, Review] | Exception] = []
         self._measuring: QTimer | None = None
+        self._asked = 0
+        self._reviewed: int | None = None  # whose boundaries the review knows
         self._grain_pixels: tuple[int, int] | None = None
         self._soon = QTimer(self)
         self._soon.setSingleShot(True)
@@ -126,11 +129,12 @@ class BoundaryTour(QObject):
     def forget(self) -> None:
         """Measure all boundaries anew when they are asked for next."""
         self._section = self._doubts = self._grain_pixels = None
+        self._asked += 1  # what is being measured is of before
 
     def start_anew(self) -> None:
         """Forget the states too: this is another map."""
         self.forget()
-        self.review = Review(NO_EDGES)
+        self.review, self._reviewed = Review(NO_EDGES), None
         self._verdicts = Verdicts()
 
     @property
@@ -186,6 +190,7 @@ class BoundaryTour(QObject):
         if self._measuring is not None:
             return False
         section, editor, known = session.section, session.editor(), self.review.known
+        asked = self._asked
         dismissed, right = self._verdicts.dismissed(section), self._verdicts.right(section)
         self._dirty.clear()
 
@@ -198,11 +203,13 @@ class BoundaryTour(QObject):
 
         threading.Thread(target=measure, name="etch review", daemon=True).start()
         self._measuring = timer = QTimer(self)
-        timer.timeout.connect(lambda: self._look(editor, known, done))
+        timer.timeout.connect(lambda: self._look(editor, known, asked, done))
         timer.start(20)
         return False
 
-    def _look(self, editor: GrainEditor, known: dict[int, State], done: Callable[[], None]) -> None:
+    def _look(
+        self, editor: GrainEditor, known: dict[int, State], asked: int, done: Callable[[], None]
+    ) -> None:
         """Take the result of the thread, when it is there."""
         if not self._found or self._measuring is None:
             return
@@ -213,14 +220,16 @@ class BoundaryTour(QObject):
         if isinstance(found, Exception):
             self._session.said.emit(f"The boundaries cannot be measured: {found}")
             return
-        if editor is not self._session.editor(found[0]):
-            self.start(done)  # other layers were chosen meanwhile
+        if asked != self._asked or editor is not self._session.editor(found[0]):
+            self.start(done)  # other layers were chosen meanwhile, or a verdict taken back
             return
         self._section, self._doubts, review = found
         now = self.review.known
         for label in now.keys() | known.keys():
             review.set_state([label], now.get(label, State.UNREVIEWED))
-        self.review = review
+        for pair in self._verdicts.right(found[0]):  # said while it was measured
+            review.take_drawn(pair)
+        self.review, self._reviewed = review, found[0]
         self.catch_up()
         done()
 
@@ -252,6 +261,8 @@ class BoundaryTour(QObject):
             f"Boundary between grains {a} and {b}, {100 * edge.confidence:.0f} % sure, "
             f"{edge.length:.0f} px long."
         )
+        if _ordered(stop) in self.review.kept:
+            text += " It counts as right."
         line = pair_segments(editor.grains[window], (window[0].start, window[1].start), stop)
         extent = self._extent(edge)
         lines = {"walk": ringed(line) if edge.length < extent * SHORT else line}
@@ -266,9 +277,9 @@ class BoundaryTour(QObject):
         return max(edge.length, math.sqrt(self._pixels_of_grains() / grains))
 
     def _view_place(self, label: int, edge: Edge) -> View:
-        assert self._doubts is not None
+        doubts = self._measured()
         box = self._session.editor().bounding_box(label)
-        half = self._doubts.half(label)
+        half = doubts.half(label)
         grain = self._session.editor().grains[box] == label
         line = pair_segments(grain + half.astype(np.uint8), (box[0].start, box[1].start), (1, 2))
         likely = f"{100 * (1 - edge.confidence):.0f} % likely, {edge.length:.0f} px long"
@@ -281,9 +292,7 @@ class BoundaryTour(QObject):
     def right(self, stop: Stop) -> str:
         """See `Tour`: a boundary is kept, a missing one added."""
         if stop[0] != stop[1]:
-            self._session.journal.note(**self._verdicts.keep(self._session.section, stop))
-            self._session.reviewed.emit()
-            return self._accepted(self.review.keep(stop))
+            return self._keep(_ordered(stop))
         change = self._measured().split(stop[0])
         self._session.do(change, is_drawn=True)
         self.review.remove(stop)
@@ -292,22 +301,98 @@ class BoundaryTour(QObject):
 
     def wrong(self, stop: Stop) -> str:
         """See `Tour`: a boundary is removed, one that is not missing dismissed."""
-        doubts, label = self._measured(), stop[0]
-        if label == stop[1]:
-            self._dismiss(doubts, doubts.line(label))
-            return self._accepted(self.review.dismiss(label, doubts.places([label])))
+        doubts = self._measured()
+        if stop[0] == stop[1]:
+            return self._dismiss_place(stop[0])
         line = doubts.line_between(stop)
-        change = self._session.editor().merge(stop)
+        merge = self._session.editor().merge
+        change = against(self._session, _ordered(stop), lambda: merge(stop))
         self._session.do(change)
-        self._dismiss(doubts, line)  # or it would be offered as one that is missing
+        # or it would be offered as one that is missing
+        self._dismiss(doubts, line, self._session.section)
         self.review.remove(stop)
         self.catch_up()
         return change.message
 
-    def _dismiss(self, doubts: Doubts, line: Line) -> None:
+    def _dismiss(self, doubts: Doubts, line: Line, section: int) -> None:
         """Take down that no boundary belongs along a line."""
         doubts.dismiss(line)
-        self._session.journal.note(**self._verdicts.dismiss(self._session.section, line))
+        self._session.journal.note(**self._verdicts.dismiss(section, line))
+
+    # -- verdicts that undo takes back -----------------------------------------------------------
+
+    def _keep(self, stop: Stop) -> str:
+        if stop in self.review.kept:
+            return ""
+        session, section = self._session, self._session.section
+        before = {label: self.review.state(label) for label in stop}
+
+        def again() -> list[int]:
+            session.journal.note(**self._verdicts.keep(section, stop))
+            knows = self._reviewed == section and self.review.edge(stop) is not None
+            accepted = self.review.keep(stop) if knows else []
+            self._note(accepted)
+            return accepted
+
+        def back() -> None:
+            session.journal.note(**self._verdicts.forget(section, [stop]))
+            self._reopen(section, stop)
+            self._set_back(before)
+
+        accepted = again()
+        about = f"the verdict on the boundary between grains {stop[0]} and {stop[1]}"
+        session.verdicts.take(Verdict(about, section, stop, back, again))
+        session.reviewed.emit()
+        return _said_accepted(accepted)
+
+    def _reopen(self, section: int, stop: Stop) -> None:
+        """Ask about a boundary again; those beside it that were found right stay so."""
+        if self._reviewed != section or self._doubts is None:
+            self._asked += 1  # the review is made anew, without this verdict
+            return
+        others = [pair for pair in self.review.kept if pair != stop and set(pair) & set(stop)]
+        self.review.replace_edges(stop, NO_EDGES)
+        self.review.replace_edges(stop, self._doubts.of(stop))
+        for pair in others:
+            self.review.take_drawn(pair)
+
+    def _dismiss_place(self, label: int) -> str:
+        session, section = self._session, self._session.section
+        line, before = self._measured().line(label), {label: self.review.state(label)}
+
+        def again() -> list[int]:
+            if self._reviewed != section or self._doubts is None:
+                session.journal.note(**self._verdicts.dismiss(section, line))
+                self.forget()
+                return []
+            self._dismiss(self._doubts, line, section)
+            accepted = self.review.dismiss(label, self._doubts.places([label]))
+            self._note(accepted)
+            return accepted
+
+        def back() -> None:
+            session.journal.note(**self._forget_line(section, line))
+            if self._reviewed == section or self._measuring is not None:
+                self.forget()  # where one may be missing is found with all that was dismissed
+            self._set_back(before)
+
+        accepted = again()
+        about = f"the verdict that no boundary is missing in grain {label}"
+        stop = (label, label)
+        session.verdicts.take(Verdict(about, section, stop, back, again))
+        session.reviewed.emit()
+        return _said_accepted(accepted)
+
+    def _forget_line(self, section: int, line: Line) -> dict[str, Any]:
+        """Forget that no boundary belongs along a line; return the note for the journal."""
+        gone = self._verdicts.dismiss(section, line)
+        notes = self._verdicts.notes()
+        self._verdicts = Verdicts.from_notes({key: notes[key] for key in notes.keys() - gone})
+        return dict.fromkeys(gone)
+
+    def _set_back(self, states: Mapping[int, State]) -> None:
+        for label, state in states.items():
+            self.set_state([label], state)
 
     def _measured(self) -> Doubts:
         if self._doubts is None:
@@ -323,15 +408,6 @@ class BoundaryTour(QObject):
             self.review.set_state(changed, state)
             self._note(changed)
 
-    def _accepted(self, labels: list[int]) -> str:
-        """Note that grains were accepted with a verdict; return what to say."""
-        self._note(labels)
-        if not labels:
-            return ""
-        listed = " and ".join(map(str, labels))
-        grains = f"grain {listed}" if len(labels) == 1 else f"grains {listed}"
-        return f"Accepted {grains}: all their boundaries are right."
-
     def _note(self, labels: list[int]) -> None:
         session = self._session
         for label in labels:
@@ -345,10 +421,23 @@ class BoundaryTour(QObject):
         label = self._session.editor().label_at(point)
         if label == 0:
             raise EditError("There is no grain under the mouse: point at one.")
-        if self.review.state(label) is State.ACCEPTED:
-            self.set_state([label], State.EDITED)
+        before = self.review.state(label)
+        is_accepted = before is State.ACCEPTED
+        now = State.EDITED if is_accepted else State.ACCEPTED
+        self.set_state([label], now)
+        what = "unlocking" if is_accepted else "accepting"
+        self._session.verdicts.take(
+            Verdict(
+                f"the {what} of grain {label}",
+                self._session.section,
+                None,
+                lambda: self.set_state([label], before),
+                lambda: self.set_state([label], now),
+            )
+        )
+        self._session.reviewed.emit()
+        if is_accepted:
             return f"Unlocked grain {label}: tools may change it again."
-        self.set_state([label], State.ACCEPTED)
         return f"Accepted grain {label}: tools leave it alone until it is unlocked."
 
     def _pixels_of_grains(self) -> int:
@@ -369,3 +458,37 @@ class BoundaryTour(QObject):
         left = self.review.left()
         boundaries = "1 boundary" if left == 1 else f"{left} boundaries"
         return share, f"{boundaries} left, about {self.review.errors_left():.0f} wrong or missing."
+
+
+def against(session: CorrectSession, stop: Stop, make: Callable[[], Change]) -> Change:
+    """Return the change that goes against an earlier verdict on a stop, which it takes back.
+
+    Raises
+    ------
+    EditError
+        When the change cannot be made; then the verdict stands.
+    """
+    verdict = session.verdicts.find(session.section, stop)
+    if verdict is None:
+        return make()
+    verdict.back()
+    try:
+        change = make()
+    except EditError:
+        verdict.again()
+        raise
+    session.verdicts.drop(verdict)
+    return change
+
+
+def _ordered(stop: Stop) -> Stop:
+    return min(stop), max(stop)
+
+
+def _said_accepted(labels: list[int]) -> str:
+    """Return what to say of grains that were accepted with a verdict."""
+    if not labels:
+        return ""
+    listed = " and ".join(map(str, labels))
+    grains = f"grain {listed}" if len(labels) == 1 else f"grains {listed}"
+    return f"Accepted {grains}: all their boundaries are right."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -110,6 +111,27 @@ class Walk(QObject):
         self._draw(self._session, view)  # without moving the view: it is in sight
         self.said.emit(view.text)
 
+    def show_again(self, stop: Stop, said: str) -> None:
+        """Go back to what was judged, once it is known again, and say why."""
+        session = self._session
+        if session is None:
+            return
+        section = session.section
+
+        def show() -> None:
+            if session is not self._session or session.section != section:
+                return  # the user has gone elsewhere meanwhile
+            if not session.tour.start(show):
+                self.said.emit(f"{said} Measuring the boundaries …")
+                return
+            if self.pair is not None and self.pair != stop:
+                self._history.append(self.pair)
+            with suppress(EditError):  # it is no more: what is shown stays
+                self._show(session, stop)
+                self.said.emit(f"{said} {session.tour.view(stop).text}")
+
+        show()
+
     def refresh(self) -> None:
         """Draw what is shown anew after an edit, or nothing when it is gone."""
         if self.pair is None or self._session is None:
@@ -133,7 +155,7 @@ class Walk(QObject):
         while self._history:
             stop = self._history.pop()
             self._passed.discard(stop)
-            if session.tour.is_open(stop):
+            with suppress(EditError):  # what is no more is passed over
                 self._show(session, stop)
                 return
         self.said.emit("The walk began here.")
