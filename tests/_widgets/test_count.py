@@ -144,6 +144,22 @@ def test_an_image_without_grains_is_run_first(open_dock: Any, qtbot: Any) -> Non
     assert not dock.is_busy
 
 
+def test_the_selected_map_is_counted_and_not_the_image_beside_it(
+    open_dock: Any, qtbot: Any
+) -> None:
+    predict = FakePredict()
+    viewer, dock = open_dock(predict)
+    viewer.add_image(noise(*SHAPE), name="steel")
+    labels = np.ones(SHAPE, np.int32)
+    labels[: SHAPE[0] // 2] = 2
+    viewer.add_labels(labels, name="drawn")
+    qtbot.waitUntil(lambda: "drawn" in dock.counts.count.toolTip(), timeout=PATIENCE)
+    dock.counts.count.click()
+    wait(qtbot, dock)
+    assert "drawn · count" in viewer.layers and not predict.calls
+    assert "2 grains" in dock.run_bar.line.text()
+
+
 def test_every_section_of_a_stack_has_its_marks(open_dock: Any, qtbot: Any) -> None:
     viewer, dock = open_dock()
     labels = np.zeros((2, 8, 8), np.int32)

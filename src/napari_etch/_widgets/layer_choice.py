@@ -10,6 +10,7 @@ from napari_etch._widgets.form import WHOLE_IMAGE, SettingsForm
 from napari_etch._widgets.job import Region
 from napari_etch._widgets.layer_watch import LayerWatch, selected
 from napari_etch._widgets.layers import (
+    GRAINS,
     SCALE_BAR,
     can_recut,
     is_micrograph,
@@ -90,6 +91,13 @@ class LayerChoice(LayerWatch):
             return active
         image = self.image()
         return self.latest(image, Labels) if image is not None else None
+
+    def countable(self) -> Labels | None:
+        """Return the grains to count: as for the slider, but a selected map of any origin, too."""
+        active = selected(self._viewer.layers)
+        if isinstance(active, Labels) and kind_of(active) in ("", GRAINS):
+            return active
+        return self.grains()
 
     def latest(self, image: Image, kind: type[Layer]) -> Any:
         """Return the topmost result of a kind that was made from an image."""

@@ -213,7 +213,7 @@ class SegmentDock(Dock):
         else:
             self.hint.setText(f"Moving the slider cuts “{grains.name}” again.")
         self._offer_new_cut(grains)
-        self._offer_count(grains, busy)
+        self._offer_count(self.layers.countable(), busy)
         if not self.is_busy:
             self.run_bar.show_ready(self.why_not())
 
@@ -341,8 +341,8 @@ class SegmentDock(Dock):
     # -- counting --------------------------------------------------------------------------------
 
     def count_grains(self, layer: Labels | None = None) -> None:
-        """Count the grains of a layer, or of the chosen image, and put a mark on each."""
-        grains = self.layers.grains() if layer is None else layer
+        """Count the grains of a layer, or those selected, and put a mark on each."""
+        grains = self.layers.countable() if layer is None else layer
         if self.is_busy or grains is None:
             busy = "A run is under way: cancel it first, or wait for its end."
             self._say(busy if self.is_busy else "There are no grains to count yet.", trouble=True)
@@ -354,9 +354,9 @@ class SegmentDock(Dock):
     def count_selected(self, layer: Layer | None) -> None:
         """Count what is selected: grains as they are, an image after a run where it needs one.
 
-        With no layer, the grains of the chosen image.
+        With no layer, the grain map that is selected, or else that of the chosen image.
         """
-        if isinstance(layer, Labels) or self.layers.grains() is not None:
+        if isinstance(layer, Labels) or self.layers.countable() is not None:
             self.count_grains(layer if isinstance(layer, Labels) else None)
             return
         row = self.form.model.findData(COUNT_MODEL)
