@@ -182,15 +182,16 @@ def _carry_on(
     both = (section > top) & (under > top) & (was == was_under)
     pairs, shared = np.unique(np.stack([section[both], under[both]]), axis=1, return_counts=True)
     given: dict[int, int] = {}
+    taken: set[int] = set()
     for at in np.argsort(-shared, kind="stable"):
         piece, number = pairs[:, at].tolist()
-        if piece not in given and number not in given.values():
+        if piece not in given and number not in taken:
             given[piece] = number
+            taken.add(number)
     parted = section > top
-    values = section[parted]
-    for piece, number in given.items():
-        values[section[parted] == piece] = number
-    section[parted] = values
+    pieces, where = np.unique(section[parted], return_inverse=True)
+    numbers = [given.get(piece, piece) for piece in pieces.tolist()]
+    section[parted] = np.array(numbers, section.dtype)[where]
 
 
 def mend_whole(grains: npt.NDArray[np.int32], *, above: int = 0) -> None:
