@@ -10,8 +10,9 @@ import numpy.typing as npt
 
 from napari_etch._widgets.correct_preview import outline_segments
 from napari_etch._widgets.correct_target import classes_of, names_of_classes
-from napari_etch._widgets.correct_tour import Stop, View, against
+from napari_etch._widgets.correct_tour import against
 from napari_etch._widgets.correct_verdicts import Verdict
+from napari_etch._widgets.tour import Stop, View
 from napari_etch.corrections import State
 from napari_etch.corrections.facets import Facet, FacetReview
 from napari_etch.grains.editing import Change, EditError

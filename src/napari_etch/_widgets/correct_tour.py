@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Callable, Container, Iterable, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from qtpy.QtCore import QObject, QTimer
 
-from napari_etch._widgets.correct_preview import Segments, dashed, pair_segments, ringed
+from napari_etch._widgets.correct_preview import dashed, pair_segments, ringed
 from napari_etch._widgets.correct_verdicts import Verdict
+from napari_etch._widgets.tour import Stop, View
 from napari_etch.corrections import Doubts, Review, State, Verdicts
 from napari_etch.corrections.review import Edge
 from napari_etch.corrections.verdicts import Line
@@ -22,72 +22,12 @@ from napari_etch.grains.editing.edges import BOUNDARY_DTYPE, made_by
 if TYPE_CHECKING:
     from napari_etch._widgets.correct_session import CorrectSession
 
-#: Two grains and their boundary; twice one grain, a place inside it; or a facet's first pixel.
-Stop = tuple[int, int]
 #: Milliseconds after an edit until the review looks at its boundaries: the repaint comes first.
 REVIEW_WAIT = 60
 #: What is shorter than this part of what is shown around it gets a ring.
 SHORT = 0.5
 NO_EDGES = np.zeros(0, BOUNDARY_DTYPE)
 ABOUT_GRAINS = "Press Next to walk along what is doubtful, the least sure first."
-
-
-@dataclass(frozen=True)
-class View:
-    """One stop of the walk: where it is, what is drawn there, and what can be said of it.
-
-    Attributes
-    ----------
-    lines : dict of str to Segments
-        By colour.
-    y, x : int
-        The middle of the view, px of the map.
-    extent : float
-        How large it is, px.
-    text : str
-        For the status line.
-    right, wrong : str
-        The two verdicts, as buttons.
-    """
-
-    lines: dict[str, Segments]
-    y: int
-    x: int
-    extent: float
-    text: str
-    right: str = "Right"
-    wrong: str = "Remove"
-
-
-class Tour(Protocol):
-    """What the walk needs to know about a map; verdicts return what to say, or nothing."""
-
-    def start(self, done: Callable[[], None]) -> bool:
-        """Return whether the walk can go on; otherwise `done` is called when it can."""
-
-    def next(self, passed: Container[Stop]) -> Stop | None:
-        """Return where to go: what is most likely wrong among what was not passed by."""
-
-    def is_open(self, stop: Stop) -> bool:
-        """Return whether a stop is there and nobody judged it."""
-
-    def view(self, stop: Stop) -> View:
-        """Return what to show; raises EditError when the stop is no more."""
-
-    def right(self, stop: Stop) -> str:
-        """Take the verdict that what is drawn there is right."""
-
-    def wrong(self, stop: Stop) -> str:
-        """Take the verdict that it is not."""
-
-    def toggle(self, point: tuple[int, int]) -> str:
-        """Accept what lies under a pixel, or unlock it; return what was done."""
-
-    def progress(self) -> tuple[float, str]:
-        """Return the share reviewed, and what is left in one sentence."""
-
-    def stop(self) -> None:
-        """Look at nothing any more."""
 
 
 class BoundaryTour(QObject):

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from qtpy.QtCore import QObject, Signal
 
 from napari_etch._widgets.correct_preview import Preview, camera_of
-from napari_etch._widgets.correct_tour import Stop, View
+from napari_etch._widgets.tour import Stop, View
 from napari_etch.grains.editing import EditError
 
 if TYPE_CHECKING:

@@ -10,9 +10,9 @@ import numpy.typing as npt
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_etch._widgets.correct_preview import outline_segments, ringed
-from napari_etch._widgets.correct_tour import Stop, View
 from napari_etch._widgets.repair_journal import RepairJournal
 from napari_etch._widgets.repair_layers import Result, show_bridges, write_cut
+from napari_etch._widgets.tour import Stop, View
 from napari_etch.grains.editing import EditError
 
 #: Milliseconds after an edit of the grains until the bridges follow.
