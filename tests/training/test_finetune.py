@@ -59,7 +59,7 @@ def run(asked, stop=lambda: False):
 
 
 def test_it_is_the_trainer_of_the_generalist():
-    assert find_trainer("generalist") is finetune
+    assert find_trainer("generalist").__wrapped__ is finetune
     with pytest.raises(TrainError, match="choose"):
         find_trainer("nothing")
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import wraps
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -156,6 +157,7 @@ def find_trainer(model: str) -> Trainer:
 def _telling_of_pseudo_labels(trainer: Trainer) -> Trainer:
     """Return a trainer whose model says that it learnt from a threshold, where it did."""
 
+    @wraps(trainer)
     def train(request: TrainRequest, stop: Callable[[], bool]) -> Iterator[TrainEvent]:
         from napari_etch.training.pseudo import pseudo_record
 
