@@ -78,6 +78,11 @@ def test_an_export_is_not_replaced_unasked(etch, results):
     assert etch("export", results, "--out", "set", "--overwrite").exit_code == 0
 
 
+def test_the_folder_one_is_in_becomes_no_set(etch, results):
+    done = etch("export", results, "--out", ".")
+    assert done.exit_code == 2 and "is the folder that you are in" in done.stderr
+
+
 def test_a_micrograph_that_moved_is_asked_for(etch, results, tmp_path):
     (tmp_path / "moved").mkdir()
     shutil.move(tmp_path / "one.tif", tmp_path / "moved" / "one.tif")

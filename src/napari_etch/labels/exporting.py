@@ -171,6 +171,8 @@ def check_target(out: Path, *, overwrite: bool = False) -> None:
     """
     if out.exists() and not out.is_dir():
         raise LabelsError(f"{out} is a file: choose another folder.")
+    if out.resolve() == Path.cwd():  # a shell in a folder that is replaced sees nothing any more
+        raise LabelsError(f"{out} is the folder that you are in: choose another one.")
     if not out.is_dir() or not any(out.iterdir()):
         return
     if not (out / MANIFEST_FILE).is_file() or not read_manifest(out):
