@@ -285,6 +285,25 @@ def test_keys_of_the_dock_are_free_in_napari() -> None:
     assert set(KEY_BINDINGS).isdisjoint(CORRECT_BINDINGS)
 
 
+def test_undo_reaches_the_map_while_the_image_is_selected(desk: Desk) -> None:
+    viewer, _dock, layer, hands = desk
+    hands.key(KEY.Key_S)
+    hands.drag((35, 6), (30, 30), (34, 58))
+    hands.key(KEY.Key_Escape)
+    after = layer.data.copy()
+    assert not np.array_equal(after, cells())
+    viewer.layers.selection.active = next(each for each in viewer.layers if each is not layer)
+    hands.undo()
+    np.testing.assert_array_equal(layer.data, cells())
+    hands.redo()
+    np.testing.assert_array_equal(layer.data, after)
+    viewer.layers.selection.active = layer
+    hands.key(KEY.Key_S)
+    hands.drag((35, 70), (30, 94), (34, 122))
+    hands.undo()  # napari's own, which takes one step and not two
+    np.testing.assert_array_equal(layer.data, after)
+
+
 def test_every_key_has_its_method(desk: Desk) -> None:
     _viewer, dock, _layer, _hands = desk
     for binding in CORRECT_BINDINGS.values():

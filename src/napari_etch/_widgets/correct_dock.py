@@ -39,7 +39,7 @@ from napari_etch._widgets.correct_target import (
 )
 from napari_etch._widgets.correct_verdicts import Verdict
 from napari_etch._widgets.dock import Dock
-from napari_etch._widgets.keys import CORRECT_BINDINGS, bind_keys
+from napari_etch._widgets.keys import CORRECT_BINDINGS, UNDO_BINDINGS, bind_keys
 from napari_etch._widgets.scroll import UprightScroll
 from napari_etch.corrections import Restored, Summary, user_folder
 from napari_etch.grains.editing import EditError
@@ -92,7 +92,7 @@ class CorrectDock(Dock):
         self._lay_out()
         self.layers = CorrectLayers(napari_viewer, self.form)
         self._connect()
-        bind_keys(napari_viewer, self, CORRECT_BINDINGS)
+        bind_keys(napari_viewer, self, CORRECT_BINDINGS | UNDO_BINDINGS)
         self._refresh()
 
     # -- building --------------------------------------------------------------------------------

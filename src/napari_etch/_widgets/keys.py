@@ -86,6 +86,13 @@ REPAIR_BINDINGS: dict[str, KeyBinding] = {
     "good_bridge": KeyBinding("G", "Accept the bridge", "say_right"),
     "remove_bridge": KeyBinding("R", "Reject the bridge", "say_wrong"),
 }
+#: napari binds these for a Labels layer. On the viewer they are free: while another layer is
+#: selected, such as the image, they go to the map that is corrected.
+UNDO_BINDINGS: dict[str, KeyBinding] = {
+    "undo": KeyBinding("Ctrl-Z", "Undo", "gestures.undo"),
+    "redo": KeyBinding("Ctrl-Shift-Z", "Redo", "gestures.redo"),
+}
+UNDO_BRIDGE: dict[str, KeyBinding] = {"undo_bridge": KeyBinding("Ctrl-Z", "Undo", "undo")}
 ALL_BINDINGS = {**KEY_BINDINGS, **CORRECT_BINDINGS, **REPAIR_BINDINGS}
 #: Keys that napari itself binds for a Labels layer: they go to the layer while a tool is on.
 TOOL_KEYS = ("finish", "leave")

@@ -19,7 +19,7 @@ from napari_etch._widgets.correct_walk import Walk
 from napari_etch._widgets.device_box import offer_devices
 from napari_etch._widgets.devices import device_troubles
 from napari_etch._widgets.dock import Dock
-from napari_etch._widgets.keys import REPAIR_BINDINGS, lend_keys, tip
+from napari_etch._widgets.keys import REPAIR_BINDINGS, UNDO_BRIDGE, lend_keys, tip
 from napari_etch._widgets.layers import Origin
 from napari_etch._widgets.preferences import load_preferences
 from napari_etch._widgets.repair_form import RepairForm
@@ -171,7 +171,7 @@ class RepairDock(Dock):
     def come_to_front(self, front: bool) -> None:
         """Take the keys that other docks use too while this one is in front."""
         if front and self._lent is None:
-            self._lent = lend_keys(self._viewer, self, REPAIR_BINDINGS)
+            self._lent = lend_keys(self._viewer, self, REPAIR_BINDINGS | UNDO_BRIDGE)
         elif not front and self._lent is not None:
             self._lent()
             self._lent = None
