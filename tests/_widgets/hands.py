@@ -6,7 +6,8 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
-from qtpy.QtCore import QPoint, Qt
+from qtpy.QtCore import QEvent, QPoint, QPointF, Qt
+from qtpy.QtGui import QMouseEvent
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 
@@ -38,8 +39,10 @@ class Hands:
         return QPoint(round(x), round(y))
 
     def move(self, row: float, column: float, modifier: Any = NONE) -> None:
+        """Move for certain: on a busy machine the window system may tell it after the next key."""
         QTest.mouseMove(self._native, self.place(row, column))
         QApplication.processEvents()
+        self._tell_move(row, column, NO_BUTTON, modifier)
 
     def click(self, row: float, column: float, modifier: Any = NONE) -> None:
         at = self.place(row, column)
@@ -66,15 +69,15 @@ class Hands:
 
     def pull(self, *path: tuple[float, float], modifier: Any = NONE) -> None:
         """Move with the button held, as far as the window system tells it."""
-        from qtpy.QtCore import QEvent, QPointF
-        from qtpy.QtGui import QMouseEvent
-
         for row, column in path:
-            at = QPointF(self.place(row, column))
-            spot = QPointF(self._native.mapToGlobal(at.toPoint()))
-            event = QMouseEvent(QEvent.Type.MouseMove, at, spot, NO_BUTTON, LEFT, modifier)
-            QApplication.sendEvent(self._native, event)
-            QApplication.processEvents()
+            self._tell_move(row, column, LEFT, modifier)
+
+    def _tell_move(self, row: float, column: float, button: Any, modifier: Any) -> None:
+        at = QPointF(self.place(row, column))
+        spot = QPointF(self._native.mapToGlobal(at.toPoint()))
+        event = QMouseEvent(QEvent.Type.MouseMove, at, spot, NO_BUTTON, button, modifier)
+        QApplication.sendEvent(self._native, event)
+        QApplication.processEvents()
 
     def release(self, row: float, column: float, modifier: Any = NONE) -> None:
         QTest.mouseRelease(self._native, LEFT, modifier, self.place(row, column))
