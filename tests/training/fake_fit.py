@@ -50,6 +50,8 @@ def fit(micrographs: Any, *, stop: Any, preview: Any, **options: Any) -> Iterato
             index, window = asked
             grey = micrographs[index].grey()[window]
             yield FitPreview(index, window, grey.astype(np.float32))
+        while scenario == "talkative":
+            yield FitStep(step, STEPS, 0.1, 0.1, {"total": loss}, None)
         while scenario in ("endless", "stubborn") and step == 5:
             if scenario == "endless" and stop():
                 why = "Stopped."

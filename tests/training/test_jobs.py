@@ -222,10 +222,10 @@ from napari_etch.micrograph import Micrograph
 from napari_etch.training import job_child
 from napari_etch.training.fit_request import FitRequest
 from napari_etch.training.jobs import FitJob
-fake, model, how = sys.argv[1:]
+fake, model, how, scenario = sys.argv[1:]
 job = FitJob(
     FitRequest([Micrograph(np.zeros((32, 32), np.uint8), "steel")]),
-    command=lambda folder: [sys.executable, fake, str(folder), "stubborn", model],
+    command=lambda folder: [sys.executable, fake, str(folder), scenario, model],
 )
 next(iter(job))
 print(job.process_id, flush=True)
@@ -234,10 +234,13 @@ if how == "killed":
 """
 
 
+@pytest.mark.parametrize("scenario", ["stubborn", "talkative"])  # the latter hears it first
 @pytest.mark.parametrize("how", ["ends", "killed"])
-def test_when_the_parent_is_gone_the_child_ends_and_cleans_up(how, ready, own_temporary_folder):
+def test_when_the_parent_is_gone_the_child_ends_and_cleans_up(
+    how, scenario, ready, own_temporary_folder
+):
     parent = subprocess.Popen(
-        [sys.executable, "-c", PARENT, str(FAKE), str(ready), how],
+        [sys.executable, "-c", PARENT, str(FAKE), str(ready), how, scenario],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         env={**os.environ, "TMPDIR": str(own_temporary_folder)},

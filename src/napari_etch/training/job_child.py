@@ -51,24 +51,34 @@ def main(fit: Fit | None = None) -> None:
         os.nice(NICENESS)
     report = Report()
     orders = Orders(folder)
-    threading.Thread(target=orders.read, daemon=True).start()
+    reader = threading.Thread(target=orders.read, daemon=True)
+    reader.start()
     labelled = LabelledRequest.is_in(folder)
     try:
         if labelled:
             _train(LabelledRequest.read(folder), folder, report, orders)
         else:
             _run(FitRequest.read(folder), folder, report, orders, fit or _label_free_fit())
+    except ParentGoneError:
+        reader.join()  # it clears up and ends this process, as it hears of the same end
     except Exception as error:
         foreseen = type(error).__module__.partition(".")[0] == "napari_etch"
         traceback.print_exception(error)
         word = LabelledRequest.word if labelled else FitRequest.word
-        report.send("failed", message=sentence(error, word), keep_log=not foreseen)
+        with suppress(ParentGoneError):
+            report.send("failed", message=sentence(error, word), keep_log=not foreseen)
+            return
+        reader.join()
 
 
 def _label_free_fit() -> Fit:
     from napari_etch.training.labelfree import fit
 
     return fit
+
+
+class ParentGoneError(Exception):
+    """Nobody reads the events any more."""
 
 
 class Report:
@@ -82,8 +92,11 @@ class Report:
             sys.stdout.reconfigure(line_buffering=True)
 
     def send(self, event: str, **content: Any) -> None:
-        """Write one event."""
-        print(json.dumps({"event": event, **content}), file=self._out, flush=True)
+        """Write one event; raises ParentGoneError when nobody is there to read it."""
+        try:
+            print(json.dumps({"event": event, **content}), file=self._out, flush=True)
+        except BrokenPipeError:
+            raise ParentGoneError from None
 
 
 class Orders:
