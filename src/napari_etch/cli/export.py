@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from napari_etch.cli.console import ExitCode, bad_input, fail, note, refuse, say
-from napari_etch.cli.options import plausible_pixel_size
+from napari_etch.cli.options import TypedPixelSize
 from napari_etch.labels.formats import FORMATS
 
 if TYPE_CHECKING:
@@ -119,15 +119,7 @@ def export(
         Convention,
         typer.Option(help="published: class ids and overlaps of the published fractography code."),
     ] = Convention.PROJECT,
-    pixel_size: Annotated[
-        float | None,
-        typer.Option(
-            "--pixel-size",
-            metavar="UM",
-            help="Edge of a pixel in µm.",
-            callback=plausible_pixel_size,
-        ),
-    ] = None,
+    pixel_size: TypedPixelSize = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace an earlier export.")
     ] = False,

@@ -10,7 +10,7 @@ import typer
 
 from napari_etch.cli.console import bad_input, note, refuse, say
 from napari_etch.cli.export import Convention, Labels, run_export, tell
-from napari_etch.cli.options import plausible_pixel_size
+from napari_etch.cli.options import TypedPixelSize
 
 if TYPE_CHECKING:
     from napari_etch.labels import Annotated as Labelled
@@ -57,15 +57,7 @@ def import_(
         Convention,
         typer.Option(help="published: class ids and overlaps of the published fractography code."),
     ] = Convention.PROJECT,
-    pixel_size: Annotated[
-        float | None,
-        typer.Option(
-            "--pixel-size",
-            metavar="UM",
-            help="Edge of a pixel in µm.",
-            callback=plausible_pixel_size,
-        ),
-    ] = None,
+    pixel_size: TypedPixelSize = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace an earlier import.")
     ] = False,

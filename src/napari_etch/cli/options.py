@@ -43,6 +43,13 @@ PixelSize = Annotated[
         callback=plausible_pixel_size,
     ),
 ]
+# Goes before what a file says.
+TypedPixelSize = Annotated[
+    float | None,
+    typer.Option(
+        "--pixel-size", metavar="UM", help="Edge of a pixel in µm.", callback=plausible_pixel_size
+    ),
+]
 Quality = Annotated[
     str | None,
     typer.Option(

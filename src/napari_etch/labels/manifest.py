@@ -11,6 +11,7 @@ import numpy as np
 
 from napari_etch.labels.annotated import Annotated
 from napari_etch.labels.names import PROGRAM
+from napari_etch.results.source_image import pixel_hash
 
 _CHUNK = 1 << 20
 
@@ -22,10 +23,7 @@ def source_of(each: Annotated) -> dict[str, Any]:
         return {"path": str(path.resolve()), "sha256": file_hash(path), "of": "file"}
     if each.image is None:
         return {"path": None if path is None else str(path), "sha256": None, "of": None}
-    pixels = np.ascontiguousarray(each.image)
-    digest = hashlib.sha256(f"{pixels.dtype.str} {pixels.shape}".encode())
-    digest.update(pixels.tobytes())
-    return {"path": None, "sha256": digest.hexdigest(), "of": "pixels"}
+    return {"path": None, "sha256": pixel_hash(each.image), "of": "pixels"}
 
 
 def file_hash(path: Path) -> str:
