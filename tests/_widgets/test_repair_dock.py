@@ -13,9 +13,9 @@ from _widgets.fakes import PATIENCE
 from _widgets.hands import Hands
 from _widgets.repair_fakes import GAPS, MIDDLES, FakeRepair, broken_lines, nine_grains, repaired
 from napari.layers import Image, Labels
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QEvent, QObject, Qt
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QApplication
+from qtpy.QtWidgets import QApplication, QWidget
 
 from napari_etch._widgets.keys import REPAIR_BINDINGS
 from napari_etch._widgets.repair_dock import RepairDock
@@ -56,6 +56,20 @@ def open_repair(
     for dock in docks:
         for journal in dock.keeping.journals.values():
             journal.close()
+
+
+class Painted(QObject):
+    """Counts how often a widget is painted."""
+
+    def __init__(self, widget: QWidget) -> None:
+        super().__init__(widget)
+        self.count = 0
+        widget.installEventFilter(self)
+
+    def eventFilter(self, _watched: QObject | None, event: QEvent | None) -> bool:
+        """Let all events pass."""
+        self.count += event is not None and event.type() == QEvent.Type.Paint
+        return False
 
 
 def wait_for_end(qtbot: Any, dock: RepairDock) -> None:
@@ -410,6 +424,24 @@ def test_keys_judge_and_clicks_show(open_repair: OpenRepair, qtbot: Any) -> None
     assert dock.walk.pair == (3, 0)
     hands.click(15, 75)  # in a grain: nothing changes
     assert dock.walk.pair == (3, 0)
+
+
+def test_a_verdict_draws_the_next_bridge_once_and_paints_nothing_before_the_rest(
+    open_repair: OpenRepair, qtbot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, dock = open_repair(show=True)
+    run(qtbot, dock)
+    dock.walk_on()
+    QApplication.processEvents()
+    drawn, keep = [], dock.preview.keep
+    monkeypatch.setattr(dock.preview, "keep", lambda *a, **k: (drawn.append(k), keep(*a, **k)))
+    painted = Painted(dock.review_box.bar)
+    for verdict in (dock.say_right, dock.say_wrong):
+        drawn.clear()
+        verdict()
+        assert len(drawn) == 1 and painted.count == 0
+    assert dock.review_box.bar.value() > 0
+    qtbot.waitUntil(lambda: painted.count > 0, timeout=PATIENCE)
 
 
 def test_verdicts_before_a_run_say_what_to_do(open_repair: OpenRepair) -> None:

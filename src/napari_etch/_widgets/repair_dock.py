@@ -87,7 +87,7 @@ class RepairDock(Dock):
         self._viewer = napari_viewer
         self._origin: Origin | None = None
         self._lent: Callable[[], None] | None = None
-        self.is_gone = False
+        self.is_gone = self._is_judging = False
         self.session: BridgeSession | None = None
         self._said_of: BridgeSession | None = None
         self.keeping = RepairKeeping(napari_viewer, folder or repairs_folder(), self)
@@ -379,11 +379,11 @@ class RepairDock(Dock):
 
     def say_right(self) -> None:
         """Accept the bridge that is shown."""
-        self._try(self.walk.right)
+        self._judge(self.walk.right)
 
     def say_wrong(self) -> None:
         """Reject the bridge that is shown."""
-        self._try(self.walk.wrong)
+        self._judge(self.walk.wrong)
 
     def undo(self) -> None:
         """Take back the last change of the grains."""
@@ -393,12 +393,22 @@ class RepairDock(Dock):
             self._say("Undone.", of=self.session)
             self._allow()
 
+    def _judge(self, verdict: Callable[[], None]) -> None:
+        """Judge and walk on: the next bridge is drawn then, so the last one is not drawn again."""
+        self._is_judging = True
+        try:
+            self._try(verdict)
+        finally:
+            self._is_judging = False
+
     def _try(self, act: Callable[[], None]) -> None:
         try:
             if self.session is None:
                 raise EditError("Run a repair first: there are no bridges yet.")
             act()
         except EditError as error:
+            self.walk.refresh()  # a verdict that failed may have changed something all the same
+            self._allow()
             self._say(str(error), trouble=True, of=self.session)
 
     def _on_walk(self, text: str) -> None:
@@ -406,6 +416,8 @@ class RepairDock(Dock):
         self._allow()
 
     def _on_followed(self) -> None:
+        if self._is_judging:
+            return
         self.walk.refresh()
         self._allow()
 
