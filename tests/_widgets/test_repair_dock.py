@@ -207,6 +207,23 @@ def test_a_second_run_takes_the_place_of_one_nobody_worked_on(
     assert len(viewer.layers) == 7  # judged: it stays
 
 
+def test_a_judged_repair_is_hidden_under_the_next_one(open_repair: OpenRepair, qtbot: Any) -> None:
+    viewer, dock = open_repair()
+    run(qtbot, dock)
+    first = list(viewer.layers)[1:]
+    dock.walk_on()
+    dock.say_right()
+    viewer.layers.selection.active = viewer.layers[ADDED]
+    run(qtbot, dock)
+    net, *rest = viewer.layers
+    assert rest[:3] == first and len(rest) == 6
+    assert net.visible and [layer.visible for layer in rest] == [False] * 3 + [True] * 3
+    assert "is hidden" in line(dock)
+    assert dock.session is not None and dock.session.layer is rest[3]
+    viewer.layers.selection.active = first[0]  # what was judged is still to be had
+    assert "1 accepted" in dock.review_box.left.text()
+
+
 # -- what is repaired ----------------------------------------------------------------------------
 
 

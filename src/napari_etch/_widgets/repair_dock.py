@@ -31,11 +31,11 @@ from napari_etch._widgets.repair_layers import (
     about_layer,
     find_results,
     kind_of_layer,
+    make_way,
     mended_layers,
     repair_origin,
     repair_source,
     section_shown,
-    untouched_result,
 )
 from napari_etch._widgets.repair_run import (
     Mended,
@@ -58,6 +58,7 @@ if TYPE_CHECKING:
 CLICK_REACH, CLICK_TARGET = 4.0, 6.0
 #: Milliseconds from moving the slider to the new cut.
 LEAST_WAIT = 30
+HIDDEN = " The earlier result, which was judged or edited, is hidden in the layer list."
 
 
 class RepairDock(Dock):
@@ -334,19 +335,17 @@ class RepairDock(Dock):
             )
             return
         active = layers.selection.active
-        old = untouched_result(layers, origin)
-        if old is not None:  # nobody worked on it: a second run takes its place
-            for layer in (old.boundary, old.grains, old.added):
-                if layer in layers:
-                    layers.remove(layer)
+        kept = make_way(layers, origin)
         result = mended_layers(mended, origin)
-        for layer in (result.grains, result.boundary, result.added):
+        for layer in result.layers:
             layers.append(layer)
-        layers.selection.active = active if active in layers else result.grains
-        self._say(_outcome_text(mended))
+        hidden = [layer for old in kept for layer in old.layers]
+        there = active in layers and active not in hidden
+        layers.selection.active = active if there else result.grains
+        self._say(_outcome_text(mended) + (HIDDEN if kept else ""))
 
     def _on_restored(self, result: Result, said: str) -> None:
-        for layer in (result.grains, result.boundary, result.added):
+        for layer in result.layers:
             self._viewer.layers.append(layer)
         self._viewer.layers.selection.active = result.grains
         self._say(said)

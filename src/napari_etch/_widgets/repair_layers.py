@@ -55,6 +55,11 @@ class Result:
     bridges: Bridges
     pack: RepairPack
 
+    @property
+    def layers(self) -> tuple[Labels, Image, Labels]:
+        """Its layers, the lowest first."""
+        return self.grains, self.boundary, self.added
+
     def is_in(self, layers: LayerList) -> bool:
         """Return whether its grains and its bridges are still in a viewer."""
         return self.grains in layers and self.added in layers
@@ -263,18 +268,33 @@ def find_results(layers: LayerList) -> list[Result]:
     return found
 
 
-def untouched_result(layers: LayerList, origin: Origin) -> Result | None:
-    """Return an earlier repair of the same layer that nobody judged or edited, if there is one."""
+def make_way(layers: LayerList, origin: Origin) -> list[Result]:
+    """Clear the place of earlier repairs of the same layer for a new one.
+
+    One that nobody judged or edited is removed. Others are hidden, for else they would show through
+    the new one; they are returned, the topmost first.
+    """
+    kept = []
     for result in find_results(layers):
         made = result.added.metadata[METADATA_KEY]
-        same = (made["source_id"], made["source"]) == (origin.layer_id, origin.name)
-        if not same or not result.fits or result.bridges.accepted.any():
+        if (made["source_id"], made["source"]) != (origin.layer_id, origin.name):
             continue
-        grains = np.asarray(result.grains.data)
-        if not result.bridges.is_cut(grains) or result.bridges.rejected.any():
-            continue
-        return result
-    return None
+        untouched = _is_untouched(result)
+        for layer in result.layers:
+            if untouched and layer in layers:
+                layers.remove(layer)
+            layer.visible = False
+        if not untouched:
+            kept.append(result)
+    return kept
+
+
+def _is_untouched(result: Result) -> bool:
+    """Return whether nobody judged or edited a repair."""
+    bridges = result.bridges
+    if not result.fits or bridges.accepted.any() or bridges.rejected.any():
+        return False
+    return bridges.is_cut(np.asarray(result.grains.data))
 
 
 def write_cut(result: Result) -> int:
