@@ -59,6 +59,18 @@ def test_typed_pixel_size_reaches_image_and_results_together(
     assert "0.5 µm" in dock.run_bar.line.text()
 
 
+def test_a_pixel_size_of_0_is_refused_and_the_field_goes_back(
+    open_dock: OpenDock, qtbot: Any
+) -> None:
+    viewer, dock = open_dock()
+    image = viewer.add_image(noise(), name="steel", scale=(0.25, 0.25), units=("µm", "µm"))
+    refreshed(qtbot, dock, 0.25)
+    box = dock.form.pixel_size.number
+    box.setValue(0.0)
+    assert box.value() == 0.25 and pixel_size_um(image) == 0.25
+    assert dock.run_bar.line.text() == "A pixel is larger than 0 µm: “steel” keeps 0.25 µm."
+
+
 def test_line_over_the_scale_bar_gives_the_pixel_size(open_dock: OpenDock, qtbot: Any) -> None:
     viewer, dock = open_dock()
     image = viewer.add_image(noise(), name="steel")

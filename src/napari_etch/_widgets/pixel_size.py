@@ -38,7 +38,7 @@ class PixelSizeBox(QWidget):
     Signals
     -------
     typed : float
-        The user typed a pixel size, µm.
+        The user typed a pixel size, µm; 0 is none.
     """
 
     typed = Signal(float)
@@ -62,20 +62,20 @@ class PixelSizeBox(QWidget):
         row.setContentsMargins(0, 0, 0, 0)
         row.addWidget(self.number, 1)
         row.addWidget(self.line)
-        self.number.valueChanged.connect(self._on_value)
+        self.number.valueChanged.connect(self.typed)
 
     def show_size(self, size_um: float | None, trouble: str = "") -> None:
         """Show a pixel size without a signal; with `trouble`, why none can be set."""
-        self.number.blockSignals(True)
-        self.number.setValue(size_um or 0.0)
-        self.number.blockSignals(False)
+        self.put(size_um)
         self.number.setEnabled(not trouble)
         self.line.setEnabled(not trouble)
         self.line.setToolTip(trouble or _LINE_TIP)
 
-    def _on_value(self, value: float) -> None:
-        if value > 0:
-            self.typed.emit(value)
+    def put(self, size_um: float | None) -> None:
+        """Put a pixel size into the field without a signal."""
+        self.number.blockSignals(True)
+        self.number.setValue(size_um or 0.0)
+        self.number.blockSignals(False)
 
 
 class PixelSizeSetter(QObject):
@@ -120,11 +120,16 @@ class PixelSizeSetter(QObject):
             self._box.show_size(pixel_size_um(image), trouble)
 
     def set_typed(self, size_um: float) -> None:
-        """Set the chosen image's pixel size."""
+        """Set the chosen image's pixel size; one of 0 is refused, and the field goes back."""
         image = self._image()
         if image is None:
             return
         before = pixel_size_um(image)
+        if size_um <= 0:
+            self._box.put(before)
+            kept = "stays without" if before is None else f"keeps {before:.5g} µm"
+            self.said.emit(f"A pixel is larger than 0 µm: “{image.name}” {kept}.", True)
+            return
         if before is not None and abs(size_um - before) < 1e-5 * before:
             return
         set_pixel_size(self._viewer, image, size_um)
