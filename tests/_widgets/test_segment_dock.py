@@ -210,6 +210,25 @@ def test_a_result_belongs_to_the_layer_it_was_started_from(open_dock: OpenDock, 
     assert viewer.layers.selection.active is other
 
 
+def test_the_last_line_is_about_the_chosen_image(open_dock: OpenDock, qtbot: Any) -> None:
+    predict = FakePredict(hold=threading.Event())
+    viewer, dock = open_dock(predict)
+    steel = viewer.add_image(noise(*SHAPE), name="steel")
+    start_and_hold(qtbot, dock, predict)
+    other = viewer.add_image(noise(*SHAPE), name="other")
+    predict.hold.set()
+    wait_for_end(qtbot, dock)
+    said = dock.run_bar.line.text()
+    assert said.startswith("“steel”: 16 grains")  # it is news, and names its image
+    qtbot.wait(50)
+    viewer.layers.selection.active = steel
+    assert dock.run_bar.line.text() == said
+    viewer.layers.selection.active = other
+    assert dock.run_bar.line.text() == ""
+    viewer.layers.selection.active = viewer.layers["steel · grains"]
+    assert dock.run_bar.line.text() == said
+
+
 def test_deleting_the_source_layer_during_a_run_is_safe(open_dock: OpenDock, qtbot: Any) -> None:
     predict = FakePredict(hold=threading.Event())
     viewer, dock = open_dock(predict)

@@ -19,6 +19,7 @@ from napari_etch._widgets.dock import Dock
 from napari_etch._widgets.form import ModelEntry, SettingsForm
 from napari_etch._widgets.job import Settings, refusal
 from napari_etch._widgets.keys import bind_keys
+from napari_etch._widgets.last_said import LastSaid
 from napari_etch._widgets.layer_choice import LayerChoice
 from napari_etch._widgets.layers import (
     Origin,
@@ -27,6 +28,7 @@ from napari_etch._widgets.layers import (
     recut_copy,
     replace_result,
     result_layers,
+    source_id_of,
     source_of,
 )
 from napari_etch._widgets.library_watch import LibraryWatch
@@ -97,6 +99,8 @@ class SegmentDock(Dock):
         self.new_cut = QPushButton("Cut into a new layer")
         self.counts = CountBox()
         self._count_next = self._model_by_hand = False
+        self._counted_of: str | None = None
+        self._last_said = LastSaid()
         self._lay_out()
         self.controller = RunController(engine or default_engine(), self)
         self.counter = LayerCounter(napari_viewer, self)
@@ -216,6 +220,9 @@ class SegmentDock(Dock):
         self._offer_count(self.layers.countable(), busy)
         if not self.is_busy:
             self.run_bar.show_ready(self.why_not())
+        line = self._last_said.turn(self._image_id())
+        if line is not None:
+            self._show_line(*line)
 
     def _offer_new_cut(self, grains: Labels | None) -> None:
         self.new_cut.setEnabled(grains is not None)
@@ -279,19 +286,20 @@ class SegmentDock(Dock):
         self.start()
 
     def _on_note(self, note: Note) -> None:
-        self._say(note.message)
+        self._say(note.message, of=None if self._origin is None else self._origin.layer_id)
 
     def _on_ended(self, outcome: Outcome) -> None:
         origin, self._origin = self._origin, None
+        image_id = None if origin is None else origin.layer_id
         count_next, self._count_next = self._count_next, False
         if isinstance(outcome, Segmented) and origin is not None:
             self._add_result(outcome, origin)
             if count_next:
                 self.count_grains(self._grains_of(origin))
         elif isinstance(outcome, Failed):
-            self._say(outcome.message, trouble=True)
+            self._say(outcome.message, trouble=True, of=image_id)
         elif isinstance(outcome, Stopped):
-            self._say("Cancelled; nothing was added.")
+            self._say("Cancelled; nothing was added.", of=image_id)
         self._refresh()
 
     def _add_result(self, result: Segmented, origin: Origin) -> None:
@@ -312,7 +320,7 @@ class SegmentDock(Dock):
                 replace_result(old, new)
         if active is not None and active in viewer.layers:
             viewer.layers.selection.active = active
-        self._say(outcome_text(result))
+        self._say(outcome_text(result), of=origin.layer_id)
 
     # -- granularity -----------------------------------------------------------------------------
 
@@ -347,6 +355,7 @@ class SegmentDock(Dock):
             busy = "A run is under way: cancel it first, or wait for its end."
             self._say(busy if self.is_busy else "There are no grains to count yet.", trouble=True)
             return
+        self._counted_of = source_id_of(grains) or self._image_id()
         self.counter.start(grains)
         self.run_bar.show_running("Stop counting; no marks are added.")
         self._refresh()
@@ -375,7 +384,7 @@ class SegmentDock(Dock):
         return None
 
     def _on_counted(self, text: str, trouble: bool) -> None:
-        self._say(text, trouble=trouble)
+        self._say(text, trouble=trouble, of=self._counted_of)
         self._refresh()
 
     def fewer_grains(self) -> None:
@@ -402,6 +411,19 @@ class SegmentDock(Dock):
         if layer is not None:
             layer.visible = not layer.visible
 
-    def _say(self, text: str, *, trouble: bool = False) -> None:
+    def _image_id(self) -> str | None:
+        """Return the identity of the chosen image."""
+        found: str | None = self.form.image.currentData()
+        return found
+
+    def _say(self, text: str, *, trouble: bool = False, of: str | None = None) -> None:
+        """Say something of an image, the chosen one if no other is named by its identity.
+
+        It is shown at once; it goes when another image is chosen, and comes back with its own.
+        """
+        self._last_said.take(of or self._image_id(), (text, trouble))
+        self._show_line(text, trouble)
+
+    def _show_line(self, text: str, trouble: bool) -> None:
         colour = get_theme(self._viewer.theme).warning.as_hex() if trouble else None
         self.run_bar.say(text, trouble_colour=colour)
