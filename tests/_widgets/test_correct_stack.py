@@ -12,11 +12,13 @@ from _widgets.fakes import PATIENCE
 from _widgets.hands import SHIFT, Hands
 from qtpy.QtCore import Qt
 
+from napari_etch._widgets.class_tables import stored_table
 from napari_etch._widgets.correct_dock import CorrectDock
 from napari_etch._widgets.correct_target import CLASSES
 from napari_etch._widgets.layers import METADATA_KEY
+from napari_etch._widgets.track_layers import GRAINS_3D, is_volume
 from napari_etch.corrections import State, journals_in, read_journal
-from napari_etch.grains.class_table import FRACTURE_MODES
+from napari_etch.grains.class_table import FRACTURE_MODES, ClassEntry, ClassTable
 from napari_etch.grains.editing import is_tiling
 
 pytestmark = pytest.mark.gui
@@ -269,6 +271,34 @@ def test_accepted_facets_are_protected_until_they_are_unlocked(class_desk: Desk)
     assert "Unlocked" in dock.line.text()
     hands.click(5, 5)
     assert layer.data[5, 5] == 1
+
+
+def test_3d_grains_and_class_tables_come_back_as_what_they_were(
+    make_napari_viewer: Callable[..., Any], add_correct: Callable[[Any], CorrectDock], qtbot: Any
+) -> None:
+    viewer = make_napari_viewer()
+    dock = add_correct(viewer)
+    table = ClassTable((ClassEntry(1, "ductile"), ClassEntry(2, "brittle")))
+    modes = np.where(np.indices((SIDE, SIDE)).sum(0) // 40 % 2, 1, 2).astype(np.uint8)
+    made = {"kind": CLASSES, "class_table": table.as_json(), "model": "fracture"}
+    tracked = {"kind": GRAINS_3D, "skipped": ((1, "blank"),)}
+    maps = {
+        "steel · 3D grains": (np.stack([cells()] * DEPTH), tracked),
+        "weld · fracture": (modes, made),
+    }
+    for name, (data, about) in maps.items():
+        layer = viewer.add_labels(data, name=name, metadata={METADATA_KEY: about})
+        qtbot.waitUntil(lambda layer=layer: dock.session and dock.session.layer is layer)
+        dock.session.tour.toggle((5, 5))  # a verdict, so that there is something to restore
+        viewer.layers.remove(layer)  # as good as a crash: the journal stays
+        qtbot.waitUntil(lambda: dock.session is None, timeout=PATIENCE)
+    again = add_correct(viewer)
+    for _ in maps:
+        again.restore_box.restore.click()
+        qtbot.waitUntil(lambda: not again.restorer.is_running, timeout=PATIENCE)
+    assert is_volume(viewer.layers["steel · 3D grains"])
+    restored = stored_table(viewer.layers["weld · fracture"])
+    assert restored is not None and restored.names == table.names
 
 
 def is_untouched(now: np.ndarray, before: np.ndarray, value: int) -> bool:

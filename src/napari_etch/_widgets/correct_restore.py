@@ -14,8 +14,9 @@ from napari.qt.threading import create_worker
 from qtpy.QtCore import QObject, Signal
 from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
+from napari_etch._widgets.class_tables import stored_table
 from napari_etch._widgets.correct_target import CLASSES
-from napari_etch._widgets.layers import GRAINS, GRAINS_LOOK, METADATA_KEY
+from napari_etch._widgets.layers import GRAINS, GRAINS_LOOK, METADATA_KEY, Placement, kind_of
 from napari_etch.corrections import (
     JournalError,
     Restored,
@@ -26,6 +27,7 @@ from napari_etch.corrections import (
     summary_of,
 )
 from napari_etch.corrections.places import discard
+from napari_etch.grains.class_table import ClassTableError
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -33,6 +35,9 @@ if TYPE_CHECKING:
 
 #: Reads a journal, given its summary and the map that is open.
 Read = Callable[[Summary, Any], Any]
+
+#: What a journal calls that which it keeps of the metadata of a layer.
+_MADE = "made"
 
 OFFER = "Corrections of an earlier session can be restored:"
 READING = "Corrections of an earlier session are being read …"
@@ -68,13 +73,35 @@ def read_back(summary: Summary, base: npt.NDArray[np.integer] | None = None) -> 
     return read_journal(summary.path, None if summary.complete else base)
 
 
+def about_layer(layer: Labels, *, has_classes: bool) -> dict[str, Any]:
+    """Return what a journal remembers of a layer beside its map, for `restored_layer`.
+
+    Of its metadata the kind, by which 3D grains are told from grains of sections, and the table of
+    its classes.
+    """
+    made: dict[str, Any] = {"kind": kind_of(layer)} if kind_of(layer) else {}
+    with suppress(ClassTableError):
+        table = stored_table(layer)
+        made |= {} if table is None else {"class_table": table.as_json()}
+    return {
+        **Placement.of(layer).as_json(),
+        "kind": "classes" if has_classes else "grains",
+        "source_path": str(layer.source.path or ""),
+        _MADE: made,
+    }
+
+
 def restored_layer(summary: Summary, back: Restored) -> Labels:
     """Return the map of a journal as a layer in its old place."""
-    is_classes = back.about.get("kind") == "classes"
+    made = back.about.get(_MADE)
+    if not isinstance(made, dict):  # the journal of an earlier version
+        made = {"kind": GRAINS}
+    if back.about.get("kind") == "classes":
+        made = {**made, "kind": CLASSES}
     return Labels(
         back.grains,
         name=summary.name,
-        metadata={METADATA_KEY: {"kind": CLASSES if is_classes else GRAINS}},
+        metadata={METADATA_KEY: made},
         **place_of(back.about, back.grains.ndim),
         **GRAINS_LOOK,
     )

@@ -14,6 +14,7 @@ from qtpy.QtCore import QObject, Signal
 from napari_etch._widgets.correct_facets import FacetTour
 from napari_etch._widgets.correct_history import EDIT, UNDO, HistoryGuard, Indices, Pixels, Step
 from napari_etch._widgets.correct_reading import Reading, read
+from napari_etch._widgets.correct_restore import about_layer
 from napari_etch._widgets.correct_stack import region_of
 from napari_etch._widgets.correct_target import (
     GreyView,
@@ -24,7 +25,6 @@ from napari_etch._widgets.correct_target import (
 )
 from napari_etch._widgets.correct_tour import BoundaryTour
 from napari_etch._widgets.correct_verdicts import VerdictSteps
-from napari_etch._widgets.layers import Placement
 from napari_etch.corrections import Journal, Review, State
 from napari_etch.corrections.past import Past
 from napari_etch.grains.editing import Change, EditError, GrainEditor, is_tiling
@@ -376,16 +376,11 @@ class CorrectSession(QObject):
 
     def _open_journal(self, edits: int = 0) -> Journal:
         layer = self.layer
-        about = {
-            **Placement.of(layer).as_json(),
-            "kind": "classes" if self.is_classes else "grains",
-            "source_path": str(layer.source.path or ""),
-        }
         journal = Journal(
             layer.data,
             layer.name,
             journal_folders(layer, self._user_folder),
-            about=about,
+            about=about_layer(layer, has_classes=self.is_classes),
             on_news=self._say,
             edits=edits,
         )
