@@ -77,9 +77,12 @@ def test_undo_after_right_takes_the_verdict_back(desk: Desk, qtbot: Any) -> None
     assert dock.line.text().startswith(
         f"Took back the verdict on the boundary between grains {pair[0]} and {pair[1]}. Boundary"
     )
-    hands.redo()
-    assert pair in dock.session.review.kept
-    hands.undo()
+    left = dock.session.review.errors_left()
+    for _ in range(3):
+        hands.redo()
+        assert pair in dock.session.review.kept
+        hands.undo()
+    assert dock.session.review.errors_left() == pytest.approx(left)
     hands.undo()
     np.testing.assert_array_equal(layer.data, cells())
     assert dock.line.text() == "Undone."
@@ -92,6 +95,12 @@ def test_undo_after_dismiss_takes_the_verdict_back(desk: Desk, qtbot: Any) -> No
     edited, shown = layer.data.copy(), dock.preview.shown("maybe")
     hands.key(KEY.Key_R)
     assert dock.form.undo.isEnabled()
+    left, review = dock.session.review.errors_left(), dock.session.review
+    hands.undo()
+    assert dock.walk.pair == stop  # at once: nothing has to be measured again
+    assert dock.session.review is review
+    hands.redo()
+    assert dock.session.review.errors_left() == pytest.approx(left)
     hands.undo()
     np.testing.assert_array_equal(layer.data, edited)
     assert dock.session.journal.verdicts == 0

@@ -149,6 +149,26 @@ def test_dismissed_places_do_not_come_back_and_others_do() -> None:
             near |= ndi.binary_dilation(line, iterations=2)
 
 
+def test_what_is_not_dismissed_any_more_is_found_again() -> None:
+    labels, boundary, image = drawn(3)
+    editor = GrainEditor(labels, boundary=boundary, image=image)
+    first, second = sorted(joined(editor, 2, seed=0))
+    doubts = Doubts(editor)
+    half, lines = doubts.half(first), [doubts.line(first), doubts.line(second)]
+    for label, line in zip((first, second), lines, strict=True):
+        doubts.dismiss(line)
+        doubts.places([label])
+    assert not np.array_equal(doubts.half(first), half)
+    doubts.dismiss_only(lines[1:])
+    assert first in places(doubts.places([first]))
+    assert (doubts.half(first) != half).mean() < 0.01  # a window's flooding may differ by a pixel
+    beside = np.zeros(labels.shape, bool)
+    beside[tuple(lines[1].T)] = True
+    doubts.places([second])
+    shown = ndi.binary_dilation(beside, iterations=2)[tuple(doubts.line(second).T)]
+    assert not shown.size or shown.mean() < 0.6
+
+
 def test_what_was_dismissed_stays_so_when_all_is_measured_anew() -> None:
     labels, boundary, image = drawn(3)
     editor = GrainEditor(labels, boundary=boundary, image=image)

@@ -129,6 +129,21 @@ def test_the_estimate_follows_what_was_found(review: Review) -> None:
     assert right.errors_left() < 0.6 * wrong.errors_left()
 
 
+def test_a_verdict_that_is_taken_back_counts_no_more() -> None:
+    once, twice = Review(edges(*MANY)), Review(edges(*MANY))
+    for review in (once, twice):
+        review.remove((5, 6))
+        review.keep((1, 2))
+    for _ in range(3):
+        twice.take_back((1, 2))
+        twice.replace_edges([1, 2], edges())
+        twice.replace_edges([1, 2], edges(*MANY[:2]))
+        twice.keep((1, 2))
+    assert twice.errors_left() == pytest.approx(once.errors_left())
+    twice.take_back((7, 8))  # nothing was said of it
+    assert twice.errors_left() == pytest.approx(once.errors_left())
+
+
 MANY = [(label, label + 1, 0.6) for label in range(1, 30)]
 
 

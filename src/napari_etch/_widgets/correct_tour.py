@@ -286,10 +286,11 @@ class BoundaryTour(QObject):
         return _said_accepted(accepted)
 
     def _reopen(self, section: int, stop: Stop) -> None:
-        """Ask about a boundary again; those beside it that were found right stay so."""
+        """Ask about a boundary or a place again; what was found right beside it stays so."""
         if self._reviewed != section or self._doubts is None:
             self._asked += 1  # the review is made anew, without this verdict
             return
+        self.review.take_back(stop)
         others = [pair for pair in self.review.kept if pair != stop and set(pair) & set(stop)]
         self.review.replace_edges(stop, NO_EDGES)
         self.review.replace_edges(stop, self._doubts.of(stop))
@@ -299,6 +300,7 @@ class BoundaryTour(QObject):
     def _dismiss_place(self, label: int) -> str:
         session, section = self._session, self._session.section
         line, before = self._measured().line(label), {label: self.review.state(label)}
+        stop = (label, label)
 
         def again() -> list[int]:
             if self._reviewed != section or self._doubts is None:
@@ -312,13 +314,15 @@ class BoundaryTour(QObject):
 
         def back() -> None:
             session.journal.note(**self._forget_line(section, line))
-            if self._reviewed == section or self._measuring is not None:
-                self.forget()  # where one may be missing is found with all that was dismissed
+            if self._reviewed == section and self._doubts is not None:
+                self._doubts.dismiss_only(self._verdicts.dismissed(section))
+            self._reopen(section, stop)
+            if self._reviewed == section and self.review.edge(stop) is None:
+                self.forget()  # seen with all of the map alone, or the grain is very large
             self._set_back(before)
 
         accepted = again()
         about = f"the verdict that no boundary is missing in grain {label}"
-        stop = (label, label)
         session.verdicts.take(Verdict(about, section, stop, back, again))
         session.reviewed.emit()
         return _said_accepted(accepted)

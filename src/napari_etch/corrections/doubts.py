@@ -138,6 +138,12 @@ class Doubts:
         """Say that no boundary belongs along a line; look for the next place with `places`."""
         self._mark(line)
 
+    def dismiss_only(self, lines: Iterable[npt.NDArray[np.int64]]) -> None:
+        """Say that boundaries may be missing everywhere but along these lines."""
+        self._dismissed[...] = False
+        for line in lines:
+            self._mark(line)
+
     def _mark(self, line: npt.NDArray[np.int64]) -> None:
         """Remember a line, and what lies beside it."""
         height, width = self._editor.grains.shape

@@ -56,9 +56,8 @@ class _Queue:
 
     def __init__(self) -> None:
         self.order: list[tuple[float, Pair]] = []
-        self.expected_wrong = 0.0
-        self.found_wrong = 0
-        self._seen, self._hits = HOPED, HOPED / 2
+        self._verdicts: list[tuple[Pair, float, bool]] = []
+        self._count_anew()
         self._doubt: dict[Pair, float] = {}
         self._sum = 0.0
 
@@ -69,8 +68,26 @@ class _Queue:
             self._doubt[pair] = doubt
             self._sum += doubt
 
-    def judged(self, doubt: float, *, wrong: bool) -> None:
+    def judged(self, pair: Pair, doubt: float, *, wrong: bool) -> None:
         """Take a verdict on something that was so doubtful."""
+        self._verdicts.append((pair, doubt, wrong))
+        self._count(doubt, wrong)
+
+    def take_back(self, pair: Pair) -> None:
+        """Forget the last verdict on something, if there is one."""
+        for at in reversed(range(len(self._verdicts))):
+            if self._verdicts[at][0] == pair:
+                del self._verdicts[at]
+                self._count_anew()
+                return
+
+    def _count_anew(self) -> None:
+        self.expected_wrong, self.found_wrong = 0.0, 0
+        self._seen, self._hits = HOPED, HOPED / 2
+        for _, doubt, wrong in self._verdicts:
+            self._count(doubt, wrong)
+
+    def _count(self, doubt: float, wrong: bool) -> None:
         self.expected_wrong += doubt
         self.found_wrong += wrong
         self._seen = MEMORY * self._seen + 1
@@ -238,7 +255,12 @@ class Review:
         self._queue(pair).weigh(pair, doubt)
 
     def _judged(self, pair: Pair, *, wrong: bool) -> None:
-        self._queue(pair).judged(1.0 - self._edges[pair].confidence, wrong=wrong)
+        self._queue(pair).judged(pair, 1.0 - self._edges[pair].confidence, wrong=wrong)
+
+    def take_back(self, pair: Pair) -> None:
+        """Let the last verdict on a boundary or a place count no more in the estimate."""
+        pair = _ordered(pair)
+        self._queue(pair).take_back(pair)
 
     def keep(self, pair: Pair) -> list[int]:
         """Say that a boundary is right.
