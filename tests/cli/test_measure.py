@@ -113,6 +113,14 @@ def test_a_result_folder_brings_boundary_image_and_model_along(etch, micrograph_
     assert "boundary_confidence" in pd.read_csv(tmp_path / "out" / "grains.csv").columns
 
 
+def test_a_report_says_where_the_pixel_size_of_a_result_is_from(etch, micrograph_file, tmp_path):
+    etch("segment", micrograph_file(), "--out", "results", "--pixel-size", 0.5)
+    done = etch("measure", tmp_path / "results" / "steel", "--out", "out")
+    assert done.exit_code == 0, done.output
+    # not ImageJ, whose tags the grain map has
+    assert read(tmp_path / "out")["fields"][0]["pixel_size_from"] == "typed"
+
+
 def test_twins_are_merged_on_request(etch, write_grains, tmp_path):
     grains = checkerboard(4, 40)
     grains[50:56, 45:75] = 99  # a lamella inside a square

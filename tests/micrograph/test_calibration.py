@@ -213,6 +213,31 @@ def test_a_microscope_tag_goes_before_the_resolution(tmp_path):
     assert read_micrograph(path).calibration.source == "Zeiss tag 34118"
 
 
+def test_what_a_file_states_is_known_where_another_size_was_typed(tmp_path):
+    path = tmp_path / "steel.tif"
+    tifffile.imwrite(
+        path, GREY, resolution=(1e4 / 0.2252, 1e4 / 0.2252), resolutionunit="CENTIMETER"
+    )
+    typed = read_micrograph(path, pixel_size_um=0.5).calibration
+    assert typed.conflict == (
+        "the file states 0.2252 µm a pixel (TIFF resolution tags); 0.5 as typed was used"
+    )
+    assert read_micrograph(path, pixel_size_um=0.2251).calibration.conflict == ""
+    assert read_micrograph(path).calibration.conflict == ""
+    tifffile.imwrite(tmp_path / "silent.tif", GREY)
+    assert read_micrograph(tmp_path / "silent.tif", pixel_size_um=0.5).calibration.conflict == ""
+
+
+def test_a_stack_knows_which_section_states_another_size_than_was_typed(tmp_path):
+    tifffile.imwrite(tmp_path / "s1.tif", GREY)
+    tifffile.imwrite(
+        tmp_path / "s2.tif", GREY, resolution=(1e4 / 0.1, 1e4 / 0.1), resolutionunit="CENTIMETER"
+    )
+    stack = read_micrograph(tmp_path, pixel_size_um=0.5, stack=True)
+    assert stack.pixel_size_um == 0.5
+    assert stack.calibration.conflict.startswith("the file states 0.1 µm a pixel")
+
+
 def test_a_typed_size_goes_before_all_others(tmp_path):
     path = write(tmp_path / "a.tif", ZEISS_BOTH)
     assert read_micrograph(path, pixel_size_um=0.3).calibration == Calibration(0.3, "typed")

@@ -20,6 +20,7 @@ from napari_etch.cli.console import (
     sentence,
 )
 from napari_etch.cli.options import GrainSize, PixelSize, Quality
+from napari_etch.cli.reading import tell_reading
 from napari_etch.counting import COUNT_MODEL
 
 if TYPE_CHECKING:
@@ -123,9 +124,7 @@ def _count_image(job: Job, image: Path, counted: Counted) -> ExitCode:
     except (ValueError, OSError) as error:
         fail(sentence(error, str(image)))
         return ExitCode.BAD_INPUT
-    if micrograph.info_bar_row is not None:
-        row = micrograph.info_bar_row
-        note(f"{called(image)}: the information bar from row {row} down is left out")
+    tell_reading(micrograph, called(image))
     try:
         with progress_bar(called(image)) as show:
             found = list(_counts(job, micrograph, show))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from napari_etch.cli.console import ExitCode, bad_input, fail, note, refuse, say
-from napari_etch.cli.options import TypedPixelSize
+from napari_etch.cli.options import PixelSize
 from napari_etch.labels.formats import FORMATS
 
 if TYPE_CHECKING:
@@ -119,7 +119,7 @@ def export(
         Convention,
         typer.Option(help="published: class ids and overlaps of the published fractography code."),
     ] = Convention.PROJECT,
-    pixel_size: TypedPixelSize = None,
+    pixel_size: PixelSize = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace an earlier export.")
     ] = False,

@@ -13,6 +13,7 @@ import typer
 
 from napari_etch.cli.console import ExitCode, bad_input, note, refuse
 from napari_etch.cli.learning import learn
+from napari_etch.cli.reading import tell_reading
 from napari_etch.cli.target import Target
 
 if TYPE_CHECKING:
@@ -111,9 +112,7 @@ def _read(image: Path, keep_info_bar: bool) -> list[Micrograph]:
 
     with bad_input(str(image)):
         micrograph = read_micrograph(image, keep_info_bar=keep_info_bar, stack=True)
-    if micrograph.info_bar_row is not None:
-        row = micrograph.info_bar_row
-        note(f"{image.name}: the information bar from row {row} down is left out")
+    tell_reading(micrograph, image.name)
     sections = list(micrograph.sections())
     if len(sections) == 1:
         return [replace(sections[0], name=micrograph.name)]

@@ -20,6 +20,7 @@ from napari_etch.cli.console import (
     sentence,
 )
 from napari_etch.cli.options import PixelSize, Quality
+from napari_etch.cli.reading import tell_reading
 
 if TYPE_CHECKING:
     import numpy as np
@@ -267,8 +268,7 @@ def _map(job: FractureJob, micrograph: Micrograph, folder: Path, image: Path) ->
     from napari_etch.results import write_fracture
 
     name = micrograph.name if micrograph.path is None else called(micrograph.path)
-    if micrograph.info_bar_row is not None:
-        note(f"{name}: the information bar from row {micrograph.info_bar_row} down is left out")
+    tell_reading(micrograph, name)
     try:
         found = follow_to(FractureMap, name, _events(job, micrograph))
         grains = _grains_of(job.grains, image)

@@ -10,7 +10,7 @@ import typer
 
 from napari_etch.cli.console import bad_input, note, refuse, say
 from napari_etch.cli.export import Convention, Labels, run_export, tell
-from napari_etch.cli.options import TypedPixelSize
+from napari_etch.cli.options import PixelSize
 
 if TYPE_CHECKING:
     from napari_etch.labels import Annotated as Labelled
@@ -57,7 +57,7 @@ def import_(
         Convention,
         typer.Option(help="published: class ids and overlaps of the published fractography code."),
     ] = Convention.PROJECT,
-    pixel_size: TypedPixelSize = None,
+    pixel_size: PixelSize = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace an earlier import.")
     ] = False,

@@ -9,6 +9,7 @@ from typing import Any
 
 from napari_etch.cli.console import ExitCode, called, fail, fail_inside, note, refuse, say, sentence
 from napari_etch.cli.progress import follow
+from napari_etch.cli.reading import tell_reading
 from napari_etch.measure import SizeSummary
 from napari_etch.micrograph import (
     Micrograph,
@@ -144,8 +145,7 @@ def _read(job: Job, image: Path, folder: Path) -> list[tuple[Micrograph, Path]]:
 
 def _segment_part(job: Job, micrograph: Micrograph, folder: Path, image: Path) -> ExitCode:
     name = micrograph.name if job.stack is False else called(image)
-    if micrograph.info_bar_row is not None:
-        note(f"{name}: the information bar from row {micrograph.info_bar_row} down is left out")
+    tell_reading(micrograph, name)
     try:
         check_target(folder, job.overwrite)  # of a section, too: each is a result of its own
         shifts: tuple[SectionShift, ...] = ()

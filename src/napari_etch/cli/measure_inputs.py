@@ -31,6 +31,7 @@ from napari_etch.micrograph import (
     micrograph_from_array,
     read_micrograph,
 )
+from napari_etch.micrograph.calibration import SAME_PIXEL
 from napari_etch.micrograph.serial import refuse_picture
 from napari_etch.results import BOUNDARY_FILE, GRAINS_FILE, SUMMARY_FILE, overlay_rgb, whole_file
 from napari_etch.results.source_image import is_source, likely_paths, read_source
@@ -43,8 +44,6 @@ if TYPE_CHECKING:
 VOLUME_FILE = "grains3d.csv"
 # Sections that a remark names one by one.
 _MOST_SECTIONS = 8
-# A typed pixel size and that of the file may differ by their rounding.
-_SAME_PIXEL = 0.01
 
 
 @dataclass(frozen=True, eq=False)
@@ -224,7 +223,7 @@ def _pixel_size(file: Path, typed: float | None) -> _PixelSize:
         ) from None
     if typed is not None:
         remark = ""
-        if stated is not None and abs(stated[0] / typed - 1) > _SAME_PIXEL:
+        if stated is not None and abs(stated[0] / typed - 1) > SAME_PIXEL:
             remark = f"{file.name} states {stated[0]:g} µm a pixel; {typed:g} as typed was used"
         return _PixelSize(typed, "typed", remark)
     if stated is None:
@@ -232,7 +231,16 @@ def _pixel_size(file: Path, typed: float | None) -> _PixelSize:
             f"{file}: the pixel size is not known, so there is no grain size: "
             "give it with --pixel-size"
         )
-    return _PixelSize(stated[0], stated[1])
+    return _PixelSize(stated[0], _origin(file, *stated))
+
+
+def _origin(file: Path, size_um: float, written: str) -> str:
+    """Return where a pixel size was read: of a result, what the micrograph's reader said."""
+    summary = _summary(file)
+    known, source = summary.get("pixel_size_um"), summary.get("pixel_size_source")
+    if isinstance(known, int | float) and source and abs(known / size_um - 1) <= SAME_PIXEL:
+        return str(source)
+    return written
 
 
 def _refuse_mixed(files: Sequence[Path]) -> None:
@@ -241,7 +249,7 @@ def _refuse_mixed(files: Sequence[Path]) -> None:
     if not stated:
         return
     low, high = min(stated, key=stated.__getitem__), max(stated, key=stated.__getitem__)
-    if stated[high] / stated[low] - 1 > _SAME_PIXEL:
+    if stated[high] / stated[low] - 1 > SAME_PIXEL:
         raise ValueError(
             f"{low} states {stated[low]:g} µm a pixel and {high} {stated[high]:g}: one "
             "--pixel-size cannot be right for both; measure them one by one"

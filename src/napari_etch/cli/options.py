@@ -39,15 +39,8 @@ PixelSize = Annotated[
     typer.Option(
         "--pixel-size",
         metavar="UM",
-        help="Edge of a pixel in µm, where the file is silent.",
+        help="Edge of a pixel in µm; goes before what a file states.",
         callback=plausible_pixel_size,
-    ),
-]
-# Goes before what a file says.
-TypedPixelSize = Annotated[
-    float | None,
-    typer.Option(
-        "--pixel-size", metavar="UM", help="Edge of a pixel in µm.", callback=plausible_pixel_size
     ),
 ]
 Quality = Annotated[

@@ -17,12 +17,12 @@ from napari_etch.cli.console import (
     called,
     fail,
     fail_inside,
-    note,
     refuse,
     say,
     sentence,
 )
 from napari_etch.cli.options import PixelSize
+from napari_etch.cli.reading import tell_reading
 
 if TYPE_CHECKING:
     from napari_etch.measure import SizeSummary
@@ -154,8 +154,7 @@ def _repair(
     from napari_etch.results import ResultExistsError, write_repair
 
     began = time.monotonic()
-    if micrograph.info_bar_row is not None:
-        note(f"{name}: the information bar from row {micrograph.info_bar_row} down is left out")
+    tell_reading(micrograph, name)
     try:
         check_target(folder, options.overwrite)  # of a page, too: each is a result of its own
         repaired = follow_to(Repaired, name, _run(micrograph, kind, options))

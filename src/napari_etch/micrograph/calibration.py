@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from napari_etch.micrograph.errors import MicrographError
 
@@ -61,6 +61,8 @@ _EDITOR_DPI = (
 # PNG rounds to whole pixels per metre and some editors to whole pixels per centimetre.
 _EDITOR_DPI_TOLERANCE = 0.004
 _SQUARE_TOLERANCE = 0.01
+# A typed pixel size and that of a file may differ by their rounding.
+SAME_PIXEL = 0.01
 # A picometre is below any electron microscope, a centimetre above any macro lens.
 PLAUSIBLE_UM = (1e-6, 1e4)
 
@@ -75,6 +77,8 @@ class Calibration:
         Edge of one pixel in µm, positive and finite.
     source : str
         Where the number comes from, in words for a report: ``"typed"``, ``"Zeiss tag 34118"``, ...
+    stated : Calibration or None
+        What the file states, where a typed number went before it.
 
     Raises
     ------
@@ -84,6 +88,7 @@ class Calibration:
 
     pixel_size_um: float
     source: str
+    stated: Calibration | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         try:
@@ -96,6 +101,18 @@ class Calibration:
                 "give it in µm, for example 0.25."
             )
         object.__setattr__(self, "pixel_size_um", size)
+
+    @property
+    def conflict(self) -> str:
+        """What is wrong where the file states another pixel size; empty where it does not."""
+        if self.stated is None:
+            return ""
+        if abs(self.stated.pixel_size_um / self.pixel_size_um - 1) <= SAME_PIXEL:
+            return ""
+        return (
+            f"the file states {self.stated.pixel_size_um:.4g} µm a pixel ({self.stated.source}); "
+            f"{self.pixel_size_um:.4g} as typed was used"
+        )
 
 
 def check_plausible(pixel_size_um: float) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -53,7 +54,7 @@ def read_micrograph(
         A TIFF, PNG, JPEG or BMP file, a folder of them (sorted by the numbers in their names), or
         an HDF5 file of serial sections (`micrograph.iron`).
     pixel_size_um : float, optional
-        Edge of a pixel in µm; replaces what the file says.
+        Edge of a pixel in µm; goes before what the file states (see `Calibration.conflict`).
     keep_info_bar : bool
         Treat an SEM information bar as specimen. False: it is found and masked.
     stack : bool, optional
@@ -90,15 +91,27 @@ def _is_folder(path: Path) -> bool:
 
 def _read_file(path: Path, typed: Calibration | None, stack: bool) -> tuple[Micrograph, int | None]:
     """One file; also the first row of its information bar where the metadata tell."""
-    raw = _guarded(path, lambda: _decode(path, stack=stack, calibrate=typed is None))
+    raw = _guarded(path, lambda: _raw_image(path, stack=stack, typed=typed is not None))
     data = canonical(raw.data, path.name, rgb=raw.rgb)
-    micrograph = Micrograph(data, path.stem, typed or raw.calibration, path)
+    micrograph = Micrograph(data, path.stem, raw.calibration, path)
     row = raw.info_bar_row
     if micrograph.calibration is None or row is None:
         sidecar = read_sidecar(path, micrograph.height, micrograph.width)
         row = sidecar.info_bar_row if row is None else row
         micrograph = replace(micrograph, calibration=micrograph.calibration or sidecar.calibration)
+    if typed is not None:
+        calibration = replace(typed, stated=micrograph.calibration)
+        micrograph = replace(micrograph, calibration=calibration)
     return micrograph, row
+
+
+def _raw_image(path: Path, *, stack: bool, typed: bool) -> RawImage:
+    """Decode a file; a pixel size that cannot be used does not matter where another is typed."""
+    if not typed:
+        return _decode(path, stack=stack, calibrate=True)
+    with suppress(Exception):  # whatever else is wrong is raised once more
+        return _decode(path, stack=stack, calibrate=True)
+    return _decode(path, stack=stack, calibrate=False)
 
 
 def _guarded(path: Path, decode: Callable[[], RawImage]) -> RawImage:
@@ -154,7 +167,7 @@ def _read_folder(
     images = [m for m, _ in sections]
     rows = {row for _, row in sections}
     data = _stacked(images)
-    calibration = typed or _common_calibration(images, name)
+    calibration = _common_calibration(images, name) if typed is None else _typed(images, typed)
     return Micrograph(data, name, calibration, folder), rows.pop() if len(rows) == 1 else None
 
 
@@ -215,6 +228,12 @@ def _stacked(images: list[Micrograph]) -> np.ndarray:
             )
     planes = [luminance(m.data) if m.is_rgb else m.data for m in images]
     return canonical(np.stack(planes), first.name, rgb=False)
+
+
+def _typed(images: list[Micrograph], typed: Calibration) -> Calibration:
+    """Return the typed pixel size, with what the first section that contradicts it states."""
+    found = [m.calibration for m in images if m.calibration is not None]
+    return next((each for each in found if each.conflict), typed)
 
 
 def _common_calibration(images: list[Micrograph], folder: str) -> Calibration | None:
