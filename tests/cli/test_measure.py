@@ -213,11 +213,18 @@ def test_sections_with_too_few_grains_are_left_out(etch, write_grains, tmp_path)
     assert "none: no section shows more than one grain" in done.stderr
 
 
-def test_sections_that_are_numbered_one_by_one_are_no_grains_in_space(etch, write_grains, tmp_path):
-    path = write_grains(grains=numbered_one_by_one(3))
+@pytest.mark.parametrize("begins_anew", [False, True])
+def test_sections_that_are_numbered_one_by_one_are_no_grains_in_space(
+    etch, write_grains, tmp_path, begins_anew
+):
+    grains = numbered_one_by_one(3)
+    if begins_anew:  # as other programs number them
+        grains = np.stack([np.unique(each, return_inverse=True)[1] + 1 for each in grains])
+        grains = grains.reshape(3, 120, 120).astype(np.int32)
+    path = write_grains(grains=grains)
     done = etch("measure", path, "--out", "out", "--section-distance", 2)
     assert done.exit_code == 2
-    assert "a.tif has no number in two sections" in done.stderr
+    assert f"the sections of {path} are numbered one by one" in done.stderr
     assert "run etch track first" in done.stderr
     assert not (tmp_path / "out").exists()
 

@@ -419,8 +419,8 @@ def volume_table(paths: Sequence[Path], pixel_size_um: float, distance_um: float
         table = grain_table_3d(grains, voxel_size_um=(distance_um, pixel_size_um, pixel_size_um))
         if not runs_through(table):
             raise ValueError(
-                f"{file} has no number in two sections, so these are no grains in space: run etch "
-                "track first and measure its grains3d.tif"
+                f"the sections of {file} are numbered one by one, so these are no grains in space: "
+                "run etch track first and measure its grains3d.tif"
             )
         table.insert(0, "stack", str(path))
         tables.append(table)

@@ -15,6 +15,12 @@ from napari_etch.measure.checks import check_positive
 if TYPE_CHECKING:
     import pandas as pd
 
+# Numbers that two neighbouring sections have in common, and how many of them lie over themselves.
+_COMMON, _OVER = "numbers in common", "of these lying over themselves"
+# Of true grains in space, also every tenth section of volume-em, 99 % do; of sections that were all
+# numbered from 1 on (volume-em, the stack of sections), 11 to 36 %, as the numbers go row by row.
+_LEAST_OVER = 0.5
+_FEWEST_COMMON = 8  # chance decides about less
 # The thirteen directions from a voxel to its neighbours, each of a pair of opposite ones.
 _STEPS = tuple(step for step in itertools.product((-1, 0, 1), repeat=3) if step > (0, 0, 0))
 
@@ -74,14 +80,18 @@ def grain_table_3d(
 def runs_through(table: pd.DataFrame) -> bool:
     """Return whether a table of grains in space is of a stack that is numbered through.
 
-    Where no number is in two sections, these were numbered one by one, as `etch segment` leaves
-    them, and nothing in the table is a grain in space.
+    Sections were numbered one by one, and nothing in the table is a grain in space, where no number
+    is in two of them, as `etch segment` leaves them; and where most numbers that two neighbours
+    share are at another place in each, as other programs leave them, which begin at 1 every time.
 
     Parameters
     ----------
     table : pandas.DataFrame
         As `grain_table_3d` gives it.
     """
+    common, over = table.attrs.get(_COMMON, 0), table.attrs.get(_OVER, 0)
+    if common >= _FEWEST_COMMON and over < _LEAST_OVER * common:
+        return False
     return bool((table["sections"] > 1).any())
 
 
@@ -115,6 +125,7 @@ class VolumeSums:
         self.seen_in = np.zeros(self.count, np.int64)
         self.neighbours: list[np.ndarray] = []
         self.before: np.ndarray | None = None
+        self.common = self.over = 0
 
     def add(self, section: np.ndarray) -> None:
         """Add the next section, int (y, x), of numbers from 0 to `count`."""
@@ -123,6 +134,7 @@ class VolumeSums:
             self._layers(np.full_like(framed, self.count), framed)
         else:
             self._layers(self.before, framed)
+            self._compare(self.before, framed)
         self._sizes(framed)
         self._within(framed)
         self.sections += 1
@@ -154,7 +166,17 @@ class VolumeSums:
         }
         for name, total in zip("zyx", sums.centre, strict=True):
             columns[f"centroid_{name}_px"] = total[labels] / voxels
-        return pd.DataFrame(columns)
+        table = pd.DataFrame(columns)
+        table.attrs = {_COMMON: self.common, _OVER: self.over}
+        return table
+
+    def _compare(self, below: np.ndarray, above: np.ndarray) -> None:
+        """Count the numbers of both sections, and those that lie over themselves."""
+        times = [np.bincount(each.ravel(), minlength=self.count + 1) for each in (below, above)]
+        times.append(np.bincount(below[below == above], minlength=self.count + 1))
+        once, again, over = (each[1 : self.count] > 0 for each in times)  # neither 0 nor the frame
+        self.common += int(np.count_nonzero(once & again))
+        self.over += int(np.count_nonzero(over))
 
     def _closed(self) -> VolumeSums:
         """Return these sums with the outside after the last section."""
