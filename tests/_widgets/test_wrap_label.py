@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from napari_etch._widgets.form import SettingsForm
+from napari_etch._widgets.fracture_form import FractureForm
+from napari_etch._widgets.repair_form import RepairForm
+from napari_etch._widgets.train_form import TrainForm
 from napari_etch._widgets.wrap_label import WrapLabel
 
 pytestmark = pytest.mark.gui
@@ -19,3 +23,27 @@ def test_a_long_name_wraps_and_is_given_back_as_it_was(qtbot, name):
     assert label.minimumSizeHint().width() < 300
     label.setText("Moving the slider cuts “steel · grains” again.")
     assert label.text() == "Moving the slider cuts “steel · grains” again."
+
+
+@pytest.mark.parametrize(
+    ("form", "about"),
+    [
+        (SettingsForm, "about_image"),
+        (FractureForm, "about"),
+        (RepairForm, "about"),
+        (TrainForm, "about_images"),
+    ],
+)
+def test_what_a_narrow_dock_says_of_its_image_is_not_cut(qtbot, form, about):
+    made = form()
+    qtbot.addWidget(made)
+    label = getattr(made, about)
+    said = "10240 × 10240 px · 120 sections · 0.2252 µm/px"
+    label.setText(said)
+    with qtbot.waitExposed(made):
+        made.show()
+    made.resize(100, 900)  # as narrow as it can be
+    qtbot.wait(20)
+    metrics = label.fontMetrics()
+    assert label.width() < metrics.horizontalAdvance(said)
+    assert label.height() > 1.5 * metrics.height()  # it goes on in a second line

@@ -20,10 +20,11 @@ from qtpy.QtWidgets import (
     QVBoxLayout,
     QWidget,
 )
-from superqt import QElidingLabel, QLabeledDoubleSlider
+from superqt import QLabeledDoubleSlider
 
 from napari_etch._widgets.keys import tip
 from napari_etch._widgets.pixel_size import PixelSizeBox
+from napari_etch._widgets.wrap_label import WrapLabel
 
 DEVICES = (
     ("Automatic", "auto"),
@@ -79,7 +80,7 @@ class SettingsForm(QWidget):
         self.image = combo_box(
             "The image to segment. It follows the layer that is selected in the layer list."
         )
-        self.about_image = QElidingLabel()
+        self.about_image = WrapLabel()
         self.pixel_size = PixelSizeBox()
         self.model = combo_box("The model that finds the boundaries.")
         self.region = combo_box(

@@ -15,7 +15,7 @@ from qtpy.QtWidgets import (
     QVBoxLayout,
     QWidget,
 )
-from superqt import QElidingLabel, QLabeledDoubleSlider
+from superqt import QLabeledDoubleSlider
 
 from napari_etch._widgets.form import DEVICES, add, combo_box
 from napari_etch._widgets.wrap_label import WrapLabel
@@ -42,7 +42,7 @@ class FractureForm(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.image = combo_box("The SEM image. It follows the layer that is selected in the list.")
-        self.about = QElidingLabel()
+        self.about = WrapLabel()
         self.model = combo_box(
             "The network that maps the image and that outlines correct; or the outlines alone."
         )

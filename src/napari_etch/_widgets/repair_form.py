@@ -7,7 +7,7 @@ from typing import Any
 
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QComboBox, QFormLayout, QVBoxLayout, QWidget
-from superqt import QElidingLabel, QLabeledDoubleSlider
+from superqt import QLabeledDoubleSlider
 
 from napari_etch._widgets.form import DEVICES, add, combo_box
 from napari_etch._widgets.wrap_label import WrapLabel
@@ -46,7 +46,7 @@ class RepairForm(QWidget):
             "What to repair: a boundary map, a micrograph or grains. It follows the layer that is "
             "selected in the layer list."
         )
-        self.about = QElidingLabel()
+        self.about = WrapLabel()
         self.kind = combo_box(
             "What the layer is. Automatic tells a boundary map, whose grains are flat, from a "
             "micrograph, in which the boundaries are found first."

@@ -20,10 +20,10 @@ from qtpy.QtWidgets import (
     QVBoxLayout,
     QWidget,
 )
-from superqt import QElidingLabel
 
 from napari_etch._widgets.form import DEVICES, WHOLE_IMAGE, add, combo_box
 from napari_etch._widgets.train_labels_form import LabelRows
+from napari_etch._widgets.wrap_label import WrapLabel
 from napari_etch.training.fit_request import MOST_SECTIONS
 
 LEARN_FROM = (("The image alone, no labels", "image"), ("Corrected labels", "labels"))
@@ -55,7 +55,7 @@ class TrainForm(QWidget):
         self.images = _image_list()
         #: Whether the user ticked images; until then the selected layer is ticked.
         self.ticked_by_hand = False
-        self.about_images = QElidingLabel()
+        self.about_images = WrapLabel()
         self.region = combo_box(
             "The part to learn from: all of it, or a rectangle of a Shapes layer. A typical part "
             "without scratches and stains is enough, and faster."
