@@ -262,7 +262,12 @@ def test_an_earlier_report_is_kept(etch, write_grains, tmp_path):
         (
             checkerboard(4, 20),
             ("--pixel-size", 1, "--section-distance", -2),
-            "--section-distance -2: give a length",
+            "--section-distance -2: give lengths in µm",
+        ),
+        (
+            checkerboard(4, 20)[None].repeat(2, axis=0),
+            ("--pixel-size", 0.5, "--section-distance", 1800),
+            "is 3600 times as long as wide",
         ),
         (checkerboard(4, 20), ("--pixel-size", 1, "--image", "none.png"), "none.png"),
         (checkerboard(4, 20), ("--pixel-size", 1, "--boundary", "small.tif"), "maps of one image"),

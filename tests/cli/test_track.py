@@ -56,6 +56,13 @@ def test_a_stack_becomes_a_3d_grain_map_a_table_and_a_summary(etch, tmp_path, ma
     assert summary["skipped_sections"] == [] and summary["method"] == "global"
 
 
+def test_a_pixel_size_that_the_file_contradicts_is_told(etch, maps):
+    done = etch("track", "stack.tif", "--out", "out", "--voxel-size", 1.8, 0.5, 0.25)
+    assert done.exit_code == 0, done.output
+    said = "stack.tif: the file states 0.5 µm a pixel (its tags); 0.25 as typed was used\n"
+    assert said in done.stderr
+
+
 def test_without_a_voxel_size_the_pixel_size_of_the_file_is_kept(etch, tmp_path, maps):
     assert etch("track", "stack.tif", "--out", "out").exit_code == 0
     summary = json.loads((tmp_path / "out" / "summary.json").read_text())
@@ -116,8 +123,10 @@ def test_an_earlier_result_is_replaced_only_on_request(etch, tmp_path, maps):
     ("arguments", "words"),
     [
         (["nothing.tif"], "nothing.tif does not exist"),
-        (["stack.tif", "--voxel-size", 1, 0, 1], "three lengths in µm, above 0"),
-        (["stack.tif", "--voxel-size", 1, 1, "nan"], "three lengths in µm, above 0"),
+        (["stack.tif", "--voxel-size", 1, 0, 1], "lengths in µm, between 1e-06 and 10000"),
+        (["stack.tif", "--voxel-size", 1, 1, "nan"], "lengths in µm, between 1e-06 and 10000"),
+        (["stack.tif", "--voxel-size", 1e6, 0.5, 0.5], "lengths in µm, between 1e-06 and 10000"),
+        (["stack.tif", "--voxel-size", 1800, 0.5, 0.5], "is 3600 times as long as wide"),
         (["picture.tif"], "make grain maps with etch segment"),
         (["odd"], "equal size"),
         (["lines.tif"], "lines.tif shows no grains in any section"),

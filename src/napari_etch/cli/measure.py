@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from napari_etch.cli.console import bad_input, note, refuse, say
-from napari_etch.cli.options import PixelSize
+from napari_etch.cli.options import PixelSize, plausible_voxel
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -83,8 +83,8 @@ def measure(
     from napari_etch.measure.report import headline
     from napari_etch.results import MEASURE_FILES, check_free, write_report
 
-    if section_distance is not None and not 0 < section_distance < float("inf"):
-        refuse(f"--section-distance {section_distance:g}: give a length in µm, above 0")
+    if section_distance is not None:
+        plausible_voxel((section_distance,), "--section-distance")
     if not overwrite:
         with bad_input(str(out)):
             check_free(
@@ -96,6 +96,7 @@ def measure(
             fields = [replace(each, placements="single") for each in fields]
         volumes = None
         if section_distance is not None:
+            plausible_voxel((section_distance, fields[0].pixel_size_um), "--section-distance")
             volumes = volume_table(grains, fields[0].pixel_size_um, section_distance)
         report = _measured(fields, merge_twins)
         fractions = area_fractions(classes or [])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -10,6 +11,8 @@ import typer
 from napari_etch.cli.console import bad_input, refuse
 
 QUALITIES = ("fast", "best")
+# Edge of a voxel over another: this is nm for µm, and serial sections come nowhere near.
+_TOO_OBLONG = 1000
 
 
 def plausible_pixel_size(value: float | None) -> float | None:
@@ -20,6 +23,29 @@ def plausible_pixel_size(value: float | None) -> float | None:
         with bad_input("--pixel-size"):
             check_plausible(value)
     return value
+
+
+def plausible_voxel(size: Sequence[float], option: str) -> None:
+    """Refuse edges of a voxel that no microscope has, or of which one must have another unit.
+
+    Parameters
+    ----------
+    size : sequence of float
+        Edges of the voxel, or some of them, µm.
+    option : str
+        What they were typed with, for the message.
+    """
+    from napari_etch.micrograph.calibration import PLAUSIBLE_UM
+
+    least, most = PLAUSIBLE_UM
+    typed = " ".join(f"{edge:g}" for edge in size)
+    if not all(least <= edge <= most for edge in size):  # nor nan
+        refuse(f"{option} {typed}: give lengths in µm, between {least:g} and {most:g}")
+    if max(size) >= _TOO_OBLONG * min(size):
+        refuse(
+            f"{option} {typed}: a voxel with edges of {max(size):g} and {min(size):g} µm is "
+            f"{max(size) / min(size):.0f} times as long as wide: give all of them in µm"
+        )
 
 
 def _known_quality(value: str | None) -> str | None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from napari_etch.cli.console import ExitCode, bad_input, called, fail, note, refuse, say, sentence
+from napari_etch.cli.options import plausible_voxel
 
 if TYPE_CHECKING:
     from napari_etch.cli.track_files import Options
@@ -111,8 +112,8 @@ def track(
     """
     from napari_etch.cli.track_files import ALL_FILES, Options
 
-    if voxel_size is not None and not all(0 < edge < float("inf") for edge in voxel_size):
-        refuse(f"--voxel-size {voxel_size}: give three lengths in µm, above 0")
+    if voxel_size is not None:
+        plausible_voxel(voxel_size, "--voxel-size")
     if classifier is not None and method is not Way.PAIRS:
         refuse(f"--classifier is for --method pairs, not for {method.value}")
     if mesh_grain and mesh is None:
@@ -195,6 +196,7 @@ def _track(
 
         write_whole(out, write, ALL_FILES, overwrite=options.overwrite)
     _report(name, tracks, shifts)
+    _tell_pixel_size(name, stack.pixel_size_um, options.voxel_size_um)
     say(f"{name}: {_result_words(tracks)} -> {out}")
 
 
@@ -241,6 +243,20 @@ def _report(name: str, tracks: Tracks, shifts: tuple[SectionShift, ...]) -> None
     remedy = "" if shifts else "; --align moves sections over each other"
     for misfit in misfits(tracks.graph):
         note(f"{name}: {misfit.sentence()}{remedy}")
+
+
+def _tell_pixel_size(
+    name: str, stated: float | None, voxel_size_um: tuple[float, float, float] | None
+) -> None:
+    """Tell where the file contradicts what was typed: volumes would be wrong by its square."""
+    from napari_etch.micrograph.calibration import Calibration
+
+    if stated is None or voxel_size_um is None:
+        return
+    found = Calibration(stated, "its tags")
+    wrong = [Calibration(edge, "typed", found).conflict for edge in voxel_size_um[1:]]
+    if any(wrong):
+        note(f"{name}: {next(filter(None, wrong))}")
 
 
 def _result_words(tracks: Tracks) -> str:
