@@ -123,6 +123,9 @@ def test_specimens_are_told_by_stem_or_file_name(tmp_path):
     (tmp_path / "specimens.csv").write_text("image,specimen\na.tif,one\nb,two\n")
     found = {pair.name: pair.specimen for pair in read_training_folder(tmp_path)}
     assert found == {"a": "one", "b": "two", "c": ""}
+    (tmp_path / "specimens.csv").write_text("image,specimen\nd.tif,one\ne,two\n")
+    with pytest.raises(TrainingDataError, match="names none of the images: it has d and others"):
+        read_training_folder(tmp_path)
     (tmp_path / "specimens.csv").write_text("file;specimen\na;one\n")
     with pytest.raises(TrainingDataError, match="it needs image and specimen"):
         read_training_folder(tmp_path)

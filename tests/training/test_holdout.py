@@ -37,6 +37,18 @@ def test_two_images_give_a_strip_each_and_three_a_whole_one():
     assert three.how == f"image {three.held[0].name}"
 
 
+def test_an_image_without_a_specimen_is_one_of_its_own_and_is_named():
+    pairs = [pair("a1", specimen="A"), pair("a2", specimen="A"), pair("b"), pair("c")]
+    for seed in range(8):
+        split = hold_out(pairs, seed=seed)
+        assert not {p.specimen or p.source for p in split.learnt} & {
+            p.specimen or p.source for p in split.held
+        }
+        assert split.how.endswith(
+            "(no specimen is stated for b, c, which each count as one of their own)"
+        )
+
+
 def test_specimens_go_before_images():
     pairs = [pair(name, specimen=name[0]) for name in ("s1", "s2", "s3", "t1")]
     for seed in range(4):

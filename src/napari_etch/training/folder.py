@@ -102,7 +102,8 @@ def read_training_folder(folder: Path, labels: str = "grains") -> list[Pair]:
     Raises
     ------
     TrainingDataError
-        When a folder, a partner or a label is missing, or sizes differ.
+        When a folder, a partner or a label is missing, sizes differ, or the table of specimens is
+        of other images.
     napari_etch.micrograph.MicrographError
         When an image cannot be read.
     """
@@ -118,6 +119,11 @@ def read_training_folder(folder: Path, labels: str = "grains") -> list[Pair]:
     if not files:
         raise TrainingDataError(f"{images} is empty: put at least one micrograph there.")
     specimens = _read_specimens(folder / SPECIMENS)
+    if specimens and not specimens.keys() & {path.stem for path in files}:
+        raise TrainingDataError(
+            f"{folder / SPECIMENS} names none of the images: it has {next(iter(specimens))} and others in "
+            f"its column image, and {images} has {files[0].name}."
+        )
     pairs = [pair for path in files for pair in _read_pairs(path, folder, labels)]
     return [replace(pair, specimen=specimens.get(pair.source, "")) for pair in pairs]
 
