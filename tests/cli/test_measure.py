@@ -167,7 +167,7 @@ def test_the_sections_of_a_stack_are_no_independent_fields(etch, write_grains, t
     gone = ("G_low", "G_high", "half_width_95", "interval_from", "more_fields_for_10_percent")
     assert [result[key] for key in gone] == [None] * 5
     assert found["distribution"]["differences"] == []
-    assert done.stderr.count("fewer than the 50 of a field") == 1
+    assert done.stderr.count("below the 50 grains of a field") == 1
     assert "; so it is in 4 more sections" in done.stderr
     page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
     assert "Intervals from: nothing" in page

@@ -169,3 +169,10 @@ def test_fields_that_are_alike_are_compared_without_a_warning_of_scipy():
         assert found.p_value == pytest.approx(1, abs=0.01)
     apart = distribution([np.arange(1.0, 9), np.arange(3.0, 9)]).differences[0]
     assert apart.p_value == ks_2samp(np.arange(1, 9), np.arange(3, 9), method="exact").pvalue
+
+
+def test_a_count_just_below_the_least_of_a_field_is_not_rounded_up_to_it():
+    grains = checkerboard(8, 20)
+    grains[:20, 70:80] = grains.max() + 1  # one more at the edge: 49.5
+    (few, *_) = [each for each in measure_field(grains, 1.0, name="a").remarks if "grains" in each]
+    assert few == "a: a count of 49.5 is below the 50 grains of a field in E112"

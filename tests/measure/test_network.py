@@ -116,6 +116,13 @@ def test_sure_boundaries_leave_the_grain_size_alone():
     assert set(found.shifts["saltykov"]) == {0.0}
 
 
+def test_a_cut_without_two_grains_names_its_granularity():
+    boundary = np.zeros((120, 120), np.float32)
+    boundary[59:61] = 0.45  # one grain below a granularity, two above
+    with pytest.raises(ValueError, match=r"^cut at granularity 0\.3, a field shows fewer than two"):
+        segmentation_range([partition(boundary)], 1.0)
+
+
 def test_a_range_can_be_cancelled():
     cut = partition(doubtful_map())
     assert segmentation_range([cut], 1.0, cancelled=lambda: True) is None

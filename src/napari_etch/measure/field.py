@@ -334,13 +334,13 @@ def _remarks(name: str, found: _Found, inner: InteriorGrains) -> tuple[str, ...]
     whole = found.counts.get("saltykov", 0.0)
     if whole < LEAST_GRAINS:
         said.append(
-            f"{name}: {whole:.0f} grains are fewer than the {LEAST_GRAINS} of a field in E112"
+            f"{name}: a count of {whole:.4g} is below the {LEAST_GRAINS} grains of a field in E112"
         )
     few = [key for key, least in LEAST_COUNTS.items() if found.counts.get(key, 0.0) < least]
     if few:
         counts = ", ".join(
             f"{method(key).title.removeprefix('Intercepts, ')} "
-            f"{found.counts.get(key, 0.0):.0f} of {LEAST_COUNTS[key]}"
+            f"{found.counts.get(key, 0.0):.4g} of {LEAST_COUNTS[key]}"
             for key in few
         )
         said.append(f"{name}: fewer intersections than the patterns should meet ({counts})")

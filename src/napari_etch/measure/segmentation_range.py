@@ -8,7 +8,7 @@ from typing import Protocol
 
 import numpy as np
 
-from napari_etch.measure.field import measure_field
+from napari_etch.measure.field import TooFewGrainsError, measure_field
 from napari_etch.measure.fields import combine_fields
 
 # Boundaries taken for real with 30 to 70 % are open to dispute: over this range G of the hand-drawn
@@ -87,10 +87,15 @@ def segmentation_range(
         if cancelled is not None and cancelled():
             return None
         cuts = [each.recut(granularity).grains for each in partitions]
-        fields = [
-            measure_field(cut, pixel_size_um, directions=False, placements=placements)
-            for cut in cuts
-        ]
+        try:
+            fields = [
+                measure_field(cut, pixel_size_um, directions=False, placements=placements)
+                for cut in cuts
+            ]
+        except TooFewGrainsError:
+            raise ValueError(
+                f"cut at granularity {granularity:g}, a field shows fewer than two grains"
+            ) from None
         measured = combine_fields(fields)
         found.append({each.method.key: each.grain_number for each in measured.results})
     common = [key for key in found[0] if all(key in each for each in found)]
