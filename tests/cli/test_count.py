@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 
 import pytest
+import tifffile
 from fakes import DarkIsBoundary
 
 from napari_etch.grains.class_table import FRACTURE_MODES
@@ -41,6 +42,14 @@ def test_images_of_one_name_are_told_apart(etch, micrograph_file, tmp_path):
     first, second = micrograph_file("a/x.tif"), micrograph_file("b/x.tif")
     etch("count", first, second, "--out", "counts.csv")
     assert [row[0] for row in rows_of(tmp_path / "counts.csv")[1:]] == [str(first), str(second)]
+
+
+def test_the_slices_of_a_folder_are_its_files_by_name(etch, micrograph_file, tmp_path):
+    page = tifffile.imread(micrograph_file("fields/a.tif"))
+    tifffile.imwrite(tmp_path / "fields" / "b.tif", page[:64])
+    done = etch("count", "fields", "--slices", "--out", "counts.csv")
+    assert done.exit_code == 0, done.output
+    assert [row[0] for row in rows_of(tmp_path / "counts.csv")[1:]] == ["a.tif", "b.tif"]
 
 
 def test_a_table_is_not_overwritten_unasked(etch, micrograph_file, tmp_path):

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import tifffile
 from fakes import DarkIsBoundary
-from skimage.io import imread
+from skimage.io import imread, imsave
 
 import napari_etch
 from napari_etch.cli import jobs
@@ -171,6 +171,28 @@ def test_slices_are_images_of_their_own(etch, micrograph_file, tmp_path):
         str(path.parent.relative_to(tmp_path)) for path in tmp_path.rglob("grains.tif")
     )
     assert written == ["out/pages/pages_0000", "out/pages/pages_0001", "out/steel"]
+
+
+def test_the_slices_of_a_folder_are_its_files_each_by_itself(etch, micrograph_file, tmp_path):
+    page = tifffile.imread(micrograph_file("fields/a.tif"))
+    tifffile.imwrite(tmp_path / "fields" / "b.tif", page[:64])  # of another size
+    imsave(tmp_path / "fields" / "a.png", page)
+    (tmp_path / "fields" / "bad.tif").write_bytes(b"")
+    done = etch("segment", "fields", "--out", "out", "--slices")
+    assert done.exit_code == 2
+    assert done.stderr == (
+        "etch: fields/bad.tif is empty (0 bytes); copy it again from its source.\n"
+    )
+    written = {path.name for path in (tmp_path / "out" / "fields").iterdir()}
+    assert written == {"a.png", "a.tif", "b"}  # two of one stem are told apart
+
+
+@pytest.mark.parametrize("command", ["segment", "count"])
+def test_a_result_is_no_stack_of_images(etch, micrograph_file, command):
+    etch("segment", micrograph_file(), "--out", "out")
+    done = etch(command, "out/steel", "--stack", "--out", "again")
+    assert done.exit_code == 2
+    assert done.stderr.startswith("etch: out/steel is a result, no folder of images: name the im")
 
 
 def test_an_error_of_ours_is_exit_code_1_and_leaves_nothing_half_written(

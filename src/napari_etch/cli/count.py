@@ -20,7 +20,7 @@ from napari_etch.cli.console import (
     sentence,
 )
 from napari_etch.cli.options import GrainSize, PixelSize, Quality
-from napari_etch.cli.reading import tell_reading
+from napari_etch.cli.reading import refuse_result, tell_reading
 from napari_etch.counting import COUNT_MODEL
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def count(
     counted = Counted()
     try:
         for image in images:
-            counted.codes[image] = _count_image(job, image, counted)
+            counted.codes[image] = _count_all(job, image, counted)
     except KeyboardInterrupt:
         fail(f"stopped after {len(counted.codes)} of {len(images)} images; no table was written")
         raise typer.Exit(ExitCode.STOPPED) from None
@@ -113,6 +113,20 @@ def count(
     if len(images) > 1 and failed:
         fail(f"{len(failed)} of {len(images)} images failed: {', '.join(failed)}")
     raise typer.Exit(worst(counted.codes.values()))
+
+
+def _count_all(job: Job, image: Path, counted: Counted) -> ExitCode:
+    """Count an input; a folder, with ``--slices``, image by image."""
+    from napari_etch.cli.jobs import worst
+    from napari_etch.micrograph.reading import image_files
+
+    try:
+        refuse_result(image)
+        inside = image_files(image) if job.stack is False and image.is_dir() else [image]
+    except (ValueError, OSError) as error:
+        fail(sentence(error, str(image)))
+        return ExitCode.BAD_INPUT
+    return worst([_count_image(job, each, counted) for each in inside])
 
 
 def _count_image(job: Job, image: Path, counted: Counted) -> ExitCode:
@@ -149,7 +163,7 @@ def _read(job: Job, image: Path) -> Micrograph:
             image, pixel_size_um=job.pixel_size_um, keep_info_bar=job.keep_info_bar, stack=stack
         )
 
-    if job.stack is not None:
+    if job.stack:
         return read(True)
     try:
         return read(None)

@@ -9,7 +9,7 @@ from typing import Any
 
 from napari_etch.cli.console import ExitCode, called, fail, fail_inside, note, refuse, say, sentence
 from napari_etch.cli.progress import follow
-from napari_etch.cli.reading import tell_reading
+from napari_etch.cli.reading import refuse_result, tell_reading
 from napari_etch.measure import SizeSummary
 from napari_etch.micrograph import (
     Micrograph,
@@ -18,6 +18,7 @@ from napari_etch.micrograph import (
     read_micrograph,
 )
 from napari_etch.micrograph.align import SectionShift, aligned, alignment_words
+from napari_etch.micrograph.reading import image_files
 from napari_etch.results import (
     BOUNDARY_FILE,
     GRAINS_FILE,
@@ -109,12 +110,27 @@ def result_line(name: str, sizes: SizeSummary, folder: Path) -> str:
 def segment_image(job: Job, image: Path, folder: Path) -> ExitCode:
     """Segment all of one input and tell how it went, so that the others still get their turn."""
     try:
+        refuse_result(image)
+        if job.stack is False and image.is_dir():
+            files = image_files(image)
+            targets = [folder / name for name in names_in_folder(files)]
+            return worst([segment_image(job, *each) for each in zip(files, targets, strict=True)])
         check_target(folder, job.overwrite)
         parts = _read(job, image, folder)
     except (ValueError, OSError) as error:
         fail(sentence(error, str(image)))
         return ExitCode.BAD_INPUT
     return worst([_segment_part(job, part, target, image) for part, target in parts])
+
+
+def names_in_folder(files: Sequence[Path]) -> list[str]:
+    """Return what the results of a folder's images are called: their stems, where these differ."""
+    stems = [file.stem for file in files]
+    folded = [stem.casefold() for stem in stems]
+    return [
+        stem if folded.count(stem.casefold()) == 1 else file.name
+        for stem, file in zip(stems, files, strict=True)
+    ]
 
 
 def _read(job: Job, image: Path, folder: Path) -> list[tuple[Micrograph, Path]]:

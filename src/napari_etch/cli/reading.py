@@ -1,10 +1,12 @@
-"""What the commands tell of an image that was read."""
+"""What the commands take for images, and what they tell of one that was read."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_etch.cli.console import note
+from napari_etch.results import GRAINS_FILE, SUMMARY_FILE
 
 if TYPE_CHECKING:
     from napari_etch.micrograph import Micrograph
@@ -17,3 +19,15 @@ def tell_reading(micrograph: Micrograph, name: str) -> None:
     calibration = micrograph.calibration
     if calibration is not None and calibration.conflict:
         note(f"{name}: {calibration.conflict}")
+
+
+def refuse_result(path: Path) -> None:
+    """Raise ValueError for a folder of results: its maps and its overlay are no micrographs.
+
+    They would pass for the sections of a stack.
+    """
+    if (path / SUMMARY_FILE).is_file() and (path / GRAINS_FILE).is_file():
+        raise ValueError(
+            f"{path} is a result, no folder of images: name the image that it was made from "
+            "(etch measure, track, repair and export take results)"
+        )
