@@ -229,6 +229,22 @@ def test_sections_that_are_numbered_one_by_one_are_no_grains_in_space(
     assert not (tmp_path / "out").exists()
 
 
+def test_what_track_wrote_is_measured_by_the_name_of_its_folder(etch, write_grains, tmp_path):
+    path = write_grains(grains=numbered_one_by_one(3))
+    assert etch("track", path, "--out", "tracked").exit_code == 0
+    done = etch("measure", "tracked", "--out", "out", "--section-distance", 2)
+    assert done.exit_code == 0, done.output
+    assert read(tmp_path / "out")["fields"][0]["name"] == "tracked section 0"
+    assert pd.read_csv(tmp_path / "out" / "grains3d.csv")["sections"].max() > 1
+
+
+def test_a_folder_without_a_grain_map_is_refused(etch, tmp_path):
+    (tmp_path / "results").mkdir()
+    done = etch("measure", "results", "--out", "out")
+    assert done.exit_code == 2
+    assert done.stderr.startswith("etch: results holds no grains.tif: name a grain map, or what")
+
+
 def test_class_maps_give_area_fractions(etch, write_grains, tmp_path):
     classes = np.ones((200, 200), np.uint8)
     classes[:50] = 2

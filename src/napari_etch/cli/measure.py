@@ -24,7 +24,8 @@ def measure(
     grains: Annotated[
         list[Path],
         typer.Argument(
-            metavar="GRAINS", help="Grain maps, or result folders of etch segment; a field each."
+            metavar="GRAINS",
+            help="Grain maps, or result folders of etch segment, repair or track; a field each.",
         ),
     ],
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="The report goes here.")],

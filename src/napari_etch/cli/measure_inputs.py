@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_etch.cli.evaluate import read_map
+from napari_etch.cli.track_files import GRAINS_3D_FILE
 from napari_etch.measure import (
     AreaFraction,
     FieldMeasurement,
@@ -124,7 +125,7 @@ def read_fields(
     ----------
     paths : sequence of Path
         Grain maps (TIFF, PNG, NPY; a stack gives a field a section), or folders that hold
-        ``grains.tif``.
+        ``grains.tif`` or ``grains3d.tif``.
     pixel_size_um : float or None
         Typed by the user; None takes that of each file.
     images, boundaries : sequence of Path
@@ -145,7 +146,7 @@ def read_fields(
                 f"{option} was given {len(files)} times for {len(paths)} grain maps: "
                 "give one for each, in the same order"
             )
-    files = [path / GRAINS_FILE if path.is_dir() else path for path in paths]
+    files = [map_of(path) for path in paths]
     _refuse_twice(files)
     names = _names(files)
     sizes = [_pixel_size(file, pixel_size_um) for file in files]
@@ -156,6 +157,25 @@ def read_fields(
         boundary = boundaries[at] if boundaries else _beside(file, BOUNDARY_FILE)
         fields += _read(names[at], file, sizes[at], images[at] if images else None, boundary)
     return fields
+
+
+def map_of(path: Path) -> Path:
+    """Return the grain map that a path names: itself, or that of a folder of results.
+
+    Raises
+    ------
+    ValueError
+        For a folder without one.
+    """
+    if not path.is_dir():
+        return path
+    for name in (GRAINS_FILE, GRAINS_3D_FILE):
+        if (path / name).exists():
+            return path / name
+    raise ValueError(
+        f"{path} holds no {GRAINS_FILE}: name a grain map, or what etch segment, etch repair or "
+        "etch track wrote for one image or stack"
+    )
 
 
 def _refuse_twice(files: Sequence[Path]) -> None:
@@ -171,7 +191,8 @@ def _names(files: Sequence[Path]) -> list[str]:
     """Return what the fields are called: the file's name, or its folder's where names repeat."""
     plain = [file.stem for file in files]
     inside = [
-        file.resolve().parent.name if file.name == GRAINS_FILE else file.stem for file in files
+        file.resolve().parent.name if file.name in (GRAINS_FILE, GRAINS_3D_FILE) else file.stem
+        for file in files
     ]
     for names in (inside, plain, [str(file) for file in files]):
         if len(set(names)) == len(names):
@@ -412,7 +433,7 @@ def volume_table(paths: Sequence[Path], pixel_size_um: float, distance_um: float
 
     tables = []
     for path in paths:
-        file = path / GRAINS_FILE if path.is_dir() else path
+        file = map_of(path)
         grains = read_map(file)
         if grains.ndim != 3:
             raise ValueError(f"{file} is a single section: --section-distance is for stacks")
