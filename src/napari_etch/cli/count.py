@@ -20,7 +20,7 @@ from napari_etch.cli.console import (
     sentence,
 )
 from napari_etch.cli.options import GrainSize, PixelSize, Quality
-from napari_etch.cli.reading import refuse_result, tell_reading
+from napari_etch.cli.reading import refuse_result, tell_margins, tell_reading
 from napari_etch.counting import COUNT_MODEL
 
 if TYPE_CHECKING:
@@ -139,6 +139,7 @@ def _count_image(job: Job, image: Path, counted: Counted) -> ExitCode:
         fail(sentence(error, str(image)))
         return ExitCode.BAD_INPUT
     tell_reading(micrograph, called(image))
+    tell_margins(micrograph, called(image))
     try:
         with progress_bar(called(image)) as show:
             found = list(_counts(job, micrograph, show))

@@ -13,7 +13,7 @@ import typer
 
 from napari_etch.cli.console import ExitCode, bad_input, note, refuse
 from napari_etch.cli.learning import learn
-from napari_etch.cli.reading import refuse_result, tell_reading
+from napari_etch.cli.reading import refuse_result, tell_margins, tell_reading
 from napari_etch.cli.target import Target
 
 if TYPE_CHECKING:
@@ -114,6 +114,7 @@ def _read(image: Path, keep_info_bar: bool) -> list[Micrograph]:
         refuse_result(image)
         micrograph = read_micrograph(image, keep_info_bar=keep_info_bar, stack=True)
     tell_reading(micrograph, image.name)
+    tell_margins(micrograph, image.name)
     sections = list(micrograph.sections())
     if len(sections) == 1:
         return [replace(sections[0], name=micrograph.name)]

@@ -9,7 +9,7 @@ from typing import Any
 
 from napari_etch.cli.console import ExitCode, called, fail, fail_inside, note, refuse, say, sentence
 from napari_etch.cli.progress import follow
-from napari_etch.cli.reading import refuse_result, tell_reading
+from napari_etch.cli.reading import refuse_result, tell_margins, tell_reading
 from napari_etch.measure import SizeSummary
 from napari_etch.micrograph import (
     Micrograph,
@@ -162,6 +162,7 @@ def _read(job: Job, image: Path, folder: Path) -> list[tuple[Micrograph, Path]]:
 def _segment_part(job: Job, micrograph: Micrograph, folder: Path, image: Path) -> ExitCode:
     name = micrograph.name if job.stack is False else called(image)
     tell_reading(micrograph, name)
+    tell_margins(micrograph, name)
     try:
         check_target(folder, job.overwrite)  # of a section, too: each is a result of its own
         shifts: tuple[SectionShift, ...] = ()

@@ -21,6 +21,23 @@ def tell_reading(micrograph: Micrograph, name: str) -> None:
         note(f"{name}: {calibration.conflict}")
 
 
+def tell_margins(micrograph: Micrograph, name: str) -> None:
+    """Tell of a blank margin around a micrograph: it becomes a grain, and grains seem larger."""
+    from napari_etch.micrograph.margins import find_margins
+    from napari_etch.micrograph.pixels import luminance
+
+    for section in micrograph.sections():
+        grey = luminance(section.data) if section.is_rgb else section.data
+        margins = find_margins(grey[: section.info_bar_row])
+        if margins:
+            of = f"{name} section {section.section}" if micrograph.is_stack else name
+            note(
+                f"{of}: a blank margin ({margins.words()}) is taken for specimen, which makes the "
+                "grains too large: cut it off first"
+            )
+            return  # of a stack the first section tells
+
+
 def refuse_result(path: Path) -> None:
     """Raise ValueError for a folder of results: its maps and its overlay are no micrographs.
 
