@@ -106,6 +106,18 @@ def test_a_typed_pixel_size_gives_grain_sizes(open_measure: OpenMeasure, qtbot: 
     assert all(button.isEnabled() for button in dock.form.exports.values())
 
 
+def test_another_micrograph_of_the_same_size_keeps_its_own_pixel_size(
+    open_measure: OpenMeasure, qtbot: Any
+) -> None:
+    viewer, dock, layer = open_measure()
+    other = viewer.add_image(np.array(viewer.layers["steel"].data), name="another field")
+    qtbot.wait(50)  # the dock has seen it
+    dock.form.pixel_size.number.setValue(0.5)
+    wait(qtbot, dock)
+    assert pixel_size_um(viewer.layers["steel"]) == pixel_size_um(layer) == pytest.approx(0.5)
+    assert pixel_size_um(other) is None
+
+
 def test_grains_without_a_micrograph_take_the_pixel_size_themselves(
     make_napari_viewer: Callable[..., Any], qtbot: Any
 ) -> None:

@@ -18,6 +18,7 @@ from napari_etch._widgets.layers import (
     GRAINS_LOOK,
     METADATA_KEY,
     Placement,
+    axes_of,
     is_micrograph,
     kind_of,
     layer_name,
@@ -302,9 +303,7 @@ def fits(image: Image, grains: Labels, *, whole: bool = True) -> bool:
     window = window_under(image, grains)
     if window is None or not whole:
         return window is not None
-    return all(at.stop == edge for at, edge in zip(window, _shape(image), strict=True)) and not any(
-        at.start for at in window
-    )
+    return window == tuple(slice(0, edge) for edge in axes_of(image))
 
 
 def window_under(image: Image, grains: Labels) -> tuple[slice, ...] | None:
@@ -315,7 +314,7 @@ def window_under(image: Image, grains: Labels) -> tuple[slice, ...] | None:
     """
     if image.multiscale or grains.multiscale:
         return None
-    shape, wanted = _shape(image), np.shape(grains.data)
+    shape, wanted = axes_of(image), axes_of(grains)
     if len(shape) != len(wanted) or not _lie_alike(image, grains):
         return None
     begin = np.asarray(image.world_to_data(grains.data_to_world((0,) * len(wanted))), float)
@@ -325,10 +324,6 @@ def window_under(image: Image, grains: Labels) -> tuple[slice, ...] | None:
     if (start < 0).any() or (start + wanted > shape).any():
         return None
     return tuple(slice(int(at), int(at) + edge) for at, edge in zip(start, wanted, strict=True))
-
-
-def _shape(image: Image) -> tuple[int, ...]:
-    return np.shape(image.data)[:-1] if image.rgb else np.shape(image.data)
 
 
 def _lie_alike(image: Image, grains: Labels) -> bool:

@@ -151,6 +151,12 @@ def source_of(layer: Image) -> Source:
     )
 
 
+def axes_of(layer: Image | Labels) -> tuple[int, ...]:
+    """Return the sizes of a layer's axes without colour; of a multi-scale one at its finest."""
+    shape = np.shape(layer.data[0] if layer.multiscale else layer.data)
+    return shape[:-1] if getattr(layer, "rgb", False) else shape
+
+
 def pixel_size_um(layer: Layer) -> float | None:
     """Return the pixel edge in µm, None when the layer has no length unit or oblong pixels."""
     if layer.ndim < 2:

@@ -62,7 +62,6 @@ class MeasureDock(Dock):
         self._count_shown: Any = None
         self._drawn: Any = None
         self._sized: Any = None
-        self._followers: list[str] = []
         self.trouble = StatusLine(napari_viewer)
         self.trouble.setToolTip("What has to be settled before there are numbers.")
         self.form = MeasureForm(napari_viewer.theme, self.trouble)
@@ -187,31 +186,19 @@ class MeasureDock(Dock):
     def _refresh_pixel_size(self) -> None:
         self.pixel_size.refresh()
         target = self._sized = self.layers.image()
-        self._followers = []
         if target is None:
             self.form.pixel_size.show_size(None, NO_GRAINS)
             return
         if not isinstance(target, Image):
             self.form.pixel_size.line.setEnabled(False)
             self.form.pixel_size.line.setToolTip("Open the micrograph to read its scale bar.")
-        shape, scale = np.shape(target.data)[:2], np.asarray(target.scale)[-2:]
-        self._followers = [
-            str(each.unique_id)
-            for each in self._viewer.layers
-            if isinstance(each, Image | Labels)
-            and np.shape(each.data)[:2] == shape
-            and np.allclose(np.asarray(each.scale)[-2:], scale)
-        ]
 
     def _on_pixel_size(self, text: str, trouble: bool) -> None:
-        """Give layers that lay over the image, pixel by pixel, its pixel size, too."""
-        target = self._sized  # scaled by now, so it lies over nothing until the others follow
-        found = None if target is None else pixel_size_um(target)
-        followers, self._followers = self._followers, []
-        if not trouble and found is not None:
-            for layer in list(self._viewer.layers):
-                if str(layer.unique_id) in followers and pixel_size_um(layer) != found:
-                    set_pixel_size(self._viewer, layer, found)
+        """Give the grains that are measured the size of their micrograph, also where others lie."""
+        target, grains = self._sized, self.layers.grains()
+        found = None if target is None or trouble else pixel_size_um(target)
+        if found is not None and grains is not None and pixel_size_um(grains) != found:
+            set_pixel_size(self._viewer, grains, found)
         self._say(text, trouble)
         self._on_edited()
 

@@ -14,6 +14,7 @@ from napari_etch._widgets.layers import (
     METADATA_KEY,
     SCALE_BAR,
     Placement,
+    axes_of,
     drawn_in_image,
     is_micrograph,
     kind_of,
@@ -232,14 +233,8 @@ def _same_place(layer: Layer, image: Image) -> bool:
     return (
         np.allclose(layer.scale[-2:], image.scale[-2:])
         and np.allclose(layer.translate[-2:], image.translate[-2:])
-        and (not isinstance(layer, Image | Labels) or _plane_of(layer) == _plane_of(image))
+        and (not isinstance(layer, Image | Labels) or axes_of(layer)[-2:] == axes_of(image)[-2:])
     )
-
-
-def _plane_of(layer: Image | Labels) -> tuple[int, ...]:
-    """Return the rows and columns of an image or of labels."""
-    shape = np.shape(layer.data[0] if layer.multiscale else layer.data)
-    return shape[-3:-1] if getattr(layer, "rgb", False) else shape[-2:]
 
 
 def _rescale(layer: Layer, size_um: float) -> None:

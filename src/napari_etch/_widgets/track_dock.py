@@ -62,7 +62,7 @@ class TrackDock(Dock):
         self._viewer = napari_viewer
         self._origin: Origin | None = None
         self._watched: Labels | None = None
-        self._said_of: str | None = None
+        self._said_of: Labels | None = None
         self.is_gone = False
         self.form = TrackForm()
         self.run_bar = RunBar()
@@ -145,8 +145,7 @@ class TrackDock(Dock):
         self._tell_grain()
 
     def _watch(self, layer: Labels | None) -> None:
-        # napari hands a plugin stand-ins of its layers, a new one each time.
-        if _identity(layer) == _identity(self._watched):
+        if layer is self._watched:
             return
         if self._watched is not None:
             self._watched.events.selected_label.disconnect(self._on_selected)
@@ -330,13 +329,9 @@ class TrackDock(Dock):
 
     def _say(self, text: str, *, trouble: bool = False, of: Labels | None = None) -> None:
         """Say something, perhaps of the grains of a layer: then it goes with the layer."""
-        self._said_of = _identity(of)
+        self._said_of = of
         colour = get_theme(self._viewer.theme).warning.as_hex() if trouble else None
         self.run_bar.say(text, trouble_colour=colour)
-
-
-def _identity(layer: Labels | None) -> str | None:
-    return None if layer is None else str(layer.unique_id)
 
 
 def outcome_text(tracked: Tracked) -> str:
