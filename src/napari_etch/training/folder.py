@@ -121,8 +121,8 @@ def read_training_folder(folder: Path, labels: str = "grains") -> list[Pair]:
     specimens = _read_specimens(folder / SPECIMENS)
     if specimens and not specimens.keys() & {path.stem for path in files}:
         raise TrainingDataError(
-            f"{folder / SPECIMENS} names none of the images: it has {next(iter(specimens))} and others in "
-            f"its column image, and {images} has {files[0].name}."
+            f"{folder / SPECIMENS} names none of the images: it has {next(iter(specimens))} and "
+            f"others in its column image, and {images} has {files[0].name}."
         )
     pairs = [pair for path in files for pair in _read_pairs(path, folder, labels)]
     return [replace(pair, specimen=specimens.get(pair.source, "")) for pair in pairs]
