@@ -5,7 +5,13 @@ import time
 
 import pytest
 
-from napari_etch.results import ResultExistsError, files, whole_file, write_whole
+from napari_etch.results import (
+    ResultExistsError,
+    check_replaceable,
+    files,
+    whole_file,
+    write_whole,
+)
 
 
 def test_a_file_is_there_once_it_is_whole(tmp_path):
@@ -56,3 +62,17 @@ def test_what_a_killed_run_left_is_cleared_away_a_day_later(tmp_path, monkeypatc
     write_whole(tmp_path / "result", lambda unfinished: (unfinished / "a").touch(), ("a",))
     assert not old.exists() and fresh.exists()  # that may be a run that goes on
     assert (tmp_path / "result" / "a").exists()
+
+
+def test_a_folder_that_a_shell_is_in_is_not_replaced(tmp_path, monkeypatch):
+    (tmp_path / "set" / "images").mkdir(parents=True)
+    (tmp_path / "file").touch()
+    monkeypatch.chdir(tmp_path / "set")
+    with pytest.raises(ResultExistsError, match="is the folder that you are in"):
+        check_replaceable(tmp_path / "set")
+    with pytest.raises(ResultExistsError, match="is a file"):
+        check_replaceable(tmp_path / "file")
+    monkeypatch.chdir(tmp_path / "set" / "images")
+    with pytest.raises(ResultExistsError, match="you are in a folder inside"):
+        check_replaceable(tmp_path / "set")
+    check_replaceable(tmp_path / "set" / "images" / "new")

@@ -92,6 +92,15 @@ def test_ctrl_c_keeps_the_best_and_a_second_one_drops_it(learning, etch, tmp_pat
     assert done.exit_code == 130 and not (tmp_path / "other").exists()
 
 
+def test_the_folder_one_is_in_becomes_no_model(learning, etch, tmp_path, monkeypatch):
+    (tmp_path / "empty").mkdir()
+    monkeypatch.chdir(tmp_path / "empty")
+    done = etch("--model", "generalist", "--data", "../data", "--out", ".", "--overwrite")
+    assert done.exit_code == 2
+    assert done.stderr == "etch: . is the folder that you are in: choose another one\n"
+    assert learning.asked is None  # the training would have been lost at its end
+
+
 def test_what_cannot_be_trained_is_one_sentence_and_code_2(learning, etch, monkeypatch):
     learning.error = TrainError("These labels are classes: give grains.")
     done = etch("--out", "mine")

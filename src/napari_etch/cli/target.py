@@ -7,7 +7,7 @@ import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from napari_etch.cli.console import refuse
+from napari_etch.cli.console import bad_input, refuse
 
 
 @dataclass(frozen=True)
@@ -21,6 +21,7 @@ class Target:
     def check(self) -> None:
         """Refuse what cannot be written, before any work."""
         from napari_etch.models.library import SUFFIX, is_free, library_folder, plain_name
+        from napari_etch.results import check_replaceable
 
         if self.library:
             _check_writable(library_folder())
@@ -37,6 +38,9 @@ class Target:
             refuse(f"{path} exists: choose another name, or add --overwrite")
         if path.exists() and path.suffix != SUFFIX and not _is_model(path):
             refuse(f"{path} is no model, and only a model is replaced: choose another name")
+        if path.is_dir():
+            with bad_input():
+                check_replaceable(path)
         _check_writable(path.absolute().parent)
 
     def write(self, folder: Path) -> str:

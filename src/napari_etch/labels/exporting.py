@@ -23,7 +23,7 @@ from napari_etch.labels.split import Split
 from napari_etch.labels.tiles import Tiles
 from napari_etch.labels.values import PIXEL_SIZE, SPECIMEN
 from napari_etch.labels.writing import SetWriter, WriteOptions, draw_boundary
-from napari_etch.results import replace_folder
+from napari_etch.results import ResultExistsError, check_replaceable, replace_folder
 
 
 @dataclass(frozen=True)
@@ -169,10 +169,10 @@ def check_target(out: Path, *, overwrite: bool = False) -> None:
     LabelsError
         When it holds something, unless that is an earlier export and `overwrite` is set.
     """
-    if out.exists() and not out.is_dir():
-        raise LabelsError(f"{out} is a file: choose another folder.")
-    if out.resolve() == Path.cwd():  # a shell in a folder that is replaced sees nothing any more
-        raise LabelsError(f"{out} is the folder that you are in: choose another one.")
+    try:
+        check_replaceable(out)
+    except ResultExistsError as error:
+        raise LabelsError(f"{error}.") from None
     if not out.is_dir() or not any(out.iterdir()):
         return
     if not (out / MANIFEST_FILE).is_file() or not read_manifest(out):

@@ -147,6 +147,19 @@ def _one_at_a_time(folder: Path) -> Iterator[None]:
             lock.rmdir()
 
 
+def check_replaceable(folder: Path) -> None:
+    """Raise ResultExistsError for what `replace_folder` must not replace, whatever it holds.
+
+    A shell in a folder that is replaced, or in one inside it, sees nothing any more.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise ResultExistsError(f"{folder} is a file: choose another folder")
+    if Path.cwd() == folder.resolve():
+        raise ResultExistsError(f"{folder} is the folder that you are in: choose another one")
+    if Path.cwd().is_relative_to(folder.resolve()):
+        raise ResultExistsError(f"you are in a folder inside {folder}: leave it first")
+
+
 def replace_folder(unfinished: Path, folder: Path) -> None:
     """Give a finished folder its name; an earlier one goes when the new one is in its place.
 

@@ -245,10 +245,9 @@ def _check_names(images: Sequence[Path]) -> None:
 
 def _check_target(images: Sequence[Path], out: Path, *, overwrite: bool) -> None:
     """Refuse a folder that cannot become a set, or that would take images with it."""
-    if out.exists() and not out.is_dir():
-        raise ValueError(f"{out} is a file: choose another folder")
-    if out.resolve() == Path.cwd():  # a shell in a folder that is replaced sees nothing any more
-        raise ValueError(f"{out} is the folder that you are in: choose another one")
+    from napari_etch.results import check_replaceable
+
+    check_replaceable(out)
     if not (out / RECORD).exists():
         if out.is_dir() and any(path.name[0] != "." for path in out.iterdir()):
             raise ValueError(f"{out} holds other files: choose a new or an empty folder")
