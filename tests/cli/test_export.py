@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import csv
 import json
 import shutil
 
@@ -251,6 +252,18 @@ def test_a_table_of_specimens_that_cannot_be_used_is_refused(etch, results, tmp_
     assert says in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
     assert not (tmp_path / "s").exists()
+
+
+def test_a_table_names_a_stack_for_all_its_sections(etch, micrograph_file, tmp_path):
+    page = tifffile.imread(micrograph_file("page.tif"))
+    tifffile.imwrite(tmp_path / "pile.tif", np.stack([page] * 3), photometric="minisblack")
+    assert etch("segment", "pile.tif", "--stack", "--out", "stacks").exit_code == 0
+    (tmp_path / "groups.csv").write_text("image,specimen\npile.tif,A\npile_0002,B\n")
+    done = etch("export", "stacks", "--out", "s", "--specimens", "groups.csv")
+    assert done.exit_code == 0, done.output
+    with (tmp_path / "s" / "specimens.csv").open(newline="") as file:
+        table = {row["image"]: row["specimen"] for row in csv.DictReader(file)}
+    assert table == {"pile_0000.tif": "A", "pile_0001.tif": "A", "pile_0002.tif": "B"}
 
 
 def test_images_without_a_specimen_are_told(etch, results, tmp_path):

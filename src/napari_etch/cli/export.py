@@ -86,7 +86,10 @@ def export(
     seed: Annotated[int, typer.Option(min=0, help="The same seed splits the same way.")] = 0,
     specimens: Annotated[
         Path | None,
-        typer.Option(metavar="CSV", help="Table with the columns image and specimen."),
+        typer.Option(
+            metavar="CSV",
+            help="Table with the columns image (a stack for its sections) and specimen.",
+        ),
     ] = None,
     tiles: Annotated[
         int | None, typer.Option(metavar="PX", help="Cut images into tiles of this side.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -26,6 +27,9 @@ from napari_etch.labels.values import about_from
 from napari_etch.micrograph import Micrograph, read_micrograph
 from napari_etch.results import FRACTURE_FILE, GRAINS_FILE, SUMMARY_FILE
 from napari_etch.results.source_image import is_source, likely_paths, read_source
+
+# What `Micrograph.sections` puts behind the name of a stack.
+_SECTION = re.compile(r"_\d{4,}$")
 
 
 @dataclass(frozen=True)
@@ -191,13 +195,19 @@ def _with_specimens(sources: Sequence[LabelSource], table: Path) -> list[LabelSo
     """Return images with what a table says of them; a table that says nothing of any is refused."""
     if not table.is_file():
         raise LabelsError(f"{table} does not exist: check --specimens.")
-    about = specimens_of(table)
-    if sources and not any(source.name in about for source in sources):
+    rows = specimens_of(table)
+    about = {source.name: _row_of(source.name, rows) for source in sources}
+    if sources and all(row is None for row in about.values()):
         raise LabelsError(
-            f"{table} names none of the images: it has {_few(about) or 'no name'} in its column "
+            f"{table} names none of the images: it has {_few(rows) or 'no name'} in its column "
             f"image, they are called {_few([source.name for source in sources])}."
         )
-    return [_with_about(source, about.get(source.name, {})) for source in sources]
+    return [_with_about(source, about[source.name] or {}) for source in sources]
+
+
+def _row_of(name: str, rows: Mapping[str, dict[str, Any]]) -> dict[str, Any] | None:
+    """Return the row of an image; of a section that has none, the row of its stack."""
+    return rows[name] if name in rows else rows.get(_SECTION.sub("", name))
 
 
 def _without_specimen(sources: Sequence[LabelSource], table: Path) -> Report:
