@@ -279,13 +279,14 @@ def make_way(layers: LayerList, origin: Origin) -> list[Result]:
         made = result.added.metadata[METADATA_KEY]
         if (made["source_id"], made["source"]) != (origin.layer_id, origin.name):
             continue
-        untouched = _is_untouched(result)
-        for layer in result.layers:
-            if untouched and layer in layers:
+        there = [layer for layer in result.layers if layer in layers]
+        if _is_untouched(result):
+            for layer in there:
                 layers.remove(layer)
+            continue
+        kept.append(result)
+        for layer in there:
             layer.visible = False
-        if not untouched:
-            kept.append(result)
     return kept
 
 
