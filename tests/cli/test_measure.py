@@ -274,6 +274,11 @@ def test_an_earlier_report_is_kept(etch, write_grains, tmp_path):
         (checkerboard(4, 20), (), "the pixel size is not known"),
         (np.zeros((50, 50), np.int32), ("--pixel-size", 1), "shows no grain"),
         (np.ones((50, 50), np.int32), ("--pixel-size", 1), "a single grain"),
+        (
+            255 * np.eye(50, dtype=np.int32),
+            ("--pixel-size", 1),
+            "holds one value, 255, beside 0, so it is drawn lines or a mask",
+        ),
         (checkerboard(4, 20), ("--pixel-size", -1), "is not between 1e-06 and 10000 µm"),
         (
             checkerboard(4, 20),

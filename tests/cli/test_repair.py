@@ -241,3 +241,13 @@ def test_the_pages_that_are_there_cost_no_work_again(etch, monkeypatch, tmp_path
     done = etch("repair", "pages.tif", "--out", "fixed")
     assert done.exit_code == 2
     assert "pages_0001 already holds grains.tif" in done.stderr
+
+
+def test_a_map_of_fracture_modes_has_no_lines(etch, tmp_path):
+    (tmp_path / "modes").mkdir()
+    (tmp_path / "modes" / "summary.json").write_text("{}")
+    for name in ("fracture.tif", "confidence.tif"):
+        tifffile.imwrite(tmp_path / "modes" / name, np.ones((40, 40), np.uint8))
+    done = etch("repair", "modes", "--out", "out")
+    assert done.exit_code == 2
+    assert done.stderr.startswith("etch: modes is a result, no folder of images")

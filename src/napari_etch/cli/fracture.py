@@ -20,7 +20,7 @@ from napari_etch.cli.console import (
     sentence,
 )
 from napari_etch.cli.options import PixelSize, Quality
-from napari_etch.cli.reading import tell_reading
+from napari_etch.cli.reading import refuse_result, tell_reading
 
 if TYPE_CHECKING:
     import numpy as np
@@ -243,6 +243,7 @@ def _map_file(job: FractureJob, image: Path, folder: Path) -> ExitCode:
     try:
         spare_segmentation(folder)
         check_target(folder, job.overwrite)
+        refuse_result(image)
         parts = list(_read(job, image, folder))
     except (ValueError, OSError) as error:
         fail(sentence(error, str(image)))

@@ -298,6 +298,7 @@ def _read(
     else:
         raise ValueError(f"{file}: a grain map is (y, x) or a stack (z, y, x), not {grains.shape}")
     if grains.size and grains.dtype.kind in "iu":
+        _refuse_mask(grains, file)
         refuse_picture(sections[len(sections) // 2][1], str(file))
     return [
         FieldInput(
@@ -315,6 +316,16 @@ def _read(
         )
         for at, (called, part, line, shown) in enumerate(sections)
     ]
+
+
+def _refuse_mask(grains: np.ndarray, file: Path) -> None:
+    """Refuse drawn lines and masks, which would pass for one grain beside what is no specimen."""
+    value = grains.max()
+    if value > 0 and not grains.all() and ((grains == 0) | (grains == value)).all():
+        raise ValueError(
+            f"{file} holds one value, {value}, beside 0, so it is drawn lines or a mask and no "
+            "grain map: make grains of lines with etch repair"
+        )
 
 
 def _summary(file: Path) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_etch.cli.console import note
-from napari_etch.results import GRAINS_FILE, SUMMARY_FILE
+from napari_etch.results import FRACTURE_FILE, GRAINS_FILE, SUMMARY_FILE
 
 if TYPE_CHECKING:
     from napari_etch.micrograph import Micrograph
@@ -43,8 +43,9 @@ def refuse_result(path: Path) -> None:
 
     They would pass for the sections of a stack.
     """
-    if (path / SUMMARY_FILE).is_file() and (path / GRAINS_FILE).is_file():
+    maps = (path / GRAINS_FILE, path / FRACTURE_FILE)
+    if (path / SUMMARY_FILE).is_file() and any(each.is_file() for each in maps):
         raise ValueError(
             f"{path} is a result, no folder of images: name the image that it was made from "
-            "(etch measure, track, repair and export take results)"
+            "(etch measure, track, repair and export take results with grains)"
         )

@@ -22,7 +22,7 @@ from napari_etch.cli.console import (
     sentence,
 )
 from napari_etch.cli.options import PixelSize
-from napari_etch.cli.reading import tell_reading
+from napari_etch.cli.reading import refuse_result, tell_reading
 
 if TYPE_CHECKING:
     from napari_etch.measure import SizeSummary
@@ -182,6 +182,7 @@ def _read(path: Path, folder: Path, options: Options) -> list[tuple[Micrograph, 
     from napari_etch.micrograph.line_map import kind_of_picture
 
     path, kind_inside = _of_result(path, options.kind)
+    refuse_result(path)  # of fracture modes, which have no lines
 
     def read(stack: bool | None) -> Micrograph:
         return read_micrograph(
