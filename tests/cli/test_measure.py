@@ -139,7 +139,7 @@ def test_a_stack_gives_a_field_a_section_and_a_table_in_space(etch, write_grains
     assert done.exit_code == 0, done.output
     assert len(read(tmp_path / "out")["fields"]) == 6
     table = pd.read_csv(tmp_path / "out" / "grains3d.csv")
-    assert table["volume"].sum() == pytest.approx(grains.size * 2 * 0.25)
+    assert table["volume_um3"].sum() == pytest.approx(grains.size * 2 * 0.25)
     assert etch("measure", path, "--out", "out", "--overwrite").exit_code == 0
     assert not (tmp_path / "out" / "grains3d.csv").exists()  # of the earlier measurement
 

@@ -43,6 +43,8 @@ if TYPE_CHECKING:
     from napari_etch.grains import Partition
 
 VOLUME_FILE = "grains3d.csv"
+# Columns of `grain_table_3d` as the file has them, which names units as all tables do.
+_WITH_UNITS = {"volume": "volume_um3", "surface": "surface_um2", "eqd": "eqd_um"}
 # Sections that a remark names one by one.
 _MOST_SECTIONS = 8
 
@@ -456,7 +458,7 @@ def volume_table(paths: Sequence[Path], pixel_size_um: float, distance_um: float
             )
         table.insert(0, "stack", str(path))
         tables.append(table)
-    return pd.concat(tables)
+    return pd.concat(tables).rename(columns=_WITH_UNITS)
 
 
 def write_volumes(table: pd.DataFrame, out: Path) -> None:

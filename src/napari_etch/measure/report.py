@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 # Report G to 0.1: no method is better than that (E112); files hold more digits.
 G_DIGITS = 1
+_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,6 +101,14 @@ class Report:
 def signed(shift: float) -> str:
     """Return how far a grain size number moves: ``+0.26``, or ``−0.21`` with a real minus."""
     return f"{shift:+.2f}".replace("-", "−")
+
+
+def four_digits(value: float) -> str:
+    """Return a measured value with four digits, all of which are written: 108.0, 1.669 × 10⁷."""
+    mantissa, _, exponent = f"{value:#.4g}".partition("e")
+    if not exponent:
+        return mantissa.rstrip(".")
+    return f"{mantissa} × 10{str(int(exponent)).translate(_RAISED)}"
 
 
 def interval_text(result: MethodResult) -> str:

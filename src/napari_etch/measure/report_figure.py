@@ -26,6 +26,7 @@ def draw_distribution(axes: Any, measurement: Measurement) -> None:
     areas = np.concatenate([each.areas_um2[~each.at_border] for each in measurement.fields])
     sizes = diameters(areas)
     axes.hist(sizes, BARS, color=COLOUR, alpha=0.45, label="grains")
+    axes.yaxis.get_major_locator().set_params(integer=True)  # there are no half grains
     axes.set_xlabel("equivalent diameter, µm", fontsize=8)
     axes.set_ylabel("grains", fontsize=8)
     axes.tick_params(labelsize=7)

@@ -10,6 +10,7 @@ from typing import Any
 from napari_etch.measure.report import (
     Report,
     as_dict,
+    four_digits,
     headline,
     interval_text,
     more_fields_text,
@@ -160,7 +161,7 @@ def _write_table(axes: Any, report: Report) -> None:
             [
                 each.method.title,
                 each.method.standard + (" *" if each.method.recalled else ""),
-                f"{each.mean.value:.4g} {each.method.unit}",
+                f"{four_digits(each.mean.value)} {each.method.unit}",
                 f"{each.grain_number:.1f}",
                 interval_text(each),
                 "" if accuracy is None else f"{accuracy:.0f}",

@@ -12,6 +12,7 @@ from napari_etch.measure.patterns import Circle
 from napari_etch.measure.report import (
     FieldSource,
     Report,
+    four_digits,
     headline,
     interval_text,
     more_fields_text,
@@ -98,7 +99,7 @@ def _methods(report: Report) -> str:
                     f"{escape(each.method.title)}<br><span class=muted>"
                     f"{escape(each.method.note)}</span>",
                     escape(each.method.standard) + mark,
-                    f"{each.mean.value:.4g} {escape(each.method.unit)}",
+                    f"{four_digits(each.mean.value)} {escape(each.method.unit)}",
                     f"<b>{each.grain_number:.1f}</b>",
                     interval_text(each),
                     "" if accuracy is None else f"{accuracy:.0f}",
@@ -230,8 +231,9 @@ def details(report: Report) -> list[tuple[str, str]]:
     rows = [
         (
             "Largest grain (E930)",
-            f"{largest.area_um2:.4g} µm², G {largest.grain_number:.1f}, {largest.coarser_by:.1f} "
-            f"coarser than the mean{'; ' if largest.remark else ''}{largest.remark}",
+            f"{four_digits(largest.area_um2)} µm², G {largest.grain_number:.1f}, "
+            f"{largest.coarser_by:.1f} coarser than the mean{'; ' if largest.remark else ''}"
+            f"{largest.remark}",
         ),
         (
             "Duplex (E1181) *",
@@ -266,8 +268,8 @@ def details(report: Report) -> list[tuple[str, str]]:
             (
                 "Anisotropy *",
                 f"AI {found_along.index:.2f}, longest intercepts at {found_along.along_deg:.0f}°; "
-                f"L_A {found_along.boundary_per_area:.4g} mm/mm², "
-                f"S_V {found_along.boundary_per_volume:.4g} mm²/mm³",
+                f"L_A {four_digits(found_along.boundary_per_area)} mm/mm², "
+                f"S_V {four_digits(found_along.boundary_per_volume)} mm²/mm³",
             )
         )
     if report.networks:
