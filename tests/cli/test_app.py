@@ -71,3 +71,17 @@ def test_ctrl_c_is_never_silent(monkeypatch, command):
     done = CliRunner().invoke(app, [command, *given])
     assert done.exit_code == 130
     assert done.stderr == "etch: stopped before the end\n"
+
+
+def test_ctrl_c_while_the_program_is_read_is_a_sentence():
+    code = (
+        "import sys\n"
+        "class Stop:\n"
+        "    def find_spec(self, name, *more):\n"
+        "        if name == 'napari_etch.cli.app': raise KeyboardInterrupt\n"
+        "sys.meta_path.insert(0, Stop())\n"
+        "from napari_etch.cli import main\n"
+        "main()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (130, "etch: stopped before it began\n")
