@@ -49,6 +49,12 @@ def test_a_model_that_was_added_is_listed_with_what_is_known_about_it(folder):
     assert sorted(item.name for item in lib.library_folder().iterdir()) == ["Duplex-2205"]
 
 
+def test_a_model_is_found_by_the_words_it_was_given(own):
+    assert lib.find_model("Duplex 2205").path == own.path
+    assert load_model("Duplex 2205").name == "Duplex-2205"
+    assert lib.find_model(" ") is None
+
+
 def test_a_model_of_the_library_is_in_the_list_and_loads_by_name(own, folder):
     entry = list_models()[-1]
     assert (entry.name, entry.title, entry.ready) == ("Duplex-2205", "Duplex 2205", True)

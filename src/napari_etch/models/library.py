@@ -162,11 +162,17 @@ def list_library() -> list[LibraryModel]:
 
 
 def find_model(name: str) -> LibraryModel | None:
-    """Return the model of a name, None when the library has none."""
+    """Return the model of a name, None when the library has none.
+
+    The words of a title do, too, as they were given when it was made: "My steel" is My-steel.
+    """
     if not name or Path(name).name != name or name.startswith("."):
         return None
-    path = library_folder() / name
-    return _described(path) if (path / CARD).is_file() else None
+    for called in (name, "-".join(name.split())):
+        path = library_folder() / called
+        if (path / CARD).is_file():
+            return _described(path)
+    return None
 
 
 def _found(name: str) -> LibraryModel:
