@@ -9,8 +9,10 @@
 
 The section before is always the network's own answer. Only the column "truth told" is given the
 true lines of the section before, the published protocol, which no user can follow. All are given
-the true mean intercept, and all cut their grains in the same way. The plain network looks at each
-section twice, as it is and turned by 180 degrees, since WPU-Net in both directions does so too.
+the true mean intercept. The plain network looks at each section twice, as it is and turned by 180
+degrees, since WPU-Net in both directions does so too. A stack is cut by the grains beside each
+section as well (`propagation.beside`); "both, by itself" is cut by its own boundaries alone, and
+"plain, by those beside" shows what that step does for a network that knows nothing of the stack.
 """
 
 from __future__ import annotations
@@ -26,14 +28,17 @@ from collections import defaultdict
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 
 from napari_etch.evaluation import evaluate_grains
-from napari_etch.grains import boundary_lines
+from napari_etch.grains import Partition, boundary_lines
 from napari_etch.inference import Notice, Prediction, predict
 from napari_etch.micrograph import Micrograph
 from napari_etch.models import load_model
+from napari_etch.propagation import beside as propagation_beside
+from napari_etch.propagation.beside import cut_beside
 from napari_etch.published_scores import published_scores
 from napari_etch.segmentation import SectionDone, segment_sections
 from napari_etch.virtual.serial import Flaws, SerialSections, serial_sections
@@ -58,25 +63,47 @@ def one(model: Any, section: Micrograph, grain_size: float) -> Prediction:
     return found
 
 
-def grains_of(model: Any, found: list[Prediction]) -> np.ndarray:
-    """Grains of the mean of several predictions."""
+def cut_of(model: Any, found: list[Prediction]) -> Partition:
+    """The cut of the mean of several predictions."""
     fields = dict(found[0].fields)
     for name in ("boundary", "separation"):
         fields[name] = np.mean([each.fields[name] for each in found], axis=0)
-    return model.partition(fields).grains
+    return model.partition(fields)
 
 
-def plain(model: Any, sections: list[Micrograph], size: float) -> list[np.ndarray]:
-    """Every section by itself, looked at twice."""
+def grains_of(model: Any, found: list[Prediction]) -> np.ndarray:
+    """Grains of the mean of several predictions."""
+    return cut_of(model, found).grains
+
+
+def plain(model: Any, sections: list[Micrograph], size: float) -> dict[str, list[np.ndarray]]:
+    """Every section by itself, looked at twice; and the same cut by those beside too."""
     views = [model.told(None), model.told(None, mirrored=True)]
-    return [grains_of(model, [one(view, each, size) for view in views]) for each in sections]
+    cuts = [cut_of(model, [one(view, each, size) for view in views]) for each in sections]
+    alone = [cut.grains for cut in cuts]
+    beside = [
+        cut_beside(cut, [*alone[max(0, z - 1) : z], *alone[z + 1 : z + 2]], size).grains
+        for z, cut in enumerate(cuts)
+    ]
+    return {"plain": alone, "plain, by those beside": beside}
 
 
 def through(
-    model: Any, sections: list[Micrograph], size: float, direction: str
+    model: Any,
+    sections: list[Micrograph],
+    size: float,
+    direction: str,
+    weight: float = propagation_beside.WEIGHT,
 ) -> list[np.ndarray]:
-    """Through the stack, told its own answers."""
+    """Through the stack, told its own answers; the weight is that of what lies beside."""
     options = {"device": "cpu", "grain_size": size, "direction": direction}
+    result = []
+    with patch.object(propagation_beside, "WEIGHT", weight):
+        result += _through(model, sections, options)
+    return result
+
+
+def _through(model: Any, sections: list[Micrograph], options: dict[str, Any]) -> list[np.ndarray]:
     result = []
     for event in segment_sections(model, sections, len(sections), **options):
         if isinstance(event, SectionDone):
@@ -163,11 +190,9 @@ def virtual(given: argparse.Namespace) -> None:
         made, size = fresh_stack(number, given.side, given.sections, tuple(given.depth))
         sections = list(Micrograph(made.images, f"stack {number}").sections())
         print(number, made.style, made.conditions, file=sys.stderr)
-        ways = {
-            "plain": plain(rival, sections, size),
-            "both": through(model, sections, size, "both"),
-        }
+        ways = {**plain(rival, sections, size), "both": through(model, sections, size, "both")}
         if not given.brief:
+            ways["both, by itself"] = through(model, sections, size, "both", 0)
             ways["forward"] = through(model, sections, size, "forward")
         if given.generalist:
             alone = load_model("generalist")
@@ -236,11 +261,12 @@ def sstem(given: argparse.Namespace) -> None:
                 model = WPUNet(StoredModel(save(trained.tensors), trained.card))
                 size = model.known_grain_size(sections[0])
                 if way == "plain":
-                    found = {"plain": plain(model, sections, size)}
+                    found = plain(model, sections, size)
                 else:
                     found = {
                         "forward": through(model, sections, size, "forward"),
                         "both": through(model, sections, size, "both"),
+                        "both, by itself": through(model, sections, size, "both", 0),
                     }
                 for label, maps in found.items():
                     got = [score(g, t, "boundary") for g, t in zip(maps, lines[15:], strict=True)]

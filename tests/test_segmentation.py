@@ -74,7 +74,7 @@ def test_settings_that_the_model_cannot_take(model, options, message):
         run(model, grid_of_grains()[0], **options)
 
 
-def test_sections_are_read_one_at_a_time(model):
+def test_sections_are_read_one_ahead(model):
     image, _ = grid_of_grains()
     read = []
 
@@ -88,10 +88,28 @@ def test_sections_are_read_one_at_a_time(model):
         if isinstance(event, SectionDone):
             done.append((event.index, event.micrograph.name, list(read)))
     assert done == [
-        (0, "section 0", [0]),
-        (1, "section 1", [0, 1]),
+        (0, "section 0", [0, 1]),
+        (1, "section 1", [0, 1, 2]),
         (2, "section 2", [0, 1, 2]),
     ]
+
+
+def test_what_was_finished_comes_out_when_it_is_cancelled(model):
+    image, truth = grid_of_grains()
+    cancel = threading.Event()
+
+    def sections():
+        for index in range(4):
+            if index == 2:
+                cancel.set()
+            yield Micrograph(image, f"section {index}")
+
+    done = []
+    with pytest.raises(Cancelled):
+        for event in segment_sections(model, sections(), 4, device="cpu", cancel=cancel):
+            if isinstance(event, SectionDone):
+                done.append((event.index, event.partition.n_grains))
+    assert done == [(0, truth.max()), (1, truth.max())]
 
 
 def test_a_run_that_ends_without_a_prediction_is_an_error(model):

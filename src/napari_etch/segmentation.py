@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 
     from napari_etch.inference import Notice, Prediction, TileDone
     from napari_etch.micrograph import Micrograph
+    from napari_etch.propagation.held import Settled
+
+    # Place, section and answer, until the section is cut for good.
+    _Found = tuple[int, Micrograph, Prediction]
 
 __all__ = ["SectionDone", "Segmentation", "check_options", "segment", "segment_sections"]
 
@@ -36,8 +40,8 @@ class Segmentation:
     boundary : np.ndarray
         Boundary map, float32 in [0, 1], (y, x) or (z, y, x).
     grains : np.ndarray
-        Grain map, int32, of the same shape; 0 off the specimen. In a stack the sections are
-        independent, so no number occurs in two of them. Both lie in a temporary file where they
+        Grain map, int32, of the same shape; 0 off the specimen. In a stack each section has
+        numbers of its own, so none occurs in two of them. Both lie in a temporary file where they
         are large.
     model : str
         Name of the model.
@@ -193,14 +197,16 @@ def segment_sections(
 ) -> Iterator[TileDone | Notice | SectionDone]:
     """Predict and cut one section after the other; each is read when its turn comes.
 
-    A model that is told what was found in the section before (`Model.carries`) goes through them by
+    A section is cut by its own boundaries and by the grains of those beside it, as far as these lie
+    over each other (`napari_etch.propagation.beside`), so it comes out when the next is cut. A
+    model that is told what was found in the section before (`Model.carries`) goes through them by
     `napari_etch.propagation`, which reads a block ahead.
 
     Parameters
     ----------
     model : Model
     sections : iterable of Micrograph
-        2D; from a generator, only one is held at a time.
+        2D; from a generator, only two are held at a time.
     count : int
         How many there are, for the progress.
     granularity : float
@@ -213,47 +219,74 @@ def segment_sections(
     Yields
     ------
     TileDone, Notice or SectionDone
-        `TileDone.fraction` and ``seconds_left`` are of the whole run.
+        `TileDone.fraction` and ``seconds_left`` are of the whole run. When it is cancelled, the
+        section that was finished last comes out first.
 
     Raises
     ------
     napari_etch.inference.Cancelled
         When the options hold a `cancel` that was set.
     """
-    from napari_etch.inference import Prediction, TileDone
+    from napari_etch.inference import Cancelled
     from napari_etch.inference import predict as of_the_package
+    from napari_etch.propagation import HeldBack, propagate
 
+    predict = predict or of_the_package
     if count > 1 and getattr(model, "carries", False):
-        from napari_etch.propagation import propagate
-
         yield from propagate(
-            model,
-            sections,
-            count,
-            granularity=granularity,
-            predict=predict or of_the_package,
-            **options,
+            model, sections, count, granularity=granularity, predict=predict, **options
         )
         return
     started = time.monotonic()
-    for index, section in enumerate(sections):
-        prediction = None
-        with closing((predict or of_the_package)(model, section, **options)) as events:
-            for event in events:
-                if isinstance(event, Prediction):
-                    prediction = event
-                elif isinstance(event, TileDone):
-                    tile = replace(event, fraction=NETWORK_SHARE * event.fraction)
-                    yield _of_all_sections(tile, index, count, started)
-                else:
-                    yield event
-        if prediction is None:
-            raise RuntimeError(f"the run of {model.name} on {section.name} ended without a result")
-        cutting = TileDone(1, 1, NETWORK_SHARE, "finding the grains", None)
-        yield _of_all_sections(cutting, index, count, started)
-        partition = model.partition(prediction.fields, mask=section.mask, granularity=granularity)
-        yield _of_all_sections(replace(cutting, fraction=1.0), index, count, started)
-        yield SectionDone(index, section, prediction, partition)
+    held: HeldBack[_Found] = HeldBack()
+    try:
+        for index, section in enumerate(sections):
+            place = index, count, started
+            prediction = yield from _predicted(predict(model, section, **options), section, place)
+            yield _finding_grains(NETWORK_SHARE, place)
+            mask = section.mask
+            partition = model.partition(prediction.fields, mask=mask, granularity=granularity)
+            size = prediction.fields.get("grain_size_px")
+            found = index, section, prediction
+            settled = held.push(index, partition, found, None if size is None else float(size))
+            yield _finding_grains(1.0, place)
+            yield from _done(settled)
+    except Cancelled:
+        yield from _done(held.finish())
+        raise
+    yield from _done(held.finish())
+
+
+def _predicted(
+    events: Generator[Any, None, None], section: Micrograph, place: tuple[int, int, float]
+) -> Generator[TileDone | Notice, None, Prediction]:
+    """Return what is found in a section; its progress is that of the run."""
+    from napari_etch.inference import Prediction, TileDone
+
+    prediction = None
+    with closing(events):
+        for event in events:
+            if isinstance(event, Prediction):
+                prediction = event
+            elif isinstance(event, TileDone):
+                tile = replace(event, fraction=NETWORK_SHARE * event.fraction)
+                yield _of_all_sections(tile, *place)
+            else:
+                yield event
+    if prediction is None:
+        raise RuntimeError(f"the run on {section.name} ended without a result")
+    return prediction
+
+
+def _finding_grains(fraction: float, place: tuple[int, int, float]) -> TileDone:
+    from napari_etch.inference import TileDone
+
+    return _of_all_sections(TileDone(1, 1, fraction, "finding the grains", None), *place)
+
+
+def _done(settled: Settled[_Found] | None) -> Iterator[SectionDone]:
+    if settled is not None:
+        yield SectionDone(*settled.what, settled.partition)
 
 
 def _of_all_sections(tile: TileDone, index: int, count: int, started: float) -> TileDone:

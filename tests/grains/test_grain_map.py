@@ -217,6 +217,19 @@ def test_the_pixel_of_a_boundary_lies_on_it(polycrystal):
         assert {a, b} <= set(near.ravel().tolist())
 
 
+def test_other_probabilities_merge_the_same_fragments_anew(polycrystal):
+    _, boundary = polycrystal(noise=0.1)
+    found = partition(boundary, min_area=40)
+    none, all_of_them = (found.rescored(np.full_like(found.probability, p)) for p in (0, 1))
+    assert none.n_grains == 1
+    assert all_of_them.fragments is found.fragments
+    assert np.bincount(all_of_them.grains.ravel())[1:].min() >= 40  # the least area still holds
+    again = found.recut(0.3).rescored(found.probability)
+    np.testing.assert_array_equal(again.grains, found.recut(0.3).grains)
+    with pytest.raises(ValueError, match="numbers for"):
+        found.rescored(found.probability[1:])
+
+
 def test_recut_writes_into_the_array_it_is_given(polycrystal):
     _, boundary = polycrystal()
     result = partition(boundary)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -61,6 +61,8 @@ class Partition:
         Probability that each edge of the graph is a real boundary, from the scorer.
     tree : MergeTree
         In which order fragments merge.
+    min_area : float
+        A grain smaller than this (px) goes to its weakest neighbour.
     """
 
     grains: npt.NDArray[np.int32]
@@ -69,6 +71,7 @@ class Partition:
     graph: RegionGraph
     probability: npt.NDArray[np.float32]
     tree: MergeTree
+    min_area: float = 0.0
 
     @property
     def n_grains(self) -> int:
@@ -97,9 +100,30 @@ class Partition:
         """
         table = self.tree.cut(_threshold(granularity))
         grains = _look_up(table, self.fragments, out)
-        return Partition(
-            grains, float(granularity), self.fragments, self.graph, self.probability, self.tree
-        )
+        return replace(self, grains=grains, granularity=float(granularity))
+
+    def rescored(self, probability: npt.NDArray[np.floating]) -> Partition:
+        """Return the partition of the same fragments when their edges are as probable as this.
+
+        Parameters
+        ----------
+        probability : ndarray of float, shape (n_edges,)
+            Probability that each edge of the graph is a real boundary, in [0, 1].
+
+        Returns
+        -------
+        Partition
+            At the same granularity; it shares fragments and graph with this one.
+
+        Raises
+        ------
+        ValueError
+            When there is not one finite number for each edge.
+        """
+        probability = _checked_probability(probability, self.graph)
+        tree = _merged(self.graph, probability, self.min_area)
+        grains = _look_up(tree.cut(_threshold(self.granularity)), self.fragments, None)
+        return replace(self, grains=grains, probability=probability, tree=tree)
 
     def edge_confidence(self) -> npt.NDArray[np.void]:
         """Return what speaks for each boundary between two grains of this cut.
@@ -181,9 +205,13 @@ def partition(
     fragments = flood(boundary, mask, scale=scale)
     graph = build_region_graph(fragments, boundary, affinities=channels, offsets=offsets)
     probability = _default_probability(graph) if scorer is None else _scored(scorer, graph)
-    tree = agglomerate(graph.edges, probability, graph.length, graph.areas, min_area=min_area)
+    tree = _merged(graph, probability, min_area)
     grains = _look_up(tree.cut(threshold), fragments, None)
-    return Partition(grains, float(granularity), fragments, graph, probability, tree)
+    return Partition(grains, float(granularity), fragments, graph, probability, tree, min_area)
+
+
+def _merged(graph: RegionGraph, probability: npt.NDArray[np.float32], min_area: float) -> MergeTree:
+    return agglomerate(graph.edges, probability, graph.length, graph.areas, min_area=min_area)
 
 
 def _threshold(granularity: float) -> float:
@@ -252,7 +280,13 @@ def shift_odds(
 
 
 def _scored(scorer: Scorer, graph: RegionGraph) -> npt.NDArray[np.float32]:
-    probability = np.asarray(scorer(graph.features), np.float32)
+    return _checked_probability(scorer(graph.features), graph)
+
+
+def _checked_probability(
+    probability: npt.NDArray[np.floating], graph: RegionGraph
+) -> npt.NDArray[np.float32]:
+    probability = np.asarray(probability, np.float32)
     if probability.shape != graph.length.shape:
         raise ValueError(
             f"the scorer gave {probability.shape} numbers for {graph.length.size} edges"

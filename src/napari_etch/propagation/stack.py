@@ -14,6 +14,7 @@ import numpy as np
 from napari_etch.propagation.agreement import contrast
 from napari_etch.propagation.between import drawn_between, fields_of
 from napari_etch.propagation.done import SectionDone
+from napari_etch.propagation.held import HeldBack, Settled
 from napari_etch.propagation.walk import AVERAGED, Item, Walk, averaged
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def propagate(
     model : WPUNet
         Or any model with ``told``, ``sizing`` and ``known_grain_size``.
     sections : iterable of Micrograph
-        2D, of equal size; read once, at most 17 are held.
+        2D, of equal size; read once, at most 18 are held.
     count : int
         How many there are, for the progress.
     granularity : float
@@ -69,8 +70,9 @@ def propagate(
     Yields
     ------
     TileDone, Notice or SectionDone
-        Sections in their order. One that is blank, or unlike its neighbours while these are alike,
-        is drawn from them, and a `Notice` says so.
+        Sections in their order, each cut by its own boundaries and the grains of the sections
+        beside (`propagation.beside`). One that is blank, or unlike its neighbours while these are
+        alike, is drawn from them, and a `Notice` says so.
 
     Raises
     ------
@@ -80,6 +82,14 @@ def propagate(
         When the options hold a `cancel` that was set.
     """
     yield from _Stack(model, count, granularity, predict, dict(options)).run(iter(sections))
+
+
+@dataclass(frozen=True, eq=False)
+class _Known:
+    """The grain map of the last section that was given out."""
+
+    grains: np.ndarray
+    grain_size: float
 
 
 @dataclass(eq=False)
@@ -93,10 +103,11 @@ class _Stack:
     furthest: float = 0.0
     started: float = field(default_factory=time.monotonic)
     contrasts: deque[float] = field(default_factory=lambda: deque(maxlen=4 * BLOCK))
-    before: np.ndarray | None = None
-    grain_size: float = 0.0
     alone: int = 0
     waiting: list[Item] = field(default_factory=list)
+    # Of each sound section that is held back: itself, and the skipped ones before it.
+    held: HeldBack[tuple[Item, list[Item]]] = field(default_factory=HeldBack)
+    before: _Known | None = None
 
     def run(self, sections: Iterator[Micrograph]) -> Events:
         from napari_etch.models.wpunet import directions_of
@@ -211,6 +222,7 @@ class _Stack:
         sound = [each for each in self.waiting if not each.skipped]
         if sound:
             yield from self._give_out(sound[-1])
+        yield from self._settled(self.held.finish())
         if self.alone > MOST_ALONE:
             from napari_etch.inference import Notice
 
@@ -220,24 +232,34 @@ class _Stack:
             )
         if self.waiting:
             skipped, self.waiting = self.waiting, []
-            yield from self._drawn(skipped, self.before, None)
+            yield from self._drawn(skipped, None)
 
     def _give_out(self, item: Item) -> Events:
-        """Cut a sound section, draw the skipped ones before it, and give all of them out."""
+        """Cut a sound section, and give out the one before, which knows both its sides now."""
         found = item.prediction
         assert found is not None
         mask = item.micrograph.mask
         partition = self.model.partition(found.fields, mask=mask, granularity=self.granularity)
-        self.grain_size = float(found.fields["grain_size_px"])
         place = self.waiting.index(item)
         skipped, self.waiting = self.waiting[:place], self.waiting[place + 1 :]
-        yield from self._drawn(skipped, self.before, partition.grains)
+        size = float(found.fields["grain_size_px"])
+        yield from self._settled(self.held.push(item.index, partition, (item, skipped), size))
+
+    def _settled(self, settled: Settled[tuple[Item, list[Item]]] | None) -> Events:
+        """Give out a section that was held back, and before it those that are drawn."""
+        if settled is None:
+            return
+        (item, skipped), found = settled.what, settled.what[0].prediction
+        assert found is not None
+        known = _Known(settled.partition.grains, float(found.fields["grain_size_px"]))
+        yield from self._drawn(skipped, known)
         if item.alone:
             yield from self._say_alone(item)
         fields = {name: value for name, value in found.fields.items() if name != "carried"}
-        yield SectionDone(item.index, item.micrograph, replace(found, fields=fields), partition)
+        found = replace(found, fields=fields)
+        yield SectionDone(item.index, item.micrograph, found, settled.partition)
         yield self._progress(item, "finding the grains", CUTTING)
-        self.before = partition.grains
+        self.before = known
 
     def _say_alone(self, item: Item) -> Events:
         from napari_etch.inference import Notice
@@ -249,22 +271,22 @@ class _Stack:
                 "by itself."
             )
 
-    def _drawn(
-        self, skipped: list[Item], before: np.ndarray | None, after: np.ndarray | None
-    ) -> Events:
+    def _drawn(self, skipped: list[Item], after: _Known | None) -> Events:
+        """Draw the skipped sections before a sound one, or after the last."""
         from napari_etch.inference import Notice, Prediction
 
+        one, two = (None if known is None else known.grains for known in (self.before, after))
         for place, item in enumerate(skipped):
-            lines = drawn_between(before, after, (place + 1) / (len(skipped) + 1))
-            near = before if after is None else after
-            assert near is not None
+            lines = drawn_between(one, two, (place + 1) / (len(skipped) + 1))
+            beside = self.before if after is None else after
+            assert beside is not None
             yield Notice(f"Section {item.index} {_WHY[item.skipped]}")
             if item.skipped == "faint":
                 found = yield from self._between(item, lines)
                 mask = item.micrograph.mask
             else:
-                fields = fields_of(lines, self.grain_size)
-                found, mask = Prediction(boundary=lines, fields=fields), near > 0
+                fields = fields_of(lines, beside.grain_size)
+                found, mask = Prediction(boundary=lines, fields=fields), beside.grains > 0
             found = replace(found, parameters={**found.parameters, "drawn": item.skipped})
             partition = self.model.partition(found.fields, mask=mask, granularity=self.granularity)
             yield SectionDone(item.index, item.micrograph, found, partition)
