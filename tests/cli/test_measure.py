@@ -229,6 +229,23 @@ def test_sections_that_are_numbered_one_by_one_are_no_grains_in_space(
     assert not (tmp_path / "out").exists()
 
 
+def test_the_sections_of_a_stack_are_shown_with_their_micrographs(etch, micrograph_file, tmp_path):
+    page = tifffile.imread(micrograph_file())
+    tifffile.imwrite(tmp_path / "pile.tif", np.stack([page] * 2), photometric="minisblack")
+    assert etch("segment", "pile.tif", "--stack", "--out", "results").exit_code == 0
+    given = ("--image", "pile.tif")
+    for source, more in (("results/pile", ()), ("results/pile/grains.tif", given)):
+        done = etch("measure", source, "--pixel-size", 1, "--out", "out", "--overwrite", *more)
+        assert done.exit_code == 0, done.output
+        page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+        assert "no micrograph given" not in page
+        assert "There is no interval. What is measured" in page
+        assert read(tmp_path / "out")["fields"][1]["image"].endswith("pile.tif")
+    done = etch("measure", "results/pile", "--pixel-size", 1, "--out", "b", "--image", "steel.tif")
+    assert done.exit_code == 2
+    assert "steel.tif is 1 × 96 × 96 px, its grain map 2 × 96 × 96: give the mic" in done.stderr
+
+
 def test_what_track_wrote_is_measured_by_the_name_of_its_folder(etch, write_grains, tmp_path):
     path = write_grains(grains=numbered_one_by_one(3))
     assert etch("track", path, "--out", "tracked").exit_code == 0

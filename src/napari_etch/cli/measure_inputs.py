@@ -293,9 +293,10 @@ def _read(
     if grains.ndim == 2:
         sections = [(name, grains, lines, picture)]
     elif grains.ndim == 3:
+        shown = [None] * len(grains) if picture is None else picture.sections()
         sections = [
-            (f"{name} section {at}", part, None if lines is None else lines[at], None)
-            for at, part in enumerate(grains)
+            (f"{name} section {at}", part, None if lines is None else lines[at], section)
+            for at, (part, section) in enumerate(zip(grains, shown, strict=True))
         ]
     else:
         raise ValueError(f"{file}: a grain map is (y, x) or a stack (z, y, x), not {grains.shape}")
@@ -344,18 +345,22 @@ def _summary(file: Path) -> dict[str, Any]:
 def _picture(
     given: Path | None, file: Path, summary: dict[str, Any], shape: tuple[int, ...]
 ) -> Micrograph | None:
-    """Return the micrograph of a field: the one given, or the one that was segmented."""
-    if len(shape) != 2:
-        return None
+    """Return the micrograph or stack of a map: the one given, or the one that was segmented."""
     if given is None:
         return _segmented(file, summary, shape)
-    image = read_micrograph(given, pixel_size_um=1.0, keep_info_bar=True)
-    if (image.height, image.width) != shape:
+    stack = len(shape) == 3
+    image = read_micrograph(given, pixel_size_um=1.0, keep_info_bar=True, stack=stack)
+    if _pixels(image) != shape:
+        seen, wanted = (" × ".join(map(str, each)) for each in (_pixels(image), shape))
         raise ValueError(
-            f"{given} is {image.height} × {image.width} px, its grain map {shape[0]} × {shape[1]}: "
-            "give the micrograph that was segmented"
+            f"{given} is {seen} px, its grain map {wanted}: give the micrograph that was segmented"
         )
     return image
+
+
+def _pixels(image: Micrograph) -> tuple[int, ...]:
+    """Return the shape of an image without its colours."""
+    return image.data.shape[:2] if image.is_rgb else image.data.shape
 
 
 def _segmented(file: Path, summary: dict[str, Any], shape: tuple[int, ...]) -> Micrograph | None:
@@ -365,7 +370,7 @@ def _segmented(file: Path, summary: dict[str, Any], shape: tuple[int, ...]) -> M
             continue
         with suppress(MicrographError):
             image = read_source(path, summary, 1.0)
-            if (image.height, image.width) == shape and is_source(image, summary):
+            if _pixels(image) == shape and is_source(image, summary):
                 return image
     return None
 

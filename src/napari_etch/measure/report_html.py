@@ -110,11 +110,11 @@ def _methods(report: Report) -> str:
         )
     means = [each.mean for each in report.measurement.results]
     sources = {each.source for each in means if each.half_width is not None} - {""}
+    origin = f"Intervals from: {', '.join(sorted(sources))}" if sources else "There is no interval"
     return (
         f"<h2>Grain size by each method</h2><table>{''.join(rows)}</table>"
-        f"<p class=muted>Intervals from: {escape(', '.join(sorted(sources)) or 'nothing')}. What "
-        "is measured was averaged over the fields and converted to G once. * Rule recalled, not "
-        "checked against the text of the standard.</p>"
+        f"<p class=muted>{escape(origin)}. What is measured was averaged over the fields and "
+        "converted to G once. * Rule recalled, not checked against the text of the standard.</p>"
     )
 
 
