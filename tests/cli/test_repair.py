@@ -251,3 +251,12 @@ def test_a_map_of_fracture_modes_has_no_lines(etch, tmp_path):
     done = etch("repair", "modes", "--out", "out")
     assert done.exit_code == 2
     assert done.stderr.startswith("etch: modes is a result, no folder of images")
+
+
+def test_the_maps_of_two_results_are_named_by_their_folders(etch, tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        tifffile.imwrite(tmp_path / name / "boundary.tif", np.zeros((40, 40), np.float32))
+    done = etch("repair", "a/boundary.tif", "b/boundary.tif", "--out", "out")
+    assert done.exit_code == 2
+    assert "to out/boundary: name their folders, a and b, or write" in done.stderr

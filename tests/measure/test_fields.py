@@ -176,3 +176,12 @@ def test_a_count_just_below_the_least_of_a_field_is_not_rounded_up_to_it():
     grains[:20, 70:80] = grains.max() + 1  # one more at the edge: 49.5
     (few, *_) = [each for each in measure_field(grains, 1.0, name="a").remarks if "grains" in each]
     assert few == "a: a count of 49.5 is below the 50 grains of a field in E112"
+
+
+def test_a_pixel_size_in_another_unit_is_suspected():
+    grains = poisson_voronoi(300, 80, 0)
+    for pixel_size_um, is_odd in ((0.2252, False), (225.2, True), (2e-5, True), (20.0, False)):
+        remarks = measure_field(grains, pixel_size_um, name="a", directions=False).remarks
+        odd = [each for each in remarks if "is in µm" in each]
+        assert bool(odd) == is_odd
+        assert all(each.endswith(f"the pixel size, {pixel_size_um:g}, is in µm") for each in odd)

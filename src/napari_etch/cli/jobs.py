@@ -60,9 +60,14 @@ def result_folders(images: Sequence[Path], out: Path) -> list[Path]:
     for image in images:
         stem = image.resolve().stem if image.is_dir() or image.name in ("", "..") else image.stem
         if stem.casefold() in taken:  # some file systems do not tell a from A
+            other = taken[stem.casefold()]
+            maps = {image.name, other.name} <= {BOUNDARY_FILE, GRAINS_FILE}
+            remedy = (
+                f"name their folders, {other.parent} and {image.parent}" if maps else "rename one"
+            )
             refuse(
-                f"{taken[stem.casefold()]} and {image} would both be written to {out / stem}: "
-                "rename one, or write them to two output folders"
+                f"{other} and {image} would both be written to {out / stem}: {remedy}, or write "
+                "them to two output folders"
             )
         taken[stem.casefold()] = image
         folders.append(out / stem)

@@ -97,6 +97,10 @@ class FieldMeasurement:
     stack: str = ""
 
 
+# G −5 to 28, grains of 2 mm to 20 nm: what lies outside has nm or mm taken for µm, most likely.
+_COMMON_PER_MM2 = (0.25, 2e9)
+
+
 class TooFewGrainsError(ValueError):
     """A map that shows no grain, or a single one, which has no mean size."""
 
@@ -335,6 +339,12 @@ def _remarks(name: str, found: _Found, inner: InteriorGrains) -> tuple[str, ...]
     if whole < LEAST_GRAINS:
         said.append(
             f"{name}: a count of {whole:.4g} is below the {LEAST_GRAINS} grains of a field in E112"
+        )
+    density = found.values.get("saltykov")
+    if density is not None and not _COMMON_PER_MM2[0] <= density <= _COMMON_PER_MM2[1]:
+        said.append(
+            f"{name}: {density:.3g} grains per mm² are unusual: check that the pixel size, "
+            f"{found.pixel_size_um:g}, is in µm"
         )
     few = [key for key, least in LEAST_COUNTS.items() if found.counts.get(key, 0.0) < least]
     if few:
