@@ -41,6 +41,22 @@ def test_a_pixel_size_that_no_microscope_has_is_refused(etch, command, size):
     assert "between 1e-06 and 10000 µm" in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ("0,225", "0,225 is no number: write 0.225"),
+        ("wide", "wide is no number"),
+        ("1,000,000", "1,000,000 is no number"),
+    ],
+)
+@pytest.mark.parametrize("command", READ_PIXEL_SIZES)
+def test_a_decimal_comma_is_told(etch, monkeypatch, command, typed, said):
+    monkeypatch.setenv("COLUMNS", "300")
+    done = etch(*command, "--out", "out", "--pixel-size", typed)
+    assert done.exit_code == 2
+    assert f"{said} " in done.stderr
+
+
 @pytest.mark.parametrize("command", ["segment", "count"])
 @pytest.mark.parametrize("size", ["0", "-4", "nan", "inf"])
 def test_a_grain_size_that_is_none_is_refused(etch, command, size):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from typing import Annotated
 
@@ -10,9 +11,21 @@ import typer
 
 from napari_etch.cli.console import bad_input, refuse
 
+_DECIMAL_COMMA = re.compile(r"\d*,\d+")
 QUALITIES = ("fast", "best")
 # Edge of a voxel over another: this is nm for µm, and serial sections come nowhere near.
 _TOO_OBLONG = 1000
+
+
+def number(text: str) -> float:
+    """Return a typed number; for one with a decimal comma say how it is written."""
+    try:
+        return float(text)
+    except ValueError:
+        pass
+    pointed = text.replace(",", ".")
+    remedy = f": write {pointed}" if _DECIMAL_COMMA.fullmatch(text) else ""
+    raise typer.BadParameter(f"{text} is no number{remedy}")
 
 
 def plausible_pixel_size(value: float | None) -> float | None:
@@ -66,6 +79,7 @@ PixelSize = Annotated[
         "--pixel-size",
         metavar="UM",
         help="Edge of a pixel in µm; goes before what a file states.",
+        parser=number,
         callback=plausible_pixel_size,
     ),
 ]
@@ -81,6 +95,7 @@ GrainSize = Annotated[
         "--grain-size",
         metavar="PX",
         help="Mean intercept in pixels, if the image misleads.",
+        parser=number,
         callback=_length,
     ),
 ]
