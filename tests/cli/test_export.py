@@ -169,6 +169,12 @@ def test_what_was_corrected_and_reviewed_beside_a_result_counts(etch, results, t
     assert np.array_equal(found.ignore, ~np.isin(with_journal, [0, 2, 3]))
     assert found.made["reviewed_share"] == pytest.approx(np.isin(with_journal, [2, 3]).mean(), 0.01)
     assert found.made["edits"] == 1
+    summary = results / "one" / "summary.json"
+    said = json.loads(summary.read_text())
+    said["made"] = "2999-01-01T00:00:00+00:00"  # it was made anew since
+    summary.write_text(json.dumps(said))
+    assert etch("export", results / "one", "--out", "anew").exit_code == 0
+    assert np.array_equal(read_annotations(tmp_path / "anew")["one"].grains, grains)
     assert etch("export", results / "one", "--out", "b", "--no-corrections").exit_code == 0
     assert np.array_equal(read_annotations(tmp_path / "b")["one"].grains, grains)
 

@@ -11,6 +11,7 @@ from measure.tessellation import checkerboard, poisson_voronoi
 from skimage.io import imsave
 
 import napari_etch
+from napari_etch.corrections import Journal
 from napari_etch.measure import METHODS
 from napari_etch.micrograph import write_tiff
 
@@ -119,6 +120,26 @@ def test_a_report_says_where_the_pixel_size_of_a_result_is_from(etch, micrograph
     assert done.exit_code == 0, done.output
     # not ImageJ, whose tags the grain map has
     assert read(tmp_path / "out")["fields"][0]["pixel_size_from"] == "typed"
+
+
+def test_corrections_beside_a_result_are_measured(etch, micrograph_file, tmp_path):
+    etch("segment", micrograph_file(), "--out", "results", "--pixel-size", 0.5)
+    folder = tmp_path / "results" / "steel"
+    grains = tifffile.imread(folder / "grains.tif")
+    about = {"source_path": str(folder / "grains.tif")}
+    journal = Journal(grains, "grains", [folder], about=about)
+    window = (slice(0, 96), slice(0, 96))
+    before = grains.copy()
+    grains[grains == 2] = 1
+    journal.record(window, before, grains)
+    journal.close()
+    done = etch("measure", folder, "--out", "out")
+    assert done.exit_code == 0, done.output
+    assert "steel: 1 edit of the Correct dock beside the result" in done.stderr
+    (field,) = read(tmp_path / "out")["fields"]
+    assert (field["grains"], field["corrected_by_hand"]) == (15, True)
+    done = etch("measure", folder, "--out", "plain", "--no-corrections")
+    assert read(tmp_path / "plain")["fields"][0]["grains"] == 16
 
 
 def test_twins_are_merged_on_request(etch, write_grains, tmp_path):

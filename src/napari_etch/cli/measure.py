@@ -63,6 +63,13 @@ def measure(
     merge_twins: Annotated[
         bool, typer.Option("--merge-twins", help="Join parallel-sided lamellae to their grain.")
     ] = False,
+    corrections: Annotated[
+        bool,
+        typer.Option(
+            "--corrections/--no-corrections",
+            help="Take the corrections that lie beside a result, made in napari.",
+        ),
+    ] = True,
     excel: Annotated[bool, typer.Option("--excel", help="Also write measure.xlsx.")] = False,
     pdf: Annotated[bool, typer.Option("--pdf", help="Also write report.pdf, one page.")] = False,
     overwrite: Annotated[
@@ -92,13 +99,17 @@ def measure(
                 out, MEASURE_FILES if section_distance is None else (*MEASURE_FILES, VOLUME_FILE)
             )
     with bad_input():
-        fields = read_fields(grains, pixel_size, image or [], boundary or [])
+        fields = read_fields(
+            grains, pixel_size, image or [], boundary or [], corrections=corrections
+        )
         if single_placement:
             fields = [replace(each, placements="single") for each in fields]
         volumes = None
         if section_distance is not None:
             plausible_voxel((section_distance, fields[0].pixel_size_um), "--section-distance")
-            volumes = volume_table(grains, fields[0].pixel_size_um, section_distance)
+            volumes = volume_table(
+                grains, fields[0].pixel_size_um, section_distance, corrections=corrections
+            )
         report = _measured(fields, merge_twins)
         fractions = area_fractions(classes or [])
     report = _with_fractions(report, fractions)

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from napari_etch.grains import Partition
+    from napari_etch.labels.reviewed import Correction
 
 VOLUME_FILE = "grains3d.csv"
 # Columns of `grain_table_3d` as the file has them, which names units as all tables do.
@@ -66,6 +67,7 @@ class FieldInput:
     boundary: np.ndarray | None = None
     summary: dict[str, Any] = field(default_factory=dict)
     placements: str = "several"
+    corrected: bool | None = None
     stack: str = ""
     section: int = 0
 
@@ -109,6 +111,7 @@ class FieldInput:
             model=str(made.get("model") or ""),
             weights_hash=str(made.get("weights_hash") or ""),
             granularity=(made.get("parameters") or {}).get("granularity"),
+            corrected=self.corrected,
             pixel_size_from=self.pixel_size_from,
             picture=None if image is None else overlay_rgb(image, np.ones_like(self.grains)),
             overlay=overlay,
@@ -120,6 +123,8 @@ def read_fields(
     pixel_size_um: float | None,
     images: Sequence[Path] = (),
     boundaries: Sequence[Path] = (),
+    *,
+    corrections: bool = True,
 ) -> list[FieldInput]:
     """Read the fields of a call.
 
@@ -132,6 +137,8 @@ def read_fields(
         Typed by the user; None takes that of each file.
     images, boundaries : sequence of Path
         One for each path, or none at all.
+    corrections : bool
+        Take those of the Correct dock that lie beside a result.
 
     Returns
     -------
@@ -157,7 +164,8 @@ def read_fields(
     fields = []
     for at, file in enumerate(files):
         boundary = boundaries[at] if boundaries else _beside(file, BOUNDARY_FILE)
-        fields += _read(names[at], file, sizes[at], images[at] if images else None, boundary)
+        image = images[at] if images else None
+        fields += _read(names[at], file, sizes[at], image, boundary, corrections)
     return fields
 
 
@@ -280,15 +288,26 @@ def _refuse_mixed(files: Sequence[Path]) -> None:
 
 
 def _read(
-    name: str, file: Path, size: _PixelSize, image: Path | None, boundary: Path | None
+    name: str,
+    file: Path,
+    size: _PixelSize,
+    image: Path | None,
+    boundary: Path | None,
+    corrections: bool,
 ) -> list[FieldInput]:
     grains = read_map(file)
+    summary = _summary(file)
+    correction = _correction(file, grains.shape, summary) if corrections else None
+    remarks = [size.remark]
+    if correction is not None:
+        grains = correction.labels
+        edits = "1 edit" if correction.edits == 1 else f"{correction.edits} edits"
+        remarks.append(f"{name}: {edits} of the Correct dock beside the result were taken along")
     lines = None if boundary is None else read_map(boundary)
     if lines is not None and lines.shape != grains.shape:
         raise ValueError(
             f"{boundary} is {lines.shape}, {file} {grains.shape}: give maps of one image"
         )
-    summary = _summary(file)
     picture = _picture(image, file, summary, grains.shape)
     if grains.ndim == 2:
         sections = [(name, grains, lines, picture)]
@@ -310,15 +329,25 @@ def _read(
             part,
             size.um,
             size.origin,
-            size.remark,
+            "; ".join(filter(None, remarks)),
             shown,
             None if line is None else np.asarray(line, np.float32),
             summary,
+            corrected=None if correction is None else True,
             stack=name if grains.ndim == 3 else "",
             section=at,
         )
         for at, (called, part, line, shown) in enumerate(sections)
     ]
+
+
+def _correction(file: Path, shape: tuple[int, ...], summary: dict[str, Any]) -> Correction | None:
+    """Return the corrections that lie beside a result, as `etch export` takes them."""
+    from napari_etch.labels.reviewed import correction_of
+
+    if file.name != GRAINS_FILE:
+        return None
+    return correction_of(file, shape, made=str(summary.get("made") or ""))
 
 
 def _refuse_mask(grains: np.ndarray, file: Path) -> None:
@@ -437,7 +466,9 @@ def _left_out(stack: str, sections: Sequence[int]) -> str:
     return f"{stack}: sections {named} show fewer than two grains and are left out"
 
 
-def volume_table(paths: Sequence[Path], pixel_size_um: float, distance_um: float) -> pd.DataFrame:
+def volume_table(
+    paths: Sequence[Path], pixel_size_um: float, distance_um: float, *, corrections: bool = True
+) -> pd.DataFrame:
     """Return the grains of stacks in space, with the stack of each in the first column.
 
     Raises
@@ -453,6 +484,8 @@ def volume_table(paths: Sequence[Path], pixel_size_um: float, distance_um: float
     for path in paths:
         file = map_of(path)
         grains = read_map(file)
+        correction = _correction(file, grains.shape, _summary(file)) if corrections else None
+        grains = grains if correction is None else correction.labels
         if grains.ndim != 3:
             raise ValueError(f"{file} is a single section: --section-distance is for stacks")
         table = grain_table_3d(grains, voxel_size_um=(distance_um, pixel_size_um, pixel_size_um))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -90,7 +91,7 @@ class Correction:
         return review.judged()
 
 
-def correction_of(path: Path, shape: tuple[int, ...]) -> Correction | None:
+def correction_of(path: Path, shape: tuple[int, ...], *, made: str = "") -> Correction | None:
     """Return the newest correction of a map that lies beside it; None where there is none.
 
     Parameters
@@ -99,10 +100,16 @@ def correction_of(path: Path, shape: tuple[int, ...]) -> Correction | None:
         The file of the map.
     shape : tuple of int
         Of the map.
+    made : str
+        When its result was made, as `summary.json` says; "" where that is not known. Corrections
+        that were begun before it are of an earlier map.
     """
+    since = _seconds(made)
     for journal in journals_in(path.parent):
         summary = summary_of(journal)
         if summary is None or not _is_about(summary.about, path):
+            continue
+        if float(summary.about.get("began") or since) < since:
             continue
         try:
             back = read_journal(journal)
@@ -111,6 +118,14 @@ def correction_of(path: Path, shape: tuple[int, ...]) -> Correction | None:
         if back.grains.shape == shape:
             return Correction(back.grains, back.edits, dict(back.notes))
     return None
+
+
+def _seconds(made: str) -> float:
+    """Return a time of `summary.json` in seconds, as journals have it; 0 where it is none."""
+    try:
+        return datetime.fromisoformat(made).timestamp()
+    except ValueError:
+        return 0.0
 
 
 def _is_about(about: Mapping[str, Any], path: Path) -> bool:

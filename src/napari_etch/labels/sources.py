@@ -329,7 +329,10 @@ def _read_result(folder: Path, summary: Mapping[str, Any], options: SourceOption
     corrections: dict[str, Correction] = {}
     for name in _maps_in(folder):
         maps[name] = _read_tiff(folder / name)
-        found = correction_of(folder / name, maps[name].shape) if options.corrected else None
+        found = None
+        if options.corrected:
+            when = str(summary.get("made") or "")
+            found = correction_of(folder / name, maps[name].shape, made=when)
         if found is not None:
             maps[name], corrections[name] = found.labels, found
     keys = ("model", "weights_hash", "napari_etch", "parameters")
