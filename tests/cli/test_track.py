@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from napari_etch.cli.app import app
 from napari_etch.cli.track_files import TRACK_FILES
+from napari_etch.corrections import Journal
 from napari_etch.micrograph import write_tiff
 
 
@@ -61,6 +62,20 @@ def test_a_pixel_size_that_the_file_contradicts_is_told(etch, maps):
     assert done.exit_code == 0, done.output
     said = "stack.tif: the file states 0.5 µm a pixel (its tags); 0.25 as typed was used\n"
     assert said in done.stderr
+
+
+def test_corrections_beside_a_result_are_told(etch, tmp_path, maps):
+    (tmp_path / "result").mkdir()
+    path = tmp_path / "result" / "grains.tif"
+    write_tiff(path, maps)
+    corrected = maps.copy()
+    journal = Journal(corrected, "grains", [path.parent], about={"source_path": str(path)})
+    corrected[0, :4, :4] = 2
+    journal.record((slice(0, 1), slice(0, 4), slice(0, 4)), maps[:1, :4, :4], corrected[:1, :4, :4])
+    journal.close()
+    done = etch("track", "result", "--out", "tracked")
+    assert done.exit_code == 0, done.output
+    assert "result: corrections of the Correct dock (1) lie beside grains.tif" in done.stderr
 
 
 def test_without_a_voxel_size_the_pixel_size_of_the_file_is_kept(etch, tmp_path, maps):

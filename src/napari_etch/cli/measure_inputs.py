@@ -297,7 +297,7 @@ def _read(
 ) -> list[FieldInput]:
     grains = read_map(file)
     summary = _summary(file)
-    correction = _correction(file, grains.shape, summary) if corrections else None
+    correction = correction_beside(file, grains.shape) if corrections else None
     remarks = [size.remark]
     if correction is not None:
         grains = correction.labels
@@ -341,13 +341,13 @@ def _read(
     ]
 
 
-def _correction(file: Path, shape: tuple[int, ...], summary: dict[str, Any]) -> Correction | None:
+def correction_beside(file: Path, shape: tuple[int, ...]) -> Correction | None:
     """Return the corrections that lie beside a result, as `etch export` takes them."""
     from napari_etch.labels.reviewed import correction_of
 
     if file.name != GRAINS_FILE:
         return None
-    return correction_of(file, shape, made=str(summary.get("made") or ""))
+    return correction_of(file, shape, made=str(_summary(file).get("made") or ""))
 
 
 def _refuse_mask(grains: np.ndarray, file: Path) -> None:
@@ -484,7 +484,7 @@ def volume_table(
     for path in paths:
         file = map_of(path)
         grains = read_map(file)
-        correction = _correction(file, grains.shape, _summary(file)) if corrections else None
+        correction = correction_beside(file, grains.shape) if corrections else None
         grains = grains if correction is None else correction.labels
         if grains.ndim != 3:
             raise ValueError(f"{file} is a single section: --section-distance is for stacks")

@@ -12,6 +12,7 @@ import typer
 
 from napari_etch.cli.console import ExitCode, bad_input, called, fail, note, refuse, say, sentence
 from napari_etch.cli.options import plausible_voxel
+from napari_etch.results import GRAINS_FILE
 
 if TYPE_CHECKING:
     from napari_etch.cli.track_files import Options
@@ -159,12 +160,13 @@ def _track(
     from napari_etch.cli.track_files import ALL_FILES, write_tracks
     from napari_etch.micrograph.align import MovedSections
     from napari_etch.micrograph.serial import open_grain_stack
-    from napari_etch.results import GRAINS_FILE, write_whole
+    from napari_etch.results import write_whole
 
     began = time.monotonic()
     name = called(grains)
     inside = grains / GRAINS_FILE
     stack = open_grain_stack(inside if inside.is_file() else grains)
+    _tell_corrections(name, inside, stack)
     with progress_bar(name) as show:
         shifts = _shifts(stack, lambda part: show(0.2 * part, None, "aligning")) if align else ()
         first = 0.2 if align else 0.0
@@ -198,6 +200,20 @@ def _track(
     _report(name, tracks, shifts)
     _tell_pixel_size(name, stack.pixel_size_um, options.voxel_size_um)
     say(f"{name}: {_result_words(tracks)} -> {out}")
+
+
+def _tell_corrections(name: str, file: Path, stack: SectionStack) -> None:
+    """Tell of what was corrected in napari beside a result: the map on disk is what is tracked."""
+    from napari_etch.cli.measure_inputs import correction_beside
+
+    if not file.is_file():
+        return
+    found = correction_beside(file, stack.shape)
+    if found is not None:
+        note(
+            f"{name}: corrections of the Correct dock ({found.edits}) lie beside {GRAINS_FILE} and "
+            "are not tracked: save the layer over it in napari first"
+        )
 
 
 def _shifts(stack: SectionStack, tell: Callable[[float], None]) -> tuple[SectionShift, ...]:
