@@ -4,6 +4,9 @@
     Fresh virtual stacks; scores by the sections' condition.
 ``python benchmarks/wpunet.py sstem --data DATA [--plain PLAIN_MODEL] [--seeds 3] [--steps 150]``
     Both are trained on sections 0 to 14 of ``DATA/stack-sstem`` and tested on 15 to 19.
+``python benchmarks/wpunet.py beside --data DATA --scorer score.py [--quality best]``
+    The generalist on all sections of ``stack-sstem`` and ``volume-em``: each by itself, and as
+    stacks are cut, by the grains of the sections beside too.
 ``python benchmarks/wpunet.py speed [--sections 12 24] [--size 1024]``
     Seconds a section and peak memory, each stack in a process of its own.
 
@@ -38,12 +41,13 @@ from napari_etch.inference import Notice, Prediction, predict
 from napari_etch.micrograph import Micrograph
 from napari_etch.models import load_model
 from napari_etch.propagation import beside as propagation_beside
-from napari_etch.propagation.beside import cut_beside
+from napari_etch.propagation.beside import WEIGHT, cut_beside
 from napari_etch.published_scores import published_scores
 from napari_etch.segmentation import SectionDone, segment_sections
 from napari_etch.virtual.serial import Flaws, SerialSections, serial_sections
 
 OURS = ("vi", "vi_merge", "vi_split", "ari", "map", "boundary_f1")
+RULER = ("ap50", "map", "vi", "vi_split", "vi_merge")
 PUBLISHED = ("ri", "ari", "vi", "merge", "split", "map", "pratt")
 FRESH = 7_000_000  # seeds no training uses
 FLAWS = Flaws(faint=0.2, scratched=0.1, missing=0.1)
@@ -93,7 +97,7 @@ def through(
     sections: list[Micrograph],
     size: float,
     direction: str,
-    weight: float = propagation_beside.WEIGHT,
+    weight: float = WEIGHT,
 ) -> list[np.ndarray]:
     """Through the stack, told its own answers; the weight is that of what lies beside."""
     options = {"device": "cpu", "grain_size": size, "direction": direction}
@@ -276,6 +280,28 @@ def sstem(given: argparse.Namespace) -> None:
     table(rows, f"stack-sstem, sections 15-19, {given.seeds} seeds, {given.steps} steps")
 
 
+def beside(given: argparse.Namespace) -> None:
+    """A model that knows nothing of stacks, with and without what lies beside."""
+    import accuracy
+
+    ruler, model = accuracy.load_scorer(given.scorer), load_model(given.model)
+    stack = [case for case in accuracy.cases(given.data, range(20)) if case.group == "stack-sstem"]
+    print("| stack | cut | " + " | ".join(RULER) + " |\n" + "|---" * (len(RULER) + 2) + "|")
+    for title, cases in (("stack-sstem", stack), ("volume-em", accuracy.volume_cases(given.data))):
+        images, truths = zip(*((case.image, case) for case in cases), strict=True)
+        sections = list(Micrograph(np.stack(images), title).sections())
+        for cut, weight in (("each by itself", 0.0), ("by those beside", WEIGHT)):
+            options = {"device": "cpu", "quality": given.quality}
+            with patch.object(propagation_beside, "WEIGHT", weight):
+                found = _through(model, sections, options)
+            scores = [
+                ruler.score_grains(grains, case.truth, tolerance=case.tolerance)
+                for grains, case in zip(found, truths, strict=True)
+            ]
+            means = [f"{np.mean([each[name] for each in scores]):.3f}" for name in RULER]
+            print(f"| {title} | {cut} | " + " | ".join(means) + " |", flush=True)
+
+
 def speed(given: argparse.Namespace) -> None:
     """Seconds a section and peak memory, over the whole way from a file to the results."""
     if given.child:
@@ -353,6 +379,12 @@ def main() -> None:
     second.add_argument("--seeds", type=int, default=3)
     second.add_argument("--steps", type=int, default=150)
     second.add_argument("--batch", type=int, default=4)
+    fourth = ways.add_parser("beside")
+    fourth.set_defaults(run=beside)
+    fourth.add_argument("--data", type=Path, required=True)
+    fourth.add_argument("--scorer", type=Path, required=True)
+    fourth.add_argument("--model", default="generalist")
+    fourth.add_argument("--quality", default="best")
     third = ways.add_parser("speed")
     third.set_defaults(run=speed)
     third.add_argument("--model", default="wpunet")

@@ -50,6 +50,15 @@ def test_every_section_comes_out_once_and_in_order(model, direction, count):
     assert said(events) == []
 
 
+def test_progress_tells_the_way_back_from_the_way_there(model):
+    images, _ = stack_of(3)
+    said = [event.what for event in run(model, images) if isinstance(event, TileDone)]
+    back = [what for what in said if "on the way back" in what]
+    assert back[0].startswith("section 3 of 3, on the way back: ")
+    assert said[: len(back)] == back
+    assert said[-1].startswith("3 of 3 sections: ")
+
+
 def test_a_section_is_only_ever_told_what_was_found_in_another(model):
     images, _ = stack_of(5)
     run(model, images, direction="forward")

@@ -104,6 +104,7 @@ class _Stack:
     started: float = field(default_factory=time.monotonic)
     contrasts: deque[float] = field(default_factory=lambda: deque(maxlen=4 * BLOCK))
     alone: int = 0
+    back: bool = False
     waiting: list[Item] = field(default_factory=list)
     # Of each sound section that is held back: itself, and the skipped ones before it.
     held: HeldBack[tuple[Item, list[Item]]] = field(default_factory=HeldBack)
@@ -132,7 +133,9 @@ class _Stack:
                 yield from self._settle_grain_size(window)
                 forward = Walk(self.model, self.predict, self.options)
             if back:
+                self.back = True
                 yield from self._backward(window)
+                self.back = False
             block, window = window[:BLOCK], window[BLOCK:]
             yield from self._forward(block, forward)
             del block  # or the next window would be read while it is held
@@ -338,7 +341,11 @@ class _Stack:
         self.furthest = max(self.furthest, min(work / self.total, 1.0))
         spent = time.monotonic() - self.started
         left = spent * (1 - self.furthest) / self.furthest if self.furthest > 0.02 else None
-        what = f"{item.index + 1} of {self.count} sections: {tile.what}"
+        # going back the numbers fall, which would look as if the run did
+        place = f"{item.index + 1} of {self.count} sections"
+        if self.back:
+            place = f"section {item.index + 1} of {self.count}, on the way back"
+        what = f"{place}: {tile.what}"
         return replace(tile, fraction=self.furthest, what=what, seconds_left=left)
 
 
