@@ -7,7 +7,6 @@ from pathlib import Path
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import (
     QAbstractItemView,
-    QFileDialog,
     QHBoxLayout,
     QHeaderView,
     QPushButton,
@@ -18,6 +17,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_etch._widgets.count_run import LayerCount
+from napari_etch._widgets.save_path import ask_save_path, with_suffix
 from napari_etch.counting import GrainCount
 
 #: Heading, and what it is.
@@ -114,17 +114,15 @@ class CountBox(QWidget):
         self.table.setFixedHeight(high + 4)
 
     def _ask_and_save(self) -> None:
-        path, _ = QFileDialog.getSaveFileName(
-            self, "Save counts", "counts.csv", "Tables (*.csv);;All files (*)"
-        )
-        if path:
-            self.save_to(Path(path))
+        path = ask_save_path(self, "Save counts", "counts.csv", "Tables (*.csv);;All files (*)")
+        if path is not None:
+            self.save_to(path)
 
     def save_to(self, path: Path) -> None:
         """Write the table; what goes wrong is said in one sentence."""
         from napari_etch.results import write_counts
 
-        path = path if path.suffix else path.with_suffix(".csv")
+        path = with_suffix(path, ".csv")
         rows = self.rows()
         try:
             write_counts(path, rows)

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from napari.qt.threading import create_worker
 from qtpy.QtCore import QObject, Signal
-from qtpy.QtWidgets import QFileDialog, QWidget
+from qtpy.QtWidgets import QWidget
 
 from napari_etch._widgets.measure_job import LayerResult
+from napari_etch._widgets.save_path import ask_save_path
 from napari_etch.measure import AreaFraction, combine_fields
 from napari_etch.measure.network import measure_network
 from napari_etch.measure.report import FieldSource, Report
@@ -208,9 +209,4 @@ class Exporter(QObject):
 
 
 def _ask_path(parent: QWidget, name: str) -> Path | None:
-    suffix = Path(name).suffix
-    chosen, _filter = QFileDialog.getSaveFileName(parent, "Save", name, f"*{suffix}")
-    if not chosen:
-        return None
-    path = Path(chosen)
-    return path if path.suffix else path.with_suffix(suffix)
+    return ask_save_path(parent, "Save", name, f"*{Path(name).suffix}")

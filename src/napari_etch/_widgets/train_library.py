@@ -24,6 +24,7 @@ from qtpy.QtWidgets import (
 
 from napari_etch._widgets.library_watch import LibraryWatch, tell_library_changed
 from napari_etch._widgets.run import sentence
+from napari_etch._widgets.save_path import ask_save_path
 from napari_etch.models.errors import ModelError
 from napari_etch.models.library import (
     SUFFIX,
@@ -248,7 +249,7 @@ def ask_title(parent: QWidget, title: str) -> str:
 
 def ask_target(parent: QWidget, name: str) -> str:
     """Ask for a file to write; empty when the user cancelled."""
-    return str(QFileDialog.getSaveFileName(parent, "Export the model", name, FILES)[0])
+    return str(ask_save_path(parent, "Export the model", name, FILES, only=True) or "")
 
 
 def ask_source(parent: QWidget) -> str:
