@@ -272,6 +272,16 @@ def test_a_table_names_a_stack_for_all_its_sections(etch, micrograph_file, tmp_p
     assert table == {"pile_0000.tif": "A", "pile_0001.tif": "A", "pile_0002.tif": "B"}
 
 
+def test_an_image_that_contradicts_the_typed_pixel_size_is_told(etch, micrograph_file):
+    micrograph_file(resolution=(1e4 / 0.1, 1e4 / 0.1), resolutionunit="CENTIMETER")
+    assert etch("segment", "steel.tif", "--out", "calibrated").exit_code == 0
+    done = etch("export", "calibrated", "--out", "s", "--pixel-size", 0.5)
+    assert done.exit_code == 0, done.output
+    said = "steel: the file states 0.1 µm a pixel (TIFF resolution tags); 0.5 as typed was used"
+    assert said in done.stderr
+    assert "typed" not in etch("export", "calibrated", "--out", "t").stderr
+
+
 def test_images_without_a_specimen_are_told(etch, results, tmp_path):
     (tmp_path / "groups.csv").write_text("image, specimen\none.tif, A\n")
     done = etch("export", results, "--out", "s", "--specimens", "groups.csv")

@@ -23,7 +23,7 @@ from napari_etch.labels.mask_files import whole_numbers
 from napari_etch.labels.reading import read_annotations
 from napari_etch.labels.report import LabelsError, Remark, Report
 from napari_etch.labels.reviewed import Correction, correction_of, only_reviewed
-from napari_etch.labels.values import about_from
+from napari_etch.labels.values import PIXEL_SIZE_CONFLICT, about_from
 from napari_etch.micrograph import Micrograph, read_micrograph
 from napari_etch.results import FRACTURE_FILE, GRAINS_FILE, SUMMARY_FILE
 from napari_etch.results.source_image import is_source, likely_paths, read_source
@@ -339,12 +339,21 @@ def _read_result(folder: Path, summary: Mapping[str, Any], options: SourceOption
     made = {key: summary[key] for key in keys if summary.get(key) is not None}
     made["edits"] = sum(each.edits for each in corrections.values())
     made["labels"] = str(folder.resolve())
+    made |= _conflict(options.pixel_size_um, micrograph)
     # sections of a stack look alike, so they stay together in a split
     specimen = str(about_from(summary).get("specimen", "")) or (
         folder.resolve().name if stack else ""
     )
     grains, classes = maps.get(GRAINS_FILE), maps.get(FRACTURE_FILE)
     return _Result(micrograph, grains, classes, corrections, made, specimen)
+
+
+def _conflict(typed: float | None, micrograph: Micrograph) -> dict[str, str]:
+    """Return that the image states another pixel size than the typed one, where it does."""
+    found = micrograph.calibration
+    if typed is None or found is None or not found.conflict:
+        return {}
+    return {PIXEL_SIZE_CONFLICT: found.conflict}
 
 
 def _image_of(folder: Path, summary: Mapping[str, Any], options: SourceOptions) -> Micrograph:

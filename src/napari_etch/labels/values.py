@@ -12,6 +12,8 @@ import numpy.typing as npt
 from napari_etch.labels.annotated import Annotated
 
 PIXEL_SIZE, SPECIMEN = "pixel_size_um", "specimen"
+# In `Annotated.made`: that the image states another pixel size than was typed.
+PIXEL_SIZE_CONFLICT = "pixel_size_conflict"
 _MOST = np.iinfo(np.int32).max
 
 
