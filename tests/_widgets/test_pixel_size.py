@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 from _widgets.fakes import PATIENCE, PITCH
+from napari.components import ViewerModel
 
-from napari_etch._widgets.layers import METADATA_KEY, pixel_size_um
+from napari_etch._widgets.layers import GRAINS, METADATA_KEY, pixel_size_um
+from napari_etch._widgets.pixel_size import set_pixel_size
 
 pytestmark = pytest.mark.gui
 
@@ -57,6 +59,21 @@ def test_typed_pixel_size_reaches_image_and_results_together(
     assert len(viewer.layers) == 3
     assert pixel_size_um(image) == 0.5
     assert "0.5 µm" in dock.run_bar.line.text()
+
+
+@pytest.mark.parametrize("is_ours", [True, False], ids=["segmented", "opened"])
+def test_typed_pixel_size_reaches_the_marks_on_the_grains(is_ours: bool) -> None:
+    """Grains that were opened do not say over which image they lie; their marks do."""
+    viewer = ViewerModel()
+    image = viewer.add_image(noise(), name="steel")
+    made = {"kind": GRAINS, "source_id": str(image.unique_id)} if is_ours else {}
+    grains = viewer.add_labels(np.ones(SHAPE, np.int32), metadata={METADATA_KEY: made})
+    on_grains = {METADATA_KEY: {"kind": "count", "source_id": str(grains.unique_id)}}
+    viewer.add_points(np.ones((3, 2)), metadata=on_grains)
+    viewer.add_vectors(np.ones((3, 2, 2)), metadata=on_grains)
+    viewer.add_vectors(np.ones((3, 2, 2)), name="drawn by the user")
+    set_pixel_size(viewer, image, 0.5)
+    assert [pixel_size_um(layer) for layer in viewer.layers] == [0.5] * 5
 
 
 def test_a_pixel_size_of_0_is_refused_and_the_field_goes_back(

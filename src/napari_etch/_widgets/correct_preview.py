@@ -207,6 +207,7 @@ class Preview:
 
     def _take_out(self) -> None:
         layer, self._layer = self._layer, None
+        self._lie_over(None)
         if layer is not None and layer in self._viewer.layers:
             self._viewer.layers.remove(layer)
 
@@ -221,10 +222,10 @@ class Preview:
             return self._layer
         if there:
             self._take_out()  # another map may lie elsewhere, or have other pixels
-        self._layer, self._over = None, grains
+        self._layer = None
+        self._lie_over(grains)
         if grains is None:
             return None
-        place = Placement.of(grains)
         self._layer = Vectors(
             NONE,
             ndim=2,
@@ -232,15 +233,34 @@ class Preview:
             vector_style="line",
             opacity=1.0,
             blending="translucent_no_depth",
-            **(place if grains.ndim == 2 else place.plane()).keywords(),
+            **_place_over(grains).keywords(),
         )
-        self._grains_scale = abs(float(grains.scale[-1]))
         camera_of(self._viewer).events.zoom.connect(self._on_zoom)
         active = self._viewer.layers.selection.active
         self._viewer.layers.append(self._layer)
         if active is not None:
             self._viewer.layers.selection.active = active
         return self._layer
+
+    def _lie_over(self, grains: Labels | None) -> None:
+        """Listen to where another grain map lies; the pixel size may be typed at any time."""
+        for event in [] if self._over is None else _place_events(self._over):
+            event.disconnect(self._on_place)
+        self._over = grains
+        if grains is not None:
+            self._grains_scale = abs(float(grains.scale[-1]))
+            for event in _place_events(grains):
+                event.connect(self._on_place)
+
+    def _on_place(self, _event: Any = None) -> None:
+        """Move what is drawn along with the grain map."""
+        layer, grains = self._layer, self._over
+        if grains is None or layer is None or layer not in self._viewer.layers:
+            return
+        self._grains_scale = abs(float(grains.scale[-1]))
+        for name, value in _place_over(grains).keywords().items():
+            setattr(layer, name, value)
+        layer.edge_width = self._width()
 
     def _width(self) -> float:
         """Return the width in pixels of the map that is `WIDTH` on the screen."""
@@ -251,6 +271,25 @@ class Preview:
             camera_of(self._viewer).events.zoom.disconnect(self._on_zoom)
         elif len(self._layer.data):
             self._layer.edge_width = self._width()
+
+
+def _place_over(grains: Labels) -> Placement:
+    """Return where lines lie that are drawn over the section shown of a grain map."""
+    place = Placement.of(grains)
+    return place if grains.ndim == 2 else place.plane()
+
+
+def _place_events(layer: Labels) -> list[Any]:
+    """Return the events that say that a layer lies elsewhere."""
+    events = layer.events
+    return [
+        events.scale,
+        events.translate,
+        events.rotate,
+        events.shear,
+        events.affine,
+        events.units,
+    ]
 
 
 def camera_of(viewer: ViewerModel) -> Any:

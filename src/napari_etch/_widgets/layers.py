@@ -103,15 +103,20 @@ class Placement:
     def plane(self) -> Placement:
         """Return the placement of a 2D layer over the sections of a stack.
 
-        Only scale and shift carry over: a stack that is turned out of its plane has no 2D layer
-        that lies over all of its sections.
+        A stack may be turned in its plane. Of one that is turned out of it only scale and shift
+        carry over: no 2D layer lies over all of its sections.
         """
+        linear = Affine(rotate=self.rotate, shear=self.shear, ndim=len(self.scale)).linear_matrix
+        turned = _is_apart(linear) and _is_apart(self.affine[:-1, :-1])
+        flat = np.eye(3)
+        if turned:
+            flat[:2] = np.concatenate([self.affine[-3:-1, -3:-1], self.affine[-3:-1, -1:]], axis=1)
         return Placement(
             scale=self.scale[-2:],
             translate=self.translate[-2:],
-            rotate=np.eye(2),
-            shear=np.zeros(1),
-            affine=np.eye(3),
+            rotate=self.rotate[-2:, -2:] if turned else np.eye(2),
+            shear=self.shear[-1:] if turned else np.zeros(1),
+            affine=flat,
             units=self.units[-2:],
             axis_labels=self.axis_labels[-2:],
         )
@@ -123,6 +128,11 @@ class Placement:
         )
         shift = own(np.asarray(offset, dtype=float))
         return replace(self, translate=tuple(float(value) for value in shift))
+
+
+def _is_apart(linear: np.ndarray) -> bool:
+    """Return whether a transform leaves the last two axes to themselves."""
+    return bool(np.allclose(linear[:-2, -2:], 0) and np.allclose(linear[-2:, :-2], 0))
 
 
 @dataclass(frozen=True)

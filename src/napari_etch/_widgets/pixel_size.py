@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
-from napari.layers import Image, Labels, Points, Shapes
+from napari.layers import Image, Labels, Points, Shapes, Vectors
 from qtpy.QtCore import QObject, Signal
 from qtpy.QtWidgets import QDoubleSpinBox, QHBoxLayout, QInputDialog, QPushButton, QWidget
 
@@ -213,19 +213,30 @@ def _lying_over(layers: LayerList, image: Image) -> list[Layer]:
     another micrograph lies in the same place.
     """
     others = {str(layer.unique_id) for layer in layers if layer != image}
-    made = [layer for layer in layers if source_id_of(layer) == str(image.unique_id)]
+    made = _made_from(layers, [image])
     rivals = [layer for layer in layers if layer != image and is_micrograph(layer)]
     if any(_same_place(layer, image) for layer in rivals):
         return made
     drawn = [
         layer
         for layer in layers
-        if isinstance(layer, Labels | Shapes | Points)
+        if isinstance(layer, Labels | Shapes | Points | Vectors)
         and layer not in made
         and source_id_of(layer) not in others
         and _same_place(layer, image)
     ]
-    return made + drawn
+    return made + drawn + _made_from(layers, drawn)
+
+
+def _made_from(layers: LayerList, roots: list[Layer]) -> list[Layer]:
+    """Return what was made from some layers, and from that: grains, and the marks on them."""
+    found = list(roots)
+    while True:
+        known = {str(layer.unique_id) for layer in found}
+        more = [layer for layer in layers if layer not in found and source_id_of(layer) in known]
+        if not more:
+            return found[len(roots) :]
+        found += more
 
 
 def _same_place(layer: Layer, image: Image) -> bool:
