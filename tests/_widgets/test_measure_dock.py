@@ -17,7 +17,7 @@ from napari.utils.colormaps.standardize_color import transform_color
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 
-from napari_etch._widgets.fracture_layers import outline_layer
+from napari_etch._widgets.fracture_layers import crc, outline_layer
 from napari_etch._widgets.layers import METADATA_KEY, kind_of, pixel_size_um
 from napari_etch._widgets.measure_dock import MeasureDock
 from napari_etch._widgets.measure_marks import KIND_COLOURS, PATTERN, PLACES
@@ -411,6 +411,29 @@ def test_layers_of_two_magnifications_are_not_taken_together(
     assert "different pixel sizes" in dock.trouble.text()
 
 
+def test_two_maps_of_one_image_are_told_to_be_one_field(
+    open_measure: OpenMeasure, qtbot: Any, tmp_path: Path
+) -> None:
+    viewer, dock, layer = open_measure(**UM)
+    made = {METADATA_KEY: {"kind": "grains", "source_id": str(viewer.layers["steel"].unique_id)}}
+    layer.metadata = made
+    corrected = grains()
+    corrected[corrected == 2] = 1
+    viewer.add_labels(corrected, name="corrected", metadata=made, **UM)
+    beside = {**UM, "translate": (0, 80)}  # another part of the image
+    viewer.add_labels(grains(1), name="beside", metadata=made, **beside)
+    qtbot.waitUntil(lambda: dock.form.compare.count() == 3, timeout=PATIENCE)
+    for row in range(3):
+        dock.form.compare.item(row).setCheckState(Qt.CheckState.Checked)
+    wait(qtbot, dock)
+    assert dock.form.about.text().count("one field counted twice") == 1
+    assert "“beside”" not in dock.form.about.text()
+    dock.save("measure.json")
+    qtbot.waitUntil(lambda: not dock.exporter.is_running, timeout=PATIENCE)
+    said = json.loads((tmp_path / "measure.json").read_text("utf-8"))
+    assert sum("one field counted twice" in each for each in said["remarks"]) == 1
+
+
 # -- distribution and segmentation ---------------------------------------------------------------
 
 
@@ -617,3 +640,47 @@ def test_areas_can_be_saved_without_grains_and_without_a_pixel_size(
     assert table.loc["intergranular", "points_percent"] == pytest.approx(25, abs=3)
     assert table.loc["intergranular", "pixels_percent"] == 25
     assert table["maps"].tolist() == ["s17 · fracture"] * 2
+
+
+def ticked_names(panel: Any) -> set[str]:
+    items = [panel.maps.item(row) for row in range(panel.maps.count())]
+    return {each.text() for each in items if each.checkState() == Qt.CheckState.Checked}
+
+
+def test_two_class_maps_of_one_image_are_one_field(
+    make_napari_viewer: Callable[..., Any], qtbot: Any
+) -> None:
+    viewer = make_napari_viewer()
+    image = viewer.add_image(np.zeros((160, 160), np.uint8), name="s17")
+    classes = np.ones((160, 160), np.uint8)
+    classes[:, 40:] = 2
+    made = {"kind": "fracture", "source_id": str(image.unique_id), "crc": crc(classes)}
+
+    def add(name: str, **more: Any) -> Any:
+        data = np.array(classes)
+        return viewer.add_labels(data, name=name, metadata={METADATA_KEY: {**made, **more}})
+
+    add("s17 · fracture").data[:40] = 1  # corrected
+    add("s17 · fracture [1]")
+    dock = MeasureDock(viewer, ask_path=lambda _parent, _name: None)
+    viewer.window.add_dock_widget(dock)
+    panel = dock.areas
+    qtbot.waitUntil(lambda: panel.maps.count() == 2, timeout=PATIENCE)
+    assert ticked_names(panel) == {"s17 · fracture"}
+    assert "100 points on 1 field." in panel.text.text()
+
+    add("s18 · fracture", source_id="another")
+    qtbot.waitUntil(lambda: panel.maps.count() == 3, timeout=PATIENCE)
+    assert ticked_names(panel) == {"s17 · fracture", "s18 · fracture"}
+
+    add("s18 · fracture [1]", source_id="another")  # of two that nobody corrected, the newest
+    qtbot.waitUntil(lambda: panel.maps.count() == 4, timeout=PATIENCE)
+    assert ticked_names(panel) == {"s17 · fracture", "s18 · fracture [1]"}
+    assert "twice" not in panel.text.text()
+
+    (twin,) = panel.maps.findItems("s17 · fracture [1]", Qt.MatchFlag.MatchExactly)
+    twin.setCheckState(Qt.CheckState.Checked)
+    assert "one field counted twice" in panel.text.text()
+    add("s19 · fracture", source_id="a third")
+    qtbot.waitUntil(lambda: panel.maps.count() == 5, timeout=PATIENCE)
+    assert {"s17 · fracture", "s17 · fracture [1]", "s19 · fracture"} < ticked_names(panel)

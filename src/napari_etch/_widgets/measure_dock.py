@@ -15,6 +15,7 @@ from napari_etch._widgets.correct_line import StatusLine
 from napari_etch._widgets.dock import Dock
 from napari_etch._widgets.layers import pixel_size_um
 from napari_etch._widgets.measure_export import Exporter, FieldParts, image_of
+from napari_etch._widgets.measure_fields import same_field_remarks
 from napari_etch._widgets.measure_form import OWN_COLOURS, MeasureForm
 from napari_etch._widgets.measure_fractions import FractionPanel, remove_points
 from napari_etch._widgets.measure_job import NO_PIXEL_SIZE, LayerRange, LayerResult
@@ -267,11 +268,21 @@ class MeasureDock(Dock):
         self.form.show_sizes(*size_rows(alone, together))
         self.form.number_layers([each.source.layer_id for each in found])
         ranged = self.uncertainty()
-        self.form.about.setText(about_text(together, ranged))
+        self.form.about.setText(about_text(together, ranged, self._same_fields()))
         trouble = self._trouble(found, together)
         self.trouble.say_trouble(trouble)
         self.trouble.setVisible(bool(trouble))
         self.form.allow_exports(trouble if together is None else "")
+
+    def _same_fields(self) -> list[str]:
+        """Return which of the layers measured together are of one field."""
+        found = {each.source.layer_id: each.grains for each in self._chosen_results()}
+        layers = [each for each in self.layers.chosen() if str(each.unique_id) in found]
+
+        def is_copy(one: Labels, two: Labels) -> bool:  # what measures the fields tells of copies
+            return np.array_equal(found[str(one.unique_id)], found[str(two.unique_id)])
+
+        return same_field_remarks(layers, unless=is_copy)
 
     def uncertainty(self) -> SegmentationRange | None:
         """Return how far G moves with the granularity, of a single layer only."""
@@ -436,7 +447,9 @@ class MeasureDock(Dock):
             made, image = provenance(self._viewer, layer)
             pixels, image_name, rgb = image_of(image, result.source.section)
             parts.append(FieldParts(result, made, pixels, image_name, rgb))
-        self.exporter.save(name, parts, self.uncertainty(), self.areas.fractions)
+        remarks = dict.fromkeys([*self._same_fields(), *self.areas.remarks()])
+        uncertainty, fractions = self.uncertainty(), self.areas.fractions
+        self.exporter.save(name, parts, uncertainty, fractions, tuple(remarks))
 
     def _on_theme(self, _event: Any = None) -> None:
         self.form.plot.set_theme(self._viewer.theme)

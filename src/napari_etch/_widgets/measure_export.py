@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -65,6 +66,7 @@ def report_of(
     parts: Sequence[FieldParts],
     uncertainty: SegmentationRange | None,
     fractions: Mapping[str, AreaFraction] = _NONE,
+    remarks: Sequence[str] = (),
 ) -> Report:
     """Return the report of measured layers.
 
@@ -75,6 +77,8 @@ def report_of(
     uncertainty : SegmentationRange or None
     fractions : mapping of str to AreaFraction
         Of classes, by their names.
+    remarks : sequence of str
+        What a reader should know beside what the measurement says itself.
 
     Raises
     ------
@@ -97,6 +101,7 @@ def report_of(
         networks=tuple(measure_network(part.result.grains) for part in parts),
         uncertainty=uncertainty,
         fractions=dict(fractions),
+        remarks=tuple(remarks),
     )
 
 
@@ -128,6 +133,7 @@ def save_file(
     path: Path,
     name: str,
     fractions: Mapping[str, AreaFraction] = _NONE,
+    remarks: Sequence[str] = (),
 ) -> tuple[str, bool]:
     """Write one kind of file; it appears whole.
 
@@ -140,6 +146,7 @@ def save_file(
     name : str
         Which kind, one of `napari_etch.results.MEASURE_FILES`.
     fractions : mapping of str to AreaFraction
+    remarks : sequence of str
 
     Returns
     -------
@@ -148,7 +155,8 @@ def save_file(
     """
     try:
         with whole_file(path) as unfinished:
-            unfinished.write_bytes(report_file(report_of(parts, uncertainty, fractions), name))
+            report = report_of(parts, uncertainty, fractions, remarks)
+            unfinished.write_bytes(report_file(report, name))
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         return f"{path} could not be saved: {reason}.", True
@@ -187,6 +195,7 @@ class Exporter(QObject):
         parts: Sequence[FieldParts],
         uncertainty: SegmentationRange | None,
         fractions: Mapping[str, AreaFraction] = _NONE,
+        remarks: Sequence[str] = (),
     ) -> None:
         """Ask for a path and write a kind of file there."""
         if self.is_running:
@@ -196,9 +205,8 @@ class Exporter(QObject):
         if path is None:
             return
         self.said.emit(f"Writing {path.name}…", False)
-        worker = create_worker(
-            save_file, parts, uncertainty, path, name, dict(fractions), _start_thread=False
-        )
+        job = partial(save_file, parts, uncertainty, path, name, dict(fractions), tuple(remarks))
+        worker = create_worker(job, _start_thread=False)
         worker.returned.connect(lambda said: self.said.emit(*said))
         worker.finished.connect(self._on_finished)
         self._worker = worker

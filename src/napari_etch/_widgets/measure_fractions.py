@@ -31,6 +31,7 @@ from napari_etch._widgets.correct_target import is_classes
 from napari_etch._widgets.form import add
 from napari_etch._widgets.layer_watch import LayerWatch
 from napari_etch._widgets.layers import METADATA_KEY, Placement, kind_of, layer_name
+from napari_etch._widgets.measure_fields import one_of_each_field, same_field_remarks
 from napari_etch._widgets.measure_layers import is_helper
 from napari_etch._widgets.repair_layers import section_shown
 from napari_etch.grains.class_table import FRACTURE_MODES, ClassTable
@@ -145,14 +146,23 @@ class FractionPanel(QWidget):
         column.addLayout(last)
 
     def refresh(self) -> None:
-        """Look at the class maps that are open; a new one is ticked."""
+        """Look at the class maps that are open; a new one is ticked, one of each field."""
         offered = [(layer.name, str(layer.unique_id)) for layer in self.layers.layers()]
         if offered != self._offered:
             known = {layer_id for _name, layer_id in self._offered}
-            ticked = set(self.ticked()) | {each for _name, each in offered if each not in known}
+            ticked = set(self.ticked())
+            if not known.issuperset(layer_id for _name, layer_id in offered):
+                ticked = self._ticked_with_new(known, ticked)
             self._offered = offered
             self._fill(offered, ticked)
         self.count()
+
+    def _ticked_with_new(self, known: set[str], ticked: set[str]) -> set[str]:
+        """Return what is ticked when new maps are there: of a field that has one, one map."""
+        ids = {str(layer.unique_id): layer for layer in self.layers.layers()}
+        wanted = [layer for key, layer in ids.items() if key in ticked or key not in known]
+        before = [layer for key, layer in ids.items() if key in ticked]
+        return {str(layer.unique_id) for layer in one_of_each_field(wanted, before)}
 
     def _fill(self, offered: list[tuple[str, str]], ticked: set[str]) -> None:
         self.maps.blockSignals(True)
@@ -233,7 +243,12 @@ class FractionPanel(QWidget):
         said = f"{0 if first is None else first.points} points on {fields}."
         if count < 2:
             said += " An interval needs several fields: tick more maps."
+        said = " ".join([said, *(f"{each}." for each in self.remarks())])
         self.text.setText(said)
+
+    def remarks(self) -> list[str]:
+        """Return what a reader of the shares should know of the ticked maps."""
+        return same_field_remarks(self.chosen())
 
     def save_table(self) -> None:
         """Ask where to, and write the table; it appears whole."""

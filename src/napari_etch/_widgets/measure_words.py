@@ -63,8 +63,21 @@ def _interval_tip(result: MethodResult) -> str:
     return f"{tip}."
 
 
-def about_text(together: Measurement | None, uncertainty: SegmentationRange | None) -> str:
-    """Return what a reader should know beside the table of grain sizes."""
+def about_text(
+    together: Measurement | None,
+    uncertainty: SegmentationRange | None,
+    remarks: Sequence[str] = (),
+) -> str:
+    """Return what a reader should know beside the table of grain sizes.
+
+    Parameters
+    ----------
+    together : Measurement or None
+        Of all layers; None when there is none.
+    uncertainty : SegmentationRange or None
+    remarks : sequence of str
+        What the layers say beside the measurement.
+    """
     if together is None:
         return ""
     said = []
@@ -80,5 +93,5 @@ def about_text(together: Measurement | None, uncertainty: SegmentationRange | No
     if together.anisotropy is not None:
         found = together.anisotropy
         said.append(f"Anisotropy {found.index:.2f}, longest at {found.along_deg:.0f}°.")
-    said += [f"{each[:1].upper()}{each[1:]}." for each in together.remarks]
+    said += [f"{each[:1].upper()}{each[1:]}." for each in (*remarks, *together.remarks)]
     return " ".join(said)
