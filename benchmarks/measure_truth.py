@@ -65,13 +65,14 @@ def main() -> None:
         *_progress, done = segment_sections(model, [micrograph], 1)
         cut = done.partition
         ours = combine_fields([measure_field(cut.grains, pixel_size, **laid)])
-        shifts = segmentation_range([cut], pixel_size, **laid).shifts
+        numbers = segmentation_range([cut], pixel_size, **laid).grain_numbers
         print(f"\n{name}, goal {goal}\n{'method':26} drawn  model    ΔG   granularity")
         for result in truth.results:
             key = result.method.key
             mine = ours.result(key)
             off = mine.grain_number - result.grain_number
-            low, high = shifts.get(key, (np.nan, np.nan))
+            moved = np.subtract(numbers.get(key, [np.nan]), mine.grain_number)
+            low, high = moved.min(), moved.max()
             print(
                 f"{key:26}{result.grain_number:6.2f} {mine.grain_number:6.2f} {off:+6.2f}"
                 f"{'  ' if abs(off) <= goal else ' !'} {low:+.2f} … {high:+.2f}"

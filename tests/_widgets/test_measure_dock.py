@@ -464,8 +464,10 @@ def test_a_segmented_layer_says_how_far_the_granularity_moves_it(
     dock = MeasureDock(viewer)
     viewer.window.add_dock_widget(dock)
     qtbot.waitUntil(lambda: dock.uncertainty() is not None, timeout=PATIENCE)
-    assert "Segmentation: cut at granularity 0.3 to 0.7" in dock.form.about.text()
-    assert "moves by −" in dock.form.about.text()  # a minus, no hyphen
+    said = "Segmentation: the boundary map cut at granularity 0.3 to 0.7 gives a planimetric G of "
+    low, high = dock.uncertainty().ranges["saltykov"]
+    assert f"{said}{low:.2f} to {high:.2f}." in dock.form.about.text()
+    assert low < dock.result().alone.result("saltykov").grain_number <= high
 
 
 # -- saving --------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from napari_etch.measure import METHODS, Measurement, MethodResult
-from napari_etch.measure.report import interval_text, more_fields_text, signed
+from napari_etch.measure.report import interval_text, more_fields_text, range_text
 
 if TYPE_CHECKING:
     from napari_etch.measure.segmentation_range import SegmentationRange
@@ -81,13 +81,9 @@ def about_text(
     if together is None:
         return ""
     said = []
-    if uncertainty is not None and "saltykov" in uncertainty.shifts:
-        low, high = uncertainty.shifts["saltykov"]
-        steps = uncertainty.granularities
-        said.append(
-            f"Segmentation: cut at granularity {steps[0]:g} to {steps[-1]:g}, the planimetric G "
-            f"moves by {signed(low)} … {signed(high)}."
-        )
+    ranged = range_text(uncertainty)
+    if ranged:
+        said.append(f"Segmentation: {ranged}.")
     largest = together.largest
     said.append(f"Largest grain: G {largest.grain_number:.1f}. Structure: {together.duplex.kind}.")
     if together.anisotropy is not None:

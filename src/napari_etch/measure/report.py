@@ -98,9 +98,16 @@ class Report:
         return (*self.remarks, *self.measurement.remarks)
 
 
-def signed(shift: float) -> str:
-    """Return how far a grain size number moves: ``+0.26``, or ``−0.21`` with a real minus."""
-    return f"{shift:+.2f}".replace("-", "−")
+def range_text(found: SegmentationRange | None) -> str:
+    """Return between which limits the planimetric G lies, as a clause; empty when unknown."""
+    if found is None or "saltykov" not in found.ranges:
+        return ""
+    low, high = found.ranges["saltykov"]
+    first, last = found.granularities[0], found.granularities[-1]
+    return (
+        f"the boundary map cut at granularity {first:g} to {last:g} gives a planimetric G of "
+        f"{low:.2f} to {high:.2f}"
+    )
 
 
 def four_digits(value: float) -> str:

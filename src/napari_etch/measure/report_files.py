@@ -14,7 +14,7 @@ from napari_etch.measure.report import (
     headline,
     interval_text,
     more_fields_text,
-    signed,
+    range_text,
 )
 from napari_etch.measure.report_figure import draw_directions, draw_distribution, shrunk
 from napari_etch.measure.report_html import details, html_report
@@ -133,13 +133,9 @@ def _write_head(figure: Any, report: Report) -> None:
     )
     figure.text(0.06, 0.92, about, fontsize=7, color="#555555", va="top")
     remarks = list(report.all_remarks)
-    if report.uncertainty is not None and "saltykov" in report.uncertainty.shifts:
-        low, high = report.uncertainty.shifts["saltykov"]
-        remarks.insert(
-            0,
-            f"over the plausible range of granularity the planimetric G moves by "
-            f"{signed(low)} … {signed(high)}",
-        )
+    ranged = range_text(report.uncertainty)
+    if ranged:
+        remarks.insert(0, ranged)
     figure.text(0.06, 0.9, _lines(remarks, 130, 5), fontsize=6.5, color="#a02030", va="top")
 
 

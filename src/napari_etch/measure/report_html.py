@@ -16,7 +16,7 @@ from napari_etch.measure.report import (
     headline,
     interval_text,
     more_fields_text,
-    signed,
+    range_text,
 )
 from napari_etch.measure.report_figure import figure_png, shrunk
 
@@ -120,18 +120,17 @@ def _methods(report: Report) -> str:
 
 def _segmentation(report: Report) -> str:
     found = report.uncertainty
-    if found is None or "saltykov" not in found.shifts:
+    ranged = range_text(found)
+    if found is None or not ranged:
         return (
             "<h2>Segmentation</h2><p class=muted>The grain map came without the boundary map it "
             "was cut from, so what the choice of granularity adds is not known.</p>"
         )
-    low, high = found.shifts["saltykov"]
     cells = [f"{each:.1f}" for each in found.grain_numbers["saltykov"]]
     steps = [f"{each:g}" for each in found.granularities]
     return (
-        "<h2>Segmentation</h2><p>Cut over the plausible range of granularity, "
-        f"{steps[0]} to {steps[-1]}, the planimetric G moves by "
-        f"<b>{signed(low)} … {signed(high)}</b>. This comes on top of the intervals above.</p>"
+        f"<h2>Segmentation</h2><p>Over the plausible range, {ranged}, whatever the grains above "
+        "were cut at or corrected. This comes on top of their intervals.</p>"
         f"<table>{_row(['granularity', *steps], head=True)}{_row(['G', *cells])}</table>"
     )
 

@@ -37,13 +37,14 @@ class SegmentationRange:
         Where the maps were cut, ascending.
     grain_numbers : dict of str to tuple of float
         G by each method at each of them; a method that failed at one is left out.
-    shifts : dict of str to tuple of float
-        For each method, how far G moves down and up from the middle granularity.
+    ranges : dict of str to tuple of float
+        For each method the lowest and the highest G. No difference to another map: the grains
+        beside which it is shown may be cut elsewhere, or corrected.
     """
 
     granularities: tuple[float, ...]
     grain_numbers: dict[str, tuple[float, ...]]
-    shifts: dict[str, tuple[float, float]]
+    ranges: dict[str, tuple[float, float]]
 
 
 def segmentation_range(
@@ -63,7 +64,7 @@ def segmentation_range(
     pixel_size_um : float
         Edge of a pixel, µm.
     granularities : sequence of float
-        In [0, 1]; the middle one is what shifts refer to.
+        In [0, 1].
     placements : str
         As `measure_field` has it.
     cancelled : callable, optional
@@ -100,9 +101,5 @@ def segmentation_range(
         found.append({each.method.key: each.grain_number for each in measured.results})
     common = [key for key in found[0] if all(key in each for each in found)]
     numbers = {key: tuple(each[key] for each in found) for key in common}
-    middle = len(steps) // 2
-    shifts = {
-        key: (min(values) - values[middle], max(values) - values[middle])
-        for key, values in numbers.items()
-    }
-    return SegmentationRange(steps, numbers, shifts)
+    ranges = {key: (min(values), max(values)) for key, values in numbers.items()}
+    return SegmentationRange(steps, numbers, ranges)
