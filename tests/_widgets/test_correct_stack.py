@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from _widgets.correct_map import SIDE, cells, walls
+from _widgets.correct_map import CELL, SIDE, cells, walls
 from _widgets.fakes import PATIENCE
 from _widgets.hands import SHIFT, Hands
 from qtpy.QtCore import Qt
@@ -87,6 +87,46 @@ def test_a_gesture_is_repeated_in_the_next_section(stack_desk: Desk) -> None:
     for _ in range(DEPTH):
         hands.undo()
     np.testing.assert_array_equal(layer.data, np.stack([cells()] * DEPTH))
+
+
+def test_a_split_that_is_repeated_makes_one_new_3d_grain(stack_desk: Desk) -> None:
+    """The larger part keeps the number in a section by itself; here which is larger turns."""
+    _viewer, dock, layer, hands = stack_desk
+    with layer.block_history():
+        row, column = (axis.ravel() for axis in np.indices((14, CELL)))
+        layer.data_setitem((np.full_like(row, 2), row, column), 7)  # less above the cut
+    hands.key(KEY.Key_S)
+    hands.drag((36, 4), (36, 60), modifier=SHIFT)
+    assert dock.line.text() == "Split grain 1 into 1 and 8."
+    for _ in range(DEPTH - 1):
+        hands.key(KEY.Key_I)
+        assert dock.line.text() == "Split grain 1 into 1 and 8."
+    assert (layer.data[:, 20, 30] == 1).all()
+    assert (layer.data[:, 50, 30] == 8).all()
+    assert layer.data.max() == 8
+    assert all(is_tiling(section) for section in layer.data)
+    for _ in range(DEPTH - 1):
+        hands.undo()
+    assert (layer.data[1:, 50, 30] == 1).all() and layer.data[0, 50, 30] == 8
+
+
+def test_a_cut_that_only_nicks_the_grain_of_the_next_section_is_not_repeated(
+    stack_desk: Desk,
+) -> None:
+    _viewer, dock, layer, hands = stack_desk
+    with layer.block_history():  # the stroke ends just inside: the grain is narrower there
+        row, column = (axis.ravel() for axis in np.indices((CELL, 24)))
+        layer.data_setitem((np.ones_like(row), row, column + 40), 2)
+    hands.key(KEY.Key_S)
+    hands.drag((4, 36), (60, 38), modifier=SHIFT)
+    assert "Split grain 1 into" in dock.line.text()
+    after = layer.data.copy()
+    hands.key(KEY.Key_I)
+    text = dock.line.text()
+    assert text.startswith("In section 1 the same gesture parts the grain otherwise: grain 5, ")
+    assert text.endswith("so correct it by hand.")
+    assert dock.session.section == 0
+    np.testing.assert_array_equal(layer.data, after)
 
 
 def test_it_is_not_repeated_where_other_grains_lie(stack_desk: Desk) -> None:

@@ -24,6 +24,8 @@ from napari_etch.grains.editing import EditError
 if TYPE_CHECKING:
     from napari.components import ViewerModel
 
+    from napari_etch.grains.editing import Change
+
 
 class Gestures(QObject):
     """Makes what the user draws into edits of the session that is corrected.
@@ -158,7 +160,8 @@ class Gestures(QObject):
         if self.mouse.tool is not None:
             self._make(self.mouse.tool, gesture)
 
-    def _make(self, tool: Tool, gesture: Gesture) -> None:
+    def _make(self, tool: Tool, gesture: Gesture, change: Change | None = None) -> None:
+        """Make a gesture; with `change`, which is what it does."""
         session = self._session
         if session is None:
             return
@@ -166,7 +169,7 @@ class Gestures(QObject):
             trouble = unusable(tool, session)
             if trouble:
                 raise EditError(trouble)
-            said = self._act(session, tool, gesture)
+            said = self._act(session, tool, gesture, change)
         except EditError as error:
             self._line.say_trouble(str(error))
             if "int32" in str(error):
@@ -176,9 +179,11 @@ class Gestures(QObject):
         self.region.note(session, tool, gesture)
         self._line.say(said)
 
-    def _act(self, session: CorrectSession, tool: Tool, gesture: Gesture) -> str:
+    def _act(
+        self, session: CorrectSession, tool: Tool, gesture: Gesture, change: Change | None
+    ) -> str:
         options = self._form.options()
-        change = tool.act(session.editor(), gesture, options)
+        change = change or tool.act(session.editor(), gesture, options)
         is_pair = len(change.removed) == 1 and len(change.touched) == 1
         if session.is_stack and tool.name == "join" and options.through and is_pair:
             return join_through(session, change.touched[0], change.removed[0])
@@ -198,13 +203,13 @@ class Gestures(QObject):
         try:
             if session is None or last is None:
                 raise EditError("There is no gesture to repeat yet: make one first.")
-            section = next_section(session, *last, self._form.options())
+            section, change = next_section(session, *last, self._form.options())
         except EditError as error:
             self._line.say_trouble(str(error))
             return
         axis = self._viewer.dims.ndim - session.layer.ndim
         self._viewer.dims.set_point(axis, session.layer.data_to_world((section, 0, 0))[0])
-        self._make(*last)
+        self._make(*last, change)
 
     def part(self) -> None:
         """Give the grain under the mouse a new number from this section on."""

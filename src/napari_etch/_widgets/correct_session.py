@@ -13,6 +13,7 @@ from qtpy.QtCore import QObject, Signal
 
 from napari_etch._widgets.correct_facets import FacetTour
 from napari_etch._widgets.correct_history import EDIT, UNDO, HistoryGuard, Indices, Pixels, Step
+from napari_etch._widgets.correct_parts import Parts, parts_of
 from napari_etch._widgets.correct_reading import Reading, read
 from napari_etch._widgets.correct_restore import about_layer
 from napari_etch._widgets.correct_stack import region_of
@@ -97,6 +98,7 @@ class CorrectSession(QObject):
         self._is_stale = False
         self._top = int(layer.data.max(initial=0))
         self.last_region: tuple[Window2, npt.NDArray[np.bool_]] | None = None
+        self.last_parts: Parts | None = None
         reading = reading or read(layer)
         self._refuse_pieces(reading)
         self._indices = reading.indices
@@ -178,6 +180,8 @@ class CorrectSession(QObject):
         if self.is_classes:
             self._facets.refuse_accepted(change)
         self.last_region = region_of(self, change) if self.is_stack else None
+        has_parts = self.is_stack and not self.is_classes
+        self.last_parts = parts_of(self.editor(), change) if has_parts else None
         (rows, columns), values = change.pixels
         indices: Indices = (rows, columns)
         if self.is_stack:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from napari_etch._widgets.correct_parts import carried_on, parts_of, refuse_other_parts
 from napari_etch.grains.editing import Change, EditError
 
 if TYPE_CHECKING:
@@ -18,22 +19,35 @@ if TYPE_CHECKING:
 LEAST_OVERLAP = 0.4
 
 
-def next_section(session: CorrectSession, tool: Tool, gesture: Gesture, options: Options) -> int:
-    """Return the section in which a gesture can be repeated.
+def next_section(
+    session: CorrectSession, tool: Tool, gesture: Gesture, options: Options
+) -> tuple[int, Change]:
+    """Return the section in which a gesture can be repeated, and what it does there.
+
+    What is new there goes on with the number of what it lies over, if that was new as well.
 
     Raises
     ------
     EditError
-        When there is no further section, or the gesture cannot be made in it.
+        When there is no further section, or the gesture cannot be made in it, or parts the grains
+        otherwise than in the section before.
     """
     if not session.is_stack:
         raise EditError("There is no next section: this is one image.")
     section = session.section + 1
     if section >= session.layer.data.shape[0]:
         raise EditError("This is the last section.")
-    change = tool.act(session.editor(section), gesture, options)
+    editor = session.editor(section)
+    change = tool.act(editor, gesture, options)
     _refuse_other_grains(session, change, section)
-    return section
+    if session.last_parts is not None and (change.created or session.last_parts.created):
+        parts = parts_of(editor, change)
+        if tool.draws:
+            refuse_other_parts(session.last_parts, parts, section)
+        numbers = carried_on(session.last_parts, parts, editor)
+        if numbers:
+            change = editor.renumber(change, numbers)
+    return section, change
 
 
 def _refuse_other_grains(session: CorrectSession, change: Change, section: int) -> None:

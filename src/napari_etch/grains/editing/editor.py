@@ -16,6 +16,7 @@ from napari_etch.grains.editing import (
     recut,
     redraw,
     regions,
+    renumber,
     repair,
     seeds,
     split,
@@ -371,6 +372,23 @@ class GrainEditor:
     def set_class(self, where: npt.ArrayLike, value: int) -> Change:
         """Set the class of a clicked region or a lasso in a class map; see `classes.set_class`."""
         return classes.set_class(self.grains, where, value, self._class_names)
+
+    def renumber(self, change: Change, numbers: Mapping[int, int]) -> Change:
+        """Return a change with other numbers for the grains that it leaves.
+
+        Parameters
+        ----------
+        change : Change
+            Not applied yet.
+        numbers : mapping of int to int
+            By the number that the change gives, or leaves; two grains may swap theirs.
+
+        Raises
+        ------
+        EditError
+            When an accepted grain would change.
+        """
+        return renumber.renumber(self._field, change, numbers)
 
     def preview(self, gesture: str, path: npt.ArrayLike, **options: Any) -> npt.NDArray[np.float64]:
         """Return the line that a gesture would cut along, for drawing while the mouse moves.
