@@ -10,6 +10,7 @@ import dask.array as da
 import numpy as np
 import pytest
 from _widgets.correct_map import SIDE, cells, walls
+from _widgets.fakes import PATIENCE
 from _widgets.hands import Hands
 from napari.layers import Image, Labels
 from qtpy.QtCore import Qt
@@ -243,6 +244,31 @@ def test_a_spatial_view_is_refused(desk: tuple[Any, CorrectDock, Any, Hands]) ->
     assert "flat (2D) view" in refused(dock)
     viewer.dims.ndisplay = 2
     assert dock.form.tools["split"].isEnabled()
+
+
+def test_tools_are_off_while_the_layer_is_hidden(
+    desk: tuple[Any, CorrectDock, Any, Hands], qtbot: Any
+) -> None:
+    """napari moves the view then, whatever tool seems to be on."""
+    _viewer, dock, layer, hands = desk
+    split = dock.form.tools["split"]
+    layer.visible = False
+    qtbot.waitUntil(lambda: not split.isEnabled(), timeout=PATIENCE)
+    hands.key(KEY.Key_S)
+    assert not split.isChecked() and dock.mouse.tool is None
+    assert refused(dock) == "“steel · grains” is hidden: show the layer first."
+    assert dock.review_box.next.isEnabled()  # marks can be judged on the image alone
+    layer.visible = True
+    qtbot.waitUntil(split.isEnabled, timeout=PATIENCE)
+    hands.key(KEY.Key_S)
+    assert split.isChecked() and dock.line.text() == ""
+    layer.visible = False  # to look at what lies under it
+    qtbot.waitUntil(lambda: not split.isChecked(), timeout=PATIENCE)
+    assert "show the layer first" in refused(dock)
+    layer.visible = True
+    qtbot.waitUntil(split.isChecked, timeout=PATIENCE)
+    hands.drag((32, 4), (32, 60))
+    assert len(np.unique(layer.data)) == 5
 
 
 def test_clicks_outside_the_map_change_nothing(

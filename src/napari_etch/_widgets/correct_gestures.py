@@ -53,6 +53,7 @@ class Gestures(QObject):
         self._viewer, self._form, self._line, self._why_not = viewer, form, line, why_not
         self._session: CorrectSession | None = None
         self._last: tuple[Tool, Gesture] | None = None
+        self._hidden: Tool | None = None  # that was on when the layer was hidden
         self.hint = TextLine("How to use the tool that is on.")
         self.mouse = CorrectMouse(preview, form.options, self)
         self.region = RegionCutter(self)
@@ -75,7 +76,7 @@ class Gestures(QObject):
             unbind_tool_keys(self._session.layer)
         self.mouse.watch(session)
         self.region.forget()
-        self._session, self._last = session, None
+        self._session, self._last, self._hidden = session, None, None
         self._form.outlines.setChecked(session is not None and session.layer.contour > 0)
         self._form.show_sections(
             session is not None and session.is_stack,
@@ -91,8 +92,23 @@ class Gestures(QObject):
         if trouble:
             self.mouse.take(None)
             self._form.check_tool("")
+        else:
+            self._follow_eye()
         self._form.allow(lambda name: trouble or unusable(TOOLS[name], self._session))
         self.allow_steps()
+
+    def _follow_eye(self) -> None:
+        """Put the tool away while the layer is hidden, such as to look at what lies under it."""
+        tool, session = self.mouse.tool, self._session
+        if tool is not None and session is not None and not session.layer.visible:
+            self.mouse.take(None)
+            self._on_stopped()
+            self._line.say_trouble(unusable(tool, session))
+            self._hidden = tool
+        elif self._hidden is not None and session is not None and session.layer.visible:
+            tool, self._hidden = self._hidden, None
+            if self._viewer.layers.selection.active == session.layer:
+                self.choose(tool.name)
 
     def allow_steps(self) -> None:
         """Enable undo and redo where there is something to undo and redo."""
@@ -119,6 +135,7 @@ class Gestures(QObject):
             self._line.say_trouble(trouble)
             self._form.check_tool(self.mouse.tool.name if self.mouse.tool else "")
             return
+        self._hidden = None
         self._viewer.layers.selection.active = session.layer
         self.mouse.take(tool)
         bind_tool_keys(session.layer, self.parent())

@@ -24,7 +24,17 @@ class CorrectLayers(LayerWatch):
     """Which grains and which boundary map the dock works on; see `LayerWatch`."""
 
     WATCHED = frozenset(
-        {"inserted", "removed", "reordered", "name", "data", "editable", "scale", "translate"}
+        {
+            "inserted",
+            "removed",
+            "reordered",
+            "name",
+            "data",
+            "editable",
+            "visible",
+            "scale",
+            "translate",
+        }
     )
 
     def __init__(self, viewer: ViewerModel, form: CorrectForm) -> None:

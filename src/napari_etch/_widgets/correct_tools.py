@@ -197,6 +197,8 @@ def unusable(tool: Tool, session: CorrectSession | None) -> str:
     """Return why a tool cannot be used on a map, as one sentence; empty when it can."""
     if session is None:
         return "Open or segment an image first: there is no grains layer to correct."
+    if not session.layer.visible:  # napari gives a hidden layer no mouse
+        return f"“{session.layer.name}” is hidden: show the layer first."
     if session.is_classes != (tool.on == CLASSES):
         wanted = "a map of classes" if tool.on == CLASSES else "a grain map"
         return f"“{tool.title}” works on {wanted}: choose one."
