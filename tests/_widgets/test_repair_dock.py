@@ -501,6 +501,7 @@ def test_the_slider_keeps_verdicts_and_refuses_to_cut_corrected_grains(
     slide(qtbot, dock, 0.1)
     assert "corrected by hand" in line(dock)
     np.testing.assert_array_equal(grains.data, before)
+    assert dock.form.hint.isVisibleTo(dock) and "from 0.80 on" in dock.form.hint.text()
 
 
 def test_below_the_value_of_the_run_it_asks_for_another(

@@ -17,7 +17,7 @@ from qtpy.QtWidgets import QWidget
 
 from napari_etch._widgets.form import GAPS
 from napari_etch._widgets.keys import KEY_BINDINGS
-from napari_etch._widgets.layers import METADATA_KEY
+from napari_etch._widgets.layers import METADATA_KEY, granularity_of
 from napari_etch._widgets.segment_dock import SegmentDock
 
 pytestmark = pytest.mark.gui
@@ -388,11 +388,42 @@ def test_the_slider_does_not_overwrite_corrections(open_dock: OpenDock, qtbot: A
     dock.form.granularity.setValue(0.3)
     qtbot.waitUntil(lambda: "corrected by hand" in dock.run_bar.line.text(), timeout=PATIENCE)
     np.testing.assert_array_equal(grains.data, corrected)
+    assert "is cut at 0.90 and corrected; the slider is for" in dock.hint.text()
     dock.new_cut.click()
     np.testing.assert_array_equal(grains.data, corrected)
     new = viewer.layers["steel · grains [1]"]
     assert len(np.unique(new.data)) == 4
     assert new.metadata[METADATA_KEY]["granularity"] == pytest.approx(0.3)
+
+
+def test_the_slider_shows_what_the_selected_map_was_cut_at(open_dock: OpenDock, qtbot: Any) -> None:
+    viewer, dock = open_dock()
+    viewer.add_image(noise(*SHAPE), name="steel")
+    dock.form.granularity.setValue(0.9)
+    run_to_end(qtbot, dock)
+    fine = viewer.layers["steel · grains"]
+    dock.form.granularity.setValue(0.3)
+    dock.cutter.cut_now()
+    dock.new_cut.click()
+    coarse = viewer.layers["steel · grains [1]"]
+    viewer.layers.selection.active = coarse
+    qtbot.waitUntil(lambda: dock.cutter.target is coarse, timeout=PATIENCE)
+    dock.form.granularity.setValue(0.8)
+    qtbot.waitUntil(lambda: granularity_of(coarse) == pytest.approx(0.8), timeout=PATIENCE)
+    viewer.layers.selection.active = fine
+    qtbot.waitUntil(lambda: dock.cutter.target is fine, timeout=PATIENCE)
+    assert dock.form.granularity.value() == pytest.approx(0.3)
+    qtbot.wait(60)
+    assert granularity_of(coarse) == pytest.approx(0.8)
+    assert len(np.unique(fine.data)) == 4
+
+    again = SegmentDock(
+        viewer, engine=dock.controller.engine, models=lambda: [], probe_devices=lambda: {}
+    )
+    viewer.window.add_dock_widget(again, name="Segment again")
+    assert again.form.granularity.value() == pytest.approx(0.3)
+    again.more_grains()
+    assert again.form.granularity.value() == pytest.approx(0.35)
 
 
 def test_the_slider_acts_on_the_selected_grains(open_dock: OpenDock, qtbot: Any) -> None:

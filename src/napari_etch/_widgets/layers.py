@@ -370,6 +370,14 @@ def can_recut(layer: Layer | None) -> bool:
     )
 
 
+def granularity_of(layer: Labels | None) -> float | None:
+    """Return what a grain map was cut at; None when it is not known."""
+    if layer is None or not can_recut(layer):
+        return None
+    cut = layer.metadata[METADATA_KEY].get("granularity")
+    return None if cut is None else float(cut)
+
+
 def is_edited(layer: Labels) -> bool:
     """Return whether a grain map differs from the cut that made it."""
     if not can_recut(layer):

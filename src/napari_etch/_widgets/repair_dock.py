@@ -278,9 +278,13 @@ class RepairDock(Dock):
         made = 1.0
         if session is not None:
             made = float(session.result.grains.metadata["napari_etch"]["parameters"]["least"])
-        below = session is not None and least < made - 1e-6
-        self.form.hint.setText(f"Run again for bridges less sure than {made:.2f}." if below else "")
-        self.form.hint.setVisible(below)
+        said = f"Run again for bridges less sure than {made:.2f}." if least < made - 1e-6 else ""
+        if session is None:
+            said = ""
+        elif not said and abs((cut := session.result.bridges.least or made) - least) > 1e-6:
+            said = f"The bridges are those from {cut:.2f} on; the slider is for the next run."
+        self.form.hint.setText(said)
+        self.form.hint.setVisible(bool(said))
 
     # -- running ---------------------------------------------------------------------------------
 

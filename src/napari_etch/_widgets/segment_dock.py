@@ -24,6 +24,7 @@ from napari_etch._widgets.layer_choice import LayerChoice
 from napari_etch._widgets.layers import (
     Origin,
     earlier_result,
+    granularity_of,
     origin_of,
     recut_copy,
     replace_result,
@@ -99,6 +100,8 @@ class SegmentDock(Dock):
         self.new_cut = QPushButton("Cut into a new layer")
         self.counts = CountBox()
         self._count_next = self._model_by_hand = False
+        self._cut_shown: tuple[str | None, float | None] = (None, None)
+        self._cut_refused = self._moves_slider = False
         self._counted_of: str | None = None
         self._last_said = LastSaid()
         self._lay_out()
@@ -212,10 +215,7 @@ class SegmentDock(Dock):
         self.pixel_size.refresh(busy)
         grains = self.layers.grains()
         self.cutter.target = grains
-        if grains is None:
-            self.hint.setText("The next run uses this granularity.")
-        else:
-            self.hint.setText(f"Moving the slider cuts “{grains.name}” again.")
+        self._show_cut(grains)
         self._offer_new_cut(grains)
         self._offer_count(self.layers.countable(), busy)
         if not self.is_busy:
@@ -223,6 +223,26 @@ class SegmentDock(Dock):
         line = self._last_said.turn(self._image_id())
         if line is not None:
             self._show_line(*line)
+
+    def _show_cut(self, grains: Labels | None) -> None:
+        """Let the slider show what the map was cut at that it cuts."""
+        cut = granularity_of(grains)
+        shown = (None if grains is None else str(grains.unique_id), cut)
+        if shown != self._cut_shown:
+            self._cut_shown, self._cut_refused = shown, False
+            if cut is not None and abs(cut - self.form.granularity.value()) > 1e-6:
+                self._moves_slider = True
+                self.form.granularity.setValue(cut)
+                self._moves_slider = False
+        if grains is None:
+            self.hint.setText("The next run uses this granularity.")
+        elif self._cut_refused and cut is not None:
+            self.hint.setText(
+                f"“{grains.name}” is cut at {cut:.2f} and corrected; the slider is for the next "
+                "run and for “Cut into a new layer”."
+            )
+        else:
+            self.hint.setText(f"Moving the slider cuts “{grains.name}” again.")
 
     def _offer_new_cut(self, grains: Labels | None) -> None:
         self.new_cut.setEnabled(grains is not None)
@@ -325,16 +345,22 @@ class SegmentDock(Dock):
     # -- granularity -----------------------------------------------------------------------------
 
     def _on_granularity(self, value: float) -> None:
-        self.cutter.ask(value)
+        if not self._moves_slider:
+            self.cutter.ask(value)
 
     def _on_cut(self, count: int, granularity: float) -> None:
         grains = self.cutter.target
         if grains is not None:
+            # the slider may be further by now: it is not moved back
+            self._cut_shown, self._cut_refused = (str(grains.unique_id), granularity), False
+            self._show_cut(grains)
             self._say(recut_text(grains.name, count, granularity))
 
     def _on_cut_refused(self) -> None:
         grains = self.cutter.target
         if grains is not None:
+            self._cut_refused = True
+            self._show_cut(grains)
             self._say(edited_text(grains.name), trouble=True)
 
     def cut_into_new_layer(self) -> None:
