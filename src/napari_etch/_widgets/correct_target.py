@@ -25,7 +25,8 @@ from napari_etch._widgets.layers import (
     source_id_of,
 )
 from napari_etch.grains.class_table import FRACTURE_MODES, ClassTableError
-from napari_etch.grains.editing import EditError, GrainEditor, is_tiling
+from napari_etch.grains.editing import EditError, is_tiling
+from napari_etch.grains.editing.whole import make_tiling
 
 if TYPE_CHECKING:
     from napari.components import Dims, LayerList
@@ -117,7 +118,7 @@ def editable_copy(layer: Layer) -> Labels:
     if grains.ndim == 3:
         mend_stack(grains)
     else:
-        mend_whole(grains)
+        make_tiling(grains)
     made = dict(layer.metadata.get(METADATA_KEY, {}))
     made.pop("partitions", None)  # the copy is the user's work, not a cut of a model's map
     return Labels(
@@ -162,7 +163,7 @@ def mend_stack(grains: npt.NDArray[np.int32]) -> None:
     under, was_under, new = grains[:0], grains[:0], top
     for section in grains:
         was = section.copy()
-        mend_whole(section, above=new)
+        make_tiling(section, above=new)
         new = max(new, int(section.max(initial=0)))
         if len(under):
             _carry_on(section, was, under, was_under, top)
@@ -193,23 +194,6 @@ def _carry_on(
     pieces, where = np.unique(section[parted], return_inverse=True)
     numbers = [given.get(piece, piece) for piece in pieces.tolist()]
     section[parted] = np.array(numbers, section.dtype)[where]
-
-
-def mend_whole(grains: npt.NDArray[np.int32], *, above: int = 0) -> None:
-    """Give every piece of a label in several pieces a number of its own, in place.
-
-    Parameters
-    ----------
-    above : int
-        The numbers are higher than this one.
-    """
-    if is_tiling(grains):
-        return
-    editor = GrainEditor(grains)
-    editor.reserve(above)
-    change = editor.repair((slice(0, grains.shape[0]), slice(0, grains.shape[1])))
-    if change is not None:
-        editor.apply(change)
 
 
 def is_classes(layer: Layer | None) -> bool:
