@@ -323,6 +323,19 @@ def dismiss_places(dock: CorrectDock, hands: Hands) -> None:
         hands.key(KEY.Key_R)
 
 
+def test_without_a_boundary_map_the_review_gives_no_estimate(desk: Desk, qtbot: Any) -> None:
+    """Each boundary would be 50 % sure, and half of all of them wrong."""
+    viewer, dock, _layer, hands = desk
+    viewer.layers.remove("steel · boundary")
+    qtbot.waitUntil(lambda: dock.session.boundary is None, timeout=PATIENCE)
+    begin_walk(dock, hands, qtbot)
+    assert dock.line.text().startswith("Boundary between grains ")
+    assert "sure" not in dock.line.text() and f"{CELL} px long" in dock.line.text()
+    said = dock.review_box.left
+    qtbot.waitUntil(lambda: said.text().startswith("4 boundaries left."), timeout=PATIENCE)
+    assert "no boundary map" in said.text() and "about" not in said.text()
+
+
 def test_the_walk_goes_on_with_one_key_a_boundary(desk: Desk, qtbot: Any) -> None:
     _viewer, dock, layer, hands = desk
     assert not dock.review_box.good.isEnabled()

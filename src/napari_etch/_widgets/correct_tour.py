@@ -27,6 +27,7 @@ REVIEW_WAIT = 60
 #: What is shorter than this part of what is shown around it gets a ring.
 SHORT = 0.5
 NO_EDGES = np.zeros(0, BOUNDARY_DTYPE)
+NO_ESTIMATE = "How many of them are wrong is not known: there is no boundary map to tell it."
 ABOUT_GRAINS = "Press Next to walk along what is doubtful, the least sure first."
 
 
@@ -197,10 +198,9 @@ class BoundaryTour(QObject):
             slice(max(0, box[0].start - 1), box[0].stop + 1),
             slice(max(0, box[1].start - 1), box[1].stop + 1),
         )
-        text = (
-            f"Boundary between grains {a} and {b}, {100 * edge.confidence:.0f} % sure, "
-            f"{edge.length:.0f} px long."
-        )
+        # without a boundary map each would be 50 % sure, which is not known
+        sure = "" if editor.boundary is None else f"{100 * edge.confidence:.0f} % sure, "
+        text = f"Boundary between grains {a} and {b}, {sure}{edge.length:.0f} px long."
         if _ordered(stop) in self.review.kept:
             text += " It counts as right."
         line = pair_segments(editor.grains[window], (window[0].start, window[1].start), stop)
@@ -401,6 +401,8 @@ class BoundaryTour(QObject):
             return share, ABOUT_GRAINS
         left = self.review.left()
         boundaries = "1 boundary" if left == 1 else f"{left} boundaries"
+        if editor.boundary is None:
+            return share, f"{boundaries} left. {NO_ESTIMATE}"
         return share, f"{boundaries} left, about {self.review.errors_left():.0f} wrong or missing."
 
 
