@@ -18,7 +18,7 @@ from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 
 from napari_etch._widgets.fracture_layers import crc, outline_layer
-from napari_etch._widgets.layers import METADATA_KEY, kind_of, pixel_size_um
+from napari_etch._widgets.layers import METADATA_KEY, kind_of, pixel_size_um, section_distance_um
 from napari_etch._widgets.measure_dock import MeasureDock
 from napari_etch._widgets.measure_marks import KIND_COLOURS, PATTERN, PLACES
 from napari_etch.grains import partition
@@ -564,6 +564,31 @@ def test_grains_in_space_are_measured_when_the_distance_is_known(
     panel.rows.chosen.emit(7)
     assert dock.layers.section(layer) in (3, 4) and dock.flash.label == 7
     dock.flash.stop()
+
+
+@pytest.mark.parametrize("typed", [4.0, 1.0])
+def test_a_typed_distance_of_sections_holds_for_all_layers_of_the_stack(
+    make_napari_viewer: Callable[..., Any], qtbot: Any, typed: float
+) -> None:
+    viewer = make_napari_viewer()
+    place = {"scale": (1, 0.5, 0.5), "units": ("pixel", "um", "um")}
+    image = viewer.add_image(np.zeros((9, 40, 40), np.uint8), name="stack", **place)
+    made = {METADATA_KEY: {"kind": "3D grains", "source_id": str(image.unique_id)}}
+    layer = viewer.add_labels(balls(), name="tracked", metadata=made, **place)
+    other = viewer.add_image(np.zeros((30, 30)), name="another", scale=(0.2, 0.2))
+    dock = MeasureDock(viewer)
+    viewer.window.add_dock_widget(dock)
+    wait(qtbot, dock)
+    viewer.dims.set_current_step(0, 6)
+    assert dock.volume.distance.text() == "unknown"
+    dock.volume.distance.setValue(typed)
+    assert section_distance_um(image) == section_distance_um(layer) == pytest.approx(typed)
+    assert layer.scale == pytest.approx((typed, 0.5, 0.5)) and dock.layers.section(layer) == 6
+    assert other.scale == pytest.approx((0.2, 0.2))
+    assert "apart, as typed" in dock.line.text()
+    viewer.layers.selection.active = image
+    qtbot.wait(400)
+    assert dock.volume.distance.value() == typed and dock.volume.button.isEnabled()
 
 
 def test_sections_that_are_not_numbered_through_are_no_grains_in_space(

@@ -193,6 +193,16 @@ def test_an_error_is_one_sentence(open_track: OpenTrack, qtbot: Any) -> None:
     assert len(viewer.layers) == 1
 
 
+def test_a_distance_of_sections_that_nobody_gave_is_not_told(open_track: OpenTrack) -> None:
+    viewer, dock = open_track()
+    (layer,) = viewer.layers
+    layer.scale, layer.units = (1, 0.5, 0.5), ("pixel", "um", "um")
+    dock.layers.refresh()
+    assert dock.form.about.text().endswith(
+        "0.5 µm/px · section distance unknown: type it in Measure ▸ 3D"
+    )
+
+
 def test_the_selected_grain_stays_in_the_middle_of_the_view(
     open_track: OpenTrack, qtbot: Any
 ) -> None:

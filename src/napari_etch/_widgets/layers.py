@@ -35,6 +35,10 @@ OUTLINES = "outlines"
 PROBABILITY = "probability"
 CONFIDENCE = "confidence"
 
+#: The step of sections that napari gives a stack of which it knows none. One that is typed is made
+#: to differ from it by more than this.
+NO_DISTANCE, NO_DISTANCE_WITHIN = 1.0, 1e-10
+
 #: Additive over a dark or grey image: nothing where there is no boundary, then red, orange, yellow.
 BOUNDARY_LOOK: dict[str, Any] = {
     "colormap": "inferno",
@@ -179,6 +183,26 @@ def pixel_size_um(layer: Layer) -> float | None:
     if edges[0] == 0 or abs(edges[0] - edges[1]) > 0.01 * edges[1]:
         return None
     return edges[1]
+
+
+def section_distance_um(layer: Layer) -> float | None:
+    """Return how far the sections of a stack are apart in µm, None when that is not known.
+
+    A step of 1 beside pixels of another size is napari's own, and says nothing.
+    """
+    edge = pixel_size_um(layer)
+    if layer.ndim != 3 or edge is None:
+        return None
+    down, across = abs(float(layer.scale[-3])), abs(float(layer.scale[-1]))
+    if abs(down - NO_DISTANCE) < NO_DISTANCE_WITHIN and across != 1:
+        return None
+    unit = layer.units[-3]
+    # a step without a length unit is in that of the pixels
+    return (
+        float((down * unit).to("um").magnitude)
+        if unit.is_compatible_with("um")
+        else (edge * down / across)
+    )
 
 
 def is_micrograph(layer: Layer) -> bool:

@@ -13,7 +13,7 @@ from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_etch._widgets.correct_line import StatusLine
 from napari_etch._widgets.dock import Dock
-from napari_etch._widgets.layers import pixel_size_um
+from napari_etch._widgets.layers import pixel_size_um, section_distance_um
 from napari_etch._widgets.measure_export import Exporter, FieldParts, image_of
 from napari_etch._widgets.measure_fields import same_field_remarks
 from napari_etch._widgets.measure_form import OWN_COLOURS, MeasureForm
@@ -27,7 +27,7 @@ from napari_etch._widgets.measure_runner import MeasureRunner
 from napari_etch._widgets.measure_table import COLUMNS, shown_columns
 from napari_etch._widgets.measure_volume import VolumePanel
 from napari_etch._widgets.measure_words import about_text, size_rows
-from napari_etch._widgets.pixel_size import PixelSizeSetter, set_pixel_size
+from napari_etch._widgets.pixel_size import PixelSizeSetter, set_pixel_size, set_section_distance
 from napari_etch._widgets.scroll import UprightScroll
 from napari_etch.measure import Measurement, combine_fields, count_pattern
 from napari_etch.measure.segmentation_range import SegmentationRange
@@ -107,6 +107,7 @@ class MeasureDock(Dock):
         self.volume.said.connect(self._say)
         self.areas.said.connect(self._say)
         self.volume.chosen.connect(self.flash_in_space)
+        self.volume.distance_typed.connect(self._on_distance)
         form.colour_chosen.connect(self._colour)
         form.plot_chosen.connect(self._show_plot)
         form.plot.range_moved.connect(lambda _low, _high: self._say_range())
@@ -202,6 +203,16 @@ class MeasureDock(Dock):
             set_pixel_size(self._viewer, grains, found)
         self._say(text, trouble)
         self._on_edited()
+
+    def _on_distance(self, distance_um: float) -> None:
+        """Give the stack that is measured sections so far apart, in all its layers."""
+        grains, target = self.layers.grains(), self.layers.image()
+        if grains is None or target is None:
+            return
+        for layer in (target, grains):  # grains that lie elsewhere are measured all the same
+            if section_distance_um(layer) != distance_um:
+                set_section_distance(self._viewer, layer, distance_um)
+        self._say(f"“{target.name}”: sections {distance_um:.5g} µm apart, as typed.", False)
 
     # -- what came out ---------------------------------------------------------------------------
 

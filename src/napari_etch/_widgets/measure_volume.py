@@ -22,7 +22,7 @@ from qtpy.QtWidgets import (
 
 from napari_etch._widgets.correct_line import TextLine
 from napari_etch._widgets.form import add
-from napari_etch._widgets.layers import pixel_size_um
+from napari_etch._widgets.layers import pixel_size_um, section_distance_um
 from napari_etch._widgets.measure_table import COLUMNS_3D, GrainTable
 from napari_etch.results import whole_file
 
@@ -109,9 +109,12 @@ class VolumePanel(QWidget):
         The user chose the row of a grain.
     said : str, bool
         A line for the user, and whether it is trouble.
+    distance_typed : float
+        How far the sections are apart, µm.
     """
 
     chosen = Signal(int)
+    distance_typed = Signal(float)
     said = Signal(str, bool)
 
     def __init__(self, ask_path: Callable[[QWidget, str], Path | None]) -> None:
@@ -126,7 +129,11 @@ class VolumePanel(QWidget):
         self.distance.setDecimals(4)
         self.distance.setSuffix(" µm")
         self.distance.setSpecialValueText("unknown")
-        self.distance.setToolTip("From one section to the next; it is not guessed.")
+        self.distance.setToolTip(
+            "From one section to the next; it is not guessed. What is typed holds for the stack in "
+            "all docks."
+        )
+        self.distance.setKeyboardTracking(False)
         self.button = QPushButton("Measure in 3D")
         self.save = QPushButton("Save…")
         self.bar = QProgressBar()
@@ -138,7 +145,7 @@ class VolumePanel(QWidget):
         self._lay_out()
         self.button.clicked.connect(self.toggle)
         self.save.clicked.connect(self.save_table)
-        self.distance.valueChanged.connect(lambda _value: self._allow())
+        self.distance.valueChanged.connect(self._on_distance)
         self.rows.chosen.connect(self.chosen)
         stops = self._stops = [self._stop]
         self.destroyed.connect(lambda: _set_all(stops))
@@ -166,13 +173,21 @@ class VolumePanel(QWidget):
     def watch(self, layer: Labels | None) -> None:
         """Speak of another layer; what was measured of the one before goes."""
         if layer is self._layer:
+            self.show_distance()
             self._allow()
             return
         self._stop.set()
         self._layer = layer
         self._show(None)
-        self.distance.setValue(0.0 if layer is None else distance_of(layer))
+        self.show_distance()
         self._allow()
+
+    def show_distance(self) -> None:
+        """Show the distance that the layer has, without a signal."""
+        known = None if self._layer is None else section_distance_um(self._layer)
+        self.distance.blockSignals(True)
+        self.distance.setValue(known or 0.0)
+        self.distance.blockSignals(False)
 
     def why_not(self) -> str:
         """Return why nothing can be measured, as one sentence; empty when it can."""
@@ -184,6 +199,11 @@ class VolumePanel(QWidget):
         if not self.distance.value():
             return "Type how far the sections are apart."
         return ""
+
+    def _on_distance(self, distance_um: float) -> None:
+        if distance_um:
+            self.distance_typed.emit(distance_um)
+        self._allow()
 
     def _allow(self) -> None:
         trouble = self.why_not()
@@ -256,15 +276,3 @@ class VolumePanel(QWidget):
 def _set_all(events: list[threading.Event]) -> None:
     for event in events:
         event.set()
-
-
-def distance_of(layer: Labels) -> float:
-    """Return the distance of sections in µm as the layer has it; 0 when it is not known.
-
-    A step of 1 beside pixels of another size is napari's own, and says nothing.
-    """
-    edge = pixel_size_um(layer)
-    if layer.ndim != 3 or edge is None:
-        return 0.0
-    down, across = abs(float(layer.scale[-3])), abs(float(layer.scale[-1]))
-    return 0.0 if down == 1 and across != 1 else edge * down / across

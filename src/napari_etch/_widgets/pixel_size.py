@@ -12,6 +12,8 @@ from qtpy.QtWidgets import QDoubleSpinBox, QHBoxLayout, QInputDialog, QPushButto
 
 from napari_etch._widgets.layers import (
     METADATA_KEY,
+    NO_DISTANCE,
+    NO_DISTANCE_WITHIN,
     SCALE_BAR,
     Placement,
     axes_of,
@@ -204,6 +206,33 @@ def set_pixel_size(viewer: ViewerModel, image: Image, size_um: float) -> None:
     for layer in [image, *_lying_over(viewer.layers, image)]:
         _rescale(layer, size_um)
     viewer.reset_view()
+
+
+def set_section_distance(viewer: ViewerModel, stack: Layer, distance_um: float) -> None:
+    """Give a stack, and the stacks that lie over it, sections that are so far apart.
+
+    Shifts keep their number of sections, and the section that is shown stays.
+
+    Parameters
+    ----------
+    viewer : ViewerModel
+    stack : Layer
+        The micrograph, or grains without one.
+    distance_um : float
+        From one section to the next, µm.
+    """
+    steps = viewer.dims.current_step
+    if abs(distance_um - NO_DISTANCE) < NO_DISTANCE_WITHIN:
+        distance_um = NO_DISTANCE + 10 * NO_DISTANCE_WITHIN
+    for layer in [stack, *_lying_over(viewer.layers, stack)]:
+        if layer.ndim >= 3:
+            scale, shift = np.array(layer.scale, float), np.array(layer.translate, float)
+            units = list(layer.units)
+            shift[-3] *= distance_um / abs(scale[-3])
+            scale[-3] = np.copysign(distance_um, scale[-3])
+            units[-3] = "um"
+            layer.scale, layer.translate, layer.units = scale, shift, units
+    viewer.dims.current_step = steps
 
 
 def _lying_over(layers: LayerList, image: Image) -> list[Layer]:

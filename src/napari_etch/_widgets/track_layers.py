@@ -18,6 +18,7 @@ from napari_etch._widgets.layers import (
     kind_of,
     layer_name,
     pixel_size_um,
+    section_distance_um,
 )
 from napari_etch._widgets.repair_layers import plain_name
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 GRAINS_3D = "3D grains"
 SURFACES = "surfaces"
+NO_DISTANCE_KNOWN = "section distance unknown: type it in Measure ▸ 3D"
 #: Numbers of a stack go through its sections where such a share of the pixels has the number of the
 #: one above, on average of so many pairs of sections, looked at in every so many px.
 _LEAST_SAME, _LOOKS, _EVERY = 0.3, 5, 4
@@ -92,9 +94,10 @@ def voxel_words(layer: Labels) -> str:
     edge = pixel_size_um(layer)
     if edge is None:
         return " · ".join([*words, "no pixel size"])
-    apart, unit = float(layer.scale[-3]), layer.units[-3]
-    apart = float((apart * unit).to("um").magnitude) if unit.is_compatible_with("um") else apart
-    return " · ".join([*words, f"{edge:.4g} µm/px", f"{apart:.4g} µm apart"])
+    apart = section_distance_um(layer)
+    words.append(f"{edge:.4g} µm/px")
+    words.append(NO_DISTANCE_KNOWN if apart is None else f"{apart:.4g} µm apart")
+    return " · ".join(words)
 
 
 def grains_layer(tracked: Tracked, origin: Origin) -> Labels:
