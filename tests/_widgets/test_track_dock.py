@@ -229,11 +229,16 @@ def test_chosen_grains_are_shown_in_3d_in_their_colours(open_track: OpenTrack, q
     viewer, dock = open_track()
     run(qtbot, dock)
     layer = viewer.layers[VOLUME]
+    image = viewer.add_image(np.zeros(layer.data.shape), name="steel", scale=layer.scale)
+    hidden = viewer.add_image(np.zeros(layer.data.shape), name="hidden", visible=False)
+    viewer.layers.selection.active = layer
     dock.box.chosen.setText("2, 4-5")
     dock.box.show_3d.click()
     surfaces = viewer.layers[SURFACES]
     assert isinstance(surfaces, Surface) and viewer.dims.ndisplay == 3
-    assert surfaces.visible and not layer.visible
+    assert surfaces.visible and not layer.visible and not image.visible
+    along = np.abs(camera_of(viewer).view_direction)
+    assert (along > 0.25).all()  # along no axis
     np.testing.assert_allclose(surfaces.scale, (2, 0.5, 0.5))
     colours = np.unique(surfaces.vertex_colors, axis=0)
     assert len(colours) == 3
@@ -244,11 +249,15 @@ def test_chosen_grains_are_shown_in_3d_in_their_colours(open_track: OpenTrack, q
     assert dock.box.show_3d.text() == "Back to sections"
     dock.box.show_3d.click()
     assert viewer.dims.ndisplay == 2 and layer.visible and not surfaces.visible
+    assert image.visible and not hidden.visible
     dock.box.chosen.setText("")
     layer.selected_label = 9
     dock.box.show_3d.click()
     assert dock.run_bar.line.text() == "1 grain in 3D."
     assert sum(isinstance(each, Surface) for each in viewer.layers) == 1
+    dock.show_3d()  # once more, by Enter
+    viewer.dims.ndisplay = 2  # by napari's own button
+    assert layer.visible and image.visible and not hidden.visible
 
 
 @pytest.mark.parametrize(

@@ -41,6 +41,11 @@ from napari_etch._widgets.track_run import (
 if TYPE_CHECKING:
     import napari
 
+#: Where the camera looks (z, y, x): from above a corner of the first section, which stays upright.
+OBLIQUE, UP = (1.0, 0.6, -0.5), (0.0, -1.0, 0.0)
+#: Seen over its corner a stack is so much wider than from the front, for which napari fits it.
+OBLIQUE_ZOOM = 0.6
+
 TIP = "Give every grain one number through all sections, in a new layer."
 
 
@@ -63,6 +68,7 @@ class TrackDock(Dock):
         self._origin: Origin | None = None
         self._watched: Labels | None = None
         self._said_of: Labels | None = None
+        self._shown_in_2d: set[str] | None = None  # layers, by identity; None outside of 3D
         self.is_gone = False
         self.form = TrackForm()
         self.run_bar = RunBar()
@@ -98,16 +104,16 @@ class TrackDock(Dock):
         self.controller.noted.connect(lambda note: self._on_note(note))
         self.controller.ended.connect(self._on_ended)
         viewer.dims.events.current_step.connect(self._on_slider)
-        viewer.dims.events.ndisplay.connect(self._refresh)
+        viewer.dims.events.ndisplay.connect(self._on_display)
         # `self` is half gone when Qt says destroyed: only what was captured here may be used.
         layers, gone = self.layers, self.__dict__
-        slider, refresh, selected = self._on_slider, self._refresh, self._on_selected
+        slider, display, selected = self._on_slider, self._on_display, self._on_selected
 
         def end() -> None:
             gone.update(is_gone=True)
             layers.disconnect_viewer()
             viewer.dims.events.current_step.disconnect(slider)
-            viewer.dims.events.ndisplay.disconnect(refresh)
+            viewer.dims.events.ndisplay.disconnect(display)
             watched = gone.get("_watched")
             if watched is not None:
                 watched.events.selected_label.disconnect(selected)
@@ -291,12 +297,19 @@ class TrackDock(Dock):
         """Show the chosen grains in 3D, or return to the sections."""
         if self._viewer.dims.ndisplay == 3:
             self._viewer.dims.ndisplay = 2
-            for layer in self._surfaces():
-                layer.visible = False
-            if self._watched is not None:
-                self._watched.visible = True
             return
         self.show_3d()
+
+    def _on_display(self, _event: object = None) -> None:
+        """Show again in 2D what 3D had hidden, whoever turned the view."""
+        if self._viewer.dims.ndisplay == 2 and self._shown_in_2d is not None:
+            shown, self._shown_in_2d = self._shown_in_2d, None
+            for layer in self._surfaces():
+                layer.visible = False
+            for layer in self._viewer.layers:
+                if str(layer.unique_id) in shown:
+                    layer.visible = True
+        self._refresh()
 
     def show_3d(self) -> None:
         """Show the surfaces of the chosen grains in 3D."""
@@ -314,12 +327,18 @@ class TrackDock(Dock):
         for old in self._surfaces():
             if old.metadata[METADATA_KEY]["source_id"] == str(layer.unique_id):
                 self._viewer.layers.remove(old)
+        if self._shown_in_2d is None:
+            visible = {str(each.unique_id) for each in self._viewer.layers if each.visible}
+            self._shown_in_2d = visible | {str(layer.unique_id)}
         self._viewer.layers.append(surfaces)
         self._viewer.layers.selection.active = layer
         for each in self._viewer.layers:  # sections and other grains would hide them
             each.visible = each is surfaces
         self._viewer.dims.ndisplay = 3
         self._viewer.reset_view()
+        camera = camera_of(self._viewer)
+        camera.set_view_direction(OBLIQUE, UP)
+        camera.zoom *= OBLIQUE_ZOOM
         count = "1 grain" if len(chosen) == 1 else f"{len(chosen)} grains"
         self._say(f"{count} in 3D.", of=layer)
 
