@@ -15,6 +15,7 @@ from napari_etch.grains.editing import EditError
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
+    from napari.layers import Labels
 
     from napari_etch._widgets.correct_session import CorrectSession
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 #: as long, for the sake of what is around it.
 FILL, LEAST, MOST, SHORTEST = 0.25, 0.3, 2.2, 24.0
 USUAL_CANVAS = (700.0, 900.0)
+#: Share of the view that holds all that is drawn.
+ROOM = 0.95
 
 
 class Walk(QObject):
@@ -186,12 +189,35 @@ class Walk(QObject):
         pixel = abs(float(layer.scale[-1]))
         wanted = FILL * min(canvas) / (max(view.extent, SHORTEST) * pixel)
         # A facet may be all of the image: there is nothing to see around that.
-        wanted = max(wanted, min(canvas) / (max(layer.data.shape[-2:]) * pixel))
-        if not LEAST * wanted <= camera.zoom <= MOST * wanted:
+        whole = min(canvas) / (max(layer.data.shape[-2:]) * pixel)
+        drawn = _ends_of(layer, place, view)
+        # A boundary in two pieces reaches farther than it is long.
+        most = float(np.min(np.divide(canvas, np.maximum(drawn[1] - drawn[0], pixel))))
+        most = max(ROOM * most, min(whole, most))
+        wanted = min(max(wanted, whole), most)
+        if not LEAST * wanted <= camera.zoom <= min(MOST * wanted, most):
             camera.zoom = wanted
         middle = np.asarray(layer.data_to_world(place))[-2:]
         half = np.asarray(canvas, float) / (2 * camera.zoom)
-        camera.center = (*camera.center[:-2], *inside(middle, half, layer.extent.world[:, -2:]))
+        middle = np.clip(middle, drawn[1] - ROOM * half, drawn[0] + ROOM * half)
+        middle = np.array(inside(middle, half, layer.extent.world[:, -2:]))
+        middle = np.clip(middle, drawn[1] - half, drawn[0] + half)  # a ring may reach outside
+        camera.center = (*camera.center[:-2], *middle.tolist())
+
+
+def _ends_of(
+    layer: Labels, place: npt.NDArray[np.floating], view: View
+) -> npt.NDArray[np.floating]:
+    """Return least and greatest y and x in the world, (2, 2), of what is drawn at a stop."""
+    lines = [segments for segments in view.lines.values() if len(segments)]
+    ends = [np.concatenate([each[:, 0], each.sum(axis=1)]) for each in lines]
+    points = np.concatenate([*ends, [[view.y, view.x]]])
+    corners = np.repeat(place[None], 4, axis=0)
+    least, greatest = points.min(0), points.max(0)
+    corners[:, -2] = np.array([least[0], least[0], greatest[0], greatest[0]])
+    corners[:, -1] = np.array([least[1], greatest[1], least[1], greatest[1]])
+    world = np.array([layer.data_to_world(corner)[-2:] for corner in corners])
+    return np.stack([world.min(0), world.max(0)])
 
 
 def inside(
