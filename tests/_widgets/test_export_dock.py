@@ -286,6 +286,7 @@ def test_annotations_become_a_layer_over_the_image_and_the_report_is_shown(
     (tmp_path / "via.json").write_text("{")
     assert "cannot be read as JSON" in read(qtbot, dock)
     assert len(viewer.layers) == 3
+    assert not dock.import_box.report.isVisibleTo(dock)  # it told of the file before
 
 
 def test_a_class_table_of_ones_own_is_read_and_kept(

@@ -102,6 +102,14 @@ def field(**more):
     return Annotated("field", (80, 80), **{"grains": grains.astype(np.int32), **about, **more})
 
 
+@pytest.mark.parametrize("form", ["pairs", "cellpose", "stardist", "hdf5", "coco", "zarr"])
+def test_a_report_counts_grains_not_masks(form, tmp_path):
+    each = field()
+    _exported, found = round_trip(each, tmp_path, form)
+    assert found.report.regions == len(np.unique(each.grains)) - 1 == 25
+    assert found.report.summary() == "25 regions on 1 image."
+
+
 # -- the libraries of the formats ------------------------------------------------------------------
 
 

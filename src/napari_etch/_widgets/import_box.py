@@ -207,6 +207,7 @@ class Importer(QObject):
             kind=box.kind.currentData(),
         )
         self._choice = choice, identity
+        box.report.hide()  # it was about another file
         self.said.emit(f"Reading {path.name}…", False)
         self.controller.start(choice, None)  # type: ignore[arg-type]
         self.refresh()

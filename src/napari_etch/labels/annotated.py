@@ -76,6 +76,14 @@ class Annotated:
         every = ("grains", "classes", "boundary")
         return tuple(kind for kind in every if getattr(self, kind) is not None)
 
+    @property
+    def regions(self) -> int:
+        """How many regions a report calls them: each grain is one, and so is any other mask."""
+        if self.grains is None:
+            return max(1, len(self.kinds))
+        labels = np.unique(self.grains)
+        return int(np.count_nonzero(labels)) + len(self.kinds) - 1
+
 
 @dataclass(frozen=True, eq=False)
 class AnnotationSet(Mapping[str, Annotated]):

@@ -72,8 +72,9 @@ class Collector:
         """Take a mask in memory."""
         labels = as_labels(mask, self.table, self.kind, self.convention, file_name)
         shape = (int(mask.shape[0]), int(mask.shape[1]))
-        self.add(Annotated(name, shape, **labels, **about))
-        self.notes.regions += 1
+        each = Annotated(name, shape, **labels, **about)
+        self.add(each)
+        self.notes.regions += each.regions
 
     def one_mask(self, path: Path) -> None:
         """Take the only mask of a call, of which every trouble is an error."""

@@ -94,4 +94,4 @@ def _read_group(name: str, group: Any, into: Collector) -> None:
         into.notes.skip(name, "", str(error))
         return
     into.add(each)
-    into.notes.regions += len(each.kinds)
+    into.notes.regions += each.regions

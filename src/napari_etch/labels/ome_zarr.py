@@ -146,8 +146,9 @@ def _read_group(group: Any, name: str, into: Collector) -> None:
         into.notes.skip(name, "", "it holds no labels")
         return
     shape = next(iter(maps.values())).shape
-    into.add(Annotated(name, (int(shape[0]), int(shape[1])), image=image, **maps, **about))
-    into.notes.regions += len(maps)
+    each = Annotated(name, (int(shape[0]), int(shape[1])), image=image, **maps, **about)
+    into.add(each)
+    into.notes.regions += each.regions
 
 
 def _ome(group: Any) -> Mapping[str, Any]:
