@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from napari.utils.theme import get_theme
 from qtpy.QtCore import QEvent, Qt
 
+from napari_etch._widgets.trouble_colour import trouble_colour
 from napari_etch._widgets.wrap_label import WrapLabel
 
 if TYPE_CHECKING:
@@ -54,5 +54,5 @@ class StatusLine(TextLine):
 
     def say_trouble(self, text: str) -> None:
         """Say why something did not happen."""
-        self.setStyleSheet(f"color: {get_theme(self._viewer.theme).warning.as_hex()};")
+        self.setStyleSheet(f"color: {trouble_colour(self._viewer.theme)};")
         self.setText(text)

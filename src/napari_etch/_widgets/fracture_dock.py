@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from napari.layers import Image, Labels, Layer, Shapes
-from napari.utils.theme import get_theme
 from qtpy.QtWidgets import QFileDialog, QVBoxLayout, QWidget
 
 from napari_etch._widgets.class_tables import stored_table
@@ -52,6 +51,7 @@ from napari_etch._widgets.preferences import load_preferences
 from napari_etch._widgets.run import Failed, Note, Stopped
 from napari_etch._widgets.scroll import UprightScroll
 from napari_etch._widgets.status import RunBar, duration
+from napari_etch._widgets.trouble_colour import trouble_colour
 from napari_etch._widgets.words import DEVICE_WORDS
 from napari_etch.grains.class_table import FRACTURE_MODES, ClassTable, ClassTableError
 
@@ -404,7 +404,7 @@ class FractureDock(Dock):
         self._say(_outcome(mapped))
 
     def _say(self, text: str, *, trouble: bool = False) -> None:
-        colour = get_theme(self._viewer.theme).warning.as_hex() if trouble else None
+        colour = trouble_colour(self._viewer.theme) if trouble else None
         self.run_bar.say(text, trouble_colour=colour)
 
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from napari.layers import Labels
-from napari.utils.theme import get_theme
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
@@ -49,6 +48,7 @@ from napari_etch._widgets.repair_tour import ABOUT_BRIDGES, BridgeSession
 from napari_etch._widgets.run import Failed, Note, Stopped
 from napari_etch._widgets.scroll import UprightScroll
 from napari_etch._widgets.status import RunBar, duration
+from napari_etch._widgets.trouble_colour import trouble_colour
 from napari_etch.grains.editing import EditError
 
 if TYPE_CHECKING:
@@ -422,6 +422,10 @@ class RepairDock(Dock):
         if self._is_judging:
             return
         self.walk.refresh()
+        if self.session is not None and self.session.news:
+            # or a rejection that Ctrl+Z took back would stay there as if it stood
+            there = f" {self.walk.view.text}" if self.walk.view is not None else ""
+            self._say(f"{self.session.news}{there}", of=self.session)
         self._allow()
 
     def _on_mouse(self, _viewer: Any, event: Any) -> Iterator[None]:
@@ -452,7 +456,7 @@ class RepairDock(Dock):
     def _say(self, text: str, *, trouble: bool = False, of: BridgeSession | None = None) -> None:
         """Say something, perhaps of the bridges of a repair: then it goes with them."""
         self._said_of = of
-        colour = get_theme(self._viewer.theme).warning.as_hex() if trouble else None
+        colour = trouble_colour(self._viewer.theme) if trouble else None
         self.run_bar.say(text, trouble_colour=colour)
 
 

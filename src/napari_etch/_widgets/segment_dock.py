@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from napari.layers import Image, Labels
-from napari.utils.theme import get_theme
 from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
 from napari_etch._widgets.controller import RunController
@@ -46,6 +45,7 @@ from napari_etch._widgets.run import (
 )
 from napari_etch._widgets.scroll import UprightScroll
 from napari_etch._widgets.status import RunBar
+from napari_etch._widgets.trouble_colour import trouble_colour
 from napari_etch._widgets.words import edited_text, outcome_text, recut_text
 from napari_etch._widgets.wrap_label import WrapLabel
 from napari_etch.counting import COUNT_MODEL
@@ -451,5 +451,5 @@ class SegmentDock(Dock):
         self._show_line(text, trouble)
 
     def _show_line(self, text: str, trouble: bool) -> None:
-        colour = get_theme(self._viewer.theme).warning.as_hex() if trouble else None
+        colour = trouble_colour(self._viewer.theme) if trouble else None
         self.run_bar.say(text, trouble_colour=colour)

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.layers import Labels, Surface
-from napari.utils.theme import get_theme
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_etch._widgets.controller import RunController
@@ -37,6 +36,7 @@ from napari_etch._widgets.track_run import (
     follow_grains,
     track_refusal,
 )
+from napari_etch._widgets.trouble_colour import trouble_colour
 
 if TYPE_CHECKING:
     import napari
@@ -349,7 +349,7 @@ class TrackDock(Dock):
     def _say(self, text: str, *, trouble: bool = False, of: Labels | None = None) -> None:
         """Say something, perhaps of the grains of a layer: then it goes with the layer."""
         self._said_of = of
-        colour = get_theme(self._viewer.theme).warning.as_hex() if trouble else None
+        colour = trouble_colour(self._viewer.theme) if trouble else None
         self.run_bar.say(text, trouble_colour=colour)
 
 
