@@ -317,8 +317,10 @@ def test_a_rejected_bridge_is_gone_and_its_grains_are_one_until_undone(
     dock.session.follow()
     assert grain_count(viewer) == 9
     np.testing.assert_allclose(boundary.data[GAPS[3][:2]], 0.3)
+    assert line(dock).startswith("Bridge 4 is back. Bridge 2:")
     grains.redo()
     dock.session.follow()
+    assert line(dock).startswith("Bridge 4 is gone. Bridge 2:")
     assert grain_count(viewer) == 8 and not boundary.data[GAPS[3][:2]].any()
     dock.undo_button.click()
     assert grain_count(viewer) == 9

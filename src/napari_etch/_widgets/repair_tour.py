@@ -19,6 +19,8 @@ from napari_etch.grains.editing import EditError
 FOLLOW_WAIT = 30
 #: Px around a bridge that are shown with it.
 AROUND = 40.0
+#: Bridges that are named when more than that come or go at once.
+MOST_LISTED = 5
 VERDICTS = ("Accept", "Reject")
 ABOUT_BRIDGES = "Press Next to look at the bridges, the least sure first."
 
@@ -59,6 +61,7 @@ class BridgeSession(QObject):
         self.layer = result.grains
         self.tour = BridgeTour(self)
         self.standing: npt.NDArray[np.bool_] = np.ones(len(result.bridges), bool)
+        self.news = ""  # which bridges came and went when they were looked at last
         self._soon = QTimer(self)
         self._soon.setSingleShot(True)
         self._soon.setInterval(FOLLOW_WAIT)
@@ -90,6 +93,7 @@ class BridgeSession(QObject):
         accepted = result.bridges.accepted.copy()
         standing = result.bridges.seen(np.asarray(self.layer.data))
         same = (standing == self.standing).all() and (accepted == result.bridges.accepted).all()
+        self.news = _news(self.standing, standing)
         self.standing = standing
         self._write_down()
         if not same:
@@ -208,6 +212,20 @@ class BridgeSession(QObject):
     def _refuse_other_size(self) -> None:
         if not self.result.fits:
             raise EditError(f"“{self.layer.name}” has another size now: run the repair again.")
+
+
+def _news(before: npt.NDArray[np.bool_], now: npt.NDArray[np.bool_]) -> str:
+    """Return which bridges came back, and which are gone, in one sentence each."""
+    said = []
+    for changed, what in ((now & ~before, "back"), (before & ~now, "gone")):
+        numbers = (np.flatnonzero(changed) + 1).tolist()
+        if not numbers:
+            continue
+        listed = ", ".join(map(str, numbers[:MOST_LISTED]))
+        more = " …" if len(numbers) > MOST_LISTED else ""
+        one = len(numbers) == 1
+        said.append(f"Bridge{'' if one else 's'} {listed}{more} {'is' if one else 'are'} {what}.")
+    return " ".join(said)
 
 
 class BridgeTour:
