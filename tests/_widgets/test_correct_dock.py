@@ -19,6 +19,7 @@ from napari_etch._widgets import correct_reading
 from napari_etch._widgets.correct_dock import CorrectDock
 from napari_etch._widgets.correct_preview import NAME
 from napari_etch._widgets.keys import CORRECT_BINDINGS, KEY_BINDINGS
+from napari_etch._widgets.pixel_size import PixelSizeBox
 from napari_etch.corrections import State, journals_in, read_journal
 from napari_etch.grains.editing import is_tiling
 
@@ -71,6 +72,27 @@ def test_clicks_split_when_they_are_finished(desk: Desk) -> None:
     assert len({layer.data[16, 16], layer.data[16, 48], layer.data[48, 30]}) == 3
     hands.undo()
     np.testing.assert_array_equal(layer.data, cells())
+
+
+def test_enter_in_a_field_of_numbers_finishes_no_clicks(desk: Desk, qtbot: Any) -> None:
+    """Qt hands Enter on from the field to the window, and napari to the tool."""
+    viewer, dock, layer, hands = desk
+    box = PixelSizeBox()
+    viewer.window.add_dock_widget(box, name="Pixel size")
+    hands.key(KEY.Key_S)
+    said = dock.line.text()
+    field = box.number
+    field.activateWindow()
+    field.setFocus()
+    qtbot.waitUntil(field.hasFocus, timeout=PATIENCE)
+    qtbot.keyClicks(field, "0.5")
+    qtbot.keyClick(field, KEY.Key_Return)
+    assert dock.line.text() == said
+    assert dock.form.tools["split"].isChecked()
+    hands.click(10, 30)
+    hands.click(50, 30)
+    hands.key(KEY.Key_Return)
+    assert len(np.unique(layer.data)) == 5
 
 
 def test_a_double_click_finishes_too(desk: Desk) -> None:

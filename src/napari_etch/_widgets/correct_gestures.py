@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from qtpy.QtCore import QObject
+from qtpy.QtWidgets import QAbstractSpinBox, QApplication, QLineEdit
 
 from napari_etch._widgets.correct_form import CorrectForm
 from napari_etch._widgets.correct_history import REDO, UNDO
@@ -145,6 +146,8 @@ class Gestures(QObject):
 
     def finish(self) -> None:
         """Use the clicks so far."""
+        if isinstance(QApplication.focusWidget(), QAbstractSpinBox | QLineEdit):
+            return  # Enter was for the number that was typed; Qt hands it on all the same
         if not len(self.mouse.seeds):
             self._line.say_trouble("There is nothing to finish: click in each part first.")
         self.mouse.finish()
