@@ -193,14 +193,14 @@ def test_a_click_on_a_row_lets_the_grain_flash(open_measure: OpenMeasure, qtbot:
     QTest.mouseClick(port, Qt.MouseButton.LeftButton, pos=QPoint(spot))
     assert dock.flash.is_on
     assert dock.flash.label == table.grains.label_at(4)
-    lines = viewer.layers["correction preview"].data
+    lines = viewer.layers["grain shown"].data
     rows, columns = np.nonzero(layer.data == dock.flash.label)
     middle = lines[:, 0].mean(axis=0)
     assert rows.min() - 1 <= middle[0] <= rows.max() + 1
     assert columns.min() - 1 <= middle[1] <= columns.max() + 1
     assert viewer.layers.selection.active is layer
     qtbot.waitUntil(lambda: not dock.flash.is_on, timeout=PATIENCE)
-    assert "correction preview" not in [each.name for each in viewer.layers]
+    assert "grain shown" not in [each.name for each in viewer.layers]
 
 
 def test_a_click_on_a_grain_shows_its_row(open_measure: OpenMeasure) -> None:

@@ -590,6 +590,9 @@ def test_the_correct_dock_and_this_one_work_on_the_same_grains(
     qtbot.waitUntil(lambda: correct.session is not None, timeout=PATIENCE)
     assert correct.session.boundary is viewer.layers[BOUNDARY]
     dock.show_bridge_at(MIDDLES[0])
+    correct.preview.keep(correct.session.layer, walk=dock.preview.shown("walk"))
+    # two layers of one name would be taken for one that is there twice
+    assert {"bridge shown", "correction preview"} <= {each.name for each in viewer.layers}
     dock.say_wrong()
     assert correct.session.editor().area(4) == 0  # its index has heard of it
     correct.session.layer.undo()

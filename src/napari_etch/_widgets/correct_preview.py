@@ -156,10 +156,12 @@ class Preview:
     ----------
     viewer : napari.components.ViewerModel
         Where to draw.
+    name : str, optional
+        Of the layer; each dock has its own.
     """
 
-    def __init__(self, viewer: ViewerModel) -> None:
-        self._viewer = viewer
+    def __init__(self, viewer: ViewerModel, name: str = NAME) -> None:
+        self._viewer, self._name = viewer, name
         self._layer: Vectors | None = None
         self._over: Labels | None = None
         self._grains_scale = 1.0
@@ -229,7 +231,7 @@ class Preview:
         self._layer = Vectors(
             NONE,
             ndim=2,
-            name=NAME,
+            name=self._name,
             vector_style="line",
             opacity=1.0,
             blending="translucent_no_depth",

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Labels
 
+GRAIN_SHOWN = "grain shown"
 BLINKS = 6
 BLINK_MS = 180
 SHADES = "viridis"
@@ -37,7 +38,7 @@ class Flash(QObject):
     def __init__(self, viewer: ViewerModel, parent: QObject) -> None:
         super().__init__(parent)
         self._viewer = viewer
-        self.preview = Preview(viewer)
+        self.preview = Preview(viewer, GRAIN_SHOWN)
         self._lines: Any = None
         self._layer: weakref.ref[Labels] | None = None
         self._left = 0

@@ -58,6 +58,7 @@ if TYPE_CHECKING:
 CLICK_REACH, CLICK_TARGET = 4.0, 6.0
 #: Milliseconds from moving the slider to the new cut.
 LEAST_WAIT = 30
+BRIDGE_SHOWN = "bridge shown"
 HIDDEN = " The earlier result, which was judged or edited, is hidden in the layer list."
 
 
@@ -96,7 +97,7 @@ class RepairDock(Dock):
         self.run_bar = RunBar()
         self.review_box = ReviewBox()
         self.undo_button = QPushButton("Undo")
-        self.preview = Preview(napari_viewer)
+        self.preview = Preview(napari_viewer, BRIDGE_SHOWN)
         self.walk = Walk(napari_viewer, self.preview, self)
         self.controller = RunController(engine, self, run=mend)
         self.least_soon = QTimer(self)  # the last of the places that the slider passes counts
