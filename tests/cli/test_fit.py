@@ -131,7 +131,7 @@ def test_several_images_make_one_model(etch, steel, learning, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--from", "imagenet"], "scratch or generalist"),
+        (["--from", "imagenet"], "scratch, generalist or both"),
         (["--minutes", "0"], "above 0"),
         (["--minutes", "nan"], "above 0"),
         (["--region", "5"], "Y0:Y1,X0:X1"),

@@ -8,7 +8,6 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from napari.utils.theme import get_theme
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
@@ -32,6 +31,7 @@ from napari_etch._widgets.train_plot import LossPlot
 from napari_etch._widgets.train_preview import PreviewLayer
 from napari_etch._widgets.train_run import BeginJob, FitRunner
 from napari_etch._widgets.train_unfinished import UnfinishedBox
+from napari_etch._widgets.trouble_colour import trouble_colour
 from napari_etch.models import ModelError, list_models
 from napari_etch.models.library import (
     LibraryModel,
@@ -162,8 +162,9 @@ class TrainDock(Dock):
 
     def _offer_starts(self) -> None:
         generalist = next(entry for entry in list_models() if entry.name == "generalist")
-        row = self.form.start.findData("generalist")
-        item_ready(self.form.start, row, generalist.ready, generalist.why_not)
+        for start in ("both", "generalist"):
+            row = self.form.start.findData(start)
+            item_ready(self.form.start, row, generalist.ready, generalist.why_not)
 
     # -- what can be done now --------------------------------------------------------------------
 
@@ -431,5 +432,5 @@ class TrainDock(Dock):
 
     def _say(self, text: str, *, trouble: bool = False) -> None:
         self._trouble_of = self._learnt_from() if trouble else None
-        colour = get_theme(self._viewer.theme).warning.as_hex() if trouble else None
+        colour = trouble_colour(self._viewer.theme) if trouble else None
         self.fit_bar.say(text, trouble_colour=colour)

@@ -27,7 +27,11 @@ from napari_etch._widgets.wrap_label import WrapLabel
 from napari_etch.training.fit_request import MOST_SECTIONS
 
 LEARN_FROM = (("The image alone, no labels", "image"), ("Corrected labels", "labels"))
-STARTS = (("From this image alone", "scratch"), ("Adapt the generalist", "generalist"))
+STARTS = (
+    ("From this image alone", "scratch"),
+    ("From this image, and the generalist", "both"),
+    ("Adapt the generalist", "generalist"),
+)
 SECTIONS = ("All sections", "The section shown")
 ROWS_SHOWN = 3
 MOST_MINUTES = 120.0
@@ -67,7 +71,9 @@ class TrainForm(QWidget):
         )
         self.start = combo_box(
             "From this image alone: learns in minutes what boundaries look like here.\n"
-            "Adapt the generalist: starts from the model that knows many materials."
+            "And the generalist: the same, and its answers are averaged with those of the model "
+            "that knows many materials.\n"
+            "Adapt the generalist: takes that model a little further."
         )
         self.name = QLineEdit()
         self.name.setToolTip("Name of the model in your library.")

@@ -53,7 +53,7 @@ class FitSettings:
     parts : tuple of Part
         Images of one specimen.
     start : str
-        ``scratch`` or ``generalist``.
+        ``scratch``, ``generalist`` or ``both``.
     title : str
         Name of the model to be.
     seed : int

@@ -38,7 +38,11 @@ from napari_etch.models.library import (
 PICTURE = 48
 ROWS_SHOWN = 3
 FILES = f"napari-etch model (*{SUFFIX})"
-START_WORDS = {"scratch": "from the image alone", "generalist": "generalist, adapted"}
+START_WORDS = {
+    "scratch": "from the image alone",
+    "both": "from the image, averaged with the generalist",
+    "generalist": "generalist, adapted",
+}
 
 
 class LibraryBox(QGroupBox):

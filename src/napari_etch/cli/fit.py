@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, get_args
 
 import typer
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from napari_etch.training.fit_request import FitRequest, Window
     from napari_etch.training.labelfree import Fitted
 
-Start = Literal["scratch", "generalist"]
+Start = Literal["scratch", "generalist", "both"]
 
 
 def fit(
@@ -40,8 +40,9 @@ def fit(
         str,
         typer.Option(
             "--from",
-            metavar="scratch|generalist",
-            help="Learn from the images alone, or adapt the generalist to them.",
+            metavar="scratch|generalist|both",
+            help="Learn from the images alone, adapt the generalist to them, or learn from the "
+            "images alone and average with the generalist.",
         ),
     ] = "scratch",
     region: Annotated[
@@ -71,8 +72,8 @@ def fit(
     """
     target = Target(out, library, overwrite)
     target.check()
-    if start not in ("scratch", "generalist"):
-        refuse(f"--from {start}: choose scratch or generalist")
+    if start not in get_args(Start):
+        refuse(f"--from {start}: choose scratch, generalist or both")
     if minutes is not None and not (math.isfinite(minutes) and minutes > 0):
         refuse(f"--minutes {minutes}: give a time above 0")
     request = _request(images, start, region, minutes, seed, device, keep_info_bar)

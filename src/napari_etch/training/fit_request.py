@@ -30,7 +30,7 @@ class FitRequest:
     regions : sequence of (slice, slice) or None
         A rectangle of each, rows and columns in px; None is the whole image.
     start : str
-        ``scratch`` or ``generalist``.
+        ``scratch``, ``generalist`` or ``both``.
     seed : int
     minutes : float or None
         Time after which the best so far is kept.

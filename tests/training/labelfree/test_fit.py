@@ -47,7 +47,7 @@ def of_kind(events, kind):
     return [event for event in events if isinstance(event, kind)]
 
 
-@pytest.mark.parametrize("start", ["scratch", "generalist"])
+@pytest.mark.parametrize("start", ["scratch", "generalist", "both"])
 def test_steps_come_first_and_the_model_last(micrograph, start, tmp_path):
     events = list(fit([micrograph], start=start, plan=replace(PLAN, terms=EVERY_TERM)))
     steps = of_kind(events, FitStep)
@@ -62,12 +62,25 @@ def test_steps_come_first_and_the_model_last(micrograph, start, tmp_path):
     found = list(predict(model, micrograph, device="cpu", quality="fast"))[-1]
     assert isinstance(found, Prediction)
     assert found.fields["boundary"].shape == (128, 128)
+    assert (found.parameters.get("averaged_with") == "generalist") == (start == "both")
 
 
 def test_the_same_seed_gives_the_same_model(micrograph):
     plan = replace(PLAN, terms=EVERY_TERM)
     first, second = (list(fit([micrograph], seed=3, plan=plan))[-1] for _ in range(2))
     assert all(torch.equal(first.tensors[name], second.tensors[name]) for name in first.tensors)
+
+
+def test_beside_the_generalist_the_same_is_learnt_as_alone(micrograph):
+    starts = "scratch", "both"
+    alone, both = (list(fit([micrograph], start=start, plan=PLAN))[-1] for start in starts)
+    assert all(torch.equal(alone.tensors[name], both.tensors[name]) for name in alone.tensors)
+    assert "averaged_with" not in alone.card
+
+
+def test_an_unknown_start_is_named(micrograph):
+    with pytest.raises(FitError, match="starts from scratch, generalist, both, not from 'x'"):
+        list(fit([micrograph], start="x"))
 
 
 def test_another_seed_gives_another_model(micrograph):

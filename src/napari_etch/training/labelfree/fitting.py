@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from napari_etch.models.r2v import COMPANION
 from napari_etch.models.resize import resize
 from napari_etch.training.labelfree.checks import Verdict, judge
 from napari_etch.training.labelfree.events import (
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
 
 Event = FitStep | FitPreview | FitNotice | Fitted
 PREVIEW_SECONDS = 1.0
+# What a fit can start from.
+STARTS = ("scratch", "generalist", "both")
 # A fit from scratch looks from so much closer than the found grain size asks for: where that is
 # found too large, thin lines vanish, and where too small, little is lost.
 CLOSER = 0.9
@@ -72,8 +75,9 @@ def fit(
     ----------
     micrographs : sequence of Micrograph, 2D
         Of one specimen, at one magnification.
-    start : "scratch" or "generalist"
-        R2V's own network from random weights, or the generalist taken further.
+    start : "scratch", "generalist" or "both"
+        R2V's own network from random weights, the generalist taken further, or R2V's own network
+        whose answers are averaged with the generalist's from then on.
     regions : sequence of (slice, slice) or None, optional
         The part of each micrograph to learn from, px.
     seed : int
@@ -102,31 +106,32 @@ def fit(
     FitError
         When the micrographs show no grains, or `start` or `network` is unknown.
     """
-    if start not in ("scratch", "generalist"):
-        raise FitError(f"A fit starts from scratch or from generalist, not from {start!r}.")
+    if start not in STARTS:
+        raise FitError(f"A fit starts from {', '.join(STARTS)}, not from {start!r}.")
+    alone = start != "generalist"
     if network not in ("best", "published"):
         raise FitError(f"The network's form is best or published, not {network!r}.")
     begun = time.monotonic()
     generator = torch.Generator().manual_seed(seed)
     parts = cut_out(micrographs, regions)
     yield FitNotice("Looking how large the grains are.", passing=True)
-    learner: Learner = Scratch(network, seed) if start == "scratch" else Adapted()
+    learner: Learner = Scratch(network, seed) if alone else Adapted()
     intercept = (
         find_scale(parts, generator)
-        if start == "scratch"
+        if alone
         else _generalist_scale(learner, parts[0].image, device)
     )
     _go_on(stop)
     found = f"The mean intercept is about {intercept:.0f} px"
     yield FitNotice(f"{found}; looking for virtual micrographs that resemble these.", passing=True)
-    closer = CLOSER if start == "scratch" else 1.0
+    closer = CLOSER if alone else 1.0
     specimen = prepare_specimen(parts, closer * intercept, generator)
     _go_on(stop)
-    plan = plan or (SCRATCH if start == "scratch" else ADAPT)
+    plan = plan or (SCRATCH if alone else ADAPT)
     limit = begun + 60 * minutes if minutes else math.inf
     run = _Run(learner, specimen, plan, seed, begun, limit, device)
     yield from run.learn(stop, preview)
-    if run.verdict.collapsed and start == "scratch" and not run.stopped:
+    if run.verdict.collapsed and alone and not run.stopped:
         yield FitNotice(
             f"{run.verdict.message} It is fitted again, held to the image's own ridges."
         )
@@ -296,4 +301,6 @@ class _Run:
                 "terms": {k: v for k, v in vars(plan.terms).items() if v},
             },
         }
+        if start == "both":
+            card["averaged_with"] = COMPANION
         return Fitted(self.best.tensors, card, self.best.step, self.why)
