@@ -1,6 +1,7 @@
 """What label-free fits score on the development sets, and what each term of the loss adds.
 
-python benchmarks/labelfree.py --data DATA --scorer score.py [--from generalist] [--seeds 0 1 2]
+python benchmarks/labelfree.py --data DATA --scorer score.py [--from generalist|both]
+    [--seeds 0 1 2] [--turned]
 python benchmarks/labelfree.py --data DATA --scorer score.py --ablation
 
 No label is used for a fit; the truth is only scored against. One fixed plan for all.
@@ -20,7 +21,7 @@ import numpy as np
 import torch
 
 sys.path.insert(0, str(Path(__file__).parent))
-from accuracy import Case, cases, load_scorer, run
+from accuracy import Case, cases, load_scorer, run, turned
 
 from napari_etch.micrograph import micrograph_from_array
 from napari_etch.models import load_model
@@ -44,8 +45,16 @@ ABLATION: dict[str, dict[str, float]] = {
 WANTED = ("steel-optical image", "sem-etched 070", "sem-etched 090", "nickel-ebsd labels")
 
 
-def score(case: Case, scorer: Any, start: str, seed: int, plan: Plan | None, network: str) -> float:
-    """Return the AP50 of one fit; 0 where no model came of it."""
+def score(
+    case: Case,
+    scorer: Any,
+    start: str,
+    seed: int,
+    plan: Plan | None,
+    network: str,
+    orientations: bool,
+) -> float:
+    """Return the AP50 of one fit, over four orientations if wanted; 0 where no model came of it."""
     micrograph = micrograph_from_array(case.image, case.name)
     begun = time.perf_counter()
     try:
@@ -59,14 +68,17 @@ def score(case: Case, scorer: Any, start: str, seed: int, plan: Plan | None, net
     with tempfile.TemporaryDirectory() as folder:
         fitted.save(Path(folder) / "model")
         model = load_model(str(Path(folder) / "model"))
-    _, partition, _ = run(model, case.image, case.name, quality="best")
-    found = scorer.score_grains(partition.grains, case.truth, tolerance=case.tolerance)
+    found = []
+    for each in turned([case]) if orientations else [case]:
+        _, partition, _ = run(model, each.image, each.name, quality="best")
+        found.append(scorer.score_grains(partition.grains, each.truth, tolerance=each.tolerance))
+    ap50, vi = (float(np.mean([each[name] for each in found])) for name in ("ap50", "vi"))
     print(
-        f"  {case.title} seed {seed}: AP50 {found['ap50']:.3f}, VI {found['vi']:.2f}, "
+        f"  {case.title} seed {seed}: AP50 {ap50:.3f}, VI {vi:.2f}, "
         f"step {fitted.step}, {time.perf_counter() - begun:.0f} s",
         flush=True,
     )
-    return float(found["ap50"])
+    return ap50
 
 
 def main() -> None:
@@ -79,6 +91,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--sets", nargs="+", default=list(WANTED), help="titles, or 'all'")
     parser.add_argument("--steps", type=int)
+    parser.add_argument("--turned", action="store_true", help="score four orientations")
     parser.add_argument("--ablation", action="store_true")
     parser.add_argument("--only", nargs="+", help="lines of the ablation")
     parser.add_argument("--threads", type=int, default=2)
@@ -90,7 +103,7 @@ def main() -> None:
         for case in cases(given.data)
         if "twins" not in case.title and (given.sets == ["all"] or case.title in given.sets)
     ]
-    base = SCRATCH if given.start == "scratch" else ADAPT
+    base = ADAPT if given.start == "generalist" else SCRATCH
     if given.steps:
         base = replace(base, steps=given.steps)
     lines: dict[str, Plan | None] = {given.start: base}
@@ -103,7 +116,10 @@ def main() -> None:
         if given.only and name not in given.only:
             continue
         found = [
-            [score(case, scorer, given.start, seed, plan, given.network) for seed in given.seeds]
+            [
+                score(case, scorer, given.start, seed, plan, given.network, given.turned)
+                for seed in given.seeds
+            ]
             for case in chosen
         ]
         means = [float(np.mean(item)) for item in found]
