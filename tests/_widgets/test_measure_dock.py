@@ -96,6 +96,7 @@ def test_without_a_pixel_size_there_is_no_grain_size_and_it_is_asked_for(
 def test_a_typed_pixel_size_gives_grain_sizes(open_measure: OpenMeasure, qtbot: Any) -> None:
     viewer, dock, layer = open_measure()
     dock.form.pixel_size.number.setValue(0.5)
+    assert dock.trouble.text() == "Measuring…"  # and no longer that the size is not known
     wait(qtbot, dock)
     assert pixel_size_um(layer) == pytest.approx(0.5)
     assert pixel_size_um(viewer.layers["steel"]) == pytest.approx(0.5)
@@ -661,6 +662,11 @@ def test_areas_can_be_saved_without_grains_and_without_a_pixel_size(
     assert dock.layers.grains() is None and dock.form.grains.count() == 0
     assert dock.areas.maps.count() == 1  # outlines to learn from are no field
     assert "Areas have a Save" in dock.form.exports["report.html"].toolTip()
+    assert dock.trouble.isVisibleTo(dock)
+    dock.form.tabs.setCurrentWidget(dock.areas)
+    assert not dock.trouble.isVisibleTo(dock)  # areas need no grains
+    dock.form.tabs.setCurrentIndex(0)
+    assert dock.trouble.isVisibleTo(dock)
     dock.areas.save.click()
     assert dock.line.text() == f"Saved {tmp_path / 'areas.csv'}."
     table = pd.read_csv(tmp_path / "areas.csv").set_index("class")

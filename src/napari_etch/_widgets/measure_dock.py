@@ -113,6 +113,7 @@ class MeasureDock(Dock):
         form.plot.range_moved.connect(lambda _low, _high: self._say_range())
         form.table.chosen.connect(self.flash_grain)
         form.export_wanted.connect(self.save)
+        form.tabs.currentChanged.connect(self._show_trouble)
         self._viewer.dims.events.current_step.connect(self._on_section)
         self._viewer.events.theme.connect(self._on_theme)
         # `self` is half gone when Qt says destroyed: only what was captured here may be used.
@@ -158,6 +159,7 @@ class MeasureDock(Dock):
         self._refresh_pixel_size()
         self.volume.watch(self.layers.grains())
         self._measure()
+        self._show_sizes()
 
     def _on_section(self, _event: Any = None) -> None:
         layer = self.layers.grains()
@@ -282,8 +284,13 @@ class MeasureDock(Dock):
         self.form.about.setText(about_text(together, ranged, self._same_fields()))
         trouble = self._trouble(found, together)
         self.trouble.say_trouble(trouble)
-        self.trouble.setVisible(bool(trouble))
+        self._show_trouble()
         self.form.allow_exports(trouble if together is None else "")
+
+    def _show_trouble(self, _index: int = 0) -> None:
+        """Say what is wrong with the grains, unless areas are looked at, which need none."""
+        areas = self.form.tabs.currentWidget() is self.areas
+        self.trouble.setVisible(bool(self.trouble.text()) and not areas)
 
     def _same_fields(self) -> list[str]:
         """Return which of the layers measured together are of one field."""
@@ -310,6 +317,8 @@ class MeasureDock(Dock):
         if any(pixel_size_um(each) is None for each in self.layers.chosen()):
             return NO_PIXEL_SIZE
         for each in found:
+            if each.trouble == NO_PIXEL_SIZE:  # it is known by now, and is being measured with
+                return "Measuring…"
             if each.trouble:
                 return each.trouble
         if together is None and found:
