@@ -61,6 +61,7 @@ def test_outlines_become_a_map_with_names_and_fixed_colours(open_fracture, qtbot
     assert not dock.run_bar.button.isEnabled() and "two classes" in dock.why_not()
     drawn = outline(dock, viewer, two_patches(classes))
     assert drawn.mode == "polygon" and drawn.selected_label == 1
+    assert "corners of an area that is intergranular, double-click" in dock.run_bar.line.text()
     assert dock.run_bar.button.isEnabled(), dock.why_not()
     run(qtbot, dock)
     made = viewer.layers[MAP]
@@ -105,6 +106,8 @@ def test_more_outlines_renew_the_map_but_not_a_corrected_one(open_fracture, qtbo
     run(qtbot, dock)
     maps = [layer for layer in viewer.layers if layer.name.startswith(MAP)]
     assert len(maps) == 2 and first in maps and first.data[0, 0] == 0
+    assert [layer.visible for layer in maps] == [layer is not first for layer in maps]
+    assert f"“{MAP}”, from an earlier run, is hidden" in dock.run_bar.line.text()
 
 
 def test_choosing_a_class_sets_the_label_that_is_drawn(open_fracture, qtbot):

@@ -188,7 +188,9 @@ def test_cancel_ends_a_stack_between_sections_and_keeps_those_that_are_done() ->
     assert isinstance(outcome, Segmented)
     assert outcome.boundary.shape == (1, 64, 64)
     assert outcome.sections == (0,)
-    assert outcome.notices == ("Cancelled after 1 of 3 sections; these stay.",)
+    assert outcome.notices == (
+        "Cancelled after 1 of 3 sections: section 0 is there, the others are not.",
+    )
 
 
 @pytest.mark.parametrize(

@@ -170,6 +170,8 @@ def test_running_again_keeps_grains_that_were_corrected(open_dock: OpenDock, qtb
     run_to_end(qtbot, dock)
     np.testing.assert_array_equal(grains.data, corrected)
     assert "steel · grains [1]" in names(viewer)
+    assert not grains.visible and viewer.layers["steel · grains [1]"].visible
+    assert "“steel · grains”, from an earlier run, is hidden" in dock.run_bar.line.text()
 
 
 def test_an_exception_in_the_worker_becomes_one_sentence(open_dock: OpenDock, qtbot: Any) -> None:
@@ -315,6 +317,19 @@ def test_only_the_section_shown_can_be_segmented(open_dock: OpenDock, qtbot: Any
     dock.form.sections.setCurrentIndex(1)
     run_to_end(qtbot, dock)
     np.testing.assert_array_equal(predict.calls[0]["micrograph"].data, stack[3])
+    part = viewer.layers["stack · grains"]
+    other = viewer.add_labels(np.zeros((5, *SHAPE), int), name="not ours")
+    dock.form.sections.setCurrentIndex(0)
+    viewer.layers.selection.active = part
+    run_to_end(qtbot, dock)
+    whole = viewer.layers["stack · grains [1]"]
+    assert whole.visible and viewer.layers["stack · boundary [1]"].visible and other.visible
+    assert not part.visible and not viewer.layers["stack · boundary"].visible
+    assert viewer.layers.selection.active is whole
+    dock.form.sections.setCurrentIndex(1)  # a part does not take the place of the whole
+    viewer.dims.set_point(0, 2.0)
+    run_to_end(qtbot, dock)
+    assert whole.visible and "hidden" not in dock.run_bar.line.text()
 
 
 def test_colour_multiscale_and_dask_layers_work(open_dock: OpenDock, qtbot: Any) -> None:

@@ -52,7 +52,7 @@ from napari_etch._widgets.run import Failed, Note, Stopped
 from napari_etch._widgets.scroll import UprightScroll
 from napari_etch._widgets.status import RunBar, duration
 from napari_etch._widgets.trouble_colour import trouble_colour
-from napari_etch._widgets.words import DEVICE_WORDS
+from napari_etch._widgets.words import DEVICE_WORDS, hidden_text
 from napari_etch.grains.class_table import FRACTURE_MODES, ClassTable, ClassTableError
 
 if TYPE_CHECKING:
@@ -274,6 +274,10 @@ class FractureDock(Dock):
             layer.mode = "polygon"
         self.layers.refresh(image_id=str(image.unique_id), outlines_id=str(layer.unique_id))
         self._on_class(int(self.form.classes.currentData()))
+        self._say(
+            f"Click the corners of an area that is {self.form.classes.currentText()}, double-click "
+            "to end it; then the next one."
+        )
 
     def _on_outlines(self) -> None:
         """Make a Shapes layer that was chosen ready to hold classes."""
@@ -394,14 +398,14 @@ class FractureDock(Dock):
             )
             return
         active = layers.selection.active
-        show_map(layers, map_layers(mapped, origin))
+        hidden = show_map(layers, map_layers(mapped, origin))
         drawn = self.layers.outlines()
         if drawn is not None and drawn in layers:  # outlines stay on top, to go on with
             layers.move(layers.index(drawn), len(layers))
-        if active in layers:
+        if active in layers and active not in hidden:
             layers.selection.active = active
         self.areas.take(mapped, origin.layer_id, layers)
-        self._say(_outcome(mapped))
+        self._say(_outcome(mapped) + hidden_text(hidden))
 
     def _say(self, text: str, *, trouble: bool = False) -> None:
         colour = trouble_colour(self._viewer.theme) if trouble else None

@@ -19,6 +19,7 @@ from napari_etch._widgets.layers import (
     Origin,
     Placement,
     drawn_in_image,
+    hide_covered,
     kind_of,
     layer_name,
     set_labels,
@@ -214,10 +215,18 @@ def map_layers(mapped: Mapped, origin: Origin) -> list[Layer]:
     return layers
 
 
-def show_map(layers: LayerList, new: list[Layer]) -> None:
-    """Put the results of a run into the viewer; an earlier map that nobody edited is renewed."""
+def show_map(layers: LayerList, new: list[Layer]) -> list[Layer]:
+    """Put the results of a run into the viewer; an earlier map that nobody edited is renewed.
+
+    Returns
+    -------
+    list of napari.layers.Layer
+        Earlier maps, which somebody edited: they are hidden now, for else they would show through.
+    """
+    there = []
     for layer in new:
         old = _earlier(layers, layer)
+        there.append(old or layer)
         if old is None:
             layers.append(layer)
         elif isinstance(old, Labels):
@@ -226,6 +235,7 @@ def show_map(layers: LayerList, new: list[Layer]) -> None:
             old.metadata = dict(layer.metadata)
         else:
             old.data, old.metadata = layer.data, dict(layer.metadata)
+    return hide_covered(layers, there)
 
 
 def crc(classes: npt.NDArray[np.uint8]) -> int:

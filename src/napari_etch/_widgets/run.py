@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -247,8 +247,7 @@ def _segment(
         if not harvest.partitions:
             raise
         # Sections that are done may have taken minutes: they are kept.
-        done = f"Cancelled after {len(harvest.partitions)} of {len(sections)} sections; these stay."
-        harvest.notices[done] = None
+        harvest.notices[_kept(sections, len(harvest.partitions))] = None
     assert harvest.prediction is not None
     yield from ticker.progress(1, "adding the layers", always=True)
     boundary = np.stack(harvest.boundaries)
@@ -264,6 +263,12 @@ def _segment(
         grain_number=_grain_number(source, harvest.partitions),
         notices=harvest.says(),
     )
+
+
+def _kept(sections: Sequence[int], done: int) -> str:
+    first, last = sections[0], sections[done - 1]
+    there = f"section {first} is" if done == 1 else f"sections {first} to {last} are"
+    return f"Cancelled after {done} of {len(sections)} sections: {there} there, the others are not."
 
 
 def _run_sections(

@@ -24,6 +24,7 @@ from napari_etch._widgets.layers import (
     Origin,
     earlier_result,
     granularity_of,
+    hide_covered,
     origin_of,
     recut_copy,
     replace_result,
@@ -46,7 +47,7 @@ from napari_etch._widgets.run import (
 from napari_etch._widgets.scroll import UprightScroll
 from napari_etch._widgets.status import RunBar
 from napari_etch._widgets.trouble_colour import trouble_colour
-from napari_etch._widgets.words import edited_text, outcome_text, recut_text
+from napari_etch._widgets.words import edited_text, hidden_text, outcome_text, recut_text
 from napari_etch._widgets.wrap_label import WrapLabel
 from napari_etch.counting import COUNT_MODEL
 
@@ -332,15 +333,20 @@ class SegmentDock(Dock):
             return
         boundary, grains = result_layers(result, origin)
         active = viewer.layers.selection.active
+        there: list[Layer] = []
         for new in (grains, boundary):  # the boundary on top: it is thin
             old = earlier_result(viewer.layers, new)
             if old is None:
                 viewer.add_layer(new)
             else:
                 replace_result(old, new)
+            there.append(new if old is None else old)
+        hidden = hide_covered(viewer.layers, there)
+        if active in hidden:
+            active = there[0]
         if active is not None and active in viewer.layers:
             viewer.layers.selection.active = active
-        self._say(outcome_text(result), of=origin.layer_id)
+        self._say(outcome_text(result) + hidden_text(hidden), of=origin.layer_id)
 
     # -- granularity -----------------------------------------------------------------------------
 

@@ -8,6 +8,10 @@ from napari_etch._widgets.recut import count_grains
 from napari_etch._widgets.status import duration
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from napari.layers import Layer
+
     from napari_etch._widgets.run import Segmented
 
 DEVICE_WORDS = {"cpu": "the CPU", "cuda": "the GPU", "mps": "the GPU"}
@@ -31,6 +35,15 @@ def outcome_text(result: Segmented) -> str:
     said = [f"“{result.source.name}”: {what}, {duration(made['seconds'])} on {device}."]
     said += [notice if notice.endswith(".") else f"{notice}." for notice in result.notices]
     return " ".join(said)
+
+
+def hidden_text(hidden: Sequence[Layer]) -> str:
+    """Return that earlier results are hidden, to be said behind an outcome; empty without any."""
+    if not hidden:
+        return ""
+    names = " and ".join(f"“{layer.name}”" for layer in hidden)
+    are = "is" if len(hidden) == 1 else "are"
+    return f" {names}, from an earlier run, {are} hidden in the layer list."
 
 
 def recut_text(name: str, count: int, granularity: float) -> str:
