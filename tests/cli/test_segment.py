@@ -1,18 +1,19 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 import tifffile
-from fakes import DarkIsBoundary
+from fakes import DarkIsBoundary, grid_of_grains
 from skimage.io import imread, imsave
 
 import napari_etch
 from napari_etch.cli import jobs
 from napari_etch.grains.class_table import FRACTURE_MODES
-from napari_etch.measure import mean_intercept_px
+from napari_etch.measure import mean_intercept_px, summarise_sizes
 from napari_etch.results import RESULT_FILES
 
 
@@ -58,6 +59,13 @@ def test_one_grain_has_no_astm_number(etch, tmp_path):
     summary = json.loads((tmp_path / "out" / "one" / "summary.json").read_text())
     assert summary["grain_count"] == 1
     assert [summary[key] for key in ("astm_g", "astm_g_intercept", "grains_per_mm2")] == [None] * 3
+
+
+@pytest.mark.parametrize(("side", "said"), [(3, " (of few grains: E112 asks for 50)"), (4, "")])
+def test_the_size_of_a_few_grains_is_told_to_be_one(side, said):
+    sizes = summarise_sizes(grid_of_grains(side)[1], 0.5)
+    line = jobs.result_line("a.tif", sizes, Path("out"))
+    assert line == f"a.tif: {side**2} grains, ASTM G {sizes.astm_g:.1f}{said} -> out"
 
 
 def test_without_pixel_size_there_is_no_astm_number(etch, micrograph_file, tmp_path):

@@ -36,7 +36,7 @@ NO_STACK = (
     "through its sections."
 )
 NOT_TRACKED = (
-    "No number is in two sections, so these are no grains in space: run the Track dock first."
+    "Each section is numbered by itself, so these are no grains in space: run the Track dock first."
 )
 Voxel = tuple[float, float, float]
 
