@@ -26,7 +26,7 @@ Values = npt.NDArray[np.float64]
 # w, r: log-odds at full trust, and side of a fragment that is believed, in mean intercepts. Every
 # weight from 1 to 2 lowers VI on stack-sstem and on virtual stacks.
 WEIGHT, SIDE = 1.5, 0.25
-# A section beside that is trusted less is not asked: those of other specimens have 0.06 to 0.15.
+# A section beside that is trusted less is not asked: pictures of other places have about 0.1.
 TRUSTED = 0.2
 # Edges of the section that are surely no boundary and surely one: trust is measured on them.
 NONE, SURE = 0.2, 0.8
