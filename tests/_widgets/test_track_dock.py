@@ -239,6 +239,8 @@ def test_chosen_grains_are_shown_in_3d_in_their_colours(open_track: OpenTrack, q
     assert surfaces.visible and not layer.visible and not image.visible
     along = np.abs(camera_of(viewer).view_direction)
     assert (along > 0.25).all()  # along no axis
+    middle = surfaces.extent.world.mean(axis=0)
+    np.testing.assert_allclose(camera_of(viewer).center, middle, atol=1e-6)
     np.testing.assert_allclose(surfaces.scale, (2, 0.5, 0.5))
     colours = np.unique(surfaces.vertex_colors, axis=0)
     assert len(colours) == 3

@@ -335,12 +335,19 @@ class TrackDock(Dock):
         for each in self._viewer.layers:  # sections and other grains would hide them
             each.visible = each is surfaces
         self._viewer.dims.ndisplay = 3
-        self._viewer.reset_view()
-        camera = camera_of(self._viewer)
-        camera.set_view_direction(OBLIQUE, UP)
-        camera.zoom *= OBLIQUE_ZOOM
+        self._look_at(surfaces)
         count = "1 grain" if len(chosen) == 1 else f"{len(chosen)} grains"
         self._say(f"{count} in 3D.", of=layer)
+
+    def _look_at(self, surfaces: Surface) -> None:
+        """Look at surfaces obliquely, from so far that they fill the view."""
+        self._viewer.reset_view()  # this one fits all layers, hidden ones too
+        every, own = self._viewer.layers.extent.world[:, -3:], surfaces.extent.world[:, -3:]
+        nearer = np.linalg.norm(np.diff(every, axis=0)) / np.linalg.norm(np.diff(own, axis=0))
+        camera = camera_of(self._viewer)
+        camera.set_view_direction(OBLIQUE, UP)
+        camera.center = tuple(float(value) for value in own.mean(axis=0))
+        camera.zoom *= OBLIQUE_ZOOM * max(1.0, float(nearer))
 
     def _surfaces(self) -> list[Surface]:
         found = [layer for layer in self._viewer.layers if kind_of(layer) == SURFACES]
