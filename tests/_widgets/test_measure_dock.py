@@ -587,6 +587,7 @@ def test_a_typed_distance_of_sections_holds_for_all_layers_of_the_stack(
     assert layer.scale == pytest.approx((typed, 0.5, 0.5)) and dock.layers.section(layer) == 6
     assert other.scale == pytest.approx((0.2, 0.2))
     assert "apart, as typed" in dock.line.text()
+    assert dock.volume.text.text() == ""  # nothing is missing any more
     viewer.layers.selection.active = image
     qtbot.wait(400)
     assert dock.volume.distance.value() == typed and dock.volume.button.isEnabled()

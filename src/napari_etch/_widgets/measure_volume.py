@@ -214,7 +214,7 @@ class VolumePanel(QWidget):
         none = "" if self.table is not None else "Measure first."
         self.save.setEnabled(not none)
         self.save.setToolTip(none or f"Write the table, such as {FILE}.")
-        if trouble and self.table is None:
+        if self.table is None:
             self.text.setText(trouble)
 
     def toggle(self) -> None:

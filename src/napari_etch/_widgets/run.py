@@ -267,7 +267,8 @@ def _segment(
 
 def _kept(sections: Sequence[int], done: int) -> str:
     first, last = sections[0], sections[done - 1]
-    there = f"section {first} is" if done == 1 else f"sections {first} to {last} are"
+    between = "and" if done == 2 else "to"
+    there = f"section {first} is" if done == 1 else f"sections {first} {between} {last} are"
     return f"Cancelled after {done} of {len(sections)} sections: {there} there, the others are not."
 
 
