@@ -29,7 +29,7 @@ from napari_etch.training.fit_request import MOST_SECTIONS
 LEARN_FROM = (("The image alone, no labels", "image"), ("Corrected labels", "labels"))
 STARTS = (
     ("From this image alone", "scratch"),
-    ("From this image, and the generalist", "both"),
+    ("This image and the generalist", "both"),
     ("Adapt the generalist", "generalist"),
 )
 SECTIONS = ("All sections", "The section shown")
@@ -71,8 +71,8 @@ class TrainForm(QWidget):
         )
         self.start = combo_box(
             "From this image alone: learns in minutes what boundaries look like here.\n"
-            "And the generalist: the same, and its answers are averaged with those of the model "
-            "that knows many materials.\n"
+            "This image and the generalist: the same, and its answers are averaged with those of "
+            "the model that knows many materials.\n"
             "Adapt the generalist: takes that model a little further."
         )
         self.name = QLineEdit()
