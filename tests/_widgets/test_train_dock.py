@@ -138,12 +138,13 @@ def test_a_fit_ends_as_a_model_in_the_library(open_train: OpenTrain, qtbot: Any)
     assert names(viewer) == ["steel 4"]
 
 
+@pytest.mark.parametrize("start", ["both", "generalist"])
 def test_what_is_chosen_reaches_the_fit(
-    open_train: OpenTrain, qtbot: Any, monkeypatch: pytest.MonkeyPatch
+    open_train: OpenTrain, qtbot: Any, monkeypatch: pytest.MonkeyPatch, start: str
 ) -> None:
     viewer, dock = open_train()
     viewer.add_image(noise(*SHAPE), name="steel", scale=(0.5, 0.5), units=("µm", "µm"))
-    dock.form.start.setCurrentIndex(1)
+    dock.form.start.setCurrentIndex(dock.form.start.findData(start))
     dock.form.name.setText("My alloy")
     dock.form.minutes.setValue(2.5)
     dock.form.seed.setValue(7)
@@ -152,7 +153,7 @@ def test_what_is_chosen_reaches_the_fit(
     qtbot.waitUntil(lambda: not dock.why_not(), timeout=PATIENCE)
     dock.start()
     [request] = asked
-    assert (request.start, request.minutes, request.device) == ("generalist", 2.5, "auto")
+    assert (request.start, request.minutes, request.device) == (start, 2.5, "auto")
     assert request.seed == 7
     [micrograph] = request.micrographs
     np.testing.assert_array_equal(micrograph.data, viewer.layers["steel"].data)
