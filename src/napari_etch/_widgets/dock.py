@@ -9,7 +9,6 @@ from qtpy.QtCore import QEvent
 from qtpy.QtWidgets import QDockWidget, QWidget
 
 from napari_etch._widgets.scroll import dock_of
-from napari_etch._widgets.units_warning import warn_of_units_once
 
 # Docks that were taken out and wait for their end.
 _leaving: dict[int, Dock] = {}
@@ -39,7 +38,6 @@ class Dock(QWidget):
         if frame is not None and frame is not self._frame:
             self._frame = frame
             frame.visibilityChanged.connect(self._set_front)
-            warn_of_units_once(self.window())
         self._set_front(True)
 
     def hideEvent(self, event: Any) -> None:
