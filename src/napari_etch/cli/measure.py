@@ -80,11 +80,10 @@ def measure(
 
     DIR gets measure.json, grains.csv and report.html.
     """
-    from napari_etch.cli.measure_inputs import (
+    from napari_etch.cli.measure_inputs import area_fractions, read_fields
+    from napari_etch.cli.measure_volumes import (
         VOLUME_FILE,
-        area_fractions,
         drop_volumes,
-        read_fields,
         volume_table,
         write_volumes,
     )

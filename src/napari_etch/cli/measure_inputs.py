@@ -25,7 +25,6 @@ from napari_etch.measure import (
 )
 from napari_etch.measure.field import TooFewGrainsError
 from napari_etch.measure.report import FieldSource
-from napari_etch.measure.report_files import JSON_FILE
 from napari_etch.micrograph import (
     Micrograph,
     MicrographError,
@@ -34,7 +33,7 @@ from napari_etch.micrograph import (
 )
 from napari_etch.micrograph.calibration import SAME_PIXEL
 from napari_etch.micrograph.serial import refuse_picture
-from napari_etch.results import BOUNDARY_FILE, GRAINS_FILE, SUMMARY_FILE, overlay_rgb, whole_file
+from napari_etch.results import BOUNDARY_FILE, GRAINS_FILE, SUMMARY_FILE, overlay_rgb
 from napari_etch.results.source_image import is_source, likely_paths, read_source
 
 if TYPE_CHECKING:
@@ -43,9 +42,6 @@ if TYPE_CHECKING:
     from napari_etch.grains import Partition
     from napari_etch.labels.reviewed import Correction
 
-VOLUME_FILE = "grains3d.csv"
-# Columns of `grain_table_3d` as the file has them, which names units as all tables do.
-_WITH_UNITS = {"volume": "volume_um3", "surface": "surface_um2", "eqd": "eqd_um"}
 # Sections that a remark names one by one.
 _MOST_SECTIONS = 8
 
@@ -295,12 +291,10 @@ def _read(
     boundary: Path | None,
     corrections: bool,
 ) -> list[FieldInput]:
-    grains = read_map(file)
+    grains, correction = read_corrected(file, corrections)
     summary = _summary(file)
-    correction = correction_beside(file, grains.shape) if corrections else None
     remarks = [size.remark]
     if correction is not None:
-        grains = correction.labels
         edits = "1 edit" if correction.edits == 1 else f"{correction.edits} edits"
         remarks.append(f"{name}: {edits} of the Correct dock beside the result were taken along")
     lines = None if boundary is None else read_map(boundary)
@@ -339,6 +333,13 @@ def _read(
         )
         for at, (called, part, line, shown) in enumerate(sections)
     ]
+
+
+def read_corrected(file: Path, corrections: bool) -> tuple[np.ndarray, Correction | None]:
+    """Return a grain map as it was corrected, and the corrections; None where none are taken."""
+    grains = read_map(file)
+    correction = correction_beside(file, grains.shape) if corrections else None
+    return (grains if correction is None else correction.labels), correction
 
 
 def correction_beside(file: Path, shape: tuple[int, ...]) -> Correction | None:
@@ -464,51 +465,3 @@ def _left_out(stack: str, sections: Sequence[int]) -> str:
     numbers = ", ".join(str(at) for at in sections[:_MOST_SECTIONS])
     named = f"{numbers} and {more} more" if more > 0 else numbers
     return f"{stack}: sections {named} show fewer than two grains and are left out"
-
-
-def volume_table(
-    paths: Sequence[Path], pixel_size_um: float, distance_um: float, *, corrections: bool = True
-) -> pd.DataFrame:
-    """Return the grains of stacks in space, with the stack of each in the first column.
-
-    Raises
-    ------
-    ValueError
-        When no stack was given, or its sections are numbered one by one.
-    """
-    import pandas as pd
-
-    from napari_etch.measure.volume import grain_table_3d, runs_through
-
-    tables = []
-    for path in paths:
-        file = map_of(path)
-        grains = read_map(file)
-        correction = correction_beside(file, grains.shape) if corrections else None
-        grains = grains if correction is None else correction.labels
-        if grains.ndim != 3:
-            raise ValueError(f"{file} is a single section: --section-distance is for stacks")
-        table = grain_table_3d(grains, voxel_size_um=(distance_um, pixel_size_um, pixel_size_um))
-        if not runs_through(table):
-            raise ValueError(
-                f"the sections of {file} are numbered one by one, so these are no grains in space: "
-                "run etch track first and measure its grains3d.tif"
-            )
-        table.insert(0, "stack", str(path))
-        tables.append(table)
-    return pd.concat(tables).rename(columns=_WITH_UNITS)
-
-
-def write_volumes(table: pd.DataFrame, out: Path) -> None:
-    """Write ``grains3d.csv``, the grains of stacks in space."""
-    out.mkdir(parents=True, exist_ok=True)
-    with whole_file(out / VOLUME_FILE) as unfinished:
-        table.to_csv(unfinished, index=False, float_format="%.6g")
-
-
-def drop_volumes(out: Path) -> None:
-    """Remove the 3D table of an earlier measurement, which this one has not; tracks keep theirs."""
-    from napari_etch.cli.track_files import TRACKS_FILE
-
-    if (out / JSON_FILE).exists() and not (out / TRACKS_FILE).exists():
-        (out / VOLUME_FILE).unlink(missing_ok=True)

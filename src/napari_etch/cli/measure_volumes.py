@@ -1,0 +1,64 @@
+"""``grains3d.csv``: the grains of stacks in space, beside what is measured in their sections."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari_etch.cli.measure_inputs import map_of, read_corrected
+from napari_etch.measure.report_files import JSON_FILE
+from napari_etch.results import whole_file
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+VOLUME_FILE = "grains3d.csv"
+# Columns of `grain_table_3d` as the file has them, which names units as all tables do.
+_WITH_UNITS = {"volume": "volume_um3", "surface": "surface_um2", "eqd": "eqd_um"}
+
+
+def volume_table(
+    paths: Sequence[Path], pixel_size_um: float, distance_um: float, *, corrections: bool = True
+) -> pd.DataFrame:
+    """Return the grains of stacks in space, with the stack of each in the first column.
+
+    Raises
+    ------
+    ValueError
+        When no stack was given, or its sections are numbered one by one.
+    """
+    import pandas as pd
+
+    from napari_etch.measure.volume import grain_table_3d, runs_through
+
+    tables = []
+    for path in paths:
+        file = map_of(path)
+        grains, _ = read_corrected(file, corrections)
+        if grains.ndim != 3:
+            raise ValueError(f"{file} is a single section: --section-distance is for stacks")
+        table = grain_table_3d(grains, voxel_size_um=(distance_um, pixel_size_um, pixel_size_um))
+        if not runs_through(table):
+            raise ValueError(
+                f"the sections of {file} are numbered one by one, so these are no grains in space: "
+                "run etch track first and measure its grains3d.tif"
+            )
+        table.insert(0, "stack", str(path))
+        tables.append(table)
+    return pd.concat(tables).rename(columns=_WITH_UNITS)
+
+
+def write_volumes(table: pd.DataFrame, out: Path) -> None:
+    """Write ``grains3d.csv``, the grains of stacks in space."""
+    out.mkdir(parents=True, exist_ok=True)
+    with whole_file(out / VOLUME_FILE) as unfinished:
+        table.to_csv(unfinished, index=False, float_format="%.6g")
+
+
+def drop_volumes(out: Path) -> None:
+    """Remove the 3D table of an earlier measurement, which this one has not; tracks keep theirs."""
+    from napari_etch.cli.track_files import TRACKS_FILE
+
+    if (out / JSON_FILE).exists() and not (out / TRACKS_FILE).exists():
+        (out / VOLUME_FILE).unlink(missing_ok=True)
