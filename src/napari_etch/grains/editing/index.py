@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -10,7 +11,7 @@ import numpy.typing as npt
 from napari_etch.grains.editing.change import Labels, Window, union
 from napari_etch.grains.editing.errors import EditError
 
-__all__ = ["GrainIndex"]
+__all__ = ["GrainIndex", "free_labels"]
 
 # Pixels that are read in one go while the index is built: the temporary arrays stay small.
 _STRIP = 1 << 22
@@ -102,17 +103,8 @@ class GrainIndex:
         EditError
             When the map's dtype has no number left.
         """
-        most = int(np.iinfo(self._grains.dtype).max)
-        if self._highest + n <= most:
-            return list(range(self._highest + 1, self._highest + n + 1))
-        free = np.setdiff1d(np.arange(1, min(most, len(self) + n) + 1), self.labels())[:n]
-        if free.size < n:
-            raise EditError(
-                f"All {most} labels that {self._grains.dtype} can hold are in use: "
-                "convert the grain map to int32."
-            )
-        labels: list[int] = free.tolist()
-        return labels
+        fresh: list[int] = free_labels(self._grains.dtype, n, self._highest, self.labels).tolist()
+        return fresh
 
     def reserve(self, highest: int) -> None:
         """Number new grains above this, as long as there are numbers."""
@@ -244,3 +236,33 @@ def _group(labels: Integers, counts: Integers, boxes: Integers) -> _Extents:
     joined[:, 0::2] = np.minimum.reduceat(boxes[:, 0::2], first)
     joined[:, 1::2] = np.maximum.reduceat(boxes[:, 1::2], first)
     return _Extents(labels[first], np.add.reduceat(counts, first), joined)
+
+
+def free_labels(
+    dtype: np.dtype[Any], n: int, highest: int, used: Callable[[], npt.NDArray[np.integer]]
+) -> Integers:
+    """Return n labels above the highest, or other free ones where the dtype has no n above it.
+
+    Parameters
+    ----------
+    dtype : numpy.dtype
+        Of the map.
+    n, highest : int
+    used : callable
+        Returns the labels in use; asked only when there are none left above the highest.
+
+    Raises
+    ------
+    EditError
+        When the dtype has no number left.
+    """
+    most = int(np.iinfo(dtype).max)
+    if highest + n <= most:
+        return np.arange(highest + 1, highest + n + 1)
+    taken = used()
+    free = np.setdiff1d(np.arange(1, min(most, taken.size + n) + 1), taken)[:n]
+    if free.size < n:
+        raise EditError(
+            f"All {most} labels that {dtype} can hold are in use: convert the grain map to int32."
+        )
+    return free

@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from napari_etch.grains.connected import connected
 from napari_etch.grains.editing.change import Labels
-from napari_etch.grains.editing.errors import EditError
+from napari_etch.grains.editing.index import free_labels
 from napari_etch.grains.editing.tiling import SLIVER
 
 __all__ = ["make_tiling"]
@@ -62,16 +62,8 @@ def make_tiling(grains: Labels, *, above: int = 0) -> None:
 
 def _fresh(used: Flat, count: int, above: int) -> Flat:
     """Return numbers that are not in use, if there are any above all of those."""
-    most, top = int(np.iinfo(used.dtype).max), max(above, int(used.max(initial=0)))
-    if top + count <= most:
-        return np.arange(top + 1, top + count + 1).astype(used.dtype)
-    free = np.setdiff1d(np.arange(1, min(most, used.size + count) + 1), used)[:count]
-    if free.size < count:
-        raise EditError(
-            f"All {most} labels that {used.dtype} can hold are in use: "
-            "convert the grain map to int32."
-        )
-    return free.astype(used.dtype)
+    top = max(above, int(used.max(initial=0)))
+    return free_labels(used.dtype, count, top, lambda: used).astype(used.dtype)
 
 
 def _fill(grains: Labels, holes: npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:
