@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, get_args
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from napari_etch.micrograph import Micrograph
     from napari_etch.training.fit_request import FitRequest, Window
     from napari_etch.training.labelfree import Fitted
-
-Start = Literal["scratch", "generalist", "both"]
 
 
 def fit(
@@ -70,9 +68,11 @@ def fit(
 
     Ctrl-C ends the fit and keeps the best so far; a second one drops it.
     """
+    from napari_etch.training.fit_request import STARTS
+
     target = Target(out, library, overwrite)
     target.check()
-    if start not in get_args(Start):
+    if start not in STARTS:
         refuse(f"--from {start}: choose scratch, generalist or both")
     if minutes is not None and not (math.isfinite(minutes) and minutes > 0):
         refuse(f"--minutes {minutes}: give a time above 0")

@@ -83,24 +83,18 @@ class R2V(Generalist):
         return self.intercept_px
 
     def passes(
-        self,
-        micrograph: Micrograph,
-        *,
-        grain_size: float | None = None,
-        quality: str = "best",
-        close_gaps: bool | None = None,
+        self, micrograph: Micrograph, **options: Any
     ) -> Generator[Pass, np.ndarray, dict[str, Any]]:
         """Run the network, and the generalist's where both are averaged; see `Generalist.passes`.
 
         The gaps are those of the generalist's map then, and so is the mean intercept.
         """
-        size: dict[str, Any] = {"grain_size": grain_size, "quality": quality}
         if not self.averaged_with:
-            return (yield from super().passes(micrograph, **size, close_gaps=close_gaps))
-        own = super().passes(micrograph, **size, close_gaps=False)
+            return (yield from super().passes(micrograph, **options))
+        own = super().passes(micrograph, **{**options, "close_gaps": False})
         found = yield from _part_of_a_run(own, None, 1 - COMPANION_SHARE)
         other = self._find_companion()
-        theirs = other.passes(micrograph, **size, close_gaps=close_gaps)
+        theirs = other.passes(micrograph, **options)
         known = yield from _part_of_a_run(theirs, other, COMPANION_SHARE)
         boundary, separation = mean_of_strengths(known, found["boundary"])
         log = {**known["log"], "own_scale": found["log"]["scale"], "averaged_with": other.name}

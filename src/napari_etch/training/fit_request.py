@@ -17,6 +17,8 @@ Window = tuple[slice, slice]
 REQUEST = "request.json"
 #: Of a stack with more sections, so many are learnt from: more tell nothing new and take longer.
 MOST_SECTIONS = 16
+#: What a fit can start from.
+STARTS = ("scratch", "generalist", "both")
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,7 +32,7 @@ class FitRequest:
     regions : sequence of (slice, slice) or None
         A rectangle of each, rows and columns in px; None is the whole image.
     start : str
-        ``scratch``, ``generalist`` or ``both``.
+        One of `STARTS`; `training.labelfree.fit` says what each is.
     seed : int
     minutes : float or None
         Time after which the best so far is kept.

@@ -13,6 +13,7 @@ import torch
 
 from napari_etch.models.r2v import COMPANION
 from napari_etch.models.resize import resize
+from napari_etch.training.fit_request import STARTS
 from napari_etch.training.labelfree.checks import Verdict, judge
 from napari_etch.training.labelfree.events import (
     FitError,
@@ -39,8 +40,6 @@ if TYPE_CHECKING:
 
 Event = FitStep | FitPreview | FitNotice | Fitted
 PREVIEW_SECONDS = 1.0
-# What a fit can start from.
-STARTS = ("scratch", "generalist", "both")
 # A fit from scratch looks from so much closer than the found grain size asks for: where that is
 # found too large, thin lines vanish, and where too small, little is lost.
 CLOSER = 0.9
