@@ -101,13 +101,14 @@ def through(
 ) -> list[np.ndarray]:
     """Through the stack, told its own answers; the weight is that of what lies beside."""
     options = {"device": "cpu", "grain_size": size, "direction": direction}
-    result = []
     with patch.object(propagation_beside, "WEIGHT", weight):
-        result += _through(model, sections, options)
-    return result
+        return cut_sections(model, sections, options)
 
 
-def _through(model: Any, sections: list[Micrograph], options: dict[str, Any]) -> list[np.ndarray]:
+def cut_sections(
+    model: Any, sections: list[Micrograph], options: dict[str, Any]
+) -> list[np.ndarray]:
+    """Grains of the sections of a stack; what the run says goes to the standard error."""
     result = []
     for event in segment_sections(model, sections, len(sections), **options):
         if isinstance(event, SectionDone):
@@ -287,16 +288,17 @@ def beside(given: argparse.Namespace) -> None:
     ruler, model = accuracy.load_scorer(given.scorer), load_model(given.model)
     stack = [case for case in accuracy.cases(given.data, range(20)) if case.group == "stack-sstem"]
     print("| stack | cut | " + " | ".join(RULER) + " |\n" + "|---" * (len(RULER) + 2) + "|")
-    for title, cases in (("stack-sstem", stack), ("volume-em", accuracy.volume_cases(given.data))):
-        images, truths = zip(*((case.image, case) for case in cases), strict=True)
-        sections = list(Micrograph(np.stack(images), title).sections())
+    volume = list(accuracy.volume_cases(given.data))
+    for title, cases in (("stack-sstem", stack), ("volume-em", volume)):
+        images = np.stack([case.image for case in cases])
+        sections = list(Micrograph(images, title).sections())
         for cut, weight in (("each by itself", 0.0), ("by those beside", WEIGHT)):
             options = {"device": "cpu", "quality": given.quality}
             with patch.object(propagation_beside, "WEIGHT", weight):
-                found = _through(model, sections, options)
+                found = cut_sections(model, sections, options)
             scores = [
                 ruler.score_grains(grains, case.truth, tolerance=case.tolerance)
-                for grains, case in zip(found, truths, strict=True)
+                for grains, case in zip(found, cases, strict=True)
             ]
             means = [f"{np.mean([each[name] for each in scores]):.3f}" for name in RULER]
             print(f"| {title} | {cut} | " + " | ".join(means) + " |", flush=True)

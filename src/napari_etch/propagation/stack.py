@@ -252,7 +252,8 @@ class _Stack:
         """Give out a section that was held back, and before it those that are drawn."""
         if settled is None:
             return
-        (item, skipped), found = settled.what, settled.what[0].prediction
+        item, skipped = settled.what
+        found = item.prediction
         assert found is not None
         known = _Known(settled.partition.grains, float(found.fields["grain_size_px"]))
         yield from self._drawn(skipped, known)
