@@ -11,7 +11,7 @@ import numpy as np
 from qtpy.QtCore import QObject, QTimer
 
 from napari_etch._widgets.correct_preview import dashed, pair_segments, ringed
-from napari_etch._widgets.correct_verdicts import Verdict
+from napari_etch._widgets.correct_verdicts import Tied, Verdict
 from napari_etch._widgets.tour import Stop, View
 from napari_etch.corrections import Doubts, Review, State, Verdicts
 from napari_etch.corrections.review import Edge
@@ -93,8 +93,16 @@ class BoundaryTour(QObject):
 
     def drew(self, change: Change) -> None:
         """Take note that the boundaries that a change makes were drawn by the user."""
-        for pair, pixels in made_by(change, self._session.section_map()).items():
-            self._drawn[pair] = self._drawn.get(pair, 0) + pixels
+        session, section = self._session, self._session.section
+        made = made_by(change, session.section_map())
+
+        def note() -> None:
+            if session.section == section:
+                for pair, pixels in made.items():
+                    self._drawn[pair] = self._drawn.get(pair, 0) + pixels
+
+        note()
+        session.verdicts.tie(Tied(back=lambda: None, again=note))
 
     def catch_up(self) -> None:
         """Let the review see the boundaries of the grains that were edited."""
@@ -235,7 +243,7 @@ class BoundaryTour(QObject):
             return self._keep(_ordered(stop))
         change = self._measured().split(stop[0])
         self._session.do(change, is_drawn=True)
-        self.review.remove(stop)
+        self._count_wrong(stop)
         self.catch_up()
         return change.message
 
@@ -250,9 +258,24 @@ class BoundaryTour(QObject):
         self._session.do(change)
         # or it would be offered as one that is missing
         self._dismiss(doubts, line, self._session.section)
-        self.review.remove(stop)
+        self._count_wrong(stop)
         self.catch_up()
         return change.message
+
+    def _count_wrong(self, stop: Stop) -> None:
+        """Count what an edit put right, as long as the edit stands: undo and redo reach it, too."""
+        review, taken = self.review, []
+        review.remove(stop)
+
+        def back() -> None:
+            taken.append(review.take_back(stop))
+
+        def again() -> None:
+            verdict = taken.pop() if taken else None
+            if verdict is not None:
+                review.give_again(verdict)
+
+        self._session.verdicts.tie(Tied(back, again))
 
     def _dismiss(self, doubts: Doubts, line: Line, section: int) -> None:
         """Take down that no boundary belongs along a line."""

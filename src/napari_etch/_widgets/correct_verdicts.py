@@ -35,11 +35,20 @@ class Verdict:
     again: Callable[[], object]
 
 
+@dataclass(frozen=True, eq=False)
+class Tied:
+    """What goes with a step of pixels: taken back when it is undone, given again when redone."""
+
+    back: Callable[[], object]
+    again: Callable[[], object]
+
+
 class VerdictSteps:
     """Knows when undo means a verdict: when none of the pixels' steps came after it."""
 
     def __init__(self) -> None:
         self._depth = 0
+        self._tied: dict[int, list[Tied]] = {}
         self._undo: deque[tuple[int, Verdict]] = deque(maxlen=_MOST)
         self._redo: list[tuple[int, Verdict]] = []
 
@@ -47,12 +56,23 @@ class VerdictSteps:
         """Forget all of them: the history begins anew."""
         self._undo.clear()
         self._redo.clear()
+        self._tied.clear()
 
     def stepped(self, kind: str) -> None:
         """Take note of a step of the history."""
+        at = self._depth if kind == UNDO else self._depth + 1
         self._depth += -1 if kind == UNDO else 1
         if kind == EDIT:
             self._redo.clear()
+            self._tied = {
+                depth: each for depth, each in self._tied.items() if at - _MOST < depth < at
+            }
+        for tied in self._tied.get(at, ()):
+            (tied.back if kind == UNDO else tied.again)()
+
+    def tie(self, tied: Tied) -> None:
+        """Let something go with the step of pixels that was just made."""
+        self._tied.setdefault(self._depth, []).append(tied)
 
     def take(self, verdict: Verdict) -> None:
         """Take note of a verdict that was just given."""

@@ -48,6 +48,14 @@ class Edge(NamedTuple):
         return self.confidence + (self.length < SHORT)
 
 
+class Judged(NamedTuple):
+    """A verdict that counts in the estimate: on what, how doubtful that was, and what it says."""
+
+    pair: Pair
+    doubt: float
+    wrong: bool
+
+
 class _Queue:
     """The boundaries, or the places, by rank, and how often those judged were wrong.
 
@@ -56,7 +64,7 @@ class _Queue:
 
     def __init__(self) -> None:
         self.order: list[tuple[float, Pair]] = []
-        self._verdicts: list[tuple[Pair, float, bool]] = []
+        self._verdicts: list[Judged] = []
         self._count_anew()
         self._doubt: dict[Pair, float] = {}
         self._sum = 0.0
@@ -68,18 +76,19 @@ class _Queue:
             self._doubt[pair] = doubt
             self._sum += doubt
 
-    def judged(self, pair: Pair, doubt: float, *, wrong: bool) -> None:
-        """Take a verdict on something that was so doubtful."""
-        self._verdicts.append((pair, doubt, wrong))
-        self._count(doubt, wrong)
+    def judged(self, verdict: Judged) -> None:
+        """Take a verdict."""
+        self._verdicts.append(verdict)
+        self._count(verdict.doubt, verdict.wrong)
 
-    def take_back(self, pair: Pair) -> None:
-        """Forget the last verdict on something, if there is one."""
+    def take_back(self, pair: Pair) -> Judged | None:
+        """Forget the last verdict on something, and return it, if there is one."""
         for at in reversed(range(len(self._verdicts))):
-            if self._verdicts[at][0] == pair:
-                del self._verdicts[at]
+            if self._verdicts[at].pair == pair:
+                verdict = self._verdicts.pop(at)
                 self._count_anew()
-                return
+                return verdict
+        return None
 
     def _count_anew(self) -> None:
         self.expected_wrong, self.found_wrong = 0.0, 0
@@ -255,12 +264,23 @@ class Review:
         self._queue(pair).weigh(pair, doubt)
 
     def _judged(self, pair: Pair, *, wrong: bool) -> None:
-        self._queue(pair).judged(pair, 1.0 - self._edges[pair].confidence, wrong=wrong)
+        verdict = Judged(pair, 1.0 - self._edges[pair].confidence, wrong)
+        self._queue(pair).judged(verdict)
 
-    def take_back(self, pair: Pair) -> None:
-        """Let the last verdict on a boundary or a place count no more in the estimate."""
+    def take_back(self, pair: Pair) -> Judged | None:
+        """Let the last verdict on a boundary or a place count no more in the estimate.
+
+        Returns
+        -------
+        Judged or None
+            The verdict, for `give_again`.
+        """
         pair = _ordered(pair)
-        self._queue(pair).take_back(pair)
+        return self._queue(pair).take_back(pair)
+
+    def give_again(self, verdict: Judged) -> None:
+        """Let a verdict that was taken back count again."""
+        self._queue(verdict.pair).judged(verdict)
 
     def keep(self, pair: Pair) -> list[int]:
         """Say that a boundary is right.
