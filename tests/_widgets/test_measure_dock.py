@@ -560,7 +560,8 @@ def test_grains_in_space_are_measured_when_the_distance_is_known(
     assert (row["sections"], row["touches_border"]) == (4, False)
     assert panel.text.text().startswith("5 grains, 1 of them whole. Of these: mean volume 800 µm³")
     panel.save.click()
-    assert len(pd.read_csv(tmp_path / "grains3d.csv")) == 5
+    saved = pd.read_csv(tmp_path / "grains3d.csv")
+    assert len(saved) == 5 and {"volume_um3", "surface_um2", "eqd_um"} <= set(saved.columns)
     viewer.dims.set_point(0, 0)
     panel.rows.chosen.emit(7)
     assert dock.layers.section(layer) in (3, 4) and dock.flash.label == 7

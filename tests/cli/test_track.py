@@ -170,16 +170,25 @@ def test_a_file_where_the_folder_should_be_is_refused(etch, maps):
 def test_the_3d_measures_of_each_grain_are_written_in_um(etch, tmp_path, maps):
     assert etch("track", "stack.tif", "--out", "out", "--voxel-size", 2, 0.5, 0.5).exit_code == 0
     table = rows(tmp_path / "out" / "grains3d.csv")
-    assert [int(row["grain"]) for row in table] == list(range(1, 10))
+    assert [int(row["label"]) for row in table] == list(range(1, 10))
     middle = table[4]
     assert float(middle["volume_um3"]) == pytest.approx(20 * 20 * 6 * 0.5)
     box = 2 * (10 * 12 + 10 * 12 + 10 * 10)  # µm²; the steps of its drift lie within the error
     assert float(middle["surface_um2"]) == pytest.approx(box, rel=0.2)
     assert 0.7 < float(middle["sphericity"]) < 1  # Crofton is at its worst with boxes
-    assert int(middle["neighbours"]) == 4
-    assert middle["cut_by_border"] == "True"  # it goes through all sections
+    assert int(middle["faces"]) == 4
+    assert middle["touches_border"] == "True"  # it goes through all sections
     assert etch("track", "stack.tif", "--out", "bare").exit_code == 0
     assert {"volume_voxels", "surface_voxel_faces"} <= set(rows(tmp_path / "bare/grains3d.csv")[0])
+
+
+def test_the_table_in_space_is_that_of_a_measurement(etch, tmp_path, maps):
+    """One script reads both: their columns had different names."""
+    assert etch("track", "stack.tif", "--out", "out", "--voxel-size", 2, 0.5, 0.5).exit_code == 0
+    size = ("--pixel-size", 0.5, "--section-distance", 2)
+    assert etch("measure", "out", "--out", "measured", *size).exit_code == 0
+    tracked, measured = (rows(tmp_path / name / "grains3d.csv") for name in ("out", "measured"))
+    assert [{"stack": "out"} | row for row in tracked] == measured
 
 
 def test_surfaces_are_written_on_request(etch, tmp_path, maps):

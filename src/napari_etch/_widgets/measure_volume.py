@@ -24,13 +24,12 @@ from napari_etch._widgets.correct_line import TextLine
 from napari_etch._widgets.form import add
 from napari_etch._widgets.layers import pixel_size_um, section_distance_um
 from napari_etch._widgets.measure_table import COLUMNS_3D, GrainTable
-from napari_etch.results import whole_file
+from napari_etch.results import VOLUME_FILE, write_volumes
 
 if TYPE_CHECKING:
     import pandas as pd
     from napari.layers import Labels
 
-FILE = "grains3d.csv"
 NO_STACK = (
     "The chosen layer is a single section: choose a stack whose grains the Track dock has numbered "
     "through its sections."
@@ -213,7 +212,7 @@ class VolumePanel(QWidget):
         self.distance.setEnabled(not self.is_running)
         none = "" if self.table is not None else "Measure first."
         self.save.setEnabled(not none)
-        self.save.setToolTip(none or f"Write the table, such as {FILE}.")
+        self.save.setToolTip(none or f"Write the table, such as {VOLUME_FILE}.")
         if self.table is None:
             self.text.setText(trouble)
 
@@ -261,12 +260,11 @@ class VolumePanel(QWidget):
 
     def save_table(self) -> None:
         """Ask where to, and write the table; it appears whole."""
-        path = None if self.table is None else self._ask_path(self, FILE)
+        path = None if self.table is None else self._ask_path(self, VOLUME_FILE)
         if path is None or self.table is None:
             return
         try:
-            with whole_file(path) as unfinished:
-                self.table.to_csv(unfinished, index=False, float_format="%.6g")
+            write_volumes(path, self.table)
         except OSError as error:
             self.said.emit(f"{path} could not be saved: {error.strerror or error}.", True)
             return

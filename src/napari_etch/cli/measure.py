@@ -81,14 +81,15 @@ def measure(
     DIR gets measure.json, grains.csv and report.html.
     """
     from napari_etch.cli.measure_inputs import area_fractions, read_fields
-    from napari_etch.cli.measure_volumes import (
+    from napari_etch.cli.measure_volumes import drop_volumes, volume_table
+    from napari_etch.measure.report import headline
+    from napari_etch.results import (
+        MEASURE_FILES,
         VOLUME_FILE,
-        drop_volumes,
-        volume_table,
+        check_free,
+        write_report,
         write_volumes,
     )
-    from napari_etch.measure.report import headline
-    from napari_etch.results import MEASURE_FILES, check_free, write_report
 
     if section_distance is not None:
         plausible_voxel((section_distance,), "--section-distance")
@@ -114,7 +115,8 @@ def measure(
     report = _with_fractions(report, fractions)
     with bad_input(str(out)):
         if volumes is not None:
-            write_volumes(volumes, out)
+            out.mkdir(parents=True, exist_ok=True)
+            write_volumes(out / VOLUME_FILE, volumes)
         else:
             drop_volumes(out)
         write_report(report, out, excel=excel, pdf=pdf, overwrite=overwrite)

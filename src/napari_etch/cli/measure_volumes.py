@@ -1,4 +1,4 @@
-"""``grains3d.csv``: the grains of stacks in space, beside what is measured in their sections."""
+"""The grains of stacks in space, beside what is measured in their sections."""
 
 from __future__ import annotations
 
@@ -8,14 +8,10 @@ from typing import TYPE_CHECKING
 
 from napari_etch.cli.measure_inputs import map_of, read_corrected
 from napari_etch.measure.report_files import JSON_FILE
-from napari_etch.results import whole_file
+from napari_etch.results import VOLUME_FILE
 
 if TYPE_CHECKING:
     import pandas as pd
-
-VOLUME_FILE = "grains3d.csv"
-# Columns of `grain_table_3d` as the file has them, which names units as all tables do.
-_WITH_UNITS = {"volume": "volume_um3", "surface": "surface_um2", "eqd": "eqd_um"}
 
 
 def volume_table(
@@ -46,14 +42,7 @@ def volume_table(
             )
         table.insert(0, "stack", str(path))
         tables.append(table)
-    return pd.concat(tables).rename(columns=_WITH_UNITS)
-
-
-def write_volumes(table: pd.DataFrame, out: Path) -> None:
-    """Write ``grains3d.csv``, the grains of stacks in space."""
-    out.mkdir(parents=True, exist_ok=True)
-    with whole_file(out / VOLUME_FILE) as unfinished:
-        table.to_csv(unfinished, index=False, float_format="%.6g")
+    return pd.concat(tables)
 
 
 def drop_volumes(out: Path) -> None:

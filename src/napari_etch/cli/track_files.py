@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from napari_etch.results import SHIFTS_FILE, write_shifts
+from napari_etch.results import SHIFTS_FILE, VOLUME_FILE, write_shifts, write_volumes
 
 if TYPE_CHECKING:
     from napari_etch.grains.tracking import Method, Tracks
@@ -22,11 +22,10 @@ if TYPE_CHECKING:
 
 GRAINS_3D_FILE = "grains3d.tif"
 TRACKS_FILE = "tracks.csv"
-MEASURES_FILE = "grains3d.csv"
 SUMMARY_FILE = "summary.json"
 MESH_FILE = "grains3d.vtk"
 MESH_FOLDER = "meshes"
-TRACK_FILES = (GRAINS_3D_FILE, TRACKS_FILE, MEASURES_FILE, SUMMARY_FILE)
+TRACK_FILES = (GRAINS_3D_FILE, TRACKS_FILE, VOLUME_FILE, SUMMARY_FILE)
 # What an earlier result may have left beside them, too.
 ALL_FILES = (*TRACK_FILES, SHIFTS_FILE, MESH_FILE, MESH_FOLDER)
 
@@ -94,8 +93,8 @@ def write_tracks(
     _write_volume(folder, stack, sections, tracks, options, sums, tell)
     table = tracks.table(options.voxel_size_um)
     table.to_csv(folder / TRACKS_FILE, index=False, float_format="%.6g")
-    measures = measures_table(sums, options.voxel_size_um)
-    measures.to_csv(folder / MEASURES_FILE, index=False, float_format="%.6g")
+    in_um = options.voxel_size_um is not None
+    write_volumes(folder / VOLUME_FILE, sums.table(), in_um=in_um)
     if shifts:
         write_shifts(folder / SHIFTS_FILE, shifts)
     if options.mesh is not None:
@@ -103,24 +102,6 @@ def write_tracks(
     summary = _summary(name, stack, tracks, options, shifts, time.monotonic() - began)
     text = json.dumps(summary, indent=1, allow_nan=False)
     (folder / SUMMARY_FILE).write_text(text + "\n", encoding="utf-8")
-
-
-def measures_table(sums: VolumeSums, voxel_size_um: tuple[float, float, float] | None) -> Any:
-    """Return the 3D measures of each grain, with units in the names of the columns."""
-    units = ("voxels", "voxel_faces", "voxel_edges")
-    if voxel_size_um is not None:
-        units = ("um3", "um2", "um")
-    names = {
-        "label": "grain",
-        "volume": f"volume_{units[0]}",
-        "surface": f"surface_{units[1]}",
-        "eqd": f"eqd_{units[2]}",
-        "faces": "neighbours",
-        "centroid_z_px": "centroid_z",
-        "touches_border": "cut_by_border",
-    }
-    table = sums.table().rename(columns=names)
-    return table.drop(columns="voxels") if voxel_size_um is None else table
 
 
 def _write_volume(

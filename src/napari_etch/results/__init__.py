@@ -18,6 +18,7 @@ from napari_etch.results.files import (
     RESULT_FILES,
     SHIFTS_FILE,
     SUMMARY_FILE,
+    VOLUME_FILE,
     ResultExistsError,
     check_free,
     check_replaceable,
@@ -31,6 +32,7 @@ from napari_etch.results.pictures import bridge_colours, overlay_rgb
 from napari_etch.results.repaired import bridge_table, write_repair
 from napari_etch.results.segmented import summary_of, write_segmentation
 from napari_etch.results.shifts import write_shifts
+from napari_etch.results.volumes import write_volumes
 
 __all__ = [
     "ADDED_FILE",
@@ -49,6 +51,7 @@ __all__ = [
     "RESULT_FILES",
     "SHIFTS_FILE",
     "SUMMARY_FILE",
+    "VOLUME_FILE",
     "ResultExistsError",
     "bridge_colours",
     "bridge_table",
@@ -66,5 +69,6 @@ __all__ = [
     "write_report",
     "write_segmentation",
     "write_shifts",
+    "write_volumes",
     "write_whole",
 ]

@@ -49,6 +49,8 @@ FRACTURE_FILES = (
     SUMMARY_FILE,
     OVERLAY_FILE,
 )
+# The grains of stacks in space, of a track or of a measurement.
+VOLUME_FILE = "grains3d.csv"
 # One result takes the place of another, whatever made them.
 ALL_FILES = tuple(dict.fromkeys((*RESULT_FILES, SHIFTS_FILE, *REPAIR_FILES, *FRACTURE_FILES)))
 
