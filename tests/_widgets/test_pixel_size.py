@@ -10,7 +10,9 @@ import pytest
 from _widgets.fakes import PATIENCE, PITCH
 from napari.components import ViewerModel
 
-from napari_etch._widgets.layers import GRAINS, METADATA_KEY, pixel_size_um
+from napari_etch._widgets.correct_target import micrograph_of, window_under
+from napari_etch._widgets.export_layers import groups_of
+from napari_etch._widgets.layers import GRAINS, METADATA_KEY, kind_of, pixel_size_um
 from napari_etch._widgets.pixel_size import set_pixel_size
 
 pytestmark = pytest.mark.gui
@@ -197,3 +199,54 @@ def test_what_may_belong_to_another_micrograph_is_left_alone(
     viewer.layers.selection.active = first
     dock.form.pixel_size.number.setValue(0.5)
     assert [pixel_size_um(layer) for layer in (first, second, drawn)] == [0.5, None, None]
+
+
+PLACES: dict[str, dict[str, Any]] = {
+    "turned": {"rotate": 30},
+    "oblong": {"scale": (2.0, 0.5)},
+    "turned and oblong": {"scale": (2.0, 0.5), "rotate": 30},
+    "sheared and oblong": {"scale": (2.0, 0.5), "shear": [0.3]},
+    "mirrored": {"scale": (-1.0, 1.0)},
+    "turned by an affine": {"affine": [[0.0, -1.0, 3.0], [1.0, 0.0, 5.0], [0.0, 0.0, 1.0]]},
+}
+
+
+def places_on(image: Any, layer: Any) -> np.ndarray:
+    """Return where on the image, in its pixels, some pixels of a layer lie."""
+    ends = [np.zeros(layer.ndim), np.full(layer.ndim, 3.0), np.arange(layer.ndim) + 1.0]
+    return np.array([image.world_to_data(layer.data_to_world(each)) for each in ends])
+
+
+@pytest.mark.parametrize("place", list(PLACES.values()), ids=list(PLACES))
+@pytest.mark.parametrize("has_region", [False, True], ids=["whole", "region"])
+def test_what_lies_over_a_turned_or_oblong_image_stays_on_it(
+    open_dock: OpenDock, qtbot: Any, place: dict[str, Any], has_region: bool
+) -> None:
+    viewer, dock = open_dock()
+    image = viewer.add_image(noise(), name="steel", translate=(4, 8), **place)
+    if has_region:
+        dock.form.draw.click()
+        region = viewer.layers.selection.active
+        region.add_rectangles(np.array([[PITCH, PITCH], [4 * PITCH - 1, 4 * PITCH - 1]], float))
+        qtbot.waitUntil(lambda: dock.layers.region() is not None, timeout=PATIENCE)
+    dock.toggle_run()
+    qtbot.waitUntil(lambda: not dock.controller.is_running, timeout=PATIENCE)
+    dock.count_grains()
+    qtbot.waitUntil(lambda: not dock.counter.is_running, timeout=PATIENCE)
+    kinds = [kind_of(layer) for layer in viewer.layers]
+    assert {"boundary", GRAINS, "count"} <= set(kinds)
+    on_image = [places_on(image, layer) for layer in viewer.layers]
+    flips = np.sign(image.scale)
+    dock.form.pixel_size.number.setValue(0.25)
+    assert pixel_size_um(image) == pytest.approx(0.25)
+    np.testing.assert_array_equal(np.sign(image.scale), flips)
+    for layer, before in zip(viewer.layers, on_image, strict=True):
+        np.testing.assert_allclose(places_on(image, layer), before, atol=1e-6)
+    grains = viewer.layers[kinds.index(GRAINS)]
+    assert micrograph_of(viewer.layers, grains, whole=False) is image
+    if has_region:
+        assert window_under(image, grains)[0].start == PITCH
+    else:
+        groups, trouble = groups_of(viewer.layers, [grains])
+        assert not trouble
+        assert groups[0].image is image

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from napari.layers import Image, Labels, Points, Shapes, Vectors
+from napari.utils.transforms import Affine
 from qtpy.QtCore import QObject, Signal
 from qtpy.QtWidgets import QDoubleSpinBox, QHBoxLayout, QInputDialog, QPushButton, QWidget
 
@@ -278,11 +279,23 @@ def _same_place(layer: Layer, image: Image) -> bool:
 
 
 def _rescale(layer: Layer, size_um: float) -> None:
-    scale, shift = np.array(layer.scale, float), np.array(layer.translate, float)
-    shift[-2:] *= size_um / scale[-2:]
-    scale[-2:] = size_um
+    """Give a layer square pixels; its corner stays at as many of its pixels from the origin.
+
+    A shift is in the world and not along the rows of a layer that is turned: where the sides of
+    its pixels do not grow alike, such as oblong ones, it changes direction, too.
+    """
+    scale = np.array(layer.scale, float)
+    corner = np.linalg.solve(_linear_of(layer), np.asarray(layer.translate, float))
+    scale[-2:] = np.copysign(size_um, scale[-2:])  # a layer that is mirrored stays so
     layer.units = (*layer.units[:-2], "µm", "µm")
-    layer.scale, layer.translate = scale, shift
+    layer.scale = scale
+    layer.translate = _linear_of(layer) @ corner
+
+
+def _linear_of(layer: Layer) -> np.ndarray:
+    """Return what turns steps along the axes of a layer into its own world, without its affine."""
+    own = Affine(scale=layer.scale, rotate=layer.rotate, shear=layer.shear, ndim=layer.ndim)
+    return np.asarray(own.linear_matrix, float)
 
 
 def _ask_length(parent: QWidget) -> float | None:
