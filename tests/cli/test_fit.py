@@ -103,6 +103,19 @@ def test_with_library_the_model_goes_there_under_its_name(etch, steel):
     assert [model.name for model in list_library()] == ["My-steel"]
 
 
+def test_a_model_of_the_library_stays_when_the_new_one_cannot_be_written(etch, steel, monkeypatch):
+    """It was deleted first."""
+    etch(steel, "--out", "My steel", "--library")
+
+    def full(*_args, **_keywords):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("napari_etch.models.library._write_card", full)
+    done = etch(steel, "--out", "My steel", "--library", "--overwrite")
+    assert done.exit_code != 0
+    assert load_model("My-steel").title == "My steel"
+
+
 def test_what_is_asked_reaches_the_fit(etch, steel, learning):
     done = etch(
         *(steel, "--out", "mine", "--from", "generalist", "--seed", 3, "--minutes", 0.5),
@@ -175,7 +188,9 @@ def test_a_model_is_replaced_only_when_told_and_other_things_never(etch, steel, 
     before = (tmp_path / "mine" / "model.json").stat().st_mtime_ns
     assert etch(steel, "--out", "mine").exit_code == 2
     assert (tmp_path / "mine" / "model.json").stat().st_mtime_ns == before
+    (tmp_path / "mine" / "notes.txt").write_text("of this model")
     assert etch(steel, "--out", "mine", "--overwrite").exit_code == 0
+    assert (tmp_path / "mine" / "notes.txt").read_text() == "of this model"
     (tmp_path / "thesis").mkdir()
     (tmp_path / "thesis" / "chapter.tex").write_text("precious")
     refused = etch(steel, "--out", "thesis", "--overwrite")

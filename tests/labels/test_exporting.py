@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import os
 from itertools import pairwise
 
 import numpy as np
@@ -89,6 +90,56 @@ def test_an_earlier_export_is_replaced_only_when_asked(tmp_path):
     assert list(tmp_path.iterdir()) == [out]
 
 
+@pytest.mark.parametrize("form", sorted(FORMATS))
+def test_what_somebody_else_put_into_a_set_stays(tmp_path, form):
+    """All of the folder was deleted, and the user's own files with it."""
+    out = tmp_path / "set"
+    export_all([field()], ExportRequest(out, form))
+    mine = [out / "notes.txt", out / "images" / "mine.tif", out / "own" / "deep" / "a.txt"]
+    for path in mine:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(path.name)
+    (out / "link").symlink_to(tmp_path)
+    done = export_all([field("b")], ExportRequest(out, form, overwrite=True))
+    assert [path.read_text() for path in mine] == [path.name for path in mine]
+    assert (out / "link").readlink() == tmp_path
+    assert list(tmp_path.iterdir()) == [out]
+    said = "images/mine.tif, link, notes.txt, own/deep/a.txt: no part of the export, left as it was"
+    assert said in [str(each) for each in done.report.remarks]
+    assert "a" not in {path.stem for path in out.rglob("*") if path not in mine}
+    export_all([field("c")], ExportRequest(out, form, overwrite=True))  # still nobody's
+    assert all(path.exists() for path in mine)
+
+
+def test_a_file_of_somebody_else_is_not_replaced_by_one_of_the_set(tmp_path):
+    out = tmp_path / "set"
+    export_all([field()], ExportRequest(out))
+    (out / "images" / "b.tif").write_text("mine")
+    before = everything(out)
+    with pytest.raises(LabelsError, match=r"b\.tif was put there by somebody else"):
+        export_all([field("b")], ExportRequest(out, overwrite=True))
+    assert everything(out) == before
+    assert list(tmp_path.iterdir()) == [out]
+
+
+def test_a_set_that_does_not_say_what_it_wrote_is_not_replaced(tmp_path):
+    out = tmp_path / "set"
+    export_all([field()], ExportRequest(out))
+    manifest = json.loads((out / "manifest.json").read_text())
+    del manifest["files"]
+    (out / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(LabelsError, match="does not say which files"):
+        export_all([field("b")], ExportRequest(out, overwrite=True))
+
+
+def test_a_link_to_a_set_goes_on_standing_for_it(tmp_path):
+    export_all([field()], ExportRequest(tmp_path / "set"))
+    (tmp_path / "link").symlink_to(tmp_path / "set")
+    export_all([field("b")], ExportRequest(tmp_path / "link", overwrite=True))
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "set" / "images" / "b.tif").exists()
+
+
 @pytest.mark.parametrize("name", ["notes.txt", "manifest.json"])
 def test_a_folder_with_anything_else_is_never_replaced(tmp_path, name):
     (tmp_path / name).write_text('{"program": "another"}')
@@ -119,9 +170,10 @@ def test_a_folder_that_cannot_be_made_is_told(tmp_path):
 
 
 def test_what_a_killed_process_left_is_cleared(tmp_path):
-    left = tmp_path / ".set.unfinished"
+    left = tmp_path / ".set.unfinished.0123abcd"
     (left / "images").mkdir(parents=True)
     (left / "images" / "old.tif").write_text("")
+    os.utime(left, (0, 0))  # of another run, which may be at work, until a day has passed
     export_all([field()], ExportRequest(tmp_path / "set"))
     assert list(tmp_path.iterdir()) == [tmp_path / "set"]
     assert not (tmp_path / "set" / "images" / "old.tif").exists()

@@ -59,16 +59,16 @@ class Target:
         from napari_etch.models.library import (
             Notes,
             add_model,
-            delete_model,
             find_model,
             plain_name,
+            replace_model,
         )
         from napari_etch.models.weights_file import read_card
 
         name = plain_name(self.out)
-        if self.overwrite and find_model(name) is not None:
-            delete_model(name)
         notes = replace(Notes.of_card(read_card(folder), name), title=self.out)
+        if self.overwrite and find_model(name) is not None:
+            return f"{replace_model(name, folder, notes).name} in your library"
         return f"{add_model(folder, notes).name} in your library"
 
 
@@ -89,11 +89,17 @@ def _is_model(path: Path) -> bool:
 
 
 def _replace(folder: Path, path: Path) -> None:
-    """Move a folder to where another one may be, which is gone only when the new one is there."""
-    from napari_etch.results import replace_folder
+    """Move a model to where another one may be, which is gone only when the new one is there.
 
+    Files that are no part of a model, such as notes, stay.
+    """
+    from napari_etch.models.weights_file import CARD, THUMBNAIL, WEIGHTS
+    from napari_etch.results import files_in, replace_folder
+
+    ours = (CARD, WEIGHTS, THUMBNAIL)
+    kept = [name for name in files_in(path) if name not in ours] if path.is_dir() else []
     beside = path.with_name(f".{path.name}.part")
     shutil.rmtree(beside, ignore_errors=True)
     path.parent.mkdir(parents=True, exist_ok=True)
     shutil.copytree(folder, beside)
-    replace_folder(beside, path)
+    replace_folder(beside, path, kept)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import shutil
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -23,7 +22,18 @@ from napari_etch.labels.split import Split
 from napari_etch.labels.tiles import Tiles
 from napari_etch.labels.values import PIXEL_SIZE, PIXEL_SIZE_CONFLICT, SPECIMEN
 from napari_etch.labels.writing import SetWriter, WriteOptions, draw_boundary
-from napari_etch.results import ResultExistsError, check_replaceable, replace_folder
+from napari_etch.results import (
+    ResultExistsError,
+    check_replaceable,
+    files_in,
+    folder_beside,
+    replace_folder,
+)
+
+# Of a manifest: what the export wrote, by paths within its folder.
+_FILES = "files"
+# So many files that stay are named.
+_SHOWN = 4
 
 
 @dataclass(frozen=True)
@@ -66,7 +76,7 @@ class ExportRequest:
     tiles : Tiles or None
     options : WriteOptions
     overwrite : bool
-        Replace an earlier export; a folder with anything else is never replaced.
+        Replace an earlier export, what it wrote; a folder with anything else is never replaced.
     """
 
     out: Path
@@ -132,23 +142,23 @@ def export_set(
     check_target(request.out, overwrite=request.overwrite)
     notes = Notes()
     parts = _split(sources, request.split, notes)
-    unfinished = request.out.with_name(f".{request.out.name}.unfinished")
-    shutil.rmtree(unfinished, ignore_errors=True)
+    target = request.out.resolve()  # what a link stands for is replaced, not the link
     try:
-        request.out.parent.mkdir(parents=True, exist_ok=True)
-        unfinished.mkdir()
-        writing = _Writing(unfinished, form, request, notes)
-        for at, source in enumerate(sources, 1):
-            writing.take(source, parts.get(source.name, ""))
-            yield ExportStep(at, len(sources), source.name)
-        manifest = writing.finish()
-        check_target(request.out, overwrite=request.overwrite)
-        replace_folder(unfinished, request.out)
+        with folder_beside(target) as unfinished:
+            writing = _Writing(unfinished, form, request, notes)
+            for at, source in enumerate(sources, 1):
+                writing.take(source, parts.get(source.name, ""))
+                yield ExportStep(at, len(sources), source.name)
+            check_target(request.out, overwrite=request.overwrite)
+            kept = _files_of_others(request.out)
+            _tell_kept(kept, notes)
+            manifest = writing.finish()
+            replace_folder(unfinished, target, kept)
+    except ResultExistsError as error:
+        raise LabelsError(f"{error}.") from None
     except OSError as error:
         reason = error.strerror or str(error)
         raise LabelsError(f"{request.out} could not be written ({reason}).") from error
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
     yield Exported(request.out, notes.report(), manifest)
 
 
@@ -177,10 +187,33 @@ def check_target(out: Path, *, overwrite: bool = False) -> None:
         return
     if not (out / MANIFEST_FILE).is_file() or not read_manifest(out):
         raise LabelsError(f"{out} holds other files: choose a new or an empty folder.")
+    if not isinstance(read_manifest(out).get(_FILES), list):
+        raise LabelsError(
+            f"{out / MANIFEST_FILE} does not say which files that export wrote, and others would "
+            "be lost: choose another folder, or delete this one."
+        )
     if not overwrite:
         raise LabelsError(
             f"{out} already holds an export: add --overwrite to replace it, or choose another "
             "folder."
+        )
+
+
+def _files_of_others(out: Path) -> list[str]:
+    """Return what was put into the folder of an earlier export by somebody else."""
+    if not out.is_dir():
+        return []
+    written = {*read_manifest(out).get(_FILES, ()), MANIFEST_FILE}
+    return [name for name in files_in(out) if name not in written]
+
+
+def _tell_kept(kept: Sequence[str], notes: Notes) -> None:
+    """Tell of files that stay; hidden ones are the operating system's."""
+    shown = [name for name in kept if not name.rpartition("/")[2].startswith(".")]
+    if shown:
+        more = f" and {len(shown) - _SHOWN} more" if len(shown) > _SHOWN else ""
+        notes.change(
+            "", "", f"{', '.join(shown[:_SHOWN])}{more}: no part of the export, left as it was"
         )
 
 
@@ -284,7 +317,7 @@ class _Writing:
             _write_specimens(self.folder / part / SPECIMENS_FILE, entries, writer.files)
         if self.request.split is not None:
             self.form.make().join(self.folder, self._writers)
-        manifest = self._manifest()
+        manifest = self._manifest() | {_FILES: files_in(self.folder)}
         write_json(self.folder / MANIFEST_FILE, manifest)
         return manifest
 

@@ -104,16 +104,26 @@ def write_whole(
     ResultExistsError
         Without `overwrite`, when another run has put a result there meanwhile.
     """
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    _clear_away(folder)
-    unfinished = folder.with_name(f".{folder.name}.unfinished.{secrets.token_hex(4)}")
-    unfinished.mkdir()
-    try:
+    with folder_beside(folder) as unfinished:
         write(unfinished)
         with _one_at_a_time(folder):
             if not overwrite:
                 check_free(folder, names)
             _move_into_place(unfinished, folder, names)
+
+
+@contextmanager
+def folder_beside(folder: Path) -> Iterator[Path]:
+    """Give an empty folder beside `folder` to fill and rename; what is left of it goes at the end.
+
+    Its name is no other run's, so two of them do not mix.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    _clear_away(folder)
+    unfinished = folder.with_name(f".{folder.name}.unfinished.{secrets.token_hex(4)}")
+    unfinished.mkdir()
+    try:
+        yield unfinished
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
 
@@ -162,7 +172,17 @@ def check_replaceable(folder: Path) -> None:
         raise ResultExistsError(f"you are in a folder inside {folder}: leave it first")
 
 
-def replace_folder(unfinished: Path, folder: Path) -> None:
+def files_in(folder: Path) -> list[str]:
+    """Return the files of a folder and of those in it, links too, by their paths within it."""
+    found = []
+    for path, folders, files in os.walk(folder):
+        inside = Path(path)
+        links = [name for name in folders if (inside / name).is_symlink()]
+        found += [(inside / name).relative_to(folder).as_posix() for name in (*files, *links)]
+    return sorted(found)
+
+
+def replace_folder(unfinished: Path, folder: Path, keep: Sequence[str] = ()) -> None:
     """Give a finished folder its name; an earlier one goes when the new one is in its place.
 
     Parameters
@@ -171,7 +191,16 @@ def replace_folder(unfinished: Path, folder: Path) -> None:
         On the same disk as `folder`.
     folder : Path
         What is there is replaced as a whole; it comes back when the new one cannot be put there.
+    keep : sequence of str
+        Files of the earlier folder, as of `files_in`, that the new one takes along.
+
+    Raises
+    ------
+    ResultExistsError
+        When the new folder has a file of that name itself; nothing is changed then.
     """
+    for name in keep:
+        _take_along(folder, unfinished, name)
     if not folder.exists():
         unfinished.rename(folder)
         return
@@ -184,6 +213,21 @@ def replace_folder(unfinished: Path, folder: Path) -> None:
         old.rename(folder)
         raise
     shutil.rmtree(old, ignore_errors=True)
+
+
+def _take_along(folder: Path, unfinished: Path, name: str) -> None:
+    """Give a file of a folder a second place in another one: nothing is lost where a move ends."""
+    there = unfinished / name
+    if there.exists():
+        raise ResultExistsError(
+            f"{folder / name} was put there by somebody else, and a file of that name is to be "
+            "written: move it away, or choose another folder"
+        )
+    there.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        os.link(folder / name, there, follow_symlinks=False)
+    except (OSError, NotImplementedError):  # a disk or a system without second names
+        shutil.copy2(folder / name, there, follow_symlinks=False)
 
 
 @contextmanager

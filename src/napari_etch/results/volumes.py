@@ -1,4 +1,4 @@
-"""``grains3d.csv``: grains of stacks in space, written alike by tracks, measurements and the dock."""
+"""``grains3d.csv``: the grains of stacks in space, with one set of columns whoever writes it."""
 
 from __future__ import annotations
 
