@@ -14,9 +14,11 @@ from _widgets.fakes import PATIENCE
 from _widgets.hands import Hands
 from napari.layers import Image, Labels
 from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QLineEdit
 
 from napari_etch._widgets.correct_dock import CorrectDock
 from napari_etch._widgets.correct_target import editable_copy, refusal
+from napari_etch._widgets.segment_dock import SegmentDock
 from napari_etch.corrections import read_journal
 from napari_etch.grains.editing import EditError, is_tiling
 
@@ -302,3 +304,33 @@ def test_every_tool_takes_any_wild_stroke(desk: tuple[Any, CorrectDock, Any, Han
             assert is_tiling(layer.data)
     assert dock.session.journal.flush()
     np.testing.assert_array_equal(read_journal(dock.session.journal.path).grains, layer.data)
+
+
+@pytest.mark.parametrize("where", ["pixel size", "slider"])
+def test_escape_in_a_field_leaves_the_field_and_not_the_tool(
+    desk: tuple[Any, CorrectDock, Any, Hands],
+    qtbot: Any,
+    where: str,
+) -> None:
+    viewer, dock, _layer, hands = desk
+    segment = SegmentDock(viewer, models=list, probe_devices=dict)
+    viewer.window.add_dock_widget(segment, name="Segment")
+    hands.key(KEY.Key_O)
+    if where == "slider":
+        field = dock.form.radius.findChild(QLineEdit)
+    else:
+        field = segment.form.pixel_size.number
+    qtbot.wait(100)  # the docks become tabs
+    (dock if where == "slider" else segment).parent().raise_()
+    field.activateWindow()
+    field.setFocus()
+    qtbot.waitUntil(field.hasFocus, timeout=PATIENCE)
+    field.selectAll()
+    before = field.text()
+    qtbot.keyClicks(field, "7")
+    qtbot.keyClick(field, KEY.Key_Escape)
+    assert dock.mouse.tool is not None and dock.form.tools["smooth"].isChecked()
+    assert not field.hasFocus()
+    assert field.text() == before and dock.form.radius.value() == 2
+    hands.key(KEY.Key_Escape)
+    assert dock.mouse.tool is None

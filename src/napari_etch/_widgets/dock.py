@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from qtpy.QtCore import QEvent
-from qtpy.QtWidgets import QDockWidget, QWidget
+from qtpy.QtCore import QEvent, Qt
+from qtpy.QtWidgets import QAbstractSpinBox, QDockWidget, QLineEdit, QWidget
 
 from napari_etch._widgets.scroll import dock_of
 
@@ -44,6 +44,18 @@ class Dock(QWidget):
         """Notice that it is hidden."""
         super().hideEvent(event)
         self._set_front(False)
+
+    def keyPressEvent(self, event: Any) -> None:
+        """Let Escape leave a field and what was typed there; napari would take it for a tool's."""
+        field = self.focusWidget()
+        is_field = isinstance(field, QAbstractSpinBox | QLineEdit) and field.hasFocus()
+        if event.key() != Qt.Key.Key_Escape or not is_field:
+            super().keyPressEvent(event)
+            return
+        if hasattr(field, "setValue"):  # a number, also that of a slider
+            field.setValue(field.value())  # what is not a value yet goes
+        field.clearFocus()
+        event.accept()
 
     def _set_front(self, front: bool) -> None:
         if front != self._is_front:
