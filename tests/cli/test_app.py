@@ -46,8 +46,8 @@ def test_an_unknown_command_is_bad_usage():
 def test_an_unforeseen_error_is_one_line():
     code = (
         "import napari_etch.cli.evaluate as module\n"
-        "def broken(path): raise RuntimeError('no\\nidea')\n"
-        "module.read_map = broken\n"
+        "def broken(path, corrections): raise RuntimeError('no\\nidea')\n"
+        "module.read_corrected = broken\n"
         "from napari_etch.cli import main; main()"
     )
     arguments = ("evaluate", "--pred", "a.tif", "--truth", "b.tif")
@@ -67,7 +67,7 @@ def test_ctrl_c_is_never_silent(monkeypatch, command):
 
     given = ("none.tif", "--out", "out") if command == "measure" else ("--pred=a", "--truth=b")
     monkeypatch.setattr(measure_inputs, "read_fields", interrupted)
-    monkeypatch.setattr(evaluate, "read_map", interrupted)
+    monkeypatch.setattr(evaluate, "read_corrected", interrupted)
     done = CliRunner().invoke(app, [command, *given])
     assert done.exit_code == 130
     assert done.stderr == "etch: stopped before the end\n"

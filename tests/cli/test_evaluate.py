@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 import tifffile
+from corrected import correct
 from skimage.io import imsave
 
 
@@ -45,6 +46,26 @@ def test_tolerance_and_ignore_are_used(etch, halves):
     strict = json.loads(etch("evaluate", *pair).stdout)
     loose = json.loads(etch("evaluate", *pair, "--tolerance", 4).stdout)
     assert (strict["boundary_recall"], loose["boundary_recall"]) == (0, 1)
+
+
+def test_a_result_is_scored_as_it_was_corrected(etch, halves, tmp_path):
+    """`etch measure` and `etch export` took the corrections along, the scores did not."""
+    tifffile.imwrite("truth.tif", halves)
+    path = tmp_path / "result" / "grains.tif"
+    path.parent.mkdir()
+    too_many = halves.copy()
+    too_many[:20, :40] = 3
+    tifffile.imwrite(path, too_many)
+    correct(path, 3, 1)
+    for pred in ("result", path):
+        done = etch("evaluate", "--pred", pred, "--truth", "truth.tif")
+        assert done.exit_code == 0, done.output
+        assert json.loads(done.stdout)["ap50"] == 1
+        assert (
+            done.stderr == f"{pred}: 1 edit of the Correct dock beside the result was taken along\n"
+        )
+    plain = etch("evaluate", "--pred", "result", "--truth", "truth.tif", "--no-corrections")
+    assert json.loads(plain.stdout)["count_pred"] == 3 and not plain.stderr
 
 
 @pytest.mark.parametrize(

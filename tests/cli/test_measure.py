@@ -7,6 +7,7 @@ import openpyxl
 import pandas as pd
 import pytest
 import tifffile
+from corrected import correct
 from measure.tessellation import checkerboard, poisson_voronoi
 from skimage.io import imsave
 
@@ -140,6 +141,18 @@ def test_corrections_beside_a_result_are_measured(etch, micrograph_file, tmp_pat
     assert (field["grains"], field["corrected_by_hand"]) == (15, True)
     done = etch("measure", folder, "--out", "plain", "--no-corrections")
     assert read(tmp_path / "plain")["fields"][0]["grains"] == 16
+
+
+def test_corrections_beside_a_tracked_stack_are_measured(etch, tmp_path):
+    (tmp_path / "tracked").mkdir()
+    path = tmp_path / "tracked" / "grains3d.tif"
+    write_tiff(path, np.repeat(poisson_voronoi(120, 30, 0)[None], 4, 0), pixel_size_um=0.5)
+    correct(path, 3, 4)
+    size = ("--section-distance", 2)
+    for more, count in (((), 29), (("--no-corrections",), 30)):
+        done = etch("measure", "tracked", "--out", f"out{count}", *size, *more)
+        assert done.exit_code == 0, done.output
+        assert len(pd.read_csv(tmp_path / f"out{count}" / "grains3d.csv")) == count
 
 
 def test_twins_are_merged_on_request(etch, write_grains, tmp_path):

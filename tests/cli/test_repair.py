@@ -6,6 +6,7 @@ import json
 import numpy as np
 import pytest
 import tifffile
+from corrected import correct
 from skimage.io import imread, imsave
 from typer.testing import CliRunner
 
@@ -229,6 +230,38 @@ def test_a_folder_of_results_is_one_map_and_no_stack(etch, tmp_path):
     assert done.exit_code == 0, done.output
     assert "steel: 9 grains, 2 bridges added" in done.stdout
     assert (tmp_path / "fixed" / "steel" / "boundary.tif").is_file()
+
+
+def test_grains_of_a_result_are_repaired_as_they_were_corrected(etch, tmp_path):
+    folder = tmp_path / "made" / "steel"
+    folder.mkdir(parents=True)
+    tifffile.imwrite(folder / "boundary.tif", broken_lines().astype(np.float32))
+    grains = np.arange(1, 10, dtype=np.int32).reshape(3, 3).repeat(40, 0).repeat(40, 1)
+    tifffile.imwrite(folder / "grains.tif", grains)
+    correct(folder / "grains.tif", 9, 8)
+    done = etch("repair", folder, "--out", "fixed", "--kind", "grains")
+    assert "steel: 8 grains, nothing to bridge" in done.stdout, done.output
+    assert "1 edit of the Correct dock beside the result was taken along" in done.stderr
+    done = etch("repair", folder, "--out", "lines")
+    assert "9 grains, 2 bridges" in done.stdout
+    assert "--kind grains repairs the corrected grains" in done.stderr
+    plain = ("--kind", "grains", "--no-corrections")
+    done = etch("repair", folder, "--out", "plain", *plain)
+    assert "steel: 9 grains, nothing to bridge" in done.stdout and not done.stderr
+
+
+def test_the_pages_of_a_result_are_repaired_as_they_were_corrected(etch, tmp_path):
+    (tmp_path / "made").mkdir()
+    grains = np.arange(1, 10, dtype=np.int32).reshape(3, 3).repeat(40, 0).repeat(40, 1)
+    path = tmp_path / "made" / "grains.tif"
+    tifffile.imwrite(path, np.stack([grains, grains + 9]), photometric="minisblack")
+    correct(path, 18, 17)
+    done = etch("repair", path, "--out", "fixed")
+    assert done.exit_code == 0, done.output
+    assert [line.split(": ")[1][:8] for line in done.stdout.splitlines()] == [
+        "9 grains",
+        "8 grains",
+    ]
 
 
 def test_the_pages_that_are_there_cost_no_work_again(etch, monkeypatch, tmp_path):

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from napari_etch.cli.console import bad_input, say
+from napari_etch.cli.console import bad_input, note, say
+from napari_etch.cli.maps import map_of, read_corrected, read_map, taken_words
+from napari_etch.cli.options import Corrections
 from napari_etch.evaluation import DEFAULT_MIN_AREA_PX, DEFAULT_TOLERANCE_PX
 
 if TYPE_CHECKING:
@@ -25,8 +27,14 @@ class Truth(StrEnum):
 
 
 def evaluate(
-    pred: Annotated[Path, typer.Option(metavar="FILE", help="Grain map: TIFF, PNG or NPY.")],
-    truth: Annotated[Path, typer.Option(metavar="FILE", help="Label map or drawn boundaries.")],
+    pred: Annotated[
+        Path,
+        typer.Option(metavar="FILE", help="Grain map: TIFF, PNG or NPY; or a folder of results."),
+    ],
+    truth: Annotated[
+        Path,
+        typer.Option(metavar="FILE", help="Label map or drawn boundaries; or a folder of results."),
+    ],
     ignore: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Mask; nonzero is not scored.")
     ] = None,
@@ -39,6 +47,7 @@ def evaluate(
     min_area: Annotated[
         int, typer.Option(min=1, metavar="PX", help="Smaller truth grains are left out.")
     ] = DEFAULT_MIN_AREA_PX,
+    corrections: Corrections = True,
     out: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Also write the scores here.")
     ] = None,
@@ -47,7 +56,7 @@ def evaluate(
     from napari_etch.evaluation import evaluate_grains
     from napari_etch.results import plain
 
-    pred_map, true_map = read_map(pred), read_map(truth)
+    pred_map, true_map = _read(pred, corrections), _read(truth, corrections)
     mask = None if ignore is None else read_map(ignore) != 0
     with bad_input(f"{pred} and {truth}"):
         scores = evaluate_grains(
@@ -69,49 +78,10 @@ def evaluate(
     say(text)
 
 
-def read_map(path: Path) -> np.ndarray:
-    """Read a map of labels or lines; end with a sentence when there is none in the file.
-
-    Parameters
-    ----------
-    path : Path
-        TIFF, NPY, or what scikit-image reads.
-
-    Returns
-    -------
-    np.ndarray
-        Values as they stand in the file, (y, x).
-    """
-    import numpy as np
-
-    with bad_input(str(path)):
-        if path.suffix.lower() == ".npy":
-            return np.load(path, allow_pickle=False)
-        if path.suffix.lower() in (".tif", ".tiff"):
-            import tifffile
-
-            try:
-                array = tifffile.imread(path)
-            except tifffile.TiffFileError:
-                raise ValueError("it cannot be read as a TIFF file: write it again") from None
-        else:
-            array = _read_picture(path)
-        if array.ndim == 3 and array.shape[-1] in (2, 3, 4):  # grey stored as colour
-            colours = array[..., :3] if array.shape[-1] > 2 else array[..., :1]
-            if (colours != colours[..., :1]).any():
-                raise ValueError("a colour image is not a map: give a label map or a mask")
-            array = colours[..., 0]
-        return array
-
-
-def _read_picture(path: Path) -> np.ndarray:
-    from PIL import Image, UnidentifiedImageError
-    from skimage.io import imread
-
-    try:
-        with Image.open(path):  # scikit-image stumbles over what is no image
-            pass
-    except UnidentifiedImageError:
-        raise ValueError("it is no image that can be read: give TIFF, PNG or NPY") from None
-    array: np.ndarray = imread(path)
-    return array
+def _read(path: Path, corrections: bool) -> np.ndarray:
+    """Read a map, or that of a folder of results, as it was corrected, and tell of it."""
+    with bad_input():
+        labels, correction = read_corrected(map_of(path), corrections)
+    if correction is not None:
+        note(f"{path}: {taken_words(correction)}")
+    return labels

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from napari_etch.cli.console import ExitCode, bad_input, fail, note, refuse, say
-from napari_etch.cli.options import PixelSize
+from napari_etch.cli.options import Corrections, PixelSize
 from napari_etch.labels.formats import FORMATS
 
 if TYPE_CHECKING:
@@ -111,10 +111,7 @@ def export(
         bool,
         typer.Option("--only-reviewed", help="Ignore what was not reviewed in the Correct dock."),
     ] = False,
-    corrections: Annotated[
-        bool,
-        typer.Option(help="Take the corrections that lie beside a result, made in napari."),
-    ] = True,
+    corrections: Corrections = True,
     classes: Annotated[
         Path | None, typer.Option("--classes", metavar="JSON", help="Class table.")
     ] = None,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from napari_etch.cli.console import bad_input, note, refuse, say
-from napari_etch.cli.options import PixelSize, plausible_voxel
+from napari_etch.cli.options import Corrections, PixelSize, plausible_voxel
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -63,13 +63,7 @@ def measure(
     merge_twins: Annotated[
         bool, typer.Option("--merge-twins", help="Join parallel-sided lamellae to their grain.")
     ] = False,
-    corrections: Annotated[
-        bool,
-        typer.Option(
-            "--corrections/--no-corrections",
-            help="Take the corrections that lie beside a result, made in napari.",
-        ),
-    ] = True,
+    corrections: Corrections = True,
     excel: Annotated[bool, typer.Option("--excel", help="Also write measure.xlsx.")] = False,
     pdf: Annotated[bool, typer.Option("--pdf", help="Also write report.pdf, one page.")] = False,
     overwrite: Annotated[

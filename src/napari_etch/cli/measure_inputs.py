@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -12,7 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_etch.cli.evaluate import read_map
+from napari_etch.cli.maps import (
+    beside,
+    map_of,
+    read_corrected,
+    read_map,
+    summary_beside,
+    taken_words,
+)
 from napari_etch.cli.track_files import GRAINS_3D_FILE
 from napari_etch.measure import (
     AreaFraction,
@@ -33,14 +39,13 @@ from napari_etch.micrograph import (
 )
 from napari_etch.micrograph.calibration import SAME_PIXEL
 from napari_etch.micrograph.serial import refuse_picture
-from napari_etch.results import BOUNDARY_FILE, GRAINS_FILE, SUMMARY_FILE, overlay_rgb
+from napari_etch.results import BOUNDARY_FILE, GRAINS_FILE, overlay_rgb
 from napari_etch.results.source_image import is_source, likely_paths, read_source
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from napari_etch.grains import Partition
-    from napari_etch.labels.reviewed import Correction
 
 # Sections that a remark names one by one.
 _MOST_SECTIONS = 8
@@ -159,29 +164,10 @@ def read_fields(
         _refuse_mixed(files)
     fields = []
     for at, file in enumerate(files):
-        boundary = boundaries[at] if boundaries else _beside(file, BOUNDARY_FILE)
+        boundary = boundaries[at] if boundaries else beside(file, BOUNDARY_FILE)
         image = images[at] if images else None
         fields += _read(names[at], file, sizes[at], image, boundary, corrections)
     return fields
-
-
-def map_of(path: Path) -> Path:
-    """Return the grain map that a path names: itself, or that of a folder of results.
-
-    Raises
-    ------
-    ValueError
-        For a folder without one.
-    """
-    if not path.is_dir():
-        return path
-    for name in (GRAINS_FILE, GRAINS_3D_FILE):
-        if (path / name).exists():
-            return path / name
-    raise ValueError(
-        f"{path} holds no {GRAINS_FILE}: name a grain map, or what etch segment, etch repair or "
-        "etch track wrote for one image or stack"
-    )
 
 
 def _refuse_twice(files: Sequence[Path]) -> None:
@@ -204,12 +190,6 @@ def _names(files: Sequence[Path]) -> list[str]:
         if len(set(names)) == len(names):
             return names
     return [f"{file} ({at + 1})" for at, file in enumerate(files)]
-
-
-def _beside(file: Path, name: str) -> Path | None:
-    """Return a result of the same segmentation; a foreign map has none."""
-    other = file.with_name(name)
-    return other if file.name == GRAINS_FILE and other.exists() else None
 
 
 @dataclass(frozen=True)
@@ -263,7 +243,7 @@ def _pixel_size(file: Path, typed: float | None) -> _PixelSize:
 
 def _origin(file: Path, size_um: float, written: str) -> str:
     """Return where a pixel size was read: of a result, what the micrograph's reader said."""
-    summary = _summary(file)
+    summary = summary_beside(file)
     known, source = summary.get("pixel_size_um"), summary.get("pixel_size_source")
     if isinstance(known, int | float) and source and abs(known / size_um - 1) <= SAME_PIXEL:
         return str(source)
@@ -292,11 +272,10 @@ def _read(
     corrections: bool,
 ) -> list[FieldInput]:
     grains, correction = read_corrected(file, corrections)
-    summary = _summary(file)
+    summary = summary_beside(file)
     remarks = [size.remark]
     if correction is not None:
-        edits = "1 edit" if correction.edits == 1 else f"{correction.edits} edits"
-        remarks.append(f"{name}: {edits} of the Correct dock beside the result were taken along")
+        remarks.append(f"{name}: {taken_words(correction)}")
     lines = None if boundary is None else read_map(boundary)
     if lines is not None and lines.shape != grains.shape:
         raise ValueError(
@@ -335,22 +314,6 @@ def _read(
     ]
 
 
-def read_corrected(file: Path, corrections: bool) -> tuple[np.ndarray, Correction | None]:
-    """Return a grain map as it was corrected, and the corrections; None where none are taken."""
-    grains = read_map(file)
-    correction = correction_beside(file, grains.shape) if corrections else None
-    return (grains if correction is None else correction.labels), correction
-
-
-def correction_beside(file: Path, shape: tuple[int, ...]) -> Correction | None:
-    """Return the corrections that lie beside a result, as `etch export` takes them."""
-    from napari_etch.labels.reviewed import correction_of
-
-    if file.name != GRAINS_FILE:
-        return None
-    return correction_of(file, shape, made=str(_summary(file).get("made") or ""))
-
-
 def _refuse_mask(grains: np.ndarray, file: Path) -> None:
     """Refuse drawn lines and masks, which would pass for one grain beside what is no specimen."""
     value = grains.max()
@@ -359,17 +322,6 @@ def _refuse_mask(grains: np.ndarray, file: Path) -> None:
             f"{file} holds one value, {value}, beside 0, so it is drawn lines or a mask and no "
             "grain map: make grains of lines with etch repair"
         )
-
-
-def _summary(file: Path) -> dict[str, Any]:
-    """Return what the segmentation wrote about itself; empty for a foreign map."""
-    path = _beside(file, SUMMARY_FILE)
-    if path is None:
-        return {}
-    with suppress(OSError, ValueError):
-        made = json.loads(path.read_text(encoding="utf-8"))
-        return made if isinstance(made, dict) else {}
-    return {}
 
 
 def _picture(

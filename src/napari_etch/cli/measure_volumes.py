@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_etch.cli.measure_inputs import map_of, read_corrected
+from napari_etch.cli.maps import map_of, read_corrected
 from napari_etch.measure.report_files import JSON_FILE
 from napari_etch.results import VOLUME_FILE
 

@@ -83,6 +83,13 @@ PixelSize = Annotated[
         callback=plausible_pixel_size,
     ),
 ]
+Corrections = Annotated[
+    bool,
+    typer.Option(
+        "--corrections/--no-corrections",
+        help="Take the corrections that lie beside a result, made in napari.",
+    ),
+]
 Quality = Annotated[
     str | None,
     typer.Option(

@@ -17,11 +17,12 @@ from napari_etch.cli.console import (
     called,
     fail,
     fail_inside,
+    note,
     refuse,
     say,
     sentence,
 )
-from napari_etch.cli.options import PixelSize
+from napari_etch.cli.options import Corrections, PixelSize
 from napari_etch.cli.reading import refuse_result, tell_reading
 
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ class Options:
     pixel_size_um: float | None
     keep_info_bar: bool
     overwrite: bool
+    corrections: bool = True
     model: Any = None
 
 
@@ -94,6 +96,7 @@ def repair(
     keep_info_bar: Annotated[
         bool, typer.Option("--keep-info-bar", help="Repair under the SEM information bar too.")
     ] = False,
+    corrections: Corrections = True,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace earlier results.")
     ] = False,
@@ -110,7 +113,15 @@ def repair(
     with bad_input(f"--device {device}"):
         pick_device(device)
     options = Options(
-        kind, polarity, device, least, pixel_size, keep_info_bar, overwrite, _own_model(model)
+        kind,
+        polarity,
+        device,
+        least,
+        pixel_size,
+        keep_info_bar,
+        overwrite,
+        corrections,
+        _own_model(model),
     )
     done: dict[Path, ExitCode] = {}
     try:
@@ -205,7 +216,41 @@ def _read(path: Path, folder: Path, options: Options) -> list[tuple[Micrograph, 
         if kind != Kind.MICROGRAPH:
             micrograph = replace(micrograph, info_bar_row=None)
         found.append((micrograph, kind, target))
+    if options.corrections:
+        return _corrected(found, path)
     return found
+
+
+def _corrected(
+    found: list[tuple[Micrograph, str, Path]], path: Path
+) -> list[tuple[Micrograph, str, Path]]:
+    """Return grain maps as they were corrected in napari, and tell of it.
+
+    Lines are not drawn anew by a correction: of a boundary map it is told that there is one.
+    """
+    from dataclasses import replace
+
+    from napari_etch.cli.maps import correction_beside, taken_words
+    from napari_etch.results import BOUNDARY_FILE, GRAINS_FILE
+
+    shape = found[0][0].data.shape
+    stack = (len(found), *shape) if len(found) > 1 else shape
+    grains = path.with_name(GRAINS_FILE) if path.name == BOUNDARY_FILE else path
+    correction = correction_beside(grains, stack)
+    if correction is None:
+        return found
+    if any(kind != Kind.GRAINS for _, kind, _ in found):
+        note(
+            f"{path}: corrections of the Correct dock ({correction.edits}) lie beside it "
+            "and are of the grains, not of this map: --kind grains repairs the corrected grains"
+        )
+        return found
+    note(f"{path}: {taken_words(correction)}")
+    sections = correction.labels if len(found) > 1 else correction.labels[None]
+    return [
+        (replace(micrograph, data=labels), kind, target)
+        for (micrograph, kind, target), labels in zip(found, sections, strict=True)
+    ]
 
 
 def _of_result(path: Path, kind: Kind) -> tuple[Path, Kind]:

@@ -204,7 +204,7 @@ def _track(
 
 def _tell_corrections(name: str, file: Path, stack: SectionStack) -> None:
     """Tell of what was corrected in napari beside a result: the map on disk is what is tracked."""
-    from napari_etch.cli.measure_inputs import correction_beside
+    from napari_etch.cli.maps import correction_beside
 
     if not file.is_file():
         return

@@ -1,0 +1,125 @@
+"""The label maps that commands read: from any file, or of a result with its corrections."""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari_etch.cli.console import bad_input
+from napari_etch.cli.track_files import GRAINS_3D_FILE
+from napari_etch.results import GRAINS_FILE, SUMMARY_FILE
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from napari_etch.labels.reviewed import Correction
+
+
+def map_of(path: Path) -> Path:
+    """Return the grain map that a path names: itself, or that of a folder of results.
+
+    Raises
+    ------
+    ValueError
+        For a folder without one.
+    """
+    if not path.is_dir():
+        return path
+    for name in (GRAINS_FILE, GRAINS_3D_FILE):
+        if (path / name).exists():
+            return path / name
+    raise ValueError(
+        f"{path} holds no {GRAINS_FILE}: name a grain map, or what etch segment, etch repair or "
+        "etch track wrote for one image or stack"
+    )
+
+
+def read_map(path: Path) -> np.ndarray:
+    """Read a map of labels or lines; end with a sentence when there is none in the file.
+
+    Parameters
+    ----------
+    path : Path
+        TIFF, NPY, or what scikit-image reads.
+
+    Returns
+    -------
+    np.ndarray
+        Values as they stand in the file, (y, x).
+    """
+    import numpy as np
+
+    with bad_input(str(path)):
+        if path.suffix.lower() == ".npy":
+            return np.load(path, allow_pickle=False)
+        if path.suffix.lower() in (".tif", ".tiff"):
+            import tifffile
+
+            try:
+                array = tifffile.imread(path)
+            except tifffile.TiffFileError:
+                raise ValueError("it cannot be read as a TIFF file: write it again") from None
+        else:
+            array = _read_picture(path)
+        if array.ndim == 3 and array.shape[-1] in (2, 3, 4):  # grey stored as colour
+            colours = array[..., :3] if array.shape[-1] > 2 else array[..., :1]
+            if (colours != colours[..., :1]).any():
+                raise ValueError("a colour image is not a map: give a label map or a mask")
+            array = colours[..., 0]
+        return array
+
+
+def _read_picture(path: Path) -> np.ndarray:
+    from PIL import Image, UnidentifiedImageError
+    from skimage.io import imread
+
+    try:
+        with Image.open(path):  # scikit-image stumbles over what is no image
+            pass
+    except UnidentifiedImageError:
+        raise ValueError("it is no image that can be read: give TIFF, PNG or NPY") from None
+    array: np.ndarray = imread(path)
+    return array
+
+
+def read_corrected(file: Path, corrections: bool) -> tuple[np.ndarray, Correction | None]:
+    """Return a grain map as it was corrected, and the corrections; None where none are taken."""
+    grains = read_map(file)
+    correction = correction_beside(file, grains.shape) if corrections else None
+    return (grains if correction is None else correction.labels), correction
+
+
+def correction_beside(file: Path, shape: tuple[int, ...]) -> Correction | None:
+    """Return the corrections that lie beside a result, as `etch export` takes them."""
+    from napari_etch.labels.reviewed import correction_of
+
+    if file.name not in (GRAINS_FILE, GRAINS_3D_FILE):
+        return None
+    return correction_of(file, shape, made=str(_summary_in(file.parent).get("made") or ""))
+
+
+def taken_words(correction: Correction) -> str:
+    """Return what is told of corrections that were taken along."""
+    edits = "1 edit" if correction.edits == 1 else f"{correction.edits} edits"
+    were = "was" if correction.edits == 1 else "were"
+    return f"{edits} of the Correct dock beside the result {were} taken along"
+
+
+def beside(file: Path, name: str) -> Path | None:
+    """Return a result of the same segmentation; a foreign map has none."""
+    other = file.with_name(name)
+    return other if file.name == GRAINS_FILE and other.exists() else None
+
+
+def summary_beside(file: Path) -> dict[str, Any]:
+    """Return what the segmentation wrote about itself; empty for a foreign map."""
+    return {} if beside(file, SUMMARY_FILE) is None else _summary_in(file.parent)
+
+
+def _summary_in(folder: Path) -> dict[str, Any]:
+    with suppress(OSError, ValueError):
+        made = json.loads((folder / SUMMARY_FILE).read_text(encoding="utf-8"))
+        return made if isinstance(made, dict) else {}
+    return {}
