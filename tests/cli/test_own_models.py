@@ -1,5 +1,7 @@
 """``etch models``: the commands on the user's own models."""
 
+import json
+
 import pytest
 import torch
 import typer
@@ -34,6 +36,31 @@ def test_own_models_are_listed_after_those_of_the_package(etch):
     assert names[0] == "generalist"
     assert names[-1] == "duplex"
     assert "Learnt from d.tif, 2026-11-20." in " ".join(rows[-1])
+
+
+def test_the_list_can_be_read_by_programs(etch, tmp_path):
+    done = etch("models", "list", "--json")
+    assert done.exit_code == 0, done.output
+    rows = {row["name"]: row for row in json.loads(done.stdout)}
+    own, shipped = rows["duplex"], rows["generalist-real"]
+    assert (own["place"], own["architecture"], own["kind"]) == ("library", "etchnet", "own")
+    (model,) = list_library()
+    assert (own["path"], own["bytes"]) == (str(model.path), model.size)
+    assert own["date"] == "2026-11-20T12:00:00+01:00"
+    assert own["origin"] == {"images": ["d.tif"]}
+    assert (shipped["place"], shipped["architecture"]) == ("package", "etchnet")
+    assert shipped["title"] == "Generalist, also trained on real micrographs"
+    assert shipped["usable"] is True and shipped["why_not"] is None
+    assert shipped["bytes"] > 1e6 and shipped["date"].startswith("20")
+    assert "steel-optical" in shipped["origin"]["data"]
+
+
+def test_a_spoiled_model_is_in_the_list_of_programs_too(etch):
+    (model,) = list_library()
+    (model.path / "model.json").write_text("{")
+    row = json.loads(etch("models", "list", "--json").stdout)[-1]
+    assert (row["name"], row["usable"], row["architecture"]) == ("duplex", False, None)
+    assert row["why_not"] and row["origin"] == {}
 
 
 def test_the_card_of_an_own_model_is_printed(etch):

@@ -16,8 +16,16 @@ OwnName = Annotated[str, typer.Argument(metavar="NAME", help="Name of a model of
 
 
 @app.command("list")
-def list_all() -> None:
+def list_all(
+    as_json: Annotated[
+        bool,
+        typer.Option("--json", help="For programs: with path, size, date and origin of each."),
+    ] = False,
+) -> None:
     """List the models, and why one cannot be used."""
+    if as_json:
+        _print_json()
+        return
     from rich.console import Console
     from rich.table import Table
 
@@ -29,6 +37,13 @@ def list_all() -> None:
         about = getattr(info, "description", "") if own else info.title
         table.add_row(info.name, info.kind, about, "yes" if info.ready else info.why_not)
     Console().print(table)
+
+
+def _print_json() -> None:
+    from napari_etch.models.listing import describe_models
+    from napari_etch.results import plain
+
+    say(json.dumps(plain(describe_models()), indent=1, ensure_ascii=False))
 
 
 @app.command()
