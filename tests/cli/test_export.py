@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 from napari_etch.cli.app import app
 from napari_etch.corrections import Journal
 from napari_etch.labels import read_annotations
+from napari_etch.micrograph import read_micrograph, write_tiff
 
 SQUARE = {"name": "polygon", "all_points_x": [2, 9, 9, 2], "all_points_y": [1, 1, 6, 6]}
 
@@ -328,6 +329,22 @@ def test_maps_are_written_without_images(etch, tmp_path):
     assert done.exit_code == 2 and "already holds a_classes.tif" in done.stderr
     assert etch(*arguments, "--overwrite").exit_code == 0
     assert {path.name for path in (tmp_path / "maps").iterdir()} == {"a_classes.tif", "mine.txt"}
+
+
+@pytest.mark.parametrize(("form", "path"), [("maps", "a_classes.tif"), ("pairs", "labels/a.tif")])
+def test_labels_have_the_pixel_size_of_their_image(etch, tmp_path, form, path):
+    """They had none, and `etch measure` asked for what the image states."""
+    pixels = np.arange(600).astype(np.uint8).reshape(20, 30)
+    write_tiff(tmp_path / "a.tif", pixels, pixel_size_um=0.25)
+        tmp_path / "a.tif", np.arange(600, dtype=np.uint8).reshape(20, 30), pixel_size_um=0.25
+    )
+    write_via(tmp_path / "via.json", "a.tif")
+    given = ("import", "via.json", "--images", "a.tif", "--as", form)
+    assert etch(*given, "--out", "stated").exit_code == 0
+    assert read_micrograph(tmp_path / "stated" / path).pixel_size_um == pytest.approx(0.25)
+    done = etch(*given, "--out", "typed", "--pixel-size", 0.5)
+    assert read_micrograph(tmp_path / "typed" / path).pixel_size_um == pytest.approx(0.5)
+    assert "a: the file states 0.25 µm a pixel (ImageJ); 0.5 as typed was used" in done.stderr
 
 
 def test_one_image_is_matched_by_its_size(etch, tmp_path):

@@ -63,19 +63,19 @@ def import_(
     ] = False,
 ) -> None:
     """Read annotations of any known format onto their images, and say what did not come over."""
-    from dataclasses import replace
-
     from napari_etch.labels.importing import write_maps
+    from napari_etch.labels.sources import with_pixel_size
+    from napari_etch.labels.values import PIXEL_SIZE_CONFLICT
 
     found = _read(annotations, images or [], labels, classes, convention)
     tell(found.report, annotations.name)
     if result is Result.PAIRS:
         _write_pairs(found, out, labels, pixel_size, overwrite)
         return
-    each = [
-        item if pixel_size is None else replace(item, pixel_size_um=pixel_size)
-        for item in found.values()
-    ]
+    each = [with_pixel_size(item, pixel_size) for item in found.values()]
+    for item in each:
+        if PIXEL_SIZE_CONFLICT in item.made:
+            note(f"{item.name}: {item.made[PIXEL_SIZE_CONFLICT]}")
     with bad_input(str(out)):
         paths, _report = write_maps(each, out, overwrite=overwrite)
     count = "1 map" if len(paths) == 1 else f"{len(paths)} maps"

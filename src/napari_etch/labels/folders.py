@@ -30,7 +30,8 @@ class PairsWriter(SetWriter):
         """Write an image and the one map it has, as numbers."""
         self.image(each, self.subfolder(IMAGES_FOLDER))
         labels, suffix = self._labels(each)
-        write_mask(self.subfolder(LABELS_FOLDER) / f"{each.name}.{suffix}", labels)
+        path = self.subfolder(LABELS_FOLDER) / f"{each.name}.{suffix}"
+        write_mask(path, labels, each.pixel_size_um)
 
     def _labels(self, each: Annotated) -> tuple[Any, str]:
         """Return the map to write and the ending of its file."""
@@ -64,7 +65,8 @@ class StarDistWriter(SetWriter):
         """Write an image and its grains."""
         assert each.grains is not None
         self.image(each, self.subfolder(IMAGES_FOLDER))
-        write_image(self.subfolder(MASKS_FOLDER) / f"{each.name}.tif", smallest(each.grains))
+        path = self.subfolder(MASKS_FOLDER) / f"{each.name}.tif"
+        write_image(path, smallest(each.grains), each.pixel_size_um)
 
 
 class CellposeWriter(SetWriter):
@@ -77,7 +79,7 @@ class CellposeWriter(SetWriter):
         assert each.grains is not None
         name = self.image(each, self.folder)
         grains = smallest(each.grains)
-        write_image(self.folder / f"{each.name}{CELLPOSE_MASKS}.tif", grains)
+        write_image(self.folder / f"{each.name}{CELLPOSE_MASKS}.tif", grains, each.pixel_size_um)
         if self.options.seg_npy:
             seg: Any = {
                 "filename": name,

@@ -162,8 +162,8 @@ def _annotated_sources(
 
 def _loader(each: Annotated, path: Path, options: SourceOptions) -> Callable[[], Annotated]:
     def load() -> Annotated:
-        made = {"labels": str(path.resolve()), **each.made}
-        return replace(with_image(each, options.pixel_size_um), made=made)
+        whole = with_image(each, options.pixel_size_um)
+        return replace(whole, made={"labels": str(path.resolve()), **whole.made})
 
     return load
 
@@ -186,9 +186,27 @@ def with_image(each: Annotated, pixel_size_um: float | None = None) -> Annotated
         return each if pixel_size_um is None else replace(each, pixel_size_um=pixel_size_um)
     if each.image_path is None:
         raise LabelsError("its image was not found: say with --images where it is")
-    micrograph = read_micrograph(each.image_path, keep_info_bar=True)
+    micrograph = read_micrograph(each.image_path, keep_info_bar=True, pixel_size_um=pixel_size_um)
     size = pixel_size_um or each.pixel_size_um or micrograph.pixel_size_um
-    return replace(each, image=micrograph.data, pixel_size_um=size)
+    made = {**each.made, **_conflict(pixel_size_um, micrograph)}
+    return replace(each, image=micrograph.data, pixel_size_um=size, made=made)
+
+
+def with_pixel_size(each: Annotated, pixel_size_um: float | None = None) -> Annotated:
+    """Return annotations with the pixel size of their image, and nothing else of it.
+
+    Parameters
+    ----------
+    each : Annotated
+        Where its image is not found, cannot be read, or has another shape, that size is not taken.
+    pixel_size_um : float, optional
+        Goes before what is known.
+    """
+    if each.image_path is None or (pixel_size_um is None and each.pixel_size_um is not None):
+        return each if pixel_size_um is None else replace(each, pixel_size_um=pixel_size_um)
+    with suppress(ValueError):
+        return replace(with_image(each, pixel_size_um), image=each.image)
+    return replace(each, pixel_size_um=pixel_size_um)
 
 
 def _with_specimens(sources: Sequence[LabelSource], table: Path) -> list[LabelSource]:

@@ -135,14 +135,14 @@ def write_image(path: Path, picture: npt.NDArray[Any], pixel_size_um: float | No
     path.write_bytes(imagecodecs.png_encode(np.ascontiguousarray(picture)))
 
 
-def write_mask(path: Path, mask: npt.NDArray[Any]) -> None:
+def write_mask(path: Path, mask: npt.NDArray[Any], pixel_size_um: float | None = None) -> None:
     """Write labels as they are; what is True or False as 255 and 0.
 
-    PNG holds numbers up to 65535.
+    PNG holds numbers up to 65535, and no pixel size.
     """
     if mask.dtype == bool:
         mask = mask.astype(np.uint8) * np.uint8(255)
-    write_image(path, mask)
+    write_image(path, mask, pixel_size_um)
 
 
 def smallest(labels: npt.NDArray[np.int32]) -> npt.NDArray[Any]:
