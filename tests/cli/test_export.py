@@ -336,8 +336,6 @@ def test_labels_have_the_pixel_size_of_their_image(etch, tmp_path, form, path):
     """They had none, and `etch measure` asked for what the image states."""
     pixels = np.arange(600).astype(np.uint8).reshape(20, 30)
     write_tiff(tmp_path / "a.tif", pixels, pixel_size_um=0.25)
-        tmp_path / "a.tif", np.arange(600, dtype=np.uint8).reshape(20, 30), pixel_size_um=0.25
-    )
     write_via(tmp_path / "via.json", "a.tif")
     given = ("import", "via.json", "--images", "a.tif", "--as", form)
     assert etch(*given, "--out", "stated").exit_code == 0
