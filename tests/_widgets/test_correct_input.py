@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,13 +14,17 @@ from _widgets.correct_map import SIDE, cells, walls
 from _widgets.fakes import PATIENCE
 from _widgets.hands import Hands
 from napari.layers import Image, Labels
-from qtpy.QtCore import Qt
+from qtpy.QtCore import Qt, QThreadPool
 from qtpy.QtWidgets import QLineEdit
 
+from napari_etch._widgets import correct_copy
+from napari_etch._widgets.correct_copy import editable_copy
 from napari_etch._widgets.correct_dock import CorrectDock
-from napari_etch._widgets.correct_target import editable_copy, refusal
+from napari_etch._widgets.correct_target import CLASSES, refusal
+from napari_etch._widgets.layers import METADATA_KEY
 from napari_etch._widgets.segment_dock import SegmentDock
 from napari_etch.corrections import read_journal
+from napari_etch.grains.class_table import ClassEntry, ClassTable
 from napari_etch.grains.editing import EditError, is_tiling
 
 pytestmark = pytest.mark.gui
@@ -120,6 +125,76 @@ def test_labels_in_pieces_are_copied_whole(
     assert "“broken” has labels in several pieces" in refused(dock)
     copy = copied(viewer, dock)
     assert copy.data[20, 20] != copy.data[20, 110]
+
+
+def test_classes_are_copied_as_the_classes_they_are(
+    make_napari_viewer: Viewer, add_correct: AddDock
+) -> None:
+    """Each class lies in many pieces; they are no grains."""
+    viewer = make_napari_viewer()
+    dock = add_correct(viewer)
+    modes = np.where(np.indices((SIDE, SIDE)).sum(0) // 20 % 2, 1, 2).astype(np.uint8)
+    table = ClassTable(
+        (ClassEntry(1, "ductile", colour="#00ff00"), ClassEntry(2, "brittle", colour="#0000ff"))
+    )
+    made = {"kind": CLASSES, "class_table": table.as_json()}
+    viewer.add_labels(da.from_array(modes), name="weld · fracture", metadata={METADATA_KEY: made})
+    assert "read piece by piece" in refused(dock)
+    dock.form.copy.click()
+    copy = dock.session.layer
+    assert copy.data.dtype == np.uint8
+    np.testing.assert_array_equal(copy.data, modes)
+    assert copy.colormap.color_dict[1].tolist() == [0, 1, 0, 1]
+    assert dock.form.tools["classify"].isEnabled()
+
+
+def test_a_large_map_is_copied_in_a_thread(
+    make_napari_viewer: Viewer, add_correct: AddDock, qtbot: Any, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr(correct_copy, "AT_ONCE", 100)
+    viewer = make_napari_viewer()
+    dock = add_correct(viewer)
+    layer = viewer.add_labels(da.from_array(cells()), name="lazy")
+    dock.form.copy.click()
+    assert dock.line.text() == "Copying “lazy” …"
+    assert not dock.form.copy.isEnabled()
+    assert list(viewer.layers) == [layer]
+    qtbot.waitUntil(lambda: len(viewer.layers) == 2, timeout=PATIENCE)
+    np.testing.assert_array_equal(viewer.layers["lazy (copy)"].data, cells())
+    assert dock.form.copy.isEnabled()
+    assert not layer.visible
+
+
+@pytest.mark.parametrize("gone", ["layer", "dock"])
+def test_what_goes_while_a_map_is_copied_leaves_no_trace(
+    make_napari_viewer: Viewer, add_correct: AddDock, qtbot: Any, monkeypatch: Any, gone: str
+) -> None:
+    monkeypatch.setattr(correct_copy, "AT_ONCE", 100)
+    may_end, ended = threading.Event(), threading.Event()
+    make = correct_copy.editable_map
+
+    def slowly(original: Any) -> Any:
+        assert may_end.wait(PATIENCE / 1000)
+        ended.set()
+        return make(original)
+
+    monkeypatch.setattr(correct_copy, "editable_map", slowly)
+    viewer = make_napari_viewer()
+    dock = add_correct(viewer)
+    layer = viewer.add_labels(da.from_array(cells()), name="lazy")
+    dock.form.copy.click()
+    if gone == "layer":
+        viewer.layers.remove(layer)
+    else:
+        viewer.window.remove_dock_widget(dock)
+    qtbot.wait(100)
+    may_end.set()
+    assert ended.wait(PATIENCE / 1000)
+    assert QThreadPool.globalInstance().waitForDone(PATIENCE)
+    qtbot.wait(100)
+    assert len(viewer.layers) == (0 if gone == "layer" else 1)
+    if gone == "layer":
+        assert dock.line.text() == "“lazy” was removed meanwhile, so it was not copied."
 
 
 def test_pieces_of_3d_grains_get_numbers_through_the_sections(

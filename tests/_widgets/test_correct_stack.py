@@ -318,7 +318,9 @@ def test_3d_grains_and_class_tables_come_back_as_what_they_were(
 ) -> None:
     viewer = make_napari_viewer()
     dock = add_correct(viewer)
-    table = ClassTable((ClassEntry(1, "ductile"), ClassEntry(2, "brittle")))
+    table = ClassTable(
+        (ClassEntry(1, "ductile", colour="#00ff00"), ClassEntry(2, "brittle", colour="#0000ff"))
+    )
     modes = np.where(np.indices((SIDE, SIDE)).sum(0) // 40 % 2, 1, 2).astype(np.uint8)
     made = {"kind": CLASSES, "class_table": table.as_json(), "model": "fracture"}
     tracked = {"kind": GRAINS_3D, "skipped": ((1, "blank"),)}
@@ -337,8 +339,12 @@ def test_3d_grains_and_class_tables_come_back_as_what_they_were(
         again.restore_box.restore.click()
         qtbot.waitUntil(lambda: not again.restorer.is_running, timeout=PATIENCE)
     assert is_volume(viewer.layers["steel · 3D grains"])
-    restored = stored_table(viewer.layers["weld · fracture"])
+    back = viewer.layers["weld · fracture"]
+    restored = stored_table(back)
     assert restored is not None and restored.names == table.names
+    colours = back.colormap.color_dict
+    assert [colours[value].tolist() for value in (1, 2)] == [[0, 1, 0, 1], [0, 0, 1, 1]]
+    assert list(back.features["class"]) == ["unlabelled", "ductile", "brittle"]
 
 
 def is_untouched(now: np.ndarray, before: np.ndarray, value: int) -> bool:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from napari.utils.colormaps import DirectLabelColormap
@@ -55,3 +56,13 @@ def class_colormap(table: ClassTable) -> DirectLabelColormap:
 def class_features(table: ClassTable) -> dict[str, list[Any]]:
     """Return the names of classes as features of a Labels layer, for its tooltip and table."""
     return {"index": list(table.names), CLASS_FEATURE: list(table.names.values())}
+
+
+def class_look(made: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the look of a Labels layer by what is known of its making; nothing without a table."""
+    if not made.get("class_table"):
+        return {}
+    with suppress(ClassTableError):  # a damaged one is told where it is used
+        table = ClassTable.from_json(made["class_table"])
+        return {"colormap": class_colormap(table), "features": class_features(table)}
+    return {}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from napari.layers import Labels
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
+from napari_etch._widgets.correct_copy import MapCopier
 from napari_etch._widgets.correct_form import CorrectForm
 from napari_etch._widgets.correct_gestures import Gestures
 from napari_etch._widgets.correct_history import EDIT, UNDO, Step
@@ -28,7 +29,6 @@ from napari_etch._widgets.correct_session import CorrectSession
 from napari_etch._widgets.correct_sessions import Sessions
 from napari_etch._widgets.correct_target import (
     can_copy,
-    editable_copy,
     journal_folders,
     micrograph_of,
     no_section,
@@ -46,6 +46,7 @@ from napari_etch.grains.editing import EditError
 
 if TYPE_CHECKING:
     import napari
+    from napari.layers import Layer
 
 
 class CorrectDock(Dock):
@@ -80,6 +81,7 @@ class CorrectDock(Dock):
         self.preview = Preview(napari_viewer)
         self.reader = MapReader(self)
         self.reader.ready.connect(self._refresh)
+        self.copier = MapCopier(self)
         self.sessions = Sessions(self._folder, lambda: self.form.options().value, self)
         self.gestures = Gestures(
             napari_viewer, self.form, self.preview, self.line, self.why_not, self
@@ -119,6 +121,10 @@ class CorrectDock(Dock):
     def _connect(self) -> None:
         self.layers.changed.connect(self._refresh)
         self.form.copy.clicked.connect(self.copy_layer)
+        self.copier.began.connect(self._on_copying)
+        self.copier.copied.connect(self._on_copied)
+        self.copier.failed.connect(self._on_not_copied)
+        self._allow_copy()
         self.restore_box.wanted.connect(self.restore)
         self.restorer.restored.connect(self._on_restored)
         self.restorer.failed.connect(self._on_not_restored)
@@ -163,7 +169,6 @@ class CorrectDock(Dock):
         self._look_for_journals()
         trouble, self._is_beside = self.why_not(), bool(self._beside())
         self.form.copy.setVisible(bool(trouble) and can_copy(layer))
-        self.form.copy.setToolTip("Add a copy in memory, int32, every label in one piece.")
         self.gestures.allow(trouble)
         self.reviewing.allow()
         if not trouble and isinstance(layer, Labels):
@@ -235,16 +240,35 @@ class CorrectDock(Dock):
     def copy_layer(self) -> None:
         """Add an editable copy of the layer that cannot be corrected."""
         layer = self.layers.grains()
-        if layer is None:
-            return
-        try:
-            copy = editable_copy(layer)
-        except EditError as error:
-            self.line.say_trouble(str(error))
+        if layer is not None:
+            self.copier.ask(layer)
+
+    def _on_copying(self, layer: Layer) -> None:
+        self._allow_copy()
+        self.line.say(f"Copying “{layer.name}” …")
+
+    def _on_copied(self, layer: Layer, copy: Labels) -> None:
+        self._allow_copy()
+        if layer not in self._viewer.layers:
+            self.line.say(f"“{layer.name}” was removed meanwhile, so it was not copied.")
             return
         layer.visible = False
         self._viewer.add_layer(copy)
         self.line.say(f"“{copy.name}” can be corrected; “{layer.name}” stays as it is.")
+
+    def _on_not_copied(self, _layer: Layer, why: str) -> None:
+        self._allow_copy()
+        self.line.say_trouble(why)
+
+    def _allow_copy(self) -> None:
+        """Let nobody ask for a second copy while one is made."""
+        busy = self.copier.layer
+        self.form.copy.setEnabled(busy is None)
+        self.form.copy.setToolTip(
+            "Add a copy in memory, every label in one piece."
+            if busy is None
+            else f"Wait for the copy of “{busy.name}”."
+        )
 
     def _on_edited(self, step: Step) -> None:
         self.gestures.allow_steps()

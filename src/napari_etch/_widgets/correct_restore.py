@@ -14,7 +14,7 @@ from napari.qt.threading import create_worker
 from qtpy.QtCore import QObject, Signal
 from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
-from napari_etch._widgets.class_tables import stored_table
+from napari_etch._widgets.class_tables import class_look, stored_table
 from napari_etch._widgets.correct_target import CLASSES
 from napari_etch._widgets.layers import GRAINS, GRAINS_LOOK, METADATA_KEY, Placement, kind_of
 from napari_etch.corrections import (
@@ -104,6 +104,7 @@ def restored_layer(summary: Summary, back: Restored) -> Labels:
         metadata={METADATA_KEY: made},
         **place_of(back.about, back.grains.ndim),
         **GRAINS_LOOK,
+        **class_look(made),
     )
 
 

@@ -15,9 +15,6 @@ from napari_etch._widgets.class_tables import stored_table
 from napari_etch._widgets.layers import (
     BOUNDARY,
     GRAINS,
-    GRAINS_LOOK,
-    METADATA_KEY,
-    Placement,
     axes_of,
     is_micrograph,
     kind_of,
@@ -25,8 +22,7 @@ from napari_etch._widgets.layers import (
     source_id_of,
 )
 from napari_etch.grains.class_table import FRACTURE_MODES, ClassTableError
-from napari_etch.grains.editing import EditError, is_tiling
-from napari_etch.grains.editing.whole import make_tiling
+from napari_etch.grains.editing import is_tiling
 
 if TYPE_CHECKING:
     from napari.components import Dims, LayerList
@@ -101,99 +97,6 @@ def may_hold_labels(layer: Layer | None) -> bool:
         return False
     equal = [(part[1:] == part[:-1]).mean(), (part[:, 1:] == part[:, :-1]).mean()]
     return bool(min(equal) >= _LEAST_EQUAL)
-
-
-def editable_copy(layer: Layer) -> Labels:
-    """Return a new layer with the same grains in memory, int32, every label in one piece.
-
-    Raises
-    ------
-    EditError
-        When the values are not whole numbers, or there are too many axes.
-    """
-    finest = layer.data[0] if layer.multiscale else layer.data
-    grains = whole_numbers(np.asarray(finest), layer.name)
-    if grains.ndim not in (2, 3):
-        raise EditError(f"“{layer.name}” has {grains.ndim} axes: cut out one image or one stack.")
-    if grains.ndim == 3:
-        mend_stack(grains)
-    else:
-        make_tiling(grains)
-    made = dict(layer.metadata.get(METADATA_KEY, {}))
-    made.pop("partitions", None)  # the copy is the user's work, not a cut of a model's map
-    return Labels(
-        grains,
-        name=f"{layer.name} (copy)",
-        metadata={METADATA_KEY: {**made, "kind": made.get("kind") or GRAINS}},
-        **Placement.of(layer).keywords(),
-        **GRAINS_LOOK,
-    )
-
-
-def whole_numbers(values: npt.NDArray[Any], name: str) -> npt.NDArray[np.int32]:
-    """Return labels as int32, a copy.
-
-    Raises
-    ------
-    EditError
-        When they are not whole numbers from 0 to 2147483647.
-    """
-    most = np.iinfo(np.int32).max
-    if not np.issubdtype(values.dtype, np.number) or np.iscomplexobj(values):
-        raise EditError(f"“{name}” holds {values.dtype}, no labels: choose another layer.")
-    if np.issubdtype(values.dtype, np.floating):
-        whole = np.isfinite(values).all() and bool((values == np.floor(values)).all())
-        if not whole:
-            raise EditError(
-                f"“{name}” has values that are not whole numbers: it looks like an image; "
-                "segment it instead."
-            )
-    if values.size and (values.min() < 0 or values.max() > most):
-        raise EditError(f"“{name}” has labels below 0 or above {most}: number them anew first.")
-    return values.astype(np.int32)
-
-
-def mend_stack(grains: npt.NDArray[np.int32]) -> None:
-    """Give pieces of a label beside the one that keeps it numbers of their own, in place.
-
-    A section may cut a 3D grain twice. Such a piece has one number in all the sections in which it
-    lies over itself, and no grain of another section has it.
-    """
-    top = int(grains.max(initial=0))
-    under, was_under, new = grains[:0], grains[:0], top
-    for section in grains:
-        was = section.copy()
-        make_tiling(section, above=new)
-        new = max(new, int(section.max(initial=0)))
-        if len(under):
-            _carry_on(section, was, under, was_under, top)
-        under, was_under = section, was
-
-
-def _carry_on(
-    section: npt.NDArray[np.int32],
-    was: npt.NDArray[np.int32],
-    under: npt.NDArray[np.int32],
-    was_under: npt.NDArray[np.int32],
-    top: int,
-) -> None:
-    """Give parted pieces, numbered above `top`, the numbers of those that they lie over.
-
-    Largest overlap first; every number goes to one piece.
-    """
-    both = (section > top) & (under > top) & (was == was_under)
-    pairs, shared = np.unique(np.stack([section[both], under[both]]), axis=1, return_counts=True)
-    given: dict[int, int] = {}
-    taken: set[int] = set()
-    for at in np.argsort(-shared, kind="stable"):
-        piece, number = pairs[:, at].tolist()
-        if piece not in given and number not in taken:
-            given[piece] = number
-            taken.add(number)
-    parted = section > top
-    pieces, where = np.unique(section[parted], return_inverse=True)
-    numbers = [given.get(piece, piece) for piece in pieces.tolist()]
-    section[parted] = np.array(numbers, section.dtype)[where]
 
 
 def is_classes(layer: Layer | None) -> bool:

@@ -47,7 +47,7 @@ class Dock(QWidget):
 
     def keyPressEvent(self, event: Any) -> None:
         """Let Escape leave a field and what was typed there; napari would take it for a tool's."""
-        field = self.focusWidget()
+        field: Any = self.focusWidget()
         is_field = isinstance(field, QAbstractSpinBox | QLineEdit) and field.hasFocus()
         if event.key() != Qt.Key.Key_Escape or not is_field:
             super().keyPressEvent(event)
