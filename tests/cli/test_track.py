@@ -141,6 +141,7 @@ def test_an_earlier_result_is_replaced_only_on_request(etch, tmp_path, maps):
         (["stack.tif", "--voxel-size", 1, 0, 1], "lengths in µm, between 1e-06 and 10000"),
         (["stack.tif", "--voxel-size", 1, 1, "nan"], "lengths in µm, between 1e-06 and 10000"),
         (["stack.tif", "--voxel-size", 1e6, 0.5, 0.5], "lengths in µm, between 1e-06 and 10000"),
+        (["stack.tif", "--voxel-size", "1,8", 0.5, 0.5], "1,8 is no number: write 1.8"),
         (["stack.tif", "--voxel-size", 1800, 0.5, 0.5], "is 3600 times as long as wide"),
         (["picture.tif"], "make grain maps with etch segment"),
         (["odd"], "equal size"),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from napari_etch.cli.console import bad_input, note, refuse, say
-from napari_etch.cli.options import Corrections, PixelSize, plausible_voxel
+from napari_etch.cli.options import Corrections, PixelSize, number, plausible_voxel
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -49,6 +49,7 @@ def measure(
         typer.Option(
             "--section-distance",
             metavar="UM",
+            parser=number,
             help="Between the sections of a stack whose grains are numbered through: adds "
             "grains3d.csv.",
         ),

@@ -38,6 +38,18 @@ def plausible_pixel_size(value: float | None) -> float | None:
     return value
 
 
+def voxel(typed: Sequence[str] | None, option: str) -> tuple[float, float, float] | None:
+    """Return the edges of a voxel as typed, in µm; refuse what is no number or no voxel."""
+    if typed is None:
+        return None
+    try:
+        z, y, x = (number(word) for word in typed)
+    except typer.BadParameter as error:
+        refuse(f"{option} {' '.join(typed)}: {error.message}")
+    plausible_voxel((z, y, x), option)
+    return z, y, x
+
+
 def plausible_voxel(size: Sequence[float], option: str) -> None:
     """Refuse edges of a voxel that no microscope has, or of which one must have another unit.
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from napari_etch.cli.console import ExitCode, bad_input, called, fail, note, refuse, say, sentence
-from napari_etch.cli.options import plausible_voxel
+from napari_etch.cli.options import voxel
 from napari_etch.results import GRAINS_FILE
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def track(
     ],
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the results go.")],
     voxel_size: Annotated[
-        tuple[float, float, float] | None,
+        tuple[str, str, str] | None,
         typer.Option(
             "--voxel-size",
             metavar="Z Y X",
@@ -113,8 +113,7 @@ def track(
     """
     from napari_etch.cli.track_files import ALL_FILES, Options
 
-    if voxel_size is not None:
-        plausible_voxel(voxel_size, "--voxel-size")
+    edges = voxel(voxel_size, "--voxel-size")
     if classifier is not None and method is not Way.PAIRS:
         refuse(f"--classifier is for --method pairs, not for {method.value}")
     if mesh_grain and mesh is None:
@@ -123,7 +122,7 @@ def track(
         method=method.value,
         fill=fill,
         absorb_single=absorb_single,
-        voxel_size_um=voxel_size,
+        voxel_size_um=edges,
         mesh=None if mesh is None else mesh.value,
         mesh_grains=tuple(mesh_grain or ()),
         overwrite=overwrite,
