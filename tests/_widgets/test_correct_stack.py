@@ -129,6 +129,32 @@ def test_a_cut_that_only_nicks_the_grain_of_the_next_section_is_not_repeated(
     np.testing.assert_array_equal(layer.data, after)
 
 
+def test_a_cut_by_hand_where_the_repeat_was_refused_goes_on_with_the_number(
+    stack_desk: Desk,
+) -> None:
+    viewer, dock, layer, hands = stack_desk
+    with layer.block_history():  # the stroke ends just inside: the grain is narrower there
+        row, column = (axis.ravel() for axis in np.indices((CELL, 24)))
+        layer.data_setitem((np.ones_like(row), row, column + 40), 2)
+    hands.key(KEY.Key_S)
+    hands.drag((4, 36), (60, 38), modifier=SHIFT)
+    hands.key(KEY.Key_I)
+    assert "so correct it by hand" in dock.line.text()
+    viewer.dims.set_point(0, 2)
+    hands.drag((4, 100), (60, 100), modifier=SHIFT)  # another grain: a number of its own
+    assert dock.line.text() == "Split grain 2 into 2 and 6."
+    hands.drag((4, 34), (60, 34), modifier=SHIFT)
+    assert dock.line.text() == "Split grain 1 into 1 and 5. Grain 5 goes on from section 0."
+    assert layer.data[0, 30, 20] == layer.data[1, 30, 10] == 1
+    assert layer.data[0, 30, 50] == layer.data[1, 30, 37] == 5
+    assert all(is_tiling(section) for section in layer.data)
+    hands.undo()
+    hands.drag((4, 34), (60, 34), modifier=SHIFT)  # once more by hand
+    assert "Grain 5 goes on" in dock.line.text()
+    hands.drag((30, 4), (30, 30), modifier=SHIFT)
+    assert "goes on" not in dock.line.text()
+
+
 def test_it_is_not_repeated_where_other_grains_lie(stack_desk: Desk) -> None:
     _viewer, dock, layer, hands = stack_desk
     row, column = (axis.ravel() for axis in np.indices((40, SIDE)))

@@ -16,7 +16,14 @@ from napari_etch._widgets.correct_mouse import CorrectMouse
 from napari_etch._widgets.correct_preview import Preview
 from napari_etch._widgets.correct_region import RegionCutter
 from napari_etch._widgets.correct_session import CorrectSession
-from napari_etch._widgets.correct_stack import join_through, next_section, part_from_here
+from napari_etch._widgets.correct_stack import (
+    OpenEnd,
+    gone_on,
+    join_through,
+    next_section,
+    open_end,
+    part_from_here,
+)
 from napari_etch._widgets.correct_target import classes_of
 from napari_etch._widgets.correct_tools import TOOLS, Gesture, Tool, unusable
 from napari_etch._widgets.keys import bind_tool_keys, unbind_tool_keys
@@ -54,6 +61,7 @@ class Gestures(QObject):
         self._viewer, self._form, self._line, self._why_not = viewer, form, line, why_not
         self._session: CorrectSession | None = None
         self._last: tuple[Tool, Gesture] | None = None
+        self._open_end: OpenEnd | None = None  # of a repeat that was refused
         self._hidden: Tool | None = None  # that was on when the layer was hidden
         self.hint = TextLine("How to use the tool that is on.")
         self.mouse = CorrectMouse(preview, form.options, self)
@@ -78,6 +86,7 @@ class Gestures(QObject):
         self.mouse.watch(session)
         self.region.forget()
         self._session, self._last, self._hidden = session, None, None
+        self._open_end = None
         self._form.outlines.setChecked(session is not None and session.layer.contour > 0)
         self._form.show_sections(
             session is not None and session.is_stack,
@@ -202,13 +211,16 @@ class Gestures(QObject):
     def _act(
         self, session: CorrectSession, tool: Tool, gesture: Gesture, change: Change | None
     ) -> str:
-        options = self._form.options()
-        change = change or tool.act(session.editor(), gesture, options)
+        options, more = self._form.options(), ""
+        if change is None:
+            change = tool.act(session.editor(), gesture, options)
+            if self._open_end is not None and tool.draws:
+                change, more = gone_on(session, change, self._open_end)
         is_pair = len(change.removed) == 1 and len(change.touched) == 1
         if session.is_stack and tool.name == "join" and options.through and is_pair:
             return join_through(session, change.touched[0], change.removed[0])
         session.do(change, is_drawn=tool.draws)
-        return change.message
+        return change.message + more
 
     def toggle_outlines(self) -> None:
         """Show the outlines of the grains, or their areas."""
@@ -225,6 +237,7 @@ class Gestures(QObject):
                 raise EditError("There is no gesture to repeat yet: make one first.")
             section, change = next_section(session, *last, self._form.options())
         except EditError as error:
+            self._open_end = None if session is None else open_end(session)
             self._line.say_trouble(str(error))
             return
         axis = self._viewer.dims.ndim - session.layer.ndim

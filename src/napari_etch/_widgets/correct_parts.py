@@ -97,6 +97,32 @@ def carried_on(before: Parts, parts: Parts, editor: GrainEditor) -> dict[int, in
     return {number: to for number, to in given.items() if number != to}
 
 
+def continued(before: Parts, parts: Parts, numbers: dict[int, int]) -> list[int]:
+    """Return which grains, new in the section before, a cut by hand goes on with.
+
+    Parameters
+    ----------
+    before, parts : Parts
+        Of the gesture there, and of the cut here, which may be of other grains.
+    numbers : dict of int to int
+        As `carried_on` returns them.
+
+    Returns
+    -------
+    list of int
+        Numbers from the section before; none where what would get them hardly lies over them.
+    """
+    found = []
+    for number, under in numbers.items():
+        if under not in before.created:
+            continue
+        least = LEAST_SHARE * min(parts.area(number), before.area(under))
+        if _shared(parts, number, before, under) < least:
+            return []
+        found.append(under)
+    return found
+
+
 def refuse_other_parts(before: Parts, parts: Parts, section: int) -> None:
     """Refuse to repeat a cut that parts grains otherwise than in the section before.
 
@@ -150,6 +176,18 @@ def _lying_over(parts: Parts, before: Parts) -> list[tuple[int, int]]:
         if number not in found and under not in found.values():
             found[number] = under
     return list(found.items())
+
+
+def _shared(parts: Parts, number: int, before: Parts, under: int) -> int:
+    """Return how many pixels of two grains, in two sections, lie over each other."""
+    low = np.maximum(parts.corner, before.corner)
+    high = np.minimum(
+        np.add(parts.corner, parts.labels.shape), np.add(before.corner, before.labels.shape)
+    )
+    if (low >= high).any():
+        return 0
+    here, there = (_within(each, low, high) for each in (parts, before))
+    return int(np.count_nonzero((here == number) & (there == under)))
 
 
 def _within(

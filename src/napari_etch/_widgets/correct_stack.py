@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from napari_etch._widgets.correct_parts import carried_on, parts_of, refuse_other_parts
+from napari_etch._widgets.correct_parts import (
+    Parts,
+    carried_on,
+    continued,
+    parts_of,
+    refuse_other_parts,
+)
 from napari_etch.grains.editing import Change, EditError
 
 if TYPE_CHECKING:
     from napari_etch._widgets.correct_history import Indices
     from napari_etch._widgets.correct_session import CorrectSession
     from napari_etch._widgets.correct_tools import Gesture, Options, Tool
+    from napari_etch.grains.editing import GrainEditor
 
 #: Least overlap (intersection over union) of the grains concerned for a gesture to be repeated.
 LEAST_OVERLAP = 0.4
@@ -48,6 +56,64 @@ def next_section(
         if numbers:
             change = editor.renumber(change, numbers)
     return section, change
+
+
+@dataclass(frozen=True, eq=False)
+class OpenEnd:
+    """A gesture that could not be repeated: what is cut by hand there may go on from it.
+
+    Attributes
+    ----------
+    section : int
+        Where it was refused; it was made in the one before.
+    parts : Parts
+        What it left in the section before.
+    """
+
+    section: int
+    parts: Parts
+
+
+def open_end(session: CorrectSession) -> OpenEnd | None:
+    """Return what a refused repeat leaves to go on from by hand; None where that is nothing."""
+    parts, section = session.last_parts, session.section + 1
+    if parts is None or not parts.created or section >= session.layer.data.shape[0]:
+        return None
+    return OpenEnd(section, parts)
+
+
+def gone_on(session: CorrectSession, change: Change, end: OpenEnd) -> tuple[Change, str]:
+    """Return a cut by hand, with the numbers of the section before where it goes on from there.
+
+    Returns
+    -------
+    Change
+        As it was, where other grains are cut.
+    str
+        What to say of it; empty where it is as it was.
+    """
+    editor = session.editor()
+    if end.section != session.section or not change.created or _cuts_others(editor, change, end):
+        return change, ""
+    parts = parts_of(editor, change)
+    numbers = carried_on(end.parts, parts, editor)
+    found = continued(end.parts, parts, numbers)
+    if not found:
+        return change, ""
+    try:
+        change = editor.renumber(change, numbers)
+    except EditError:  # an accepted grain would change its number
+        return change, ""
+    go = "goes" if len(found) == 1 else "go"
+    grains = f"Grain{'s' * (len(found) > 1)} {' and '.join(map(str, sorted(found)))}"
+    return change, f" {grains} {go} on from section {end.section - 1}."
+
+
+def _cuts_others(editor: GrainEditor, change: Change, end: OpenEnd) -> bool:
+    """Return whether a cut is of other 3D grains than those that were cut in the section before."""
+    there = set(end.parts.numbers()) - set(end.parts.created)
+    here = {label for label in there if editor.area(label)}
+    return bool(here) and here.isdisjoint((*change.removed, *change.touched))
 
 
 def _refuse_other_grains(session: CorrectSession, change: Change, section: int) -> None:
