@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import tempfile
+from pathlib import Path
+
 import numpy as np
 import pytest
 import tifffile
@@ -23,6 +26,22 @@ def etch(monkeypatch, tmp_path):
     monkeypatch.setenv("COLUMNS", "300")
     monkeypatch.chdir(tmp_path)
     return lambda *arguments: CliRunner().invoke(app, [str(item) for item in arguments])
+
+
+@pytest.fixture
+def closed(monkeypatch, tmp_path):
+    """Make a folder ``closed`` that may not be written to, whoever runs the test."""
+    folder = tmp_path / "closed"
+    folder.mkdir()
+
+    def mkdtemp(dir, **options):
+        if Path(dir).resolve() == folder:
+            raise PermissionError(13, "Permission denied")
+        return make(dir=dir, **options)
+
+    make = tempfile.mkdtemp
+    monkeypatch.setattr(tempfile, "mkdtemp", mkdtemp)
+    return folder
 
 
 @pytest.fixture

@@ -50,6 +50,40 @@ def test_the_summary_says_what_was_made_from_what(etch, micrograph_file, tmp_pat
     assert summary["astm_g"] == pytest.approx(np.log2(9 / 48**2 * 1e6 / 15.500031) + 1, abs=1e-6)
 
 
+@pytest.mark.parametrize("out", ["closed", "closed/deep"])
+def test_a_folder_that_may_not_be_written_to_is_refused_before_any_work(
+    etch, micrograph_file, closed, monkeypatch, out
+):
+    """It was told after the run, and the result was lost."""
+    monkeypatch.setattr(jobs, "segment", None)  # calling it would be an error of ours
+    done = etch("segment", micrograph_file(), "--out", out)
+    assert done.exit_code == 2
+    assert "closed may not be written to (Permission denied): choose another place" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert not any(closed.iterdir())
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        ("track", "stack.tif", "--out", "closed"),
+        ("measure", "stack.tif", "--out", "closed"),
+        ("repair", "stack.tif", "--out", "closed"),
+        ("count", "steel.tif", "--out", "closed/counts.csv"),
+        ("export", "results", "--out", "closed"),
+        ("pseudo-label", "steel.tif", "--out", "closed"),
+        ("demo", "--no-gui", "--out", "closed"),
+    ],
+)
+def test_no_command_works_for_a_folder_that_may_not_be_written_to(
+    etch, micrograph_file, closed, call
+):
+    done = etch(*call)
+    assert done.exit_code == 2
+    assert "closed may not be written to (Permission denied)" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
 def test_one_grain_has_no_astm_number(etch, tmp_path):
     slope = np.add.outer(np.arange(96), np.arange(96)).astype(np.uint8)
     tifffile.imwrite(tmp_path / "one.tif", slope)

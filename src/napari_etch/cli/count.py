@@ -85,12 +85,14 @@ def count(
     """
     from napari_etch.cli.jobs import worst
     from napari_etch.cli.segment import _maps_classes, _ready_model
-    from napari_etch.results import write_counts
+    from napari_etch.results import check_writable, write_counts
 
     if out.is_dir():
         refuse(f"{out} is a folder: give --out the name of a table, such as {out / 'counts.csv'}")
     if out.exists() and not overwrite:
         refuse(f"{out} exists: choose another name, or add --overwrite")
+    with bad_input():
+        check_writable(out.parent)
     given = {"grain_size": grain_size, "quality": quality}
     options = {name: value for name, value in given.items() if value is not None}
     ready = _ready_model(model, device, granularity, options)

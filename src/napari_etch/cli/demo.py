@@ -29,7 +29,7 @@ def demo(
 
     The results of an earlier demo are replaced.
     """
-    from napari_etch.cli.jobs import result_line
+    from napari_etch.cli.jobs import check_target, result_line
     from napari_etch.cli.progress import follow
     from napari_etch.models import load_model
     from napari_etch.results import write_segmentation
@@ -38,6 +38,8 @@ def demo(
 
     micrograph = sample_steel()
     folder = out / micrograph.name
+    with bad_input(str(folder)):
+        check_target(folder, overwrite=True)
     with bad_input("the model generalist"):
         model = load_model("generalist")
     try:

@@ -132,11 +132,13 @@ def export(
     from napari_etch.labels import ExportRequest, Split, Tiles, WriteOptions
     from napari_etch.labels.exporting import check_target
     from napari_etch.labels.sources import SourceOptions, find_sources
+    from napari_etch.results import check_writable
 
     _refuse_dropped(form, tiles, overlap, polygons, seg_npy)
     with bad_input():
         table = None if classes is None else ClassTable.read(classes)
         check_target(out, overwrite=overwrite)
+        check_writable(out.parent, out)
         found, report, read = find_sources(
             sources,
             SourceOptions(

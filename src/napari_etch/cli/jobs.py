@@ -20,10 +20,12 @@ from napari_etch.micrograph import (
 from napari_etch.micrograph.align import SectionShift, aligned, alignment_words
 from napari_etch.micrograph.reading import image_files
 from napari_etch.results import (
+    ALL_FILES,
     BOUNDARY_FILE,
     GRAINS_FILE,
     ResultExistsError,
     check_free,
+    check_writable,
     write_segmentation,
 )
 from napari_etch.segmentation import segment
@@ -78,10 +80,8 @@ def result_folders(images: Sequence[Path], out: Path) -> list[Path]:
 
 def check_target(folder: Path, overwrite: bool) -> None:
     """Raise ResultExistsError before any work where a result could not be written after it."""
-    if overwrite:
-        check_free(folder, ())  # it may still be a file
-    else:
-        check_free(folder)
+    check_free(folder, () if overwrite else ALL_FILES)  # it may still be a file
+    check_writable(folder.parent, folder)
 
 
 def spare_segmentation(folder: Path) -> None:

@@ -82,17 +82,17 @@ def measure(
         MEASURE_FILES,
         VOLUME_FILE,
         check_free,
+        check_writable,
         write_report,
         write_volumes,
     )
 
     if section_distance is not None:
         plausible_voxel((section_distance,), "--section-distance")
-    if not overwrite:
-        with bad_input(str(out)):
-            check_free(
-                out, MEASURE_FILES if section_distance is None else (*MEASURE_FILES, VOLUME_FILE)
-            )
+    files = MEASURE_FILES if section_distance is None else (*MEASURE_FILES, VOLUME_FILE)
+    with bad_input(str(out)):
+        check_free(out, () if overwrite else files)
+        check_writable(out.parent, out)
     with bad_input():
         fields = read_fields(
             grains, pixel_size, image or [], boundary or [], corrections=corrections

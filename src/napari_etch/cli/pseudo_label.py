@@ -49,6 +49,7 @@ def pseudo_label(
     DIR gets images/, labels/ (grain maps), masks/, counts.csv and pseudo-labels.json, which holds
     every parameter. These labels are no truth: look at them before you train on them.
     """
+    from napari_etch.results import check_writable
     from napari_etch.training.pseudo import Recipe, write_pseudo_labels
 
     failed: list[Path] = []
@@ -58,6 +59,7 @@ def pseudo_label(
         failed.append(path)
 
     with bad_input():
+        check_writable(out.parent, out)
         recipe = Recipe(clip, tiles, blur, dark_grains, close, dilate, open_, min_area, count_area)
         found = write_pseudo_labels(images, out, recipe, overwrite=overwrite, skip=skip)
     for name, item in found.items():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -74,12 +73,15 @@ class Target:
 
 def _check_writable(folder: Path) -> None:
     """Refuse a folder that cannot be made or written to: it would lose what was learnt."""
-    while not (folder.exists() or folder.is_symlink() or folder == folder.parent):
-        folder = folder.parent
-    if not folder.is_dir():
-        refuse(f"{folder} is no folder, so no model can be written there: choose another place")
-    if not os.access(folder, os.W_OK | os.X_OK):
-        refuse(f"{folder} may not be written to: choose another place, or change its permissions")
+    from napari_etch.results import check_writable
+
+    above = folder
+    while not (above.exists() or above.is_symlink() or above == above.parent):
+        above = above.parent
+    if not above.is_dir():
+        refuse(f"{above} is no folder, so no model can be written there: choose another place")
+    with bad_input():
+        check_writable(folder)
 
 
 def _is_model(path: Path) -> bool:

@@ -128,12 +128,12 @@ def track(
         overwrite=overwrite,
     )
     from napari_etch.cli.jobs import spare_segmentation
-    from napari_etch.results import check_free
+    from napari_etch.results import check_free, check_writable
 
     with bad_input(str(out)):
         spare_segmentation(out)
-        if not overwrite:
-            check_free(out, ALL_FILES)
+        check_free(out, () if overwrite else ALL_FILES)
+        check_writable(out.parent, out)
     judge = _loaded(classifier) if method is Way.PAIRS else None
     try:
         _track(grains, out, options, judge, align)

@@ -4,6 +4,7 @@ from napari_etch.results.about import plain
 from napari_etch.results.counted import COUNT_COLUMNS, write_counts
 from napari_etch.results.files import (
     ADDED_FILE,
+    ALL_FILES,
     BOUNDARY_FILE,
     BRIDGES_FILE,
     CONFIDENCE_FILE,
@@ -22,6 +23,7 @@ from napari_etch.results.files import (
     ResultExistsError,
     check_free,
     check_replaceable,
+    check_writable,
     files_in,
     folder_beside,
     replace_folder,
@@ -38,6 +40,7 @@ from napari_etch.results.volumes import write_volumes
 
 __all__ = [
     "ADDED_FILE",
+    "ALL_FILES",
     "BOUNDARY_FILE",
     "BRIDGES_FILE",
     "CONFIDENCE_FILE",
@@ -59,6 +62,7 @@ __all__ = [
     "bridge_table",
     "check_free",
     "check_replaceable",
+    "check_writable",
     "files_in",
     "folder_beside",
     "overlay_rgb",

@@ -6,6 +6,7 @@ import glob
 import os
 import secrets
 import shutil
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -84,6 +85,33 @@ def check_free(folder: Path, names: Sequence[str] = ALL_FILES) -> None:
             f"{folder} already holds {taken[0]}: add --overwrite to replace it, "
             "or choose another output folder"
         )
+
+
+class NotWritableError(ResultExistsError):
+    """Nothing can be written where a result should be."""
+
+
+def check_writable(*places: Path) -> None:
+    """Raise NotWritableError where a folder cannot be made or filled, before any work.
+
+    It is tried, for permissions do not tell of disks that are full or read-only.
+
+    Parameters
+    ----------
+    *places : Path
+        Folders; of one that does not exist yet the one above that does is tried.
+    """
+    for place in places:
+        while not (place.exists() or place.is_symlink()) and place != place.parent:
+            place = place.parent
+        try:
+            Path(tempfile.mkdtemp(prefix=".etch-", dir=place)).rmdir()
+        except OSError as error:
+            shown = place if place.name else place.resolve()  # not "."
+            raise NotWritableError(
+                f"{shown} may not be written to ({error.strerror or error}): choose another "
+                "place, or change its permissions"
+            ) from None
 
 
 def write_whole(
