@@ -719,3 +719,24 @@ def test_two_class_maps_of_one_image_are_one_field(
     add("s19 · fracture", source_id="a third")
     qtbot.waitUntil(lambda: panel.maps.count() == 5, timeout=PATIENCE)
     assert {"s17 · fracture", "s17 · fracture [1]", "s19 · fracture"} < ticked_names(panel)
+
+
+def test_margins_and_a_contradicted_pixel_size_are_told_beside_the_numbers(
+    open_measure: OpenMeasure, qtbot: Any
+) -> None:
+    viewer, dock, layer = open_measure(scale=(0.5, 0.5), units=("µm", "µm"))
+    assert "margin" not in dock.form.about.text()
+    image = viewer.layers["steel"]
+    page = image.data.copy()
+    page[:20] = 255
+    image.data = page
+    stated = {"pixel_size_um": 0.25, "source": "Zeiss tag 34118"}
+    image.metadata = {METADATA_KEY: {"kind": "micrograph", "stated": stated}}
+    dock._on_edited()
+    text = dock.form.about.text()
+    assert "The file states 0.25 µm a pixel (Zeiss tag 34118); 0.5 as typed was used." in text
+    assert "A blank margin (20 px at the top) is taken for specimen" in text
+    with layer.block_history():
+        row, column = (axis.ravel() for axis in np.indices((20, 160)))
+        layer.data_setitem((row, column), 0)
+    qtbot.waitUntil(lambda: "margin" not in dock.form.about.text(), timeout=PATIENCE)

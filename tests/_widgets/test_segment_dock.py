@@ -18,7 +18,9 @@ from qtpy.QtWidgets import QWidget
 from napari_etch._widgets.form import GAPS
 from napari_etch._widgets.keys import KEY_BINDINGS
 from napari_etch._widgets.layers import METADATA_KEY, granularity_of
+from napari_etch._widgets.samples import image_layer_data
 from napari_etch._widgets.segment_dock import SegmentDock
+from napari_etch.micrograph import Calibration, Micrograph
 
 pytestmark = pytest.mark.gui
 
@@ -51,6 +53,36 @@ def start_and_hold(qtbot: Any, dock: Any, predict: FakePredict) -> None:
 
 
 # -- running -------------------------------------------------------------------------------------
+
+
+def test_a_blank_margin_is_told(open_dock: OpenDock, qtbot: Any) -> None:
+    viewer, dock = open_dock()
+    page = noise(*SHAPE)
+    page[:, :20] = 255
+    viewer.add_image(page, name="page")
+    run_to_end(qtbot, dock)
+    assert (
+        "A blank margin (20 px on the left) is taken for specimen, which makes the grains too "
+        "large: draw a rectangle without it as the region."
+    ) in dock.run_bar.line.text()
+
+
+def test_a_typed_pixel_size_that_the_file_contradicts_is_told(
+    open_dock: OpenDock, qtbot: Any
+) -> None:
+    viewer, dock = open_dock()
+    calibration = Calibration(0.25, "Zeiss tag 34118")
+    data, keywords, _ = image_layer_data(Micrograph(noise(*SHAPE), "steel", calibration))
+    viewer.add_image(data, **keywords)
+    said = "he file states 0.25 µm a pixel (Zeiss tag 34118); 0.5 as typed was used."
+    run_to_end(qtbot, dock)
+    assert said not in dock.run_bar.line.text()
+    dock.form.pixel_size.number.setValue(0.5)
+    assert said in dock.run_bar.line.text()
+    run_to_end(qtbot, dock)
+    assert said in dock.run_bar.line.text()
+    dock.form.pixel_size.number.setValue(0.2501)
+    assert said[:15] not in dock.run_bar.line.text()
 
 
 def test_run_adds_boundary_and_grains(open_dock: OpenDock, qtbot: Any) -> None:

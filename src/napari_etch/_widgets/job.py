@@ -50,6 +50,8 @@ class Source:
         Pixel edge in µm, None when the layer is not calibrated.
     info_bar_row : int or None
         First row of the SEM information bar where the reader found one.
+    size_conflict : str
+        Where the file states another pixel size, a clause; otherwise empty.
     """
 
     data: Any
@@ -57,6 +59,7 @@ class Source:
     rgb: bool = False
     pixel_size_um: float | None = None
     info_bar_row: int | None = None
+    size_conflict: str = ""
 
     @property
     def axes(self) -> tuple[int, ...]:

@@ -18,6 +18,7 @@ from napari_etch._widgets.recut import (
     stack_grains,
 )
 from napari_etch._widgets.run import Segmented
+from napari_etch._widgets.stated_size import conflict_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -156,12 +157,15 @@ def origin_of(layer: Image) -> Origin:
 def source_of(layer: Image) -> Source:
     """Return an image layer as the source of a run; the finest level of a multi-scale one."""
     made = layer.metadata.get(METADATA_KEY, {})
+    made = made if isinstance(made, dict) else {}
+    edge = pixel_size_um(layer)
     return Source(
         data=layer.data[0] if layer.multiscale else layer.data,
         name=layer.name,
         rgb=bool(layer.rgb),
-        pixel_size_um=pixel_size_um(layer),
-        info_bar_row=made.get("info_bar_row") if isinstance(made, dict) else None,
+        pixel_size_um=edge,
+        info_bar_row=made.get("info_bar_row"),
+        size_conflict=conflict_of(made, edge),
     )
 
 

@@ -22,6 +22,7 @@ from napari_etch._widgets.measure_job import NO_PIXEL_SIZE, LayerRange, LayerRes
 from napari_etch._widgets.measure_layers import MeasureLayers, provenance
 from napari_etch._widgets.measure_look import Flash, Shading
 from napari_etch._widgets.measure_marks import Marks, count_text
+from napari_etch._widgets.measure_picture import PictureRemarks
 from napari_etch._widgets.measure_plot import whole_grains
 from napari_etch._widgets.measure_runner import MeasureRunner
 from napari_etch._widgets.measure_table import COLUMNS, shown_columns
@@ -70,6 +71,7 @@ class MeasureDock(Dock):
         self.marks = Marks(napari_viewer)
         self.flash = Flash(napari_viewer, self)
         self.shading = Shading()
+        self.pictures = PictureRemarks(napari_viewer.layers)
         self.runner = MeasureRunner(self)
         self.exporter = Exporter(self, ask_path)
         self.volume = VolumePanel(self.exporter.ask_path)
@@ -281,7 +283,7 @@ class MeasureDock(Dock):
         self.form.show_sizes(*size_rows(alone, together))
         self.form.number_layers([each.source.layer_id for each in found])
         ranged = self.uncertainty()
-        self.form.about.setText(about_text(together, ranged, self._same_fields()))
+        self.form.about.setText(about_text(together, ranged, self._remarks()))
         trouble = self._trouble(found, together)
         self.trouble.say_trouble(trouble)
         self._show_trouble()
@@ -291,6 +293,16 @@ class MeasureDock(Dock):
         """Say what is wrong with the grains, unless areas are looked at, which need none."""
         areas = self.form.tabs.currentWidget() is self.areas
         self.trouble.setVisible(bool(self.trouble.text()) and not areas)
+
+    def _remarks(self) -> list[str]:
+        """Return what a reader should know of the layers and of their pictures."""
+        sources = {each.source.layer_id: each for each in self._chosen_results()}
+        known = [
+            (layer, found.grains, found.source.section)
+            for layer in self.layers.chosen()
+            if (found := sources.get(str(layer.unique_id))) is not None
+        ]
+        return [*self.pictures.of(known), *self._same_fields()]
 
     def _same_fields(self) -> list[str]:
         """Return which of the layers measured together are of one field."""
@@ -467,7 +479,7 @@ class MeasureDock(Dock):
             made, image = provenance(self._viewer, layer)
             pixels, image_name, rgb = image_of(image, result.source.section)
             parts.append(FieldParts(result, made, pixels, image_name, rgb))
-        remarks = dict.fromkeys([*self._same_fields(), *self.areas.remarks()])
+        remarks = dict.fromkeys([*self._remarks(), *self.areas.remarks()])
         uncertainty, fractions = self.uncertainty(), self.areas.fractions
         self.exporter.save(name, parts, uncertainty, fractions, tuple(remarks))
 

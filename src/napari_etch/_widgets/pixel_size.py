@@ -25,6 +25,7 @@ from napari_etch._widgets.layers import (
     source_id_of,
     source_of,
 )
+from napari_etch._widgets.stated_size import FROM_LINE, TYPED, conflict_of
 from napari_etch.micrograph import MicrographError, calibration_from_line
 
 if TYPE_CHECKING:
@@ -137,7 +138,7 @@ class PixelSizeSetter(QObject):
         if before is not None and abs(size_um - before) < 1e-5 * before:
             return
         set_pixel_size(self._viewer, image, size_um)
-        self.said.emit(f"“{image.name}”: {size_um:.5g} µm a pixel, as typed.", False)
+        self._say_set(image, size_um, TYPED, "as typed")
 
     def use_line(self) -> None:
         """Start drawing a line, or, when there is one, ask for its length and use it."""
@@ -165,9 +166,16 @@ class PixelSizeSetter(QObject):
         self._viewer.layers.remove(shapes)
         set_pixel_size(self._viewer, image, found.pixel_size_um)
         self._viewer.layers.selection.active = image
-        self.said.emit(
-            f"“{image.name}”: {found.pixel_size_um:.5g} µm a pixel, from the line.", False
-        )
+        self._say_set(image, found.pixel_size_um, FROM_LINE, "from the line")
+
+    def _say_set(self, image: Image, size_um: float, how: str, words: str) -> None:
+        """Say what was set, and where the file contradicts it."""
+        made = image.metadata.get(METADATA_KEY)
+        if isinstance(made, dict):
+            image.metadata[METADATA_KEY] = made = {**made, "sized": how}
+        conflict = conflict_of(made or {}, size_um)
+        but = f" But {conflict}." if conflict else ""
+        self.said.emit(f"“{image.name}”: {size_um:.5g} µm a pixel, {words}.{but}", bool(conflict))
 
     def _line_layer(self, image: Image) -> Shapes | None:
         for layer in self._viewer.layers:

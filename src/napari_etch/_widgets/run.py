@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from napari_etch.grains import Partition
     from napari_etch.inference import Prediction
     from napari_etch.micrograph import Micrograph
+    from napari_etch.micrograph.margins import Margins
     from napari_etch.segmentation import SectionDone
 
 log = logging.getLogger("napari_etch")
@@ -206,6 +207,7 @@ class _Harvest:
     notices: dict[str, None] = field(default_factory=dict)  # a set that keeps the order
     bright: bool = False
     gaps: int = 0  # that were closed
+    has_margins: bool = False
     prediction: Prediction | None = None
 
     def says(self) -> tuple[str, ...]:
@@ -223,6 +225,18 @@ class _Harvest:
         row = done.micrograph.info_bar_row
         if row is not None:
             self.notices[f"The information bar from row {row} down was left out."] = None
+        if not self.has_margins:  # of a stack the first section tells
+            self._tell_margins(done.micrograph)
+
+    def _tell_margins(self, micrograph: Micrograph) -> None:
+        from napari_etch.micrograph.margins import margin_trouble
+
+        margins = margins_of(micrograph)
+        self.has_margins = bool(margins)
+        if margins:
+            trouble = margin_trouble(margins)
+            told = f"{trouble[:1].upper()}{trouble[1:]}: draw a rectangle without it as the region."
+            self.notices[told] = None
 
 
 def _segment(
@@ -233,6 +247,8 @@ def _segment(
     region = settings.region or source.whole
     sections = _sections(source, settings)
     started, ticker, harvest = time.monotonic(), _Ticker(), _Harvest()
+    if source.size_conflict:
+        harvest.notices[f"{source.size_conflict[:1].upper()}{source.size_conflict[1:]}."] = None
     yield from ticker.progress(0, "loading the model", always=True)
     model = engine.load_model(settings.model)
     if cancel.is_set():
@@ -323,6 +339,15 @@ def is_bright(micrograph: Micrograph) -> bool:
     """Return whether most of a micrograph is nearly white, as in bright-field light."""
     grey = micrograph.grey()[::4, ::4]
     return bool(np.median(grey) > BRIGHT)
+
+
+def margins_of(micrograph: Micrograph) -> Margins:
+    """Return the blank margins of a micrograph, (y, x) or (y, x, 3), above its information bar."""
+    from napari_etch.micrograph.margins import find_margins
+    from napari_etch.micrograph.pixels import luminance
+
+    grey = luminance(micrograph.data) if micrograph.is_rgb else micrograph.data
+    return find_margins(grey[: micrograph.info_bar_row])
 
 
 def _grain_number(source: Source, partitions: list[Partition]) -> float | None:

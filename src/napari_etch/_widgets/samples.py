@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from napari_etch._widgets.stated_size import stated_by
+
 if TYPE_CHECKING:
     from napari_etch.micrograph import Micrograph
 
@@ -19,6 +21,7 @@ def image_layer_data(micrograph: Micrograph) -> LayerData:
             "napari_etch": {
                 "kind": "micrograph",
                 "calibration": micrograph.calibration and micrograph.calibration.source,
+                "stated": stated_by(micrograph.calibration),
                 "info_bar_row": micrograph.info_bar_row,
             }
         },

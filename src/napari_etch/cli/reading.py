@@ -23,7 +23,7 @@ def tell_reading(micrograph: Micrograph, name: str) -> None:
 
 def tell_margins(micrograph: Micrograph, name: str) -> None:
     """Tell of a blank margin around a micrograph: it becomes a grain, and grains seem larger."""
-    from napari_etch.micrograph.margins import find_margins
+    from napari_etch.micrograph.margins import find_margins, margin_trouble
     from napari_etch.micrograph.pixels import luminance
 
     for section in micrograph.sections():
@@ -31,10 +31,7 @@ def tell_margins(micrograph: Micrograph, name: str) -> None:
         margins = find_margins(grey[: section.info_bar_row])
         if margins:
             of = f"{name} section {section.section}" if micrograph.is_stack else name
-            note(
-                f"{of}: a blank margin ({margins.words()}) is taken for specimen, which makes the "
-                "grains too large: cut it off first"
-            )
+            note(f"{of}: {margin_trouble(margins)}: cut it off first")
             return  # of a stack the first section tells
 
 

@@ -109,9 +109,10 @@ class Calibration:
             return ""
         if abs(self.stated.pixel_size_um / self.pixel_size_um - 1) <= SAME_PIXEL:
             return ""
+        how = "as typed" if self.source == "typed" else f"from the {self.source}"
         return (
             f"the file states {self.stated.pixel_size_um:.4g} µm a pixel ({self.stated.source}); "
-            f"{self.pixel_size_um:.4g} as typed was used"
+            f"{self.pixel_size_um:.4g} {how} was used"
         )
 
 

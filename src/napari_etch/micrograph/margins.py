@@ -41,6 +41,14 @@ class Margins:
         return ", ".join(f"{width} px {where}" for where, width in sides.items() if width)
 
 
+def margin_trouble(margins: Margins) -> str:
+    """Return what is wrong where margins are not masked, as a clause; what to do comes behind."""
+    return (
+        f"a blank margin ({margins.words()}) is taken for specimen, "
+        "which makes the grains too large"
+    )
+
+
 def find_margins(grey: np.ndarray) -> Margins:
     """Return the blank margins of an image.
 
