@@ -49,7 +49,8 @@ def test_the_outcome_is_counted_timed_and_carries_the_notices() -> None:
     assert outcome_text(result()) == "“steel”: 2 grains, 1 min 15 s on the CPU."
     text = outcome_text(result(grain_number=9.66, notices=("Memory ran out: half the tile",)))
     assert text == (
-        "“steel”: 2 grains, ASTM grain size number 9.7, 1 min 15 s on the CPU. "
+        "“steel”: 2 grains, ASTM grain size number 9.7 (of few grains: E112 asks for 50), "
+        "1 min 15 s on the CPU. "
         "Memory ran out: half the tile."
     )
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from napari_etch._widgets.recut import count_grains
 from napari_etch._widgets.status import duration
+from napari_etch.measure.summary import FEW, OF_FEW
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,6 +32,7 @@ def outcome_text(result: Segmented) -> str:
         what += f" in {len(result.partitions)} sections"
     if result.grain_number is not None:
         what += f", ASTM grain size number {result.grain_number:.1f}"
+        what += f" ({OF_FEW})" if count < FEW else ""
     device = DEVICE_WORDS.get(made["device"], made["device"])
     said = [f"“{result.source.name}”: {what}, {duration(made['seconds'])} on {device}."]
     said += [notice if notice.endswith(".") else f"{notice}." for notice in result.notices]

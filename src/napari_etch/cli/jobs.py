@@ -98,17 +98,15 @@ def spare_segmentation(folder: Path) -> None:
             )
 
 
-# A grain size of fewer grains than this says hardly anything: the end line tells so.
-FEW = 10
-
-
 def result_line(name: str, sizes: SizeSummary, folder: Path) -> str:
     """Return the line that ends the work on an image."""
+    from napari_etch.measure.summary import FEW, OF_FEW
+
     grains = "1 grain" if sizes.grain_count == 1 else f"{sizes.grain_count} grains"
     if sizes.astm_g is not None:
         size = f"ASTM G {sizes.astm_g:.1f}"
         if sizes.grain_count < FEW:
-            size += " (of few grains: E112 asks for 50)"
+            size += f" ({OF_FEW})"
     elif sizes.grain_count == 1:
         size = "too few for a grain size"
     elif sizes.mean_intercept_px is not None:

@@ -17,6 +17,8 @@ from napari_etch.micrograph.large import sections_of
 
 # With fewer in a field, `measure_field` refuses it, too.
 FEWEST_GRAINS = 2
+# A grain size of fewer grains than FEW says hardly anything: who states it says so.
+FEW, OF_FEW = 10, "of few grains: E112 asks for 50"
 
 
 @dataclass(frozen=True)

@@ -81,3 +81,12 @@ def test_where_the_map_shows_no_other_boundary_the_course_is_taken_as_drawn():
     editor = GrainEditor(grains, boundary=line_at(30))
     editor.apply(editor.redraw([(8, 28), (14, 22), (20, 28)]))
     assert grains[14, 25] == 2
+
+
+def test_what_is_cut_off_is_said_to_be_new():
+    grains = np.full((40, 60), 1, np.int32)
+    grains[:, 40:] = 2
+    grains[14:26, 10:30] = grains[18:22, 30:40] = 2  # a head on an arm
+    change = GrainEditor(grains).redraw([(12, 33), (20, 35), (28, 33)], snap=False)
+    assert change.created == (3, 4)
+    assert change.message.endswith(" What was cut off is new: grains 3 and 4 were made.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -54,7 +54,12 @@ def redraw(field: Field, path: npt.ArrayLike, *, snap: bool, reach: float = REAC
         )
     outer, settled = settle(field, window, after)
     message = f"Redrew the boundary of grains {pair[0]} and {pair[1]}: {moved} px changed sides."
-    return field.change(outer, settled, message)
+    change = field.change(outer, settled, message)
+    if not change.created:
+        return change
+    parts = " and ".join(map(str, change.created))
+    cut = f"grain {parts} was" if len(change.created) == 1 else f"grains {parts} were"
+    return replace(change, message=f"{message} What was cut off is new: {cut} made.")
 
 
 def redrawn_lines(
