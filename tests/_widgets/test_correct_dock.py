@@ -18,6 +18,7 @@ from qtpy.QtCore import Qt
 from napari_etch._widgets import correct_reading
 from napari_etch._widgets.correct_dock import CorrectDock
 from napari_etch._widgets.correct_preview import NAME
+from napari_etch._widgets.correct_restore import left_behind
 from napari_etch._widgets.keys import CORRECT_BINDINGS, KEY_BINDINGS
 from napari_etch._widgets.pixel_size import PixelSizeBox
 from napari_etch.corrections import State, journals_in, read_journal
@@ -685,3 +686,36 @@ def test_a_large_map_that_goes_while_it_is_read_leaves_no_trace(
         lambda: dock.session is not None and dock.session.layer is other, timeout=PATIENCE
     )
     assert list(dock.sessions.opened) == [str(other.unique_id)]
+
+
+@pytest.mark.parametrize("painted", [False, True], ids=["as it was", "painted meanwhile"])
+def test_a_dock_that_is_opened_again_knows_what_was_reviewed(
+    desk: Desk, qtbot: Any, add_correct: Callable[[Any], CorrectDock], folder: Path, painted: bool
+) -> None:
+    viewer, dock, layer, hands = desk
+    hands.move(30, 30)
+    hands.key(KEY.Key_K)
+    hands.key(KEY.Key_S)
+    hands.drag((96, 4), (96, 60))
+    assert dock.session.journal.flush()
+    before = dock.session.journal.path
+    viewer.window.remove_dock_widget(dock)
+    assert str(layer.mode) == "pan_zoom" and "correction preview" not in viewer.layers
+    hands.drag((96, 70), (96, 120))  # of a tool that is gone
+    if painted:
+        layer.data_setitem((np.array([10]), np.array([63])), 2)
+    again = add_correct(viewer)
+    known = again.session.review.known
+    if painted:  # what was said may be wrong now; it can be had back as it was
+        assert not known
+        assert again.restore_box.isVisibleTo(again)
+        return
+    assert known == {1: State.ACCEPTED, 3: State.EDITED, 5: State.EDITED}
+    assert again.session.editor().locked == {1}
+    assert not again.restore_box.isVisibleTo(again)
+    qtbot.waitUntil(lambda: again.session.journal.path is not None, timeout=PATIENCE)
+    qtbot.waitUntil(lambda: not before.exists(), timeout=PATIENCE)
+    viewer.layers.remove(layer)  # as good as a crash: the journal stays
+    qtbot.waitUntil(lambda: again.session is None, timeout=PATIENCE)
+    (left,) = left_behind([folder])
+    assert (left.edits, left.verdicts) == (1, 1)

@@ -26,7 +26,7 @@ from napari_etch._widgets.correct_restore import (
 from napari_etch._widgets.correct_reviewing import Reviewing
 from napari_etch._widgets.correct_saved import SavedLine
 from napari_etch._widgets.correct_session import CorrectSession
-from napari_etch._widgets.correct_sessions import Sessions
+from napari_etch._widgets.correct_sessions import Sessions, awaited, leave
 from napari_etch._widgets.correct_target import (
     can_copy,
     journal_folders,
@@ -146,9 +146,16 @@ class CorrectDock(Dock):
             dims.events.current_step.disconnect(on_slider)
             dims.events.ndisplay.disconnect(refresh)
             for session in sessions.values():
-                session.close()
+                leave(session)
 
         self.destroyed.connect(end)
+
+    def leave_window(self) -> None:
+        """Put the tool away and let go of the mouse: a tool without its dock cannot be left."""
+        self._take(None)
+        for session in self.sessions.all():
+            leave(session)
+        self.sessions.opened.clear()
 
     # -- which map -------------------------------------------------------------------------------
 
@@ -307,7 +314,9 @@ class CorrectDock(Dock):
         new = folders - self._looked
         self._looked |= new
         if new:
-            self.restore_box.offer(left_behind(sorted(new)), more=True)
+            ours = awaited(self._viewer.layers)
+            found = [each for each in left_behind(sorted(new)) if each.path not in ours]
+            self.restore_box.offer(found, more=True)
 
     def restore(self, summary: Summary) -> None:
         """Add the map of a journal that was left behind, as soon as it is read."""

@@ -388,10 +388,14 @@ class CorrectSession(QObject):
             on_news=self._say,
             edits=edits,
         )
-        notes = {**self._grains.notes, **self._facets.noted}
-        if notes:
-            journal.note(**notes)
+        if self.notes:
+            journal.note(**self.notes)
         return journal
+
+    @property
+    def notes(self) -> dict[str, Any]:
+        """What a journal is told of states and verdicts when it begins."""
+        return {**self._grains.notes, **self._facets.noted}
 
     def _say(self, text: str) -> None:
         """Called from the journal's thread; the session may be gone by then.

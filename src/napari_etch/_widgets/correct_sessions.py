@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container
+import zlib
+from collections.abc import Callable, Container, Iterable
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
+import numpy as np
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_etch._widgets.correct_reading import Reading
 from napari_etch._widgets.correct_session import CorrectSession
+from napari_etch.corrections.places import discard
 
 if TYPE_CHECKING:
     from napari.layers import Image, Labels, Layer
+
+
+#: Milliseconds between looks at whether a journal is on disk.
+_LOOK_MS = 300
 
 
 class Sessions(QObject):
@@ -79,7 +88,8 @@ class Sessions(QObject):
         if key in self.opened:
             self.opened[key].set_under(boundary, image)
             return self.opened[key]
-        notes, edits = self._restored.pop(key, ({}, 0))
+        left = _taken_up(layer)
+        notes, edits = self._restored.pop(key, (left.notes, left.edits) if left else ({}, 0))
         session = CorrectSession(
             layer,
             self._folder,
@@ -97,6 +107,8 @@ class Sessions(QObject):
         session.said.connect(self.said)
         if session.last_said:  # it spoke before it could be heard; after the refresh under way
             QTimer.singleShot(0, session.say_again)
+        if left is not None:
+            _Successor(session, left.path)
         self.opened[key] = session
         _ALL[key] = session
         return session
@@ -112,6 +124,64 @@ class Sessions(QObject):
     def gone(self, there: Container[str]) -> list[CorrectSession]:
         """Return the sessions of layers that are no more in the viewer, and forget them."""
         return [self.opened.pop(key) for key in list(self.opened) if key not in there]
+
+
+@dataclass(frozen=True)
+class _Left:
+    """What a dock that was closed knew of a map that is still open."""
+
+    crc: int
+    notes: dict[str, Any]
+    edits: int
+    path: Path
+
+
+#: By the unique id of the layer.
+_LEFT: dict[str, _Left] = {}
+
+
+def leave(session: CorrectSession) -> None:
+    """Close a session whose dock is closed; the next dock goes on from here."""
+    path, journal = session.journal.path, session.journal
+    if path is not None and journal.is_worth_keeping:
+        key = str(session.layer.unique_id)
+        _LEFT[key] = _Left(_crc(session.layer), session.notes, journal.edits, path)
+    session.close()
+
+
+def awaited(layers: Iterable[Layer]) -> set[Path]:
+    """Return the journals of maps that are open and wait for a dock: nobody has to restore them."""
+    found = (_LEFT.get(str(layer.unique_id)) for layer in layers)
+    return {left.path for left in found if left is not None}
+
+
+def _taken_up(layer: Labels) -> _Left | None:
+    """Return what was left of a map, unless somebody has changed it since."""
+    left = _LEFT.get(str(layer.unique_id))
+    if left is None or left.crc == _crc(layer):
+        return left
+    del _LEFT[str(layer.unique_id)]  # its journal can still be restored
+    return None
+
+
+def _crc(layer: Labels) -> int:
+    return zlib.crc32(np.ascontiguousarray(layer.data).data)
+
+
+class _Successor(QTimer):
+    """Deletes the journal that was left as soon as that of the next session holds all of it."""
+
+    def __init__(self, session: CorrectSession, before: Path) -> None:
+        super().__init__(session)
+        self._session, self._before = session, before
+        self.timeout.connect(self._look)
+        self.start(_LOOK_MS)
+
+    def _look(self) -> None:
+        if self._session.journal.is_written:
+            self.stop()
+            with suppress(OSError):
+                discard(self._before)
 
 
 #: Every session of this napari: other docks ask what was reviewed.

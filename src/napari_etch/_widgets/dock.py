@@ -72,7 +72,11 @@ class Dock(QWidget):
                 self._leave()
         return done
 
+    def leave_window(self) -> None:
+        """Do what has to be done at the end while all of it is still whole."""
+
     def _leave(self) -> None:
+        self.leave_window()
         _leaving[id(self)] = self  # or it would be collected before Qt comes to deleting it
         self.destroyed.connect(partial(_leaving.pop, id(self), None))
         self.deleteLater()
