@@ -635,3 +635,32 @@ def test_keys_that_the_user_has_bound_are_left_alone(
     bind_keys(viewer, _dock)
     press(viewer, "run")
     assert taken == ["mine"]
+
+
+def test_class_maps_and_outlines_of_the_image_are_no_grains(
+    open_dock: OpenDock, qtbot: Any
+) -> None:
+    viewer, dock = open_dock()
+    image = viewer.add_image(noise(*SHAPE), name="weld")
+    modes = np.where(np.indices(SHAPE).sum(0) // 40 % 2, 1, 2).astype(np.uint8)
+
+    def add_classes(kind: str) -> Labels:
+        made = {"kind": kind, "source": "weld", "source_id": str(image.unique_id)}
+        return viewer.add_labels(modes, name=f"weld · {kind}", metadata={METADATA_KEY: made})
+
+    classes = add_classes("fracture")
+    qtbot.waitUntil(lambda: dock.form.image.currentText() == "weld", timeout=PATIENCE)
+    assert dock.hint.text() == "The next run uses this granularity."
+    assert not dock.new_cut.isEnabled()
+    dock.cut_into_new_layer()
+    assert "Run the model" in dock.counts.count.toolTip()
+    viewer.layers.selection.active = image
+    run_to_end(qtbot, dock)
+    add_classes("outlines")
+    viewer.layers.selection.active = image
+    qtbot.waitUntil(lambda: "weld · grains" in dock.hint.text(), timeout=PATIENCE)
+    dock.form.granularity.setValue(0.7)
+    qtbot.waitUntil(lambda: "“weld · grains”: " in dock.run_bar.line.text(), timeout=PATIENCE)
+    np.testing.assert_array_equal(classes.data, modes)
+    dock.toggle_grains()
+    assert [layer.name for layer in viewer.layers if not layer.visible] == ["weld · grains"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from napari.layers import Image, Labels, Shapes
@@ -89,20 +90,23 @@ class LayerChoice(LayerWatch):
         active = selected(self._viewer.layers)
         if can_recut(active):
             return active
-        image = self.image()
-        return self.latest(image, Labels) if image is not None else None
+        return self.latest(GRAINS, can_recut)
 
     def countable(self) -> Labels | None:
-        """Return the grains to count: as for the slider, but a selected map of any origin, too."""
+        """Return the grains to count: as for the slider, but a map of any origin, too."""
         active = selected(self._viewer.layers)
         if isinstance(active, Labels) and kind_of(active) in ("", GRAINS):
             return active
-        return self.grains()
+        return self.grains() or self.latest(GRAINS)
 
-    def latest(self, image: Image, kind: type[Layer]) -> Any:
-        """Return the topmost result of a kind that was made from an image."""
+    def latest(self, kind: str, fits: Callable[[Layer], bool] = lambda _layer: True) -> Any:
+        """Return the topmost layer of a kind that was made from the chosen image.
+
+        Class maps, outlines and bridges are made from images, too, and are no grains.
+        """
+        chosen = self._form.image.currentData()
         for layer in reversed(self._viewer.layers):
-            if isinstance(layer, kind) and source_id_of(layer) == str(image.unique_id):
+            if kind_of(layer) == kind and source_id_of(layer) == chosen and fits(layer):
                 return layer
         return None
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
-from napari.layers import Image, Labels
+from napari.layers import Labels
 from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
 from napari_etch._widgets.controller import RunController
@@ -21,6 +21,8 @@ from napari_etch._widgets.keys import bind_keys
 from napari_etch._widgets.last_said import LastSaid
 from napari_etch._widgets.layer_choice import LayerChoice
 from napari_etch._widgets.layers import (
+    BOUNDARY,
+    GRAINS,
     Origin,
     earlier_result,
     granularity_of,
@@ -314,23 +316,24 @@ class SegmentDock(Dock):
         image_id = None if origin is None else origin.layer_id
         count_next, self._count_next = self._count_next, False
         if isinstance(outcome, Segmented) and origin is not None:
-            self._add_result(outcome, origin)
-            if count_next:
-                self.count_grains(self._grains_of(origin))
+            grains = self._add_result(outcome, origin)
+            if count_next and grains is not None:
+                self.count_grains(grains)
         elif isinstance(outcome, Failed):
             self._say(outcome.message, trouble=True, of=image_id)
         elif isinstance(outcome, Stopped):
             self._say("Cancelled; nothing was added.", of=image_id)
         self._refresh()
 
-    def _add_result(self, result: Segmented, origin: Origin) -> None:
+    def _add_result(self, result: Segmented, origin: Origin) -> Labels | None:
+        """Put a result into the viewer and return its grains; None where its image is gone."""
         viewer = self._viewer
         if all(str(layer.unique_id) != origin.layer_id for layer in viewer.layers):
             self._say(
                 f"“{origin.name}” was removed during the run, so its result was dropped.",
                 trouble=True,
             )
-            return
+            return None
         boundary, grains = result_layers(result, origin)
         active = viewer.layers.selection.active
         there: list[Layer] = []
@@ -347,6 +350,7 @@ class SegmentDock(Dock):
         if active is not None and active in viewer.layers:
             viewer.layers.selection.active = active
         self._say(outcome_text(result) + hidden_text(hidden), of=origin.layer_id)
+        return cast("Labels", there[0])
 
     # -- granularity -----------------------------------------------------------------------------
 
@@ -407,14 +411,6 @@ class SegmentDock(Dock):
         self.start()
         self._count_next = self.controller.is_running
 
-    def _grains_of(self, origin: Origin) -> Labels | None:
-        """Return the latest grains of the image that a run began with."""
-        for image in self.layers.images():
-            if str(image.unique_id) == origin.layer_id:
-                found: Labels | None = self.layers.latest(image, Labels)
-                return found
-        return None
-
     def _on_counted(self, text: str, trouble: bool) -> None:
         self._say(text, trouble=trouble, of=self._counted_of)
         self._refresh()
@@ -431,15 +427,14 @@ class SegmentDock(Dock):
 
     def toggle_boundary(self) -> None:
         """Show or hide the boundary of the chosen image."""
-        self._toggle(Image)
+        self._toggle(BOUNDARY)
 
     def toggle_grains(self) -> None:
         """Show or hide the grains of the chosen image."""
-        self._toggle(Labels)
+        self._toggle(GRAINS)
 
-    def _toggle(self, kind: type[Image] | type[Labels]) -> None:
-        image = self.layers.image()
-        layer = self.layers.latest(image, kind) if image is not None else None
+    def _toggle(self, kind: str) -> None:
+        layer = self.layers.latest(kind)
         if layer is not None:
             layer.visible = not layer.visible
 
