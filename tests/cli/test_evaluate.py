@@ -74,6 +74,7 @@ def test_a_result_is_scored_as_it_was_corrected(etch, halves, tmp_path):
         (None, "pred.tif"),
         (np.ones((4, 4), np.int32), "one image"),
         (np.full((40, 80), 0.5, np.float32), "fractions"),
+        (np.random.default_rng(0).integers(0, 255, (40, 80), np.uint8), "is a picture or drawn"),
     ],
 )
 def test_bad_input_is_named(etch, halves, pred, message):

@@ -155,6 +155,45 @@ def test_corrections_beside_a_tracked_stack_are_measured(etch, tmp_path):
         assert len(pd.read_csv(tmp_path / f"out{count}" / "grains3d.csv")) == count
 
 
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("first.tif", "first.tif is truncated: it ends before its pixels do"),
+        ("pages.tif", "pages.tif is truncated: it ends before its pixels do"),
+        ("broken.tif", "broken.tif: its pixels are damaged: copy it again"),
+        ("cut.png", "cut.png: its pixels are damaged: copy it again"),
+        ("objects.npy", "objects.npy: it holds no array of numbers: save it again"),
+        ("text.npy", "text.npy: it holds no array of numbers: save it again"),
+    ],
+)
+def test_a_damaged_map_is_a_sentence_and_no_measurement(etch, tmp_path, name, words):
+    """Of a stack that was cut off the first section was measured alone, as a field."""
+    grains = poisson_voronoi(120, 30, 0)
+    tifffile.imwrite("whole.tif", grains, compression="zlib")
+    whole = (tmp_path / "whole.tif").read_bytes()
+    (tmp_path / "first.tif").write_bytes(whole[: len(whole) // 2])
+    (tmp_path / "broken.tif").write_bytes(whole[:-300] + bytes(300))
+    tifffile.imwrite("stack.tif", np.repeat(grains[None], 5, 0), compression="zlib")
+    stack = (tmp_path / "stack.tif").read_bytes()
+    (tmp_path / "pages.tif").write_bytes(stack[: len(stack) * 3 // 4])
+    imsave("whole.png", grains.astype(np.uint8), check_contrast=False)
+    (tmp_path / "cut.png").write_bytes((tmp_path / "whole.png").read_bytes()[:500])
+    np.save("objects.npy", np.array([{"a": 1}], dtype=object), allow_pickle=True)
+    (tmp_path / "text.npy").write_text("hello")
+    done = etch("measure", name, "--out", "out", "--pixel-size", 0.5)
+    assert done.exit_code == 2, done.output
+    assert words in done.stderr and len(done.stderr.splitlines()) == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_grey_map_stored_as_colours_is_one_field_as_numbers_too(etch, tmp_path):
+    """Its rows were taken for the sections of a stack, which took an hour."""
+    np.save("colours.npy", np.repeat(poisson_voronoi(120, 30, 0)[..., None], 3, 2))
+    done = etch("measure", "colours.npy", "--out", "out", "--pixel-size", 0.5)
+    assert done.exit_code == 0, done.output
+    assert done.stdout.startswith("30 grains in 1 field")
+
+
 def test_twins_are_merged_on_request(etch, write_grains, tmp_path):
     grains = checkerboard(4, 40)
     grains[50:56, 45:75] = 99  # a lamella inside a square

@@ -7,6 +7,7 @@ import json
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 
 from napari_etch.grains.class_table import FRACTURE_MODES, ClassTable
@@ -219,6 +220,16 @@ def test_a_file_that_cannot_be_used_is_refused_in_a_sentence(tmp_path, name, tex
     with pytest.raises(LabelsError, match=says) as caught:
         read_annotations(tmp_path / name)
     assert "\n" not in str(caught.value)
+
+
+def test_labels_that_were_cut_off_are_refused(tmp_path):
+    """Of a stack that was cut off the first section was imported as if it were all."""
+    grains = np.arange(2000, dtype=np.int32).reshape(5, 20, 20)
+    tifffile.imwrite(tmp_path / "a.tif", grains, compression="zlib", photometric="minisblack")
+    whole = (tmp_path / "a.tif").read_bytes()
+    (tmp_path / "a.tif").write_bytes(whole[: len(whole) * 3 // 4])
+    with pytest.raises(LabelsError, match="truncated: it ends before its pixels do"):
+        read_annotations(tmp_path / "a.tif")
 
 
 def labelme():

@@ -80,8 +80,19 @@ def evaluate(
 
 def _read(path: Path, corrections: bool) -> np.ndarray:
     """Read a map, or that of a folder of results, as it was corrected, and tell of it."""
+    from napari_etch.micrograph.serial import refuse_picture
+
     with bad_input():
         labels, correction = read_corrected(map_of(path), corrections)
+        if _may_be_picture(labels):
+            refuse_picture(labels, str(path))
     if correction is not None:
         note(f"{path}: {taken_words(correction)}")
     return labels
+
+
+def _may_be_picture(labels: np.ndarray) -> bool:
+    """Return whether an array is a plane of whole numbers and no mask of two values."""
+    if labels.ndim != 2 or labels.dtype.kind not in "iu" or not labels.size or labels.min() < 0:
+        return False
+    return bool(((labels != labels.min()) & (labels != labels.max())).any())

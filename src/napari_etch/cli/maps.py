@@ -49,18 +49,11 @@ def read_map(path: Path) -> np.ndarray:
     np.ndarray
         Values as they stand in the file, (y, x).
     """
-    import numpy as np
-
     with bad_input(str(path)):
         if path.suffix.lower() == ".npy":
-            return np.load(path, allow_pickle=False)
-        if path.suffix.lower() in (".tif", ".tiff"):
-            import tifffile
-
-            try:
-                array = tifffile.imread(path)
-            except tifffile.TiffFileError:
-                raise ValueError("it cannot be read as a TIFF file: write it again") from None
+            array = _read_npy(path)
+        elif path.suffix.lower() in (".tif", ".tiff"):
+            array = _read_tiff(path)
         else:
             array = _read_picture(path)
         if array.ndim == 3 and array.shape[-1] in (2, 3, 4):  # grey stored as colour
@@ -71,6 +64,32 @@ def read_map(path: Path) -> np.ndarray:
         return array
 
 
+def _read_npy(path: Path) -> np.ndarray:
+    import numpy as np
+
+    try:
+        return np.load(path, allow_pickle=False)
+    except ValueError:  # numpy's own advice is to open pickles, which run any program
+        raise ValueError("it holds no array of numbers: save it again with numpy.save") from None
+
+
+def _read_tiff(path: Path) -> np.ndarray:
+    import tifffile
+
+    from napari_etch.micrograph import MicrographError
+    from napari_etch.micrograph.tiff import refuse_truncated
+
+    try:
+        refuse_truncated(path)
+        return tifffile.imread(path)
+    except (MicrographError, OSError):
+        raise
+    except tifffile.TiffFileError:
+        raise ValueError("it cannot be read as a TIFF file: write it again") from None
+    except Exception:  # decoders raise anything on damaged files
+        raise ValueError("its pixels are damaged: copy it again from its source") from None
+
+
 def _read_picture(path: Path) -> np.ndarray:
     from PIL import Image, UnidentifiedImageError
     from skimage.io import imread
@@ -78,9 +97,13 @@ def _read_picture(path: Path) -> np.ndarray:
     try:
         with Image.open(path):  # scikit-image stumbles over what is no image
             pass
+        array: np.ndarray = imread(path)
     except UnidentifiedImageError:
         raise ValueError("it is no image that can be read: give TIFF, PNG or NPY") from None
-    array: np.ndarray = imread(path)
+    except OSError as error:
+        if error.strerror:  # of the file, not of its pixels
+            raise
+        raise ValueError("its pixels are damaged: copy it again from its source") from None
     return array
 
 

@@ -11,6 +11,8 @@ import numpy.typing as npt
 from napari_etch.grains.class_table import ClassTable
 from napari_etch.labels.published import from_published
 from napari_etch.labels.report import LabelsError
+from napari_etch.micrograph import MicrographError
+from napari_etch.micrograph.tiff import refuse_truncated
 
 MASK_SUFFIXES = (".tif", ".tiff", ".png", ".npy")
 _MOST = np.iinfo(np.int32).max
@@ -73,6 +75,8 @@ def read_volume(path: Path) -> npt.NDArray[Any] | None:
         return None
     try:
         array = _decoded(path) if suffix == ".npy" or _pages(path) > 1 else None
+    except LabelsError:
+        raise
     except Exception as error:  # decoders raise anything on damaged files
         reason = getattr(error, "strerror", None) or " ".join(str(error).split())
         raise LabelsError(f"{path} cannot be read as a mask ({reason}).") from error
@@ -95,6 +99,10 @@ def _decoded(path: Path) -> npt.NDArray[Any]:
     if suffix in (".tif", ".tiff"):
         import tifffile
 
+        try:
+            refuse_truncated(path)
+        except MicrographError as error:
+            raise LabelsError(str(error)) from None
         return np.asarray(tifffile.imread(path))
     from PIL import Image
 

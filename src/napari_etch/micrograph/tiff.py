@@ -89,6 +89,18 @@ def read_tiff(path: Path, *, stack: bool, calibrate: bool) -> RawImage:
         return RawImage(data, rgb, calibration, tiff_info_bar_row(page))
 
 
+def refuse_truncated(path: Path) -> None:
+    """Raise MicrographError for a TIFF of labels that ends before its pixels or pages do.
+
+    tifffile gives the first page of such a stack, or zeros, and labels would be missing.
+    """
+    import tifffile
+
+    with tifffile.TiffFile(path) as tif:
+        if tif.series:
+            _check_complete(tif, tif.series[0], path, len(tif.pages) > 1)
+
+
 def _main_series(tif: TiffFile, name: str) -> TiffPageSeries:
     usable = [s for s in tif.series if {"Y", "X"} <= set(s.axes) and s.size > 0]
     if not usable:
