@@ -15,6 +15,7 @@ from qtpy.QtCore import Qt
 from napari_etch._widgets.class_tables import stored_table
 from napari_etch._widgets.correct_dock import CorrectDock
 from napari_etch._widgets.correct_target import CLASSES
+from napari_etch._widgets.correct_tour import ABOUT_GRAINS
 from napari_etch._widgets.layers import METADATA_KEY
 from napari_etch._widgets.track_layers import GRAINS_3D, is_volume
 from napari_etch.corrections import State, journals_in, read_journal
@@ -229,6 +230,9 @@ def test_the_walk_stays_in_the_section(stack_desk: Desk, qtbot: Any) -> None:
     hands.key(KEY.Key_R)
     assert len(np.unique(layer.data[3])) == 3
     np.testing.assert_array_equal(layer.data[0], cells())
+    qtbot.waitUntil(lambda: "left" in dock.review_box.left.text(), timeout=PATIENCE)
+    viewer.dims.set_point(0, 2)  # nothing was measured there
+    qtbot.waitUntil(lambda: dock.review_box.left.text() == ABOUT_GRAINS, timeout=PATIENCE)
 
 
 # -- maps of classes -----------------------------------------------------------------------------

@@ -420,7 +420,7 @@ class BoundaryTour(QObject):
         editor = session.editor()
         pixels = max(1, self._pixels_of_grains())
         share = min(1.0, self.review.reviewed_area(editor.area) / pixels)
-        if self._section is None:
+        if self._section != session.section:  # nothing was measured, or another section
             return share, ABOUT_GRAINS
         left = self.review.left()
         boundaries = "1 boundary" if left == 1 else f"{left} boundaries"
