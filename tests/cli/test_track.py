@@ -64,6 +64,19 @@ def test_a_pixel_size_that_the_file_contradicts_is_told(etch, maps):
     assert said in done.stderr
 
 
+def test_a_section_distance_that_a_stack_contradicts_is_told(etch, maps):
+    assert etch("track", "stack.tif", "--out", "out", "--voxel-size", 2, 0.5, 0.5).exit_code == 0
+    for typed, told in ((2, False), (3, True)):
+        done = etch("measure", "out", "--out", f"m{typed}", "--section-distance", typed)
+        said = "out: the file states 2 µm from section to section; 3 as typed was used"
+        assert done.exit_code == 0 and (said in done.stderr) == told
+    about = {"axes": "ZYX", "unit": "micron", "spacing": 0.9}
+    tifffile.imwrite("fiji.tif", maps.astype(np.uint16), imagej=True, metadata=about)
+    done = etch("track", "fiji.tif", "--out", "fiji", "--voxel-size", 2, 0.5, 0.5)
+    said = "fiji.tif: the file states 0.9 µm from section to section; 2 as typed was used"
+    assert said in done.stderr
+
+
 def test_corrections_beside_a_result_are_told(etch, tmp_path, maps):
     (tmp_path / "result").mkdir()
     path = tmp_path / "result" / "grains.tif"

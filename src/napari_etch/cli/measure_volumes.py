@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from napari_etch.cli.console import note
 from napari_etch.cli.maps import map_of, read_corrected
 from napari_etch.measure.report_files import JSON_FILE
 from napari_etch.results import VOLUME_FILE
@@ -40,9 +41,28 @@ def volume_table(
                 f"the sections of {file} are numbered one by one, so these are no grains in space: "
                 "run etch track first and measure its grains3d.tif"
             )
+        tell_distance(file, distance_um, str(path))
         table.insert(0, "stack", str(path))
         tables.append(table)
     return pd.concat(tables)
+
+
+def tell_distance(file: Path, typed_um: float, name: str) -> None:
+    """Tell where a stack states another distance of its sections: volumes go by the typed one."""
+    import tifffile
+
+    from napari_etch.micrograph.calibration import SAME_PIXEL
+    from napari_etch.micrograph.tags import stated_distance
+
+    if not file.is_file() or file.suffix.lower() not in (".tif", ".tiff"):
+        return
+    with tifffile.TiffFile(file) as tif:
+        stated = stated_distance(tif)
+    if stated is not None and abs(stated / typed_um - 1) > SAME_PIXEL:
+        note(
+            f"{name}: the file states {stated:g} µm from section to section; {typed_um:g} as typed "
+            "was used"
+        )
 
 
 def drop_volumes(out: Path) -> None:

@@ -155,6 +155,7 @@ def _loaded(path: Path | None) -> Classifier:
 def _track(
     grains: Path, out: Path, options: Options, classifier: Classifier | None, align: bool
 ) -> None:
+    from napari_etch.cli.measure_volumes import tell_distance
     from napari_etch.cli.progress import progress_bar
     from napari_etch.cli.track_files import ALL_FILES, write_tracks
     from napari_etch.micrograph.align import MovedSections
@@ -198,6 +199,8 @@ def _track(
         write_whole(out, write, ALL_FILES, overwrite=options.overwrite)
     _report(name, tracks, shifts)
     _tell_pixel_size(name, stack.pixel_size_um, options.voxel_size_um)
+    if options.voxel_size_um is not None:
+        tell_distance(stack.path, options.voxel_size_um[0], name)
     say(f"{name}: {_result_words(tracks)} -> {out}")
 
 

@@ -180,13 +180,27 @@ def _ome(tif: TiffFile, name: str) -> Calibration | None:
     pixels = re.search(r"<(?:\w+:)?Pixels\b[^>]*>", text)
     if pixels is None:
         return None
-    sides = []
-    for axis in "XY":
-        size = _attribute(pixels.group(), f"PhysicalSize{axis}")
-        unit = _attribute(pixels.group(), f"PhysicalSize{axis}Unit") or "µm"
-        scale, number = micrometres_per(unit), _number(size)
-        sides.append(None if scale is None or number is None else number * scale)
-    return square_calibration(sides[0], sides[1], "OME-XML", name)
+    x, y = (_physical_size(pixels.group(), axis) for axis in "XY")
+    return square_calibration(x, y, "OME-XML", name)
+
+
+def _physical_size(pixels: str, axis: str) -> float | None:
+    """Return the step along an axis that an OME element states, µm."""
+    size = _attribute(pixels, f"PhysicalSize{axis}")
+    unit = _attribute(pixels, f"PhysicalSize{axis}Unit") or "µm"
+    scale, number = micrometres_per(unit), _number(size)
+    return None if scale is None or number is None else number * scale
+
+
+def stated_distance(tif: TiffFile) -> float | None:
+    """Return how far the sections of a stack are apart as a TIFF file states it, µm."""
+    pixels = re.search(r"<(?:\w+:)?Pixels\b[^>]*>", tif.ome_metadata or "")
+    if pixels is not None:
+        return _physical_size(pixels.group(), "Z")
+    metadata = tif.imagej_metadata or {}
+    scale = micrometres_per(str(metadata.get("unit", "")))
+    number = _number(metadata.get("spacing"))
+    return None if scale is None or number is None else number * scale
 
 
 def _attribute(element: str, key: str) -> str | None:
