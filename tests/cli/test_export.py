@@ -301,6 +301,16 @@ def test_a_set_whose_table_of_specimens_cannot_be_used_is_refused(etch, results,
     assert "it needs image and specimen" in done.stderr
 
 
+def test_the_one_image_that_is_named_is_that_of_the_one_mask(etch, tmp_path):
+    """It asked for the image that had been named, for the mask has another name."""
+    write_image(tmp_path / "frames" / "steel.png")
+    tifffile.imwrite("corrected.tif", np.arange(1, 601, dtype=np.int32).reshape(20, 30) // 100)
+    done = etch("export", "corrected.tif", "--images", "frames/steel.png", "--out", "set")
+    assert done.exit_code == 0, done.output
+    assert "no image has its name; steel.png has its size" in done.stderr
+    assert (tmp_path / "set" / "images" / "steel.tif").is_file()
+
+
 # -- import ----------------------------------------------------------------------------------------
 
 

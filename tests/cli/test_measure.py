@@ -143,6 +143,19 @@ def test_corrections_beside_a_result_are_measured(etch, micrograph_file, tmp_pat
     assert read(tmp_path / "plain")["fields"][0]["grains"] == 16
 
 
+def test_a_map_that_was_written_over_that_of_a_result_has_its_pixel_size(
+    etch, micrograph_file, tmp_path
+):
+    """Other programs do not keep it, and it was asked for though the result states it."""
+    etch("segment", micrograph_file(), "--out", "results", "--pixel-size", 0.5)
+    path = tmp_path / "results" / "steel" / "grains.tif"
+    tifffile.imwrite(path, tifffile.imread(path))
+    done = etch("measure", path.parent, "--out", "out")
+    assert done.exit_code == 0, done.output
+    (field,) = read(tmp_path / "out")["fields"]
+    assert (field["pixel_size_um"], field["pixel_size_from"]) == (0.5, "typed")
+
+
 def test_corrections_beside_a_tracked_stack_are_measured(etch, tmp_path):
     (tmp_path / "tracked").mkdir()
     path = tmp_path / "tracked" / "grains3d.tif"

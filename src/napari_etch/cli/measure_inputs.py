@@ -39,7 +39,7 @@ from napari_etch.micrograph import (
 )
 from napari_etch.micrograph.calibration import SAME_PIXEL
 from napari_etch.micrograph.serial import refuse_picture
-from napari_etch.results import BOUNDARY_FILE, GRAINS_FILE, overlay_rgb
+from napari_etch.results import BOUNDARY_FILE, GRAINS_FILE, SUMMARY_FILE, overlay_rgb
 from napari_etch.results.source_image import is_source, likely_paths, read_source
 
 if TYPE_CHECKING:
@@ -200,7 +200,9 @@ class _PixelSize:
 
 
 def _stated_size(file: Path) -> tuple[float, str] | None:
-    """Return the pixel size that a file states, and where; None when it does not.
+    """Return the pixel size that a file states, or its result, and where; None when none does.
+
+    A map that another program has written over that of a result states none.
 
     Raises
     ------
@@ -215,7 +217,10 @@ def _stated_size(file: Path) -> tuple[float, str] | None:
         if "not square" in str(error):
             raise
         return None
-    return None if found is None else (found.pixel_size_um, found.source)
+    if found is not None:
+        return found.pixel_size_um, found.source
+    known = summary_beside(file).get("pixel_size_um")
+    return (float(known), SUMMARY_FILE) if isinstance(known, int | float) and known > 0 else None
 
 
 def _pixel_size(file: Path, typed: float | None) -> _PixelSize:

@@ -19,6 +19,7 @@ from napari_etch.labels.annotated import Annotated
 from napari_etch.labels.collector import specimens_of
 from napari_etch.labels.exporting import LabelSource
 from napari_etch.labels.finding import ImageFinder
+from napari_etch.labels.importing import match_images
 from napari_etch.labels.mask_files import whole_numbers
 from napari_etch.labels.reading import read_annotations
 from napari_etch.labels.report import LabelsError, Remark, Report
@@ -153,6 +154,7 @@ def _annotated_sources(
         kind=options.kind,
         images=options.images,
     )
+    found = match_images(found, [each for each in options.images if each.is_file()])
     sources = [
         LabelSource(name, _loader(each, path, options), each.specimen)
         for name, each in found.items()
