@@ -146,6 +146,17 @@ def test_any_grain_map_can_be_counted_whatever_its_numbers(squares):
         count_map(np.zeros((4, 4), np.int32), name="mine")
 
 
+def test_lines_of_0_between_grains_are_no_border_of_the_field():
+    """Human labels and those of other programs have them."""
+    row, column = np.indices((100, 100))
+    labels = 1 + row // 20 * 5 + column // 20
+    whole = count_map(labels, pixel_size_um=1.0)
+    labels[(row % 20 == 0) | (column % 20 == 0)] = 0
+    parted = count_map(labels, pixel_size_um=1.0)
+    assert (parted.count, parted.n_inside, parted.n_edge, parted.n_corner) == (25, 9, 12, 4)
+    assert parted.density_per_mm2 == pytest.approx(whole.density_per_mm2, rel=0.05)
+
+
 def test_a_mark_lies_in_its_grain_and_says_where_the_grain_is(squares):
     found = count_partition(partition(boundary_of(squares)), calibration=SHARP)
     assert np.array_equal(found.grains[tuple(found.points.T)], np.arange(1, 26))

@@ -229,7 +229,8 @@ def count_map(
     Parameters
     ----------
     grains : whole numbers (y, x)
-        0 is no grain.
+        0 is no grain; lines of 0 between grains belong to the nearest one, or each grain would lie
+        at the border of the field.
     pixel_size_um : float, optional
         Edge of a pixel, µm.
     name : str
@@ -245,9 +246,12 @@ def count_map(
         When `cancel` was set.
     """
     from napari_etch.measure.astm import astm_planimetric
+    from napari_etch.measure.parting_lines import without_parting_lines
 
     if not grains.any():
         raise ValueError(f"{name or 'the field'} has no grain: there is nothing to count")
+    grains = without_parting_lines(grains)
+    _go_on(cancel)
     labels = np.unique(grains)
     numbered = np.searchsorted(labels[labels > 0], grains).astype(np.int32) + 1
     numbered[grains == 0] = 0
