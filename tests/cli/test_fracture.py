@@ -7,10 +7,12 @@ import shutil
 import numpy as np
 import pytest
 import tifffile
+from corrected import correct
 from skimage.io import imread, imsave
 from surfaces import half_lined, two_patches
 from typer.testing import CliRunner
 
+from napari_etch.cli import fracture
 from napari_etch.cli.app import app
 from napari_etch.results import FACETS_FILE, FRACTURE_FILES
 
@@ -86,6 +88,42 @@ def test_outlines_of_a_mask_and_facets_of_grains(etch, surface, tmp_path):
     rows = rows_of(tmp_path / "out/half/facets.csv")
     assert [row["mode"] for row in rows] == ["intergranular", "transgranular"]
     assert float(rows[0]["share"]) > 0.9
+
+
+def test_facets_are_of_the_grains_as_they_were_corrected(etch, surface, tmp_path):
+    (tmp_path / "outlined").mkdir()
+    imsave(tmp_path / "outlined" / "half.png", two_patches(surface), check_contrast=False)
+    (tmp_path / "results" / "half").mkdir(parents=True)
+    path = tmp_path / "results" / "half" / "grains.tif"
+    grains = surface.astype(np.int32)
+    grains[:4, :4] = 3
+    tifffile.imwrite(path, grains)
+    correct(path, 3, int(grains[5, 5]))
+    given = ("--model", "none", "--outlines", "outlined/half.png", "--grains")
+    for place in ("results", "results/half"):
+        ran = etch("fracture", "half.png", "--out", f"to {place[-4:]}", *given, place)
+        assert ran.exit_code == 0, ran.output
+        assert "1 edit of the Correct dock beside the result was taken along" in ran.output
+        assert len(rows_of(tmp_path / f"to {place[-4:]}" / "half" / "facets.csv")) == 2
+    plain = etch("fracture", "half.png", "--out", "p", *given, "results", "--no-corrections")
+    assert plain.exit_code == 0 and len(rows_of(tmp_path / "p" / "half" / "facets.csv")) == 3
+
+
+def test_grains_that_do_not_fit_are_refused_before_any_work(etch, surface, tmp_path, monkeypatch):
+    """They were looked at after the network had run."""
+    monkeypatch.setattr(fracture, "_events", None)  # calling it would be an error of ours
+    tifffile.imwrite("small.tif", surface.astype(np.int32)[:-1])
+    tifffile.imwrite("whole.tif", surface.astype(np.int32), compression="zlib")
+    whole = (tmp_path / "whole.tif").read_bytes()
+    (tmp_path / "cut.tif").write_bytes(whole[:-40])
+    for name, words in (
+        ("small.tif", "give the grain map of this image"),
+        ("cut.tif", "cut.tif is truncated"),
+        ("none.tif", "run etch segment first"),
+    ):
+        ran = etch("fracture", "half.png", "--out", "out", "--grains", name)
+        assert ran.exit_code == 2 and words in ran.output, ran.output
+        assert len(ran.stderr.splitlines()) == 1
 
 
 def test_segment_with_a_fracture_model_writes_fracture_modes(etch, surface, tmp_path):

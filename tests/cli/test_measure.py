@@ -356,6 +356,21 @@ def test_class_maps_give_area_fractions(etch, write_grains, tmp_path):
     assert fractions["class 2"]["pixel_fraction"] == 0.25
 
 
+def test_area_fractions_are_of_the_class_map_as_it_was_corrected(etch, write_grains, tmp_path):
+    (tmp_path / "made").mkdir()
+    classes = np.ones((200, 200), np.uint8)
+    classes[:50] = 2
+    classes[50:60] = 3
+    tifffile.imwrite(tmp_path / "made" / "fracture.tif", classes)
+    correct(tmp_path / "made" / "fracture.tif", 3, 2)
+    for place in ("made", "made/fracture.tif"):
+        done = etch("measure", write_grains(), "--out", place[-4:], "--classes", place)
+        assert done.exit_code == 0, done.output
+        assert "1 edit of the Correct dock" in done.stderr
+        fractions = read(tmp_path / place[-4:])["area_fractions"]
+        assert fractions["class 2"]["pixel_fraction"] == 0.3
+
+
 def test_an_earlier_report_is_kept(etch, write_grains, tmp_path):
     path = write_grains()
     etch("measure", path, "--out", "out")

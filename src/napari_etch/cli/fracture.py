@@ -19,7 +19,7 @@ from napari_etch.cli.console import (
     say,
     sentence,
 )
-from napari_etch.cli.options import PixelSize, Quality
+from napari_etch.cli.options import Corrections, PixelSize, Quality
 from napari_etch.cli.reading import refuse_result, tell_reading
 
 if TYPE_CHECKING:
@@ -58,6 +58,7 @@ class FractureJob:
     pixel_size_um: float | None = None
     keep_info_bar: bool = False
     overwrite: bool = False
+    corrections: bool = True
 
 
 def fracture(
@@ -111,6 +112,7 @@ def fracture(
     keep_info_bar: Annotated[
         bool, typer.Option("--keep-info-bar", help="Map the SEM information bar too.")
     ] = False,
+    corrections: Corrections = True,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace earlier results.")
     ] = False,
@@ -135,6 +137,7 @@ def fracture(
         pixel_size_um=pixel_size,
         keep_info_bar=keep_info_bar,
         overwrite=overwrite,
+        corrections=corrections,
     )
     run_fracture(job, images, out)
 
@@ -271,8 +274,8 @@ def _map(job: FractureJob, micrograph: Micrograph, folder: Path, image: Path) ->
     name = micrograph.name if micrograph.path is None else called(micrograph.path)
     tell_reading(micrograph, name)
     try:
+        grains = _grains_of(job, micrograph, image)
         found = follow_to(FractureMap, name, _events(job, micrograph))
-        grains = _grains_of(job.grains, image)
         areas = write_fracture(found, folder, grains=grains, overwrite=job.overwrite)
     except (ValueError, OSError) as error:
         fail(sentence(error, name))
@@ -303,19 +306,30 @@ def _events(job: FractureJob, micrograph: Micrograph) -> Iterator[Any]:
     return map_fracture(job.model, micrograph, device=job.device, least=job.least, **job.options)
 
 
-def _grains_of(place: Path | None, image: Path) -> np.ndarray | None:
-    """Return the grain map that goes with an image."""
+def _grains_of(job: FractureJob, micrograph: Micrograph, image: Path) -> np.ndarray | None:
+    """Return the grain map that goes with an image, as it was corrected in napari."""
+    place = job.grains
     if place is None:
         return None
-    import tifffile
+    from napari_etch.cli.maps import read_corrected, taken_words
+    from napari_etch.results import GRAINS_FILE
 
-    path = place / image.stem / "grains.tif" if place.is_dir() else place
+    path = place
+    if place.is_dir():  # the result of this image, or a folder of results
+        own = place.resolve().name == image.stem and (place / GRAINS_FILE).exists()
+        path = place / GRAINS_FILE if own else place / image.stem / GRAINS_FILE
     if not path.exists():
         raise ValueError(f"there is no grain map at {path}: run etch segment first")
-    with tifffile.TiffFile(path) as file:
-        grains: np.ndarray = file.asarray()
+    grains, correction = read_corrected(path, job.corrections)
     if grains.ndim != 2 or grains.dtype.kind not in "iu":
         raise ValueError(f"{path} is no grain map: it needs whole numbers, (y, x)")
+    if grains.shape != (micrograph.height, micrograph.width):
+        raise ValueError(
+            f"{path} has {grains.shape[0]} rows and {grains.shape[1]} columns, {image} "
+            f"{micrograph.height} and {micrograph.width}: give the grain map of this image"
+        )
+    if correction is not None:
+        note(f"{path}: {taken_words(correction)}")
     return grains
 
 

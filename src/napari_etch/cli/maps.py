@@ -7,9 +7,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_etch.cli.console import bad_input
+from napari_etch.cli.console import bad_input, sentence
 from napari_etch.cli.track_files import GRAINS_3D_FILE
-from napari_etch.results import GRAINS_FILE, SUMMARY_FILE
+from napari_etch.results import FRACTURE_FILE, GRAINS_FILE, SUMMARY_FILE
 
 if TYPE_CHECKING:
     import numpy as np
@@ -49,19 +49,39 @@ def read_map(path: Path) -> np.ndarray:
     np.ndarray
         Values as they stand in the file, (y, x).
     """
-    with bad_input(str(path)):
-        if path.suffix.lower() == ".npy":
-            array = _read_npy(path)
-        elif path.suffix.lower() in (".tif", ".tiff"):
-            array = _read_tiff(path)
-        else:
-            array = _read_picture(path)
-        if array.ndim == 3 and array.shape[-1] in (2, 3, 4):  # grey stored as colour
-            colours = array[..., :3] if array.shape[-1] > 2 else array[..., :1]
-            if (colours != colours[..., :1]).any():
-                raise ValueError("a colour image is not a map: give a label map or a mask")
-            array = colours[..., 0]
-        return array
+    with bad_input():
+        return load_map(path)
+
+
+def load_map(path: Path) -> np.ndarray:
+    """Read a map as `read_map` does, for callers that go on with other files.
+
+    Raises
+    ------
+    ValueError
+        One sentence that names the file.
+    """
+    try:
+        return _decoded(path)
+    except FileNotFoundError:
+        raise ValueError(f"{path}: there is no such file") from None
+    except (ValueError, OSError) as error:
+        raise ValueError(sentence(error, str(path))) from None
+
+
+def _decoded(path: Path) -> np.ndarray:
+    if path.suffix.lower() == ".npy":
+        array = _read_npy(path)
+    elif path.suffix.lower() in (".tif", ".tiff"):
+        array = _read_tiff(path)
+    else:
+        array = _read_picture(path)
+    if array.ndim == 3 and array.shape[-1] in (2, 3, 4):  # grey stored as colour
+        colours = array[..., :3] if array.shape[-1] > 2 else array[..., :1]
+        if (colours != colours[..., :1]).any():
+            raise ValueError("a colour image is not a map: give a label map or a mask")
+        array = colours[..., 0]
+    return array
 
 
 def _read_npy(path: Path) -> np.ndarray:
@@ -108,8 +128,14 @@ def _read_picture(path: Path) -> np.ndarray:
 
 
 def read_corrected(file: Path, corrections: bool) -> tuple[np.ndarray, Correction | None]:
-    """Return a grain map as it was corrected, and the corrections; None where none are taken."""
-    grains = read_map(file)
+    """Return a map as it was corrected, and the corrections; None where none are taken.
+
+    Raises
+    ------
+    ValueError
+        As `load_map` does.
+    """
+    grains = load_map(file)
     correction = correction_beside(file, grains.shape) if corrections else None
     return (grains if correction is None else correction.labels), correction
 
@@ -118,7 +144,7 @@ def correction_beside(file: Path, shape: tuple[int, ...]) -> Correction | None:
     """Return the corrections that lie beside a result, as `etch export` takes them."""
     from napari_etch.labels.reviewed import correction_of
 
-    if file.name not in (GRAINS_FILE, GRAINS_3D_FILE):
+    if file.name not in (GRAINS_FILE, GRAINS_3D_FILE, FRACTURE_FILE):
         return None
     return correction_of(file, shape, made=str(_summary_in(file.parent).get("made") or ""))
 

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from napari_etch.cli.measure_inputs import FieldInput
-    from napari_etch.measure import AreaFraction
     from napari_etch.measure.report import Report
     from napari_etch.measure.segmentation_range import SegmentationRange
 
@@ -106,8 +105,8 @@ def measure(
                 grains, fields[0].pixel_size_um, section_distance, corrections=corrections
             )
         report = _measured(fields, merge_twins)
-        fractions = area_fractions(classes or [])
-    report = _with_fractions(report, fractions)
+        fractions, told = area_fractions(classes or [], corrections=corrections)
+    report = replace(report, fractions=fractions, remarks=(*report.remarks, *told))
     with bad_input(str(out)):
         if volumes is not None:
             out.mkdir(parents=True, exist_ok=True)
@@ -179,7 +178,3 @@ def _uncertainty(fields: list[FieldInput], remarks: list[str]) -> SegmentationRa
     except ValueError as error:
         remarks.append(f"the range of granularity could not be measured: {error}")
         return None
-
-
-def _with_fractions(report: Report, fractions: dict[str, AreaFraction]) -> Report:
-    return replace(report, fractions=fractions) if fractions else report

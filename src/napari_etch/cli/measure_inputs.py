@@ -39,7 +39,13 @@ from napari_etch.micrograph import (
 )
 from napari_etch.micrograph.calibration import SAME_PIXEL
 from napari_etch.micrograph.serial import refuse_picture
-from napari_etch.results import BOUNDARY_FILE, GRAINS_FILE, SUMMARY_FILE, overlay_rgb
+from napari_etch.results import (
+    BOUNDARY_FILE,
+    FRACTURE_FILE,
+    GRAINS_FILE,
+    SUMMARY_FILE,
+    overlay_rgb,
+)
 from napari_etch.results.source_image import is_source, likely_paths, read_source
 
 if TYPE_CHECKING:
@@ -362,18 +368,41 @@ def _segmented(file: Path, summary: dict[str, Any], shape: tuple[int, ...]) -> M
     return None
 
 
-def area_fractions(paths: Sequence[Path]) -> dict[str, AreaFraction]:
-    """Return the area fraction of each class of class maps (ASTM E562)."""
+def area_fractions(
+    paths: Sequence[Path], *, corrections: bool = True
+) -> tuple[dict[str, AreaFraction], list[str]]:
+    """Return the area fraction of each class of class maps (ASTM E562).
+
+    Parameters
+    ----------
+    paths : sequence of Path
+        Class maps, or results of ``etch fracture``.
+    corrections : bool
+        Take those of the Correct dock that lie beside a result.
+
+    Returns
+    -------
+    dict of str to AreaFraction
+    list of str
+        What is to be told of the corrections.
+    """
     if not paths:
-        return {}
-    maps = [read_map(path) for path in paths]
+        return {}, []
+    files = [path / FRACTURE_FILE if path.is_dir() else path for path in paths]
+    read = [read_corrected(file, corrections) for file in files]
+    maps = [classes for classes, _ in read]
+    told = [
+        f"{path}: {taken_words(correction)}"
+        for path, (_, correction) in zip(paths, read, strict=True)
+        if correction is not None
+    ]
     values = sorted({int(value) for each in maps for value in np.unique(each)} - {0})
     if len(values) > 20:
         raise ValueError(
             f"{paths[0]} holds {len(values)} values, so it is no class map: "
             "give a map of a few classes, not of grains"
         )
-    return {f"class {value}": area_fraction(maps, value) for value in values}
+    return {f"class {value}": area_fraction(maps, value) for value in values}, told
 
 
 def measure_all(
