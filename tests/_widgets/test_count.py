@@ -123,6 +123,27 @@ def test_marks_of_grains_that_changed_say_that_they_are_of_an_earlier_state(
     assert again.name == "steel · grains · count of an earlier state"
 
 
+def test_marks_are_of_the_map_again_when_a_correction_is_undone(
+    open_dock: Any, add_correct: Any, qtbot: Any
+) -> None:
+    """The Correct dock has undo repaint a part, of which napari tells as of a stroke."""
+    viewer, dock = open_dock()
+    viewer.add_image(noise(*SHAPE), name="steel")
+    dock.form.granularity.setValue(0.9)
+    run_to_end(qtbot, dock)
+    dock.counts.count.click()
+    wait(qtbot, dock)
+    grains, marks = viewer.layers["steel · grains"], viewer.layers["steel · grains · count"]
+    viewer.layers.selection.active = grains
+    correct = add_correct(viewer)
+    a, b = correct.session.editor().grains[0, [5, 5 + PITCH]].tolist()
+    assert a != b
+    correct.gestures.make("join", [(5.0, 5.0), (5.0, 5.0 + PITCH)])
+    assert marks.name == "steel · grains · count of an earlier state"
+    correct.gestures.undo()
+    qtbot.waitUntil(lambda: marks.name == "steel · grains · count", timeout=PATIENCE)
+
+
 def test_a_corrected_map_is_counted_as_it_is(open_dock: Any, qtbot: Any) -> None:
     viewer, dock = open_dock()
     viewer.add_image(noise(*SHAPE), name="steel")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.layers import Points
+from qtpy.QtCore import QTimer
 
 from napari_etch._widgets.count_run import LayerCount
 from napari_etch._widgets.layers import METADATA_KEY, Placement, kind_of, layer_name
@@ -21,6 +22,8 @@ COUNT = "count"
 #: What the marks are called once the grains are others, and how faint they are then.
 EARLIER = "count of an earlier state"
 FAINT = 0.35
+#: Milliseconds after an edit until it is looked at whether it was taken back.
+PAUSE_MS = 400
 COLOURS = {INSIDE: "#2dd36f", EDGE: "#ffd60a", CORNER: "#ff8c1a"}
 
 
@@ -77,17 +80,29 @@ class _Watch:
         self._counted = counted
         self._names = marks.name, layer_name(layer.name, EARLIER)
         self._opacity = marks.opacity
+        self._is_asked = False
         events = layer.events
         self._edits = events.paint, events.labels_update
         # undo says nothing but `set_data`, which also comes with other looks and other sections
         self._looks = events.data, events.set_data
         # functions and not methods: napari keeps only weak references to those
-        self._on_edit = lambda _event=None: self._show(is_earlier=True)
+        self._on_edit = lambda _event=None: self._edited()
         self._on_look = lambda _event=None: self._compare()
         for event in self._edits:
             event.connect(self._on_edit)
         for event in self._looks:
             event.connect(self._on_look)
+
+    def _edited(self) -> None:
+        """Take the map for another one, until a pause shows that an edit was only taken back."""
+        self._show(is_earlier=True)
+        if not self._is_asked:
+            self._is_asked = True
+            QTimer.singleShot(PAUSE_MS, self._after_pause)
+
+    def _after_pause(self) -> None:
+        self._is_asked = False
+        self._compare()
 
     def _compare(self) -> None:
         layer: Any = next(

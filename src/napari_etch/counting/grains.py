@@ -250,11 +250,11 @@ def count_map(
 
     if not grains.any():
         raise ValueError(f"{name or 'the field'} has no grain: there is nothing to count")
-    grains = without_parting_lines(grains)
+    closed = without_parting_lines(grains)
     _go_on(cancel)
-    labels = np.unique(grains)
-    numbered = np.searchsorted(labels[labels > 0], grains).astype(np.int32) + 1
-    numbered[grains == 0] = 0
+    labels = np.unique(closed)
+    numbered = np.searchsorted(labels[labels > 0], closed).astype(np.int32) + 1
+    numbered[closed == 0] = 0
     _go_on(cancel)
     places = _places(numbered)
     _go_on(cancel)
