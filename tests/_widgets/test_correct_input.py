@@ -197,6 +197,27 @@ def test_what_goes_while_a_map_is_copied_leaves_no_trace(
         assert dock.line.text() == "“lazy” was removed meanwhile, so it was not copied."
 
 
+def test_grains_that_lines_of_0_part_touch_in_a_copy(
+    make_napari_viewer: Viewer, add_correct: AddDock
+) -> None:
+    """Human labels and those of other programs have such lines, along which nothing is joined."""
+    viewer = make_napari_viewer()
+    dock = add_correct(viewer)
+    row, column = np.indices((SIDE, SIDE))
+    parted = (1 + row // 32 * 4 + column // 32).astype(np.int32)
+    parted[(row % 32 < 2) | (column % 32 < 2)] = 0
+    layer = viewer.add_labels(parted, name="drawn")
+    assert dock.line.text().startswith("Lines of 0 part the grains of “drawn”, so there are no ")
+    assert dock.form.tools["delete"].isEnabled()
+    before = layer.data.copy()
+    copy = copied(viewer, dock)
+    assert dock.line.text().startswith("“drawn (copy)” can be corrected")
+    assert copy.data.all() and len(np.unique(copy.data)) == 16
+    dock.gestures.make("join", [(16.0, 16.0), (16.0, 48.0)])
+    assert len(np.unique(copy.data)) == 15
+    np.testing.assert_array_equal(layer.data, before)
+
+
 def test_pieces_of_3d_grains_get_numbers_through_the_sections(
     make_napari_viewer: Viewer, add_correct: AddDock
 ) -> None:

@@ -19,6 +19,7 @@ from napari_etch._widgets.correct_target import CLASSES, is_classes
 from napari_etch._widgets.layers import GRAINS, GRAINS_LOOK, METADATA_KEY, Placement, kind_of
 from napari_etch.grains.editing import EditError
 from napari_etch.grains.editing.whole import make_tiling
+from napari_etch.measure.parting_lines import without_parting_lines
 
 if TYPE_CHECKING:
     from napari.layers import Layer
@@ -55,6 +56,7 @@ def original_of(layer: Layer) -> Original:
 def editable_map(original: Original) -> npt.NDArray[Any]:
     """Return a map that can be corrected: of grains int32, every label of a section in one piece.
 
+    Lines of 0 between grains go to the nearest one: grains that do not touch cannot be joined.
     Classes stay as they are, in as many pieces as they are, uint8.
 
     Raises
@@ -70,6 +72,8 @@ def editable_map(original: Original) -> npt.NDArray[Any]:
         if grains.max(initial=0) > np.iinfo(np.uint8).max:
             raise EditError(f"“{name}” has classes above 255: number them anew first.")
         return grains.astype(np.uint8)
+    for section in grains if grains.ndim == 3 else [grains]:
+        section[...] = without_parting_lines(section)
     if grains.ndim == 3:
         mend_stack(grains)
     else:

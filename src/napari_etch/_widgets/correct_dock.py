@@ -49,6 +49,16 @@ if TYPE_CHECKING:
     from napari.layers import Layer
 
 
+def parted_text(session: CorrectSession) -> str:
+    """Return what to do where lines of 0 lie between the grains; empty where none do."""
+    if not session.is_parted:
+        return ""
+    return (
+        f"Lines of 0 part the grains of “{session.layer.name}”, so there are no boundaries to join "
+        "or to review: make an editable copy, in which the grains touch."
+    )
+
+
 class CorrectDock(Dock):
     """Tools, undo, review and restoring for one map at a time.
 
@@ -175,11 +185,12 @@ class CorrectDock(Dock):
         self._take(self._session_of(layer) if isinstance(layer, Labels) else None)
         self._look_for_journals()
         trouble, self._is_beside = self.why_not(), bool(self._beside())
-        self.form.copy.setVisible(bool(trouble) and can_copy(layer))
+        parted = "" if self.session is None or trouble else parted_text(self.session)
+        self.form.copy.setVisible(bool(trouble or parted) and can_copy(layer))
         self.gestures.allow(trouble)
         self.reviewing.allow()
         if not trouble and isinstance(layer, Labels):
-            trouble = unfit_boundary(self._viewer.layers, layer)
+            trouble = parted or unfit_boundary(self._viewer.layers, layer)
         # What was said of another map does not stay.
         if trouble != self._said_trouble or self.session is not before:
             self._said_trouble = trouble
@@ -272,7 +283,8 @@ class CorrectDock(Dock):
         busy = self.copier.layer
         self.form.copy.setEnabled(busy is None)
         self.form.copy.setToolTip(
-            "Add a copy in memory, every label in one piece."
+            "Add a copy in memory, every label in one piece; lines of 0 between grains go to the "
+            "nearest one."
             if busy is None
             else f"Wait for the copy of “{busy.name}”."
         )

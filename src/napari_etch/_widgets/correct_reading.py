@@ -12,13 +12,17 @@ from qtpy.QtCore import QObject, QTimer, Signal
 from napari_etch._widgets.correct_target import is_classes
 from napari_etch.grains.editing import is_tiling
 from napari_etch.grains.editing.index import GrainIndex
+from napari_etch.measure.parting_lines import without_parting_lines
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
     from napari.layers import Labels
 
 #: Maps up to this size, px, are read at once, in a tenth of a second.
 AT_ONCE = 1 << 21
 LOOK_MS = 30
+#: Pixels of each side of a map that are looked at for lines between its grains.
+_LOOK = 1024
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,10 +35,13 @@ class Reading:
         Whether every label of every section is one piece.
     indices : dict of int to GrainIndex
         By section, for those that were read.
+    is_parted : bool
+        Whether lines of 0 lie between the grains: none has a boundary with another.
     """
 
     tiles: bool
     indices: dict[int, GrainIndex]
+    is_parted: bool = False
 
 
 def read(layer: Labels, section: int = 0) -> Reading:
@@ -44,7 +51,16 @@ def read(layer: Labels, section: int = 0) -> Reading:
         return Reading(True, {})
     tiles = all(is_tiling(each) for each in (data if data.ndim == 3 else [data]))
     shown = data[section] if data.ndim == 3 else data
-    return Reading(tiles, {section: GrainIndex(shown)} if tiles else {})
+    return Reading(tiles, {section: GrainIndex(shown)} if tiles else {}, _is_parted(shown))
+
+
+def _is_parted(grains: npt.NDArray[np.integer]) -> bool:
+    """Return whether lines of 0 part the grains of a section; its middle tells."""
+    starts = [max(0, (edge - _LOOK) // 2) for edge in grains.shape]
+    part = grains[tuple(slice(start, start + _LOOK) for start in starts)]
+    if part.all():
+        return False
+    return bool(np.any(without_parting_lines(part) != part))
 
 
 class MapReader(QObject):

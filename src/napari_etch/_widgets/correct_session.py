@@ -102,6 +102,7 @@ class CorrectSession(QObject):
         reading = reading or read(layer)
         self._refuse_pieces(reading)
         self._indices = reading.indices
+        self.is_parted = reading.is_parted
         self._grains = BoundaryTour(self, notes)
         self._facets = FacetTour(self, notes or {}, chosen_class)
         self.tour: BoundaryTour | FacetTour = self._facets if self.is_classes else self._grains
