@@ -18,7 +18,9 @@ from qtpy.QtWidgets import QApplication, QLabel, QMainWindow
 from napari_etch._widgets.correct_dock import CorrectDock
 from napari_etch._widgets.correct_preview import NAME
 from napari_etch._widgets.correct_walk import inside
+from napari_etch._widgets.layers import METADATA_KEY
 from napari_etch._widgets.measure_dock import MeasureDock
+from napari_etch._widgets.repair_layers import ADDED
 from napari_etch._widgets.scroll import dock_of
 from napari_etch.corrections import journals_in, summary_of
 
@@ -255,3 +257,28 @@ def test_a_boundary_of_a_few_pixels_is_ringed_and_a_long_one_is_not(desk: Desk, 
     ends = np.concatenate([line[:, 0], line.sum(axis=1)])
     middle = ring[:, 0].mean(axis=0)
     assert np.hypot(*(ends - middle).T).max() < np.hypot(*(ring[:, 0] - middle).T).min()
+
+
+def test_a_stroke_that_3d_ends_leaves_nothing_to_draw(desk: Desk, qtbot: Any) -> None:
+    """vispy fails to draw lines of which there are none in space."""
+    viewer, _dock, layer, hands = desk
+    hands.key(KEY.Key_J)
+    hands.press(30, 30)
+    hands.pull((30, 60), (30, 100))
+    assert NAME in viewer.layers
+    viewer.dims.ndisplay = 3
+    qtbot.wait(100)
+    assert NAME not in viewer.layers
+    hands.release(30, 100)
+    viewer.dims.ndisplay = 2
+    np.testing.assert_array_equal(layer.data, cells())
+
+
+def test_the_bridges_of_a_repair_are_not_offered_as_grains(desk: Desk, qtbot: Any) -> None:
+    viewer, dock, layer, _hands = desk
+    made = {METADATA_KEY: {"kind": ADDED}}
+    bridges = viewer.add_labels(cells(), name="steel · added", metadata=made)
+    qtbot.wait(50)
+    assert viewer.layers.selection.active is bridges
+    assert dock.session.layer is layer
+    assert dock.form.grains.findText("steel · added") < 0

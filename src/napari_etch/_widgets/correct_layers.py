@@ -14,6 +14,8 @@ from napari_etch._widgets.correct_target import (
     may_hold_labels,
 )
 from napari_etch._widgets.layer_watch import LayerWatch
+from napari_etch._widgets.layers import kind_of
+from napari_etch._widgets.repair_layers import ADDED
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -56,14 +58,22 @@ class CorrectLayers(LayerWatch):
         return found if isinstance(found, Image) else None
 
     def refresh(self, *, grains_id: str | None = None) -> None:
-        """Fill the boxes anew; what was chosen stays chosen where it still exists."""
+        """Fill the boxes anew; what was chosen stays chosen where it still exists.
+
+        The bridges of a repair are labels, too, and no grains.
+        """
         form = self._form
         active = self._viewer.layers.selection.active
-        offered = [layer for layer in reversed(self._viewer.layers) if isinstance(layer, Labels)]
+        offered: list[Layer] = [
+            layer
+            for layer in reversed(self._viewer.layers)
+            if isinstance(layer, Labels) and kind_of(layer) != ADDED
+        ]
         if not offered and active is not None and may_hold_labels(active):
             offered = [active]
-        wanted = grains_id or form.grains.currentData()
         rows = [(layer.name, str(layer.unique_id)) for layer in offered]
+        is_there = any(grains_id == offered_id for _name, offered_id in rows)
+        wanted = grains_id if is_there else form.grains.currentData()
         form.set_choices(form.grains, rows, wanted)
         self._fill_boundary()
         self.changed.emit()

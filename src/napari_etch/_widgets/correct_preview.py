@@ -193,6 +193,9 @@ class Preview:
         layer = self._there(grains if lines else None)
         if layer is None:
             return
+        if not lines and self._viewer.dims.ndisplay != 2:
+            self._take_out()  # vispy cannot draw no lines at all in space
+            return
         if not lines:
             layer.data = NONE
             return
