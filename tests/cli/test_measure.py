@@ -12,6 +12,7 @@ from measure.tessellation import checkerboard, poisson_voronoi
 from skimage.io import imsave
 
 import napari_etch
+from napari_etch.cli import measure_inputs
 from napari_etch.corrections import Journal
 from napari_etch.measure import METHODS
 from napari_etch.micrograph import write_tiff
@@ -228,6 +229,19 @@ def test_a_stack_gives_a_field_a_section_and_a_table_in_space(etch, write_grains
     assert table["volume_um3"].sum() == pytest.approx(grains.size * 2 * 0.25)
     assert etch("measure", path, "--out", "out", "--overwrite").exit_code == 0
     assert not (tmp_path / "out" / "grains3d.csv").exists()  # of the earlier measurement
+
+
+def test_a_3d_table_that_no_measurement_wrote_is_kept(etch, write_grains, tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "grains3d.csv").write_text("mine")
+    assert etch("measure", write_grains(), "--out", "out").exit_code == 0
+    assert (tmp_path / "out" / "grains3d.csv").read_text() == "mine"
+
+
+def test_a_class_map_that_cannot_be_read_is_told_before_the_work(etch, write_grains, monkeypatch):
+    monkeypatch.setattr(measure_inputs, "measure_all", None)  # calling it would be an error of ours
+    done = etch("measure", write_grains(), "--out", "out", "--classes", "none.png")
+    assert done.exit_code == 2 and "none.png: there is no such file" in done.stderr
 
 
 def numbered_one_by_one(sections, size=120, count=30):

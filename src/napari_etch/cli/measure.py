@@ -75,7 +75,7 @@ def measure(
     DIR gets measure.json, grains.csv and report.html.
     """
     from napari_etch.cli.measure_inputs import area_fractions, read_fields
-    from napari_etch.cli.measure_volumes import drop_volumes, volume_table
+    from napari_etch.cli.measure_volumes import volume_table, volumes_of_earlier
     from napari_etch.measure.report import headline
     from napari_etch.results import (
         MEASURE_FILES,
@@ -104,16 +104,16 @@ def measure(
             volumes = volume_table(
                 grains, fields[0].pixel_size_um, section_distance, corrections=corrections
             )
-        report = _measured(fields, merge_twins)
         fractions, told = area_fractions(classes or [], corrections=corrections)
+        report = _measured(fields, merge_twins)
     report = replace(report, fractions=fractions, remarks=(*report.remarks, *told))
     with bad_input(str(out)):
-        if volumes is not None:
-            out.mkdir(parents=True, exist_ok=True)
-            write_volumes(out / VOLUME_FILE, volumes)
-        else:
-            drop_volumes(out)
+        earlier = volumes_of_earlier(out)
         write_report(report, out, excel=excel, pdf=pdf, overwrite=overwrite)
+        if volumes is not None:
+            write_volumes(out / VOLUME_FILE, volumes)
+        elif earlier is not None:
+            earlier.unlink(missing_ok=True)
     for remark in report.all_remarks:
         note(remark)
     say(f"{headline(report.measurement)} -> {out}")
@@ -121,6 +121,7 @@ def measure(
 
 def _measured(fields: list[FieldInput], merge_twins: bool) -> Report:
     from napari_etch.cli.measure_inputs import measure_all
+    from napari_etch.cli.progress import progress_bar
     from napari_etch.measure.fields import combine_fields
     from napari_etch.measure.network import measure_network
     from napari_etch.measure.report import Report
@@ -130,7 +131,8 @@ def _measured(fields: list[FieldInput], merge_twins: bool) -> Report:
     remarks: list[str] = []
     if merge_twins:
         fields, remarks = _without_twins(fields)
-    fields, found, left_out = measure_all(fields)
+    with progress_bar("measure") as show:
+        fields, found, left_out = measure_all(fields, lambda part, name: show(part, None, name))
     measured = combine_fields(found)
     stated = dict.fromkeys(each.remark for each in fields if each.remark)  # once a stack
     return Report(

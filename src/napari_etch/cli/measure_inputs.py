@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -406,11 +406,17 @@ def area_fractions(
 
 
 def measure_all(
-    fields: Sequence[FieldInput],
+    fields: Sequence[FieldInput], tell: Callable[[float, str], None] = lambda *_: None
 ) -> tuple[list[FieldInput], list[FieldMeasurement], list[str]]:
     """Measure fields, without the sections of a stack that show too few grains.
 
     Blank sections and the cap of a volume are no reason to measure nothing of a stack.
+
+    Parameters
+    ----------
+    fields : sequence of FieldInput
+    tell : callable
+        Is told before each which part is done, and its name: a long stack takes minutes.
 
     Returns
     -------
@@ -427,7 +433,8 @@ def measure_all(
     """
     kept, found = [], []
     left_out: dict[str, list[int]] = {}
-    for each in fields:
+    for at, each in enumerate(fields):
+        tell(at / len(fields), each.name)
         try:
             found.append(each.measure())
         except TooFewGrainsError:

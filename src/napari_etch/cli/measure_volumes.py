@@ -65,9 +65,12 @@ def tell_distance(file: Path, typed_um: float, name: str) -> None:
         )
 
 
-def drop_volumes(out: Path) -> None:
-    """Remove the 3D table of an earlier measurement, which this one has not; tracks keep theirs."""
+def volumes_of_earlier(out: Path) -> Path | None:
+    """Return the 3D table of an earlier measurement, which goes where this one has none.
+
+    Tracks keep theirs.
+    """
     from napari_etch.cli.track_files import TRACKS_FILE
 
-    if (out / JSON_FILE).exists() and not (out / TRACKS_FILE).exists():
-        (out / VOLUME_FILE).unlink(missing_ok=True)
+    earlier = (out / JSON_FILE).exists() and not (out / TRACKS_FILE).exists()
+    return out / VOLUME_FILE if earlier else None
