@@ -166,7 +166,8 @@ def picture_of(micrograph: Micrograph, kind: str = "auto") -> npt.NDArray[Any]:
     Returns
     -------
     ndarray
-        (y, x) or (y, x, 3), NaN under the information bar; of a grain map whole numbers.
+        (y, x) or (y, x, 3), NaN under the information bar and at a scale bar; of a grain map whole
+        numbers.
 
     Raises
     ------
@@ -184,10 +185,11 @@ def picture_of(micrograph: Micrograph, kind: str = "auto") -> npt.NDArray[Any]:
                 "choose another kind."
             )
         return data.astype(np.int64)
-    if micrograph.info_bar_row is None:
+    mask = micrograph.mask
+    if mask.all():
         return data
     data = data.astype(np.float32)
-    data[micrograph.info_bar_row :] = np.nan
+    data[~mask] = np.nan
     return data
 
 

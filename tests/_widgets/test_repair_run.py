@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 from _widgets.repair_fakes import FakeRepair, broken_lines
+from micrograph.scenes import specimen
+from printing import print_of, printed
 
 from napari_etch._widgets.job import Source
 from napari_etch._widgets.repair_run import Mended, RepairSettings, mend, repair_refusal
@@ -44,6 +46,14 @@ def test_the_information_bar_of_a_micrograph_is_left_out_and_that_is_said() -> N
     assert engine.calls[0]["kind"] == "micrograph"
     assert np.isnan(engine.pictures[0][70:]).all() and np.isfinite(engine.pictures[0][:70]).all()
     assert ended.notices == ("The information bar from row 70 down was left out.",)
+
+
+def test_a_scale_bar_of_a_micrograph_is_left_out_and_that_is_said() -> None:
+    engine = FakeRepair()
+    made = printed(specimen(200, 256), print_of(size=0.08, box="filled"))
+    ended = end_of(Source(made.image, "sem"), RepairSettings(), engine)
+    assert made.covered(np.isfinite(engine.pictures[0])) == 1
+    assert ended.notices == ("The scale bar at the lower right was left out.",)
 
 
 def test_grains_are_given_whole_and_colours_as_colours() -> None:

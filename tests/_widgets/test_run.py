@@ -12,6 +12,7 @@ import dask.array as da
 import numpy as np
 import pytest
 from _widgets.fakes import PITCH, FakeModel, FakePredict, drain, fake_engine
+from printing import print_of, printed
 
 from napari_etch._widgets.job import MAX_SECTION_PIXELS, Region, Settings, Source, refusal
 from napari_etch._widgets.run import (
@@ -24,7 +25,7 @@ from napari_etch._widgets.run import (
     segment,
 )
 from napari_etch.inference import Prediction
-from napari_etch.micrograph import MicrographError
+from napari_etch.micrograph import MicrographError, micrograph_from_array
 
 
 def noise(*shape: int) -> np.ndarray:
@@ -156,6 +157,20 @@ def test_an_information_bar_that_the_reader_found_is_left_out_of_a_rectangle_too
     assert not grains[36:].any()
     assert grains[:36].all()
     assert "information bar" in result.notices[0]
+
+
+@pytest.mark.parametrize("region", [None, Region(40, 60, 200, 256)])
+def test_a_scale_bar_is_left_out_of_the_whole_image_and_of_a_rectangle(region) -> None:
+    made = printed(noise(200, 256), print_of(size=0.08, box="filled"))
+    source = Source(made.image, "sem")
+    _, result = run(source, region=region, skip_info_bar=True)
+    whole = micrograph_from_array(made.image, keep_info_bar=False).mask
+    part = region or source.whole
+    assert not whole.all()
+    assert ((result.partitions[0].grains > 0) == whole[part.slices]).all()
+    assert result.notices == ("The scale bar at the lower right was left out.",)
+    _, result = run(source, region=region)
+    assert result.partitions[0].grains.all() and not result.notices
 
 
 def test_a_notice_is_shown_at_once_and_again_at_the_end() -> None:

@@ -1,8 +1,14 @@
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 import tifffile
+from micrograph.scenes import specimen
+from printing import print_of, printed
+
+from napari_etch.results.source_image import is_source, read_source
 
 
 @pytest.mark.parametrize("command", ["segment", "count"])
@@ -28,3 +34,31 @@ def test_a_blank_margin_is_told(etch, micrograph_file, command, tmp_path):
         "page.tif: a blank margin (20 px on the left) is taken for specimen, which makes the "
         "grains too large: cut it off first"
     ]
+
+
+@pytest.mark.parametrize("command", ["segment", "count"])
+def test_a_scale_bar_that_is_left_out_is_told(etch, tmp_path, command):
+    made = printed(specimen(200, 256), print_of(size=0.08, box="filled"))
+    tifffile.imwrite(tmp_path / "sem.tif", made.image)
+    out = "out" if command == "segment" else "counts.csv"
+    done = etch(command, "sem.tif", "--out", out)
+    assert done.exit_code == 0, done.output
+    assert done.stderr.splitlines() == ["sem.tif: the scale bar at the lower right is left out"]
+    kept = etch(command, "sem.tif", "--out", out, "--keep-info-bar", "--overwrite")
+    assert kept.exit_code == 0 and not kept.stderr
+
+
+def test_a_result_says_where_the_scale_bar_is_and_finds_it_again(etch, tmp_path):
+    made = printed(specimen(200, 256), print_of(size=0.08, box="filled"))
+    tifffile.imwrite(tmp_path / "sem.tif", made.image)
+    assert etch("segment", "sem.tif", "--out", "out").exit_code == 0
+    folder = tmp_path / "out" / "sem"
+    assert made.covered(tifffile.imread(folder / "grains.tif") > 0) == 1
+    summary = json.loads((folder / "summary.json").read_text("utf-8"))
+    said = summary["image"]["scale_bar"]
+    assert said["length"] == pytest.approx(made.length, abs=2)
+    back = read_source(tmp_path / "sem.tif", summary, None)
+    assert is_source(back, summary)
+    mask = np.ones(made.image.shape, bool)
+    mask[said["top"] : said["bottom"], said["left"] : said["right"]] = False
+    assert (back.mask == mask).all()

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from micrograph.scenes import specimen
+from printing import print_of, printed
 
 from napari_etch.micrograph import micrograph_from_array
 from napari_etch.micrograph.align import (
@@ -105,3 +107,19 @@ def test_what_comes_in_is_filled():
     np.testing.assert_array_equal(moved(part, 1, -2)[0], 0)
     np.testing.assert_array_equal(moved(part, 1, -2)[1], [3, 4, 0, 0])
     np.testing.assert_array_equal(moved(part, 9, 0, fill=7), 7)
+
+
+def test_a_scale_bar_that_stands_still_does_not_hold_the_sections():
+    places = [(0, 0), (6, -9), (-4, 5)]
+    whole = specimen(420, 520)
+    stack = []
+    for number, (y, x) in enumerate(places):
+        noise = np.random.default_rng(number).normal(0, 4, (360, 460))
+        section = whole[30 - y : 390 - y, 30 - x : 490 - x] + noise
+        stack.append(printed(np.clip(section, 1, 254).astype(np.uint8), print_of(box="filled")))
+    data = np.stack([each.image for each in stack])
+    back, shifts = aligned(micrograph_from_array(data, keep_info_bar=False))
+    assert [(each.y, each.x) for each in shifts] == [(-y, -x) for y, x in places]
+    for number, (y, x) in enumerate(places):
+        moved_mask = np.roll(back.mask[number], (y, x), (0, 1))  # back to where it was printed
+        assert stack[number].covered(moved_mask) == 1

@@ -16,6 +16,8 @@ import torch
 from processes import alive
 
 from napari_etch.micrograph import Calibration, Micrograph
+from napari_etch.micrograph.box import Box
+from napari_etch.micrograph.scale_bar import KnownBar, ScaleBar
 from napari_etch.models import load_model, write_model
 from napari_etch.models.library import Notes, add_model
 from napari_etch.models.weights_file import read_card
@@ -111,8 +113,12 @@ def test_a_fitted_model_gets_a_picture_and_moves_into_the_library(begin, tmp_pat
 
 
 def test_the_request_arrives_as_it_was_made(tmp_path):
+    bar = KnownBar(ScaleBar(Box(1, 2, 3, 8), 4))
     request = FitRequest(
-        [steel(), Micrograph(np.zeros((8, 9, 3), np.uint16), "colour", info_bar_row=7)],
+        [
+            steel(),
+            Micrograph(np.zeros((8, 9, 3), np.uint16), "colour", info_bar_row=7, bars=(bar,)),
+        ],
         regions=[WINDOW, None],
         minutes=2.5,
         device="cpu",
@@ -125,6 +131,7 @@ def test_the_request_arrives_as_it_was_made(tmp_path):
         assert come.data.dtype == sent.data.dtype
         assert (come.name, come.pixel_size_um) == (sent.name, sent.pixel_size_um)
         assert come.info_bar_row == sent.info_bar_row
+        assert come.scale_bars == sent.scale_bars
 
 
 def test_a_preview_shows_the_window_that_was_asked_for(begin):

@@ -12,6 +12,8 @@ import pytest
 import torch
 
 from napari_etch.micrograph import micrograph_from_array
+from napari_etch.micrograph.box import Box
+from napari_etch.micrograph.scale_bar import KnownBar, ScaleBar
 from napari_etch.models import write_model
 from napari_etch.training.folder import read_training_folder
 from napari_etch.training.jobs import FitJob, JobDone, JobFailed
@@ -95,3 +97,12 @@ def test_an_information_bar_that_is_known_is_not_learnt_from(tmp_path):
     write_training_folder([item], tmp_path)
     (pair,) = read_training_folder(tmp_path)
     assert pair.learnt[:32].all() and not pair.learnt[32:].any()
+
+
+def test_a_scale_bar_that_is_left_out_is_not_learnt_from(tmp_path):
+    item = labelled("sem")
+    bar = KnownBar(ScaleBar(Box(30, 38, 10, 50), 36))
+    item = replace(item, micrograph=replace(item.micrograph, bars=(bar,)))
+    write_training_folder([item], tmp_path)
+    (pair,) = read_training_folder(tmp_path)
+    assert not pair.learnt[30:38, 10:50].any() and pair.learnt.sum() == pair.learnt.size - 8 * 40

@@ -101,7 +101,7 @@ class SettingsForm(QWidget):
             "by bridge."
         )
         self.device = combo_box("Where the network runs.")
-        self.skip_info_bar = QCheckBox("Leave out the SEM information bar")
+        self.skip_info_bar = QCheckBox("Leave out information bar and scale bar")
         self.granularity = _granularity_slider()
         self._lay_out()
         self._fill()
@@ -153,8 +153,8 @@ class SettingsForm(QWidget):
             self.close_gaps.addItem(text, choice)
         self.skip_info_bar.setChecked(True)
         self.skip_info_bar.setToolTip(
-            "Look for the bar with scale and date at the bottom of an SEM frame; "
-            "no grains are made there."
+            "Look for the bar with scale and date at the bottom of an SEM frame, and for a scale "
+            "bar that is burned into the image with its number; no grains are made there."
         )
         self.show_sections(False)
 

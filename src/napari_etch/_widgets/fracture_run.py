@@ -200,16 +200,14 @@ def _found(mapper: OutlineMapper, settings: FractureSettings) -> FractureMap:
 
 
 def micrograph_of(source: Source) -> Micrograph:
-    """Return an image as a micrograph; its information bar is looked for."""
+    """Return an image as a micrograph; an information bar and a scale bar are looked for."""
     from napari_etch.micrograph import micrograph_from_array
 
-    micrograph = micrograph_from_array(
+    return micrograph_from_array(
         source.plane(0, source.whole),
         source.name,
         pixel_size_um=source.pixel_size_um,
         rgb=source.rgb,
-        keep_info_bar=source.info_bar_row is not None,
+        keep_info_bar=False,
+        info_bar_row=source.info_bar_row,
     )
-    if source.info_bar_row is not None:
-        micrograph = replace(micrograph, info_bar_row=source.info_bar_row)
-    return micrograph

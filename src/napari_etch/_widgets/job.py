@@ -110,7 +110,7 @@ class Settings:
     section : int or None
         One section of a stack; None is all of them.
     skip_info_bar : bool
-        Look for the information bar of an SEM frame and leave it out.
+        Look for the information bar of an SEM frame and a burned-in scale bar, and leave them out.
     tile : int or None
         Tile edge in pixels; None lets the engine choose.
     """

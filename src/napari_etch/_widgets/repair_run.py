@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Generator, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -156,6 +156,9 @@ def _mend(
     notices: list[str] = []
     if micrograph.info_bar_row is not None:
         notices.append(f"The information bar from row {micrograph.info_bar_row} down was left out.")
+    bar = micrograph.scale_bar_words()
+    if bar:
+        notices.append(f"{bar.capitalize()} was left out.")
     events = engine(
         picture,
         polarity=settings.polarity,
@@ -188,16 +191,14 @@ def _read(source: Source, settings: RepairSettings) -> tuple[Micrograph, str]:
     data, kind = source.plane(0, source.whole), settings.kind
     if kind == "auto":
         kind = kind_of_picture(data)
-    search = kind == "micrograph" and source.info_bar_row is None
     micrograph = micrograph_from_array(
         data,
         source.name,
         pixel_size_um=source.pixel_size_um,
         rgb=source.rgb,
-        keep_info_bar=not search,
+        keep_info_bar=kind != "micrograph",
+        info_bar_row=source.info_bar_row,
     )
-    if kind == "micrograph" and source.info_bar_row is not None:
-        micrograph = replace(micrograph, info_bar_row=source.info_bar_row)
     return micrograph, kind
 
 

@@ -225,6 +225,9 @@ class _Harvest:
         row = done.micrograph.info_bar_row
         if row is not None:
             self.notices[f"The information bar from row {row} down was left out."] = None
+        bar = done.micrograph.scale_bar_words()
+        if bar:
+            self.notices[f"{bar.capitalize()} was left out."] = None
         if not self.has_margins:  # of a stack the first section tells
             self._tell_margins(done.micrograph)
 
@@ -372,23 +375,51 @@ def _sections(source: Source, settings: Settings) -> tuple[int, ...]:
 
 
 def micrograph_of(source: Source, settings: Settings, section: int, region: Region) -> Micrograph:
-    """Return a region of a section as a micrograph, without the information bar if so chosen."""
+    """Return a region of a section as a micrograph, without printed bars if so chosen."""
     from napari_etch.micrograph import micrograph_from_array
 
-    # The bar spans the bottom of a whole frame: in a rectangle there is nothing to recognise it by.
-    search = settings.skip_info_bar and region == source.whole and source.info_bar_row is None
+    if region == source.whole:
+        return micrograph_from_array(
+            source.plane(section, region),
+            source.name,
+            pixel_size_um=source.pixel_size_um,
+            rgb=source.rgb,
+            keep_info_bar=not settings.skip_info_bar,
+            info_bar_row=source.info_bar_row,
+        )
     micrograph = micrograph_from_array(
         source.plane(section, region),
         source.name,
         pixel_size_um=source.pixel_size_um,
         rgb=source.rgb,
-        keep_info_bar=not search,
     )
-    if settings.skip_info_bar and source.info_bar_row is not None:
-        row = source.info_bar_row - region.top
-        if row < region.shape[0]:
-            micrograph = replace(micrograph, info_bar_row=max(row, 0))
-    return micrograph
+    return (
+        _without_bars(micrograph, source, section, region) if settings.skip_info_bar else micrograph
+    )
+
+
+def _without_bars(
+    micrograph: Micrograph, source: Source, section: int, region: Region
+) -> Micrograph:
+    """Leave out of a region what is printed into the whole section.
+
+    An information bar spans the bottom of a whole frame: in a rectangle there is nothing to
+    recognise it by, so it must be known. A scale bar is looked for where pixels are at hand.
+    """
+    from napari_etch.micrograph.box import Box
+    from napari_etch.micrograph.scale_bar import KnownBar, find_scale_bar
+
+    row = source.info_bar_row
+    end = source.whole.bottom if row is None else row
+    found = None
+    if isinstance(source.data, np.ndarray):
+        found = find_scale_bar(source.plane(section, replace(source.whole, bottom=end)))
+    window = Box(region.top, region.bottom, region.left, region.right)
+    return replace(
+        micrograph,
+        info_bar_row=max(0, end - region.top) if end < region.bottom else None,
+        bars=(KnownBar(found and found.within(window)),),
+    )
 
 
 def _options(model: Any, settings: Settings) -> dict[str, Any]:

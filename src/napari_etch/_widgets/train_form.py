@@ -80,8 +80,11 @@ class TrainForm(QWidget):
         self.minutes = _minutes_box()
         self.seed = _seed_box()
         self.device = combo_box("Where the network learns.")
-        self.skip_info_bar = QCheckBox("Leave out the SEM information bar")
-        self.skip_info_bar.setToolTip("Nothing is learnt from the bar with scale and date.")
+        self.skip_info_bar = QCheckBox("Leave out information bar and scale bar")
+        self.skip_info_bar.setToolTip(
+            "Nothing is learnt from the bar with scale and date of an SEM frame, "
+            "or from a scale bar that is burned into the image with its number."
+        )
         self.skip_info_bar.setChecked(True)
         self._lay_out()
         self._fill()

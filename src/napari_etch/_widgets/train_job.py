@@ -62,7 +62,7 @@ class FitSettings:
     device : str
         ``auto``, ``cpu``, ``cuda`` or ``mps``.
     skip_info_bar : bool
-        Leave out the information bar of an SEM frame.
+        Leave out the information bar of an SEM frame and a burned-in scale bar.
     """
 
     parts: tuple[Part, ...]

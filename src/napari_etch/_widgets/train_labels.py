@@ -324,10 +324,9 @@ def _labelled(pair: LabelledLayers, skip_info_bar: bool) -> Labelled:
         source.name,
         pixel_size_um=source.pixel_size_um,
         rgb=source.rgb,
-        keep_info_bar=not skip_info_bar or source.info_bar_row is not None,
+        keep_info_bar=not skip_info_bar,
+        info_bar_row=source.info_bar_row,
     )
-    if skip_info_bar and source.info_bar_row is not None:
-        micrograph = replace(micrograph, info_bar_row=source.info_bar_row)
     ignore = pair.ignore
     if pair.reviewed is not None:
         seen = np.array(pair.reviewed, np.int64)

@@ -72,7 +72,7 @@ def count(
         typer.Option("--stack/--slices", help="Pages of a file are one stack, or single images."),
     ] = None,
     keep_info_bar: Annotated[
-        bool, typer.Option("--keep-info-bar", help="Count in the SEM information bar too.")
+        bool, typer.Option("--keep-info-bar", help="Count in information bar and scale bar too.")
     ] = False,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace an earlier table.")

@@ -58,7 +58,7 @@ def fit(
         str, typer.Option("--device", metavar="auto|cpu|cuda|mps", help="Where it is learnt.")
     ] = "auto",
     keep_info_bar: Annotated[
-        bool, typer.Option("--keep-info-bar", help="Learn from the SEM information bar too.")
+        bool, typer.Option("--keep-info-bar", help="Learn from information bar and scale bar too.")
     ] = False,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace a model that is there.")

@@ -110,7 +110,7 @@ def fracture(
     ] = "auto",
     pixel_size: PixelSize = None,
     keep_info_bar: Annotated[
-        bool, typer.Option("--keep-info-bar", help="Map the SEM information bar too.")
+        bool, typer.Option("--keep-info-bar", help="Map information bar and scale bar too.")
     ] = False,
     corrections: Corrections = True,
     overwrite: Annotated[

@@ -16,6 +16,9 @@ def tell_reading(micrograph: Micrograph, name: str) -> None:
     """Tell what is left out of an image, and where its file contradicts what was typed."""
     if micrograph.info_bar_row is not None:
         note(f"{name}: the information bar from row {micrograph.info_bar_row} down is left out")
+    bar = micrograph.scale_bar_words()
+    if bar:
+        note(f"{name}: {bar} is left out")
     calibration = micrograph.calibration
     if calibration is not None and calibration.conflict:
         note(f"{name}: {calibration.conflict}")

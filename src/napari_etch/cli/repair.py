@@ -94,7 +94,8 @@ def repair(
     ] = "auto",
     pixel_size: PixelSize = None,
     keep_info_bar: Annotated[
-        bool, typer.Option("--keep-info-bar", help="Repair under the SEM information bar too.")
+        bool,
+        typer.Option("--keep-info-bar", help="Repair under information bar and scale bar too."),
     ] = False,
     corrections: Corrections = True,
     overwrite: Annotated[
@@ -185,7 +186,7 @@ def _read(path: Path, folder: Path, options: Options) -> list[tuple[Micrograph, 
     """Return the pictures in a file, what each is, and where its result goes.
 
     Pages are repaired one by one, a folder of results by its boundary map or, as --kind grains, its
-    grain map. No map has an information bar.
+    grain map. No map has an information bar or a scale bar.
     """
     from dataclasses import replace
 
@@ -214,7 +215,7 @@ def _read(path: Path, folder: Path, options: Options) -> list[tuple[Micrograph, 
         if kind == Kind.AUTO:
             kind = kind_of_picture(micrograph.data)
         if kind != Kind.MICROGRAPH:
-            micrograph = replace(micrograph, info_bar_row=None)
+            micrograph = replace(micrograph, info_bar_row=None, bars=())
         found.append((micrograph, kind, target))
     if options.corrections:
         return _corrected(found, path)

@@ -59,7 +59,7 @@ def segment(
         typer.Option("--align", help="Move the sections of a stack over each other first."),
     ] = False,
     keep_info_bar: Annotated[
-        bool, typer.Option("--keep-info-bar", help="Segment the SEM information bar too.")
+        bool, typer.Option("--keep-info-bar", help="Segment information bar and scale bar too.")
     ] = False,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace earlier results.")

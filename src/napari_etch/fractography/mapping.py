@@ -65,19 +65,7 @@ class FractureMap:
     @property
     def field(self) -> npt.NDArray[np.bool_]:
         """Where there is specimen, bool (y, x): without information bar and scale bar."""
-        return specimen_of(self.micrograph)
-
-
-def specimen_of(micrograph: Micrograph) -> npt.NDArray[np.bool_]:
-    """Return where a 2D micrograph shows specimen: no information bar, scale bar or NaN."""
-    from napari_etch.micrograph.pixels import luminance
-    from napari_etch.micrograph.scale_bar import find_scale_bar
-
-    mask: npt.NDArray[np.bool_] = micrograph.mask
-    grey = luminance(micrograph.data) if micrograph.is_rgb else micrograph.data
-    end = micrograph.info_bar_row if micrograph.info_bar_row is not None else len(grey)
-    mask[:end] &= ~find_scale_bar(grey[:end])
-    return mask
+        return self.micrograph.mask
 
 
 def check_least(least: float) -> None:
@@ -159,7 +147,7 @@ def map_fracture(
                 yield event
                 continue
             probability = event.fields["probability"]
-            specimen = specimen_of(micrograph)
+            specimen = micrograph.mask
             yield FractureMap(
                 micrograph=micrograph,
                 classes=choose_classes(probability, model.table, specimen, least),

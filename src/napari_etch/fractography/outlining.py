@@ -22,7 +22,6 @@ from napari_etch.fractography.mapping import (
     check_least,
     choose_classes,
     map_fracture,
-    specimen_of,
 )
 from napari_etch.grains.class_table import FRACTURE_MODES, ClassTable
 from napari_etch.models.prepare import prepare
@@ -258,7 +257,7 @@ def prepare_outlining(
                 prior = event
             else:
                 yield event
-    specimen, image = specimen_of(micrograph), prepare(micrograph)
+    specimen, image = micrograph.mask, prepare(micrograph)
     features = place_features(image, specimen)
     yield OutlineMapper(
         micrograph=micrograph,

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from napari_etch.micrograph.box import Box
 from napari_etch.micrograph.errors import MicrographError
+from napari_etch.micrograph.scale_bar import KnownBar
 
 if TYPE_CHECKING:
     from napari_etch.micrograph.image import Micrograph
@@ -161,8 +163,17 @@ def aligned(micrograph: Micrograph) -> tuple[Micrograph, tuple[SectionShift, ...
             f"{micrograph.name} has an information bar from row {micrograph.info_bar_row} down, "
             "which would move with the sections: cut it off before you align them"
         )
-    shifts = find_shifts(detail_picture(part.grey()) for part in micrograph.sections())
+    shifts = find_shifts(detail_picture(_specimen(part)) for part in micrograph.sections())
     return moved_by(micrograph, [(each.y, each.x) for each in shifts]), shifts
+
+
+def _specimen(section: Micrograph) -> npt.NDArray[np.float32]:
+    """Return the grey values of a section; a scale bar, which stands still, is blotted out."""
+    grey = section.grey()
+    for bar in section.scale_bars:
+        if bar is not None:
+            grey[bar.box.slices] = grey[section.mask].mean()
+    return grey
 
 
 def moved_by(micrograph: Micrograph, shifts: Sequence[tuple[int, int]]) -> Micrograph:
@@ -173,7 +184,11 @@ def moved_by(micrograph: Micrograph, shifts: Sequence[tuple[int, int]]) -> Micro
     data = np.empty(micrograph.data.shape, np.float32)
     for place, part, (y, x) in zip(data, micrograph.data, shifts, strict=True):
         place[...] = moved(part.astype(np.float32), y, x, fill=np.nan)
-    return replace(micrograph, data=data)
+    bars = tuple(
+        KnownBar(bar and bar.within(Box(-y, micrograph.height - y, -x, micrograph.width - x)))
+        for bar, (y, x) in zip(micrograph.scale_bars, shifts, strict=False)
+    )
+    return replace(micrograph, data=data, bars=bars)
 
 
 def alignment_words(shifts: Sequence[SectionShift]) -> str:

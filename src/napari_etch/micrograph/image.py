@@ -9,10 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from napari_etch.micrograph.box import Box
 from napari_etch.micrograph.calibration import Calibration
 from napari_etch.micrograph.errors import MicrographError
 from napari_etch.micrograph.info_bar import find_info_bar
 from napari_etch.micrograph.pixels import canonical, luminance
+from napari_etch.micrograph.scale_bar import KnownBar, ScaleBar, SoughtBar
 
 _GREY_PERCENTILES = (0.1, 99.9)
 # Percentiles of a regular subsample: exact enough, and 60 ms instead of 1 s at 4096².
@@ -38,6 +40,8 @@ class Micrograph:
         First row of the SEM information bar. None when there is none or it was kept.
     section : int or None
         Which one of a stack it is, from 0; None when it was no part of one.
+    bars : tuple of SoughtBar or KnownBar
+        Of each section, the scale bar that is burned in; see `scale_bars`. Empty where it is kept.
 
     Raises
     ------
@@ -51,6 +55,7 @@ class Micrograph:
     path: Path | None = None
     info_bar_row: int | None = None
     section: int | None = None
+    bars: tuple[SoughtBar | KnownBar, ...] = ()
 
     def __post_init__(self) -> None:
         if self.data.size == 0 or self.data.ndim not in (2, 3):
@@ -85,13 +90,34 @@ class Micrograph:
         return None if self.calibration is None else self.calibration.pixel_size_um
 
     @property
+    def scale_bars(self) -> tuple[ScaleBar | None, ...]:
+        """The scale bars that are burned in and left out, of each section.
+
+        They are looked for once. Empty where none was looked for.
+        """
+        return tuple(bar.found for bar in self.bars)
+
+    def scale_bar_words(self) -> str:
+        """Return which scale bar is left out, such as "the scale bar at the lower right"; or "".
+
+        Of a stack, the one that is found first, and in how many sections there is one.
+        """
+        found = [bar for bar in self.scale_bars if bar is not None]
+        if not found:
+            return ""
+        words = f"the scale bar at the {found[0].place(self.height, self.width)}"
+        many = f" of {len(found)} of {len(self.data)} sections"
+        return words + (many if self.is_stack else "")
+
+    @property
     def mask(self) -> np.ndarray:
         """Where there is specimen.
 
         Returns
         -------
         numpy.ndarray
-            bool ``(y, x)``, for a stack ``(z, y, x)``; False under the information bar and at NaN.
+            bool ``(y, x)``, for a stack ``(z, y, x)``; False under the information bar, at a scale
+            bar and at NaN.
         """
         if self.data.dtype.kind == "f":
             mask = np.isfinite(self.data)
@@ -100,6 +126,9 @@ class Micrograph:
             mask = np.ones(self.data.shape[:2] if self.is_rgb else self.data.shape, dtype=bool)
         if self.info_bar_row is not None:
             mask[..., self.info_bar_row :, :] = False
+        for part, bar in zip(mask if self.is_stack else [mask], self.scale_bars, strict=False):
+            if bar is not None:
+                part[bar.box.slices] = False
         return mask
 
     def sections(self) -> Iterator[Micrograph]:
@@ -116,7 +145,33 @@ class Micrograph:
             return
         digits = max(4, len(str(len(self.data) - 1)))
         for index, section in enumerate(self.data):
-            yield replace(self, data=section, name=f"{self.name}_{index:0{digits}d}", section=index)
+            yield replace(
+                self,
+                data=section,
+                name=f"{self.name}_{index:0{digits}d}",
+                section=index,
+                bars=self.bars[index : index + 1],
+            )
+
+    def part(self, rows: slice, columns: slice) -> Micrograph:
+        """Return a part of a 2D micrograph, with its bars in their places.
+
+        Parameters
+        ----------
+        rows, columns : slice
+            px, with start and stop.
+        """
+        bar = self.info_bar_row
+        if bar is not None:
+            bar = max(0, bar - rows.start) if bar < rows.stop else None
+        window = Box(rows.start, rows.stop, columns.start, columns.stop)
+        found = [scale_bar and scale_bar.within(window) for scale_bar in self.scale_bars]
+        return replace(
+            self,
+            data=self.data[rows, columns],
+            info_bar_row=bar,
+            bars=tuple(KnownBar(each) for each in found),
+        )
 
     def grey(self) -> np.ndarray:
         """Luminance stretched between its 0.1 and 99.9 percentiles inside the mask.
@@ -152,6 +207,7 @@ def micrograph_from_array(
     pixel_size_um: float | None = None,
     rgb: bool | None = None,
     keep_info_bar: bool = True,
+    info_bar_row: int | None = None,
 ) -> Micrograph:
     """Make a micrograph from an array.
 
@@ -169,7 +225,9 @@ def micrograph_from_array(
         Whether the last axis holds colours. None: it does when its length is 3 or 4; a *first* axis
         of three is always three sections.
     keep_info_bar : bool
-        False: look for an SEM information bar and mask it.
+        False: look for an SEM information bar and a scale bar, and mask them.
+    info_bar_row : int, optional
+        First row of the information bar, where it is known.
 
     Returns
     -------
@@ -183,32 +241,36 @@ def micrograph_from_array(
     calibration = None if pixel_size_um is None else Calibration(pixel_size_um, "typed")
     array = canonical(data, name, rgb=rgb)
     micrograph = Micrograph(array, name, calibration)
-    return micrograph if keep_info_bar else with_info_bar(micrograph)
+    return micrograph if keep_info_bar else without_bars(micrograph, info_bar_row=info_bar_row)
 
 
-def with_info_bar(micrograph: Micrograph, *, row: int | None = None) -> Micrograph:
-    """Mark the SEM information bar of a micrograph.
+def without_bars(micrograph: Micrograph, *, info_bar_row: int | None = None) -> Micrograph:
+    """Leave out what was printed into a micrograph: an SEM information bar, a scale bar.
 
     Parameters
     ----------
     micrograph : Micrograph
-    row : int, optional
-        Its first row where the file's metadata tell. None: it is looked for in the pixels; in a
-        stack it must be found in the first, the middle and the last section.
+    info_bar_row : int, optional
+        First row of the information bar where the file's metadata tell. None: it is looked for in
+        the pixels; in a stack it must be found in the first, the middle and the last section.
 
     Returns
     -------
     Micrograph
-        The same pixels, with `Micrograph.info_bar_row` set where a bar was found.
+        The same pixels, with `Micrograph.info_bar_row` set where a bar was found. Scale bars are
+        looked for in each section when they are first asked for.
     """
-    if row is not None:
-        return replace(micrograph, info_bar_row=row)
+    row = _info_bar_row(micrograph) if info_bar_row is None else info_bar_row
+    sections = micrograph.data if micrograph.is_stack else [micrograph.data]
+    bars = tuple(SoughtBar(section[:row]) for section in sections)
+    return replace(micrograph, info_bar_row=row, bars=bars)
+
+
+def _info_bar_row(micrograph: Micrograph) -> int | None:
     if not micrograph.is_stack:
         grey = luminance(micrograph.data) if micrograph.is_rgb else micrograph.data
-        return replace(micrograph, info_bar_row=find_info_bar(grey))
+        return find_info_bar(grey)
     n = len(micrograph.data)
-    rows = {find_info_bar(micrograph.data[i]) for i in {0, n // 2, n - 1}}
-    found = [r for r in rows if r is not None]
-    if None in rows or not found:
-        return micrograph
-    return replace(micrograph, info_bar_row=min(found))
+    rows = [find_info_bar(micrograph.data[i]) for i in sorted({0, n // 2, n - 1})]
+    found = [row for row in rows if row is not None]
+    return min(found) if len(found) == len(rows) else None

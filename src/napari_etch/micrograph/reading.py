@@ -13,7 +13,7 @@ import numpy as np
 
 from napari_etch.micrograph.calibration import Calibration
 from napari_etch.micrograph.errors import MicrographError, SeveralImagesError
-from napari_etch.micrograph.image import Micrograph, with_info_bar
+from napari_etch.micrograph.image import Micrograph, without_bars
 from napari_etch.micrograph.iron import read_iron_image
 from napari_etch.micrograph.pixels import canonical, luminance
 from napari_etch.micrograph.raster import read_raster
@@ -56,7 +56,8 @@ def read_micrograph(
     pixel_size_um : float, optional
         Edge of a pixel in µm; goes before what the file states (see `Calibration.conflict`).
     keep_info_bar : bool
-        Treat an SEM information bar as specimen. False: it is found and masked.
+        Treat an SEM information bar and a burned-in scale bar as specimen. False: they are found
+        and masked.
     stack : bool, optional
         True: a folder or several pages become a ``(z, y, x)`` stack, one image a stack of one. None
         or False: one image is wanted, and several are an error.
@@ -79,7 +80,7 @@ def read_micrograph(
     if stack and not micrograph.is_stack:
         grey = luminance(micrograph.data) if micrograph.is_rgb else micrograph.data
         micrograph = replace(micrograph, data=grey[None])
-    return micrograph if keep_info_bar else with_info_bar(micrograph, row=row)
+    return micrograph if keep_info_bar else without_bars(micrograph, info_bar_row=row)
 
 
 def _is_folder(path: Path) -> bool:

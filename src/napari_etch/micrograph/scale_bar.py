@@ -1,130 +1,219 @@
-"""Finding the scale bar that a microscope burns into an image, with the number beside it.
-
-The bar is one exact grey level, white or black, in a low wide rectangle or a row of equal dots; the
-specimen has no such thing, for its noise breaks any run of equal pixels.
-"""
+"""Scale bars that are burned into an image, with the text beside them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-Box = tuple[slice, slice]
+from napari_etch.micrograph.bar_shape import Bar, find_bars
+from napari_etch.micrograph.box import Box, around
+from napari_etch.micrograph.filled_box import filled_box
+from napari_etch.micrograph.levels import Levels, Picture
+from napari_etch.micrograph.lone_bar import find_lone_bar
+from napari_etch.micrograph.printed_text import Line, find_text
 
-# The bar lies in this lower part of the image, and is between these shares of its width.
-_LOWER = 0.35
-_LEAST_LENGTH, _MOST_LENGTH = 0.03, 0.6
-_MOST_HEIGHT = 0.025
-_FILLED = 0.92
-# Dots of a dotted bar: at least so many, of one size and pitch to a pixel.
-_DOTS = 5
-# Text lies no further from the bar than this share of the image's height.
-_BESIDE = 0.08
+_LEAST_SIDE = 64
+_TEXT_HEIGHT = 0.09  # of the image's height: the tallest character
+_REACH = 0.2  # of the image's height: so far around a bar text and filled box are looked for
+# On the way from the colour beside the bar to that of the bar: from where on a pixel is ink. Thin
+# letters are paler than the bar, and what lies behind them may be as bright.
+_INK = (0.6, 0.45, 0.3, 0.75)
+_MOST_GAP = 2.0  # from the bar to the text, of the text's height
+_OFF_MIDDLE = 0.15  # of the bar's length: as far the text's middle may be off that of the bar
+_HALF = 0.5  # of a bar's length: where text parts it, the other half is no shorter
+_MOST_TICK = 0.3  # of the bar's length
+_MARGIN = 0.005  # of the image's height, at least 3 px: blurred edges, and JPEG beside them
 
 
-def find_scale_bar(grey: npt.NDArray[np.generic]) -> npt.NDArray[np.bool_]:
-    """Return where a scale bar and its text are burned into an image.
+@dataclass(frozen=True)
+class ScaleBar:
+    """A scale bar that is burned into an image.
+
+    Attributes
+    ----------
+    box : Box
+        Around the bar, its text and the filled box behind them, px.
+    length : int
+        Of the bar alone, px.
+    """
+
+    box: Box
+    length: int
+
+    def place(self, height: int, width: int) -> str:
+        """Return where it is in an image of that size, such as "lower right"."""
+        row = "lower" if self.box.top + self.box.bottom > height else "upper"
+        third = 3 * (self.box.left + self.box.right) // (2 * max(1, width))
+        return f"{row} {('left', 'middle', 'right')[min(third, 2)]}"
+
+    def within(self, part: Box) -> ScaleBar | None:
+        """Return it in pixels of a part of the image; None where it lies outside."""
+        moved = self.box.moved(-part.top, -part.left)
+        box = Box(
+            max(0, moved.top),
+            min(part.height, moved.bottom),
+            max(0, moved.left),
+            min(part.width, moved.right),
+        )
+        return ScaleBar(box, self.length) if box.height > 0 and box.width > 0 else None
+
+    def to_json(self) -> dict[str, int]:
+        """Return its sides and the length of the bar, px, by their names."""
+        return {**asdict(self.box), "length": self.length}
+
+    @classmethod
+    def from_json(cls, said: Mapping[str, Any]) -> ScaleBar:
+        """Return what `to_json` gave."""
+        return cls(
+            Box(said["top"], said["bottom"], said["left"], said["right"]), int(said["length"])
+        )
+
+
+@dataclass(frozen=True)
+class KnownBar:
+    """What was found in a section.
+
+    Attributes
+    ----------
+    found : ScaleBar or None
+    """
+
+    found: ScaleBar | None
+
+
+@dataclass(frozen=True, eq=False)
+class SoughtBar:
+    """The scale bar of a section, which is looked for when it is first asked for.
+
+    Attributes
+    ----------
+    pixels : array-like, shape (y, x) or (y, x, c)
+        Without the information bar.
+    """
+
+    pixels: Any
+
+    @cached_property
+    def found(self) -> ScaleBar | None:
+        """The scale bar, None when there is none."""
+        return find_scale_bar(self.pixels)
+
+
+def find_scale_bar(image: Any) -> ScaleBar | None:
+    """Find the scale bar that is burned into an image.
+
+    A bar must have the shape of one (`bar_shape`) and a line of text of its own colour beside it,
+    or be the only thing of its grey level (`lone_bar`): a specimen has straight lines, too.
 
     Parameters
     ----------
-    grey : ndarray, shape (y, x)
-        Any real type; the bar has the largest or the smallest value of the image.
+    image : array-like, shape (y, x) or (y, x, c)
+        Any real type.
 
     Returns
     -------
-    ndarray of bool, shape (y, x)
-        All False when there is none.
+    ScaleBar or None
+        None when there is none.
     """
-    found = np.zeros(grey.shape, bool)
-    if grey.ndim != 2 or min(grey.shape) < 64:
-        return found
-    top = int(grey.shape[0] * (1 - _LOWER))
-    lower = grey[top:]
-    for level in (np.nanmax(grey), np.nanmin(grey)):
-        box, boxes = _bar(lower == level, grey.shape)
-        if box is None:
-            continue
-        rows, columns = _with_text(box, boxes, grey.shape)
-        found[top + rows.start : top + rows.stop, columns] = True
-    return found
+    if min(image.shape[:2]) < _LEAST_SIDE:
+        return None
+    picture = Picture.of(image)
+    if picture is None:
+        return None
+    for bar in find_bars(picture):
+        found = _with_text(picture, bar)
+        if found is not None:
+            return found
+    lone = find_lone_bar(image)
+    if lone is None:
+        return None
+    margin = _margin(picture)
+    return ScaleBar(lone[0].widened(margin, margin, image.shape), lone[1])
 
 
-def _bar(marked: npt.NDArray[np.bool_], shape: tuple[int, ...]) -> tuple[Box | None, list[Box]]:
-    """Return the box of the bar among the marked pixels, and the boxes of all marked parts."""
+def _margin(picture: Picture) -> int:
+    return max(3, round(_MARGIN * picture.height))
+
+
+def _with_text(picture: Picture, bar: Bar) -> ScaleBar | None:
+    """Return a bar with its text; None where it has none."""
+    size = picture.height, picture.width
+    reach = max(48, round(_REACH * picture.height))
+    part = bar.box.widened(reach, 2 * reach + bar.box.width, size)
+    levels = picture.part(*part.slices)
+    box = bar.box.moved(-part.top, -part.left)
+    printed = _printed(levels, bar)
+    for least in _INK:
+        text = _text_beside(printed, least, box, max(12, round(_TEXT_HEIGHT * picture.height)))
+        if text:
+            break
+    else:
+        return None
+    ink = printed >= least
+    clear = around([line.box for line in text])
+    whole = _whole_bar(ink, box, clear)
+    ends = Box(0, picture.height, 0, picture.width).moved(-part.top, -part.left)
+    known = around([whole, clear])
+    found = filled_box(levels, ink, known, ends)
+    if found == known:  # printed on the specimen
+        found = around([known, *(line.whole for line in text)])
+    found = found.moved(part.top, part.left)
+    margin = _margin(picture)
+    return ScaleBar(found.widened(margin, margin, size), whole.width)
+
+
+def _printed(levels: Levels, bar: Bar) -> Levels:
+    """Return how far each pixel is on the way from the colour beside a bar to its ink."""
+    way = bar.ink - bar.beside
+    return np.asarray((levels - bar.beside) @ way / (way @ way), np.float32)
+
+
+def _text_beside(printed: Levels, least: float, bar: Box, tallest: int) -> list[Line]:
+    """Return the lines of text that belong to a bar."""
     from scipy import ndimage as ndi
 
-    parts, count = ndi.label(marked, np.ones((3, 3)))
-    if not count:
-        return None, []
-    boxes: list[Box] = ndi.find_objects(parts)
-    area = np.bincount(parts.ravel(), minlength=count + 1)[1:]
-    plain = [
-        box
-        for box, size in zip(boxes, area, strict=True)
-        if _is_bar(box, shape) and size >= _FILLED * _area(box)
-    ]
-    if plain:
-        return max(plain, key=lambda box: box[1].stop - box[1].start), boxes
-    return _dotted(boxes, area, shape), boxes
+    parts, _ = ndi.label(printed >= least, np.ones((3, 3)))
+    own = np.unique(parts[bar.widened(1, 1, printed.shape).slices])  # with its ticks
+    found = find_text(np.where(np.isin(parts, own[own > 0]), 0, printed), least, tallest)
+    return [line for line in found if _is_beside(line.box, bar)]
 
 
-def _is_bar(box: Box, shape: tuple[int, ...]) -> bool:
-    height, width = (axis.stop - axis.start for axis in box)
-    return (
-        _LEAST_LENGTH * shape[1] <= width <= _MOST_LENGTH * shape[1]
-        and 2 <= height <= max(3, _MOST_HEIGHT * shape[0])
-        and width >= 5 * height
-    )
+def _is_beside(line: Box, bar: Box) -> bool:
+    """Whether text lies above or below a bar as it is printed there, or goes on from it."""
+    if line.left < bar.right and bar.left < line.right:
+        gap = max(line.top - bar.bottom, bar.top - line.bottom)
+        middles = abs(line.left + line.right - bar.left - bar.right) / 2
+        ends = min(abs(line.left - bar.left), abs(line.right - bar.right))
+        aligned = middles <= _OFF_MIDDLE * bar.width + line.height or ends <= line.height
+        return aligned and 0 <= gap <= _MOST_GAP * line.height
+    gap = max(line.left - bar.right, bar.left - line.right)
+    level = line.top <= bar.bottom and bar.top <= line.bottom
+    return level and gap <= _MOST_GAP * line.height
 
 
-def _area(box: Box) -> int:
-    return int((box[0].stop - box[0].start) * (box[1].stop - box[1].start))
-
-
-def _dotted(
-    boxes: Sequence[Box], area: npt.NDArray[np.integer], shape: tuple[int, ...]
-) -> Box | None:
-    """Return the box around a row of equal dots, evenly apart."""
-    rows: dict[tuple[int, int, int], list[int]] = {}
-    for box, size in zip(boxes, area, strict=True):
-        height, width = (axis.stop - axis.start for axis in box)
-        if size >= 4 and size >= 0.7 * _area(box) and max(height, width) <= 0.02 * shape[1]:
-            rows.setdefault((box[0].start, height, width), []).append(box[1].start)
-    for (row, height, width), starts in rows.items():
-        starts.sort()
-        if len(starts) < _DOTS:
-            continue
-        pitch = np.diff(starts)
-        if pitch.max() - pitch.min() > 1:
-            continue
-        box = slice(row, row + height), slice(starts[0], starts[-1] + width)
-        if box[1].stop - box[1].start >= _LEAST_LENGTH * shape[1]:
-            return box
-    return None
-
-
-def _with_text(box: Box, boxes: Sequence[Box], shape: tuple[int, ...]) -> Box:
-    """Return the box around the bar and the marked parts beside it that are tall as letters."""
-    margin = max(2, round(0.005 * shape[0]))
-    reach = max(8, round(_BESIDE * shape[0]))
-    wide = (
-        slice(box[0].start - reach, box[0].stop + reach),
-        slice(box[1].start - reach, box[1].stop + reach),
-    )
-    taken = [box]
-    for other in boxes:
-        height, width = (axis.stop - axis.start for axis in other)
-        inside = all(
-            limit.start <= axis.start and axis.stop <= limit.stop
-            for axis, limit in zip(other, wide, strict=True)
-        )
-        if inside and 4 <= height <= reach and width <= 2 * reach:
-            taken.append(other)
-    bounds = []
-    for axis in range(2):
-        start = min(each[axis].start for each in taken) - margin
-        stop = max(each[axis].stop for each in taken) + margin
-        bounds.append(slice(max(0, start), stop))
-    return bounds[0], bounds[1]
+def _whole_bar(ink: npt.NDArray[np.bool_], bar: Box, text: Box) -> Box:
+    """Return a bar with the ticks at its ends and, where text parts it, with its other half."""
+    filled = ink[bar.top : bar.bottom].mean(0) >= 0.9
+    edges = np.flatnonzero(np.diff(np.concatenate(([False], filled, [False]))))
+    beside = ink[[max(0, bar.top - 2), min(len(ink) - 1, bar.bottom + 1)]]
+    parts, known = [bar], around([bar, text])
+    gap = int(_MOST_GAP * text.height)
+    for left, right in edges.reshape(-1, 2).tolist():
+        near = left <= known.right + gap and right >= known.left - gap
+        if near and right - left >= _HALF * bar.width and beside[:, left:right].mean() <= 0.2:
+            parts.append(Box(bar.top, bar.bottom, left, right))
+    whole = around(parts)
+    columns = [whole.left, whole.left + 1, whole.right - 2, whole.right - 1]
+    ends = ink[:, columns].sum(1) > 0
+    top, bottom = bar.top, bar.bottom
+    most = int(_MOST_TICK * whole.width)
+    while top > max(0, bar.top - most) and ends[top - 1]:
+        top -= 1
+    while bottom < min(len(ink), bar.bottom + most) and ends[bottom]:
+        bottom += 1
+    return Box(top, bottom, whole.left, whole.right)

@@ -16,6 +16,7 @@ import numpy as np
 
 from napari_etch.micrograph import MicrographError, read_micrograph
 from napari_etch.micrograph.align import moved_by
+from napari_etch.micrograph.scale_bar import KnownBar, ScaleBar
 
 if TYPE_CHECKING:
     from napari_etch.micrograph import Micrograph
@@ -43,7 +44,25 @@ def said_of_image(micrograph: Micrograph) -> dict[str, Any]:
         "sections": len(micrograph.data) if micrograph.is_stack else 1,
         "is_stack": micrograph.is_stack,
         "info_bar_row": micrograph.info_bar_row,
+        "scale_bar": _said_of_bars(micrograph),
     }
+
+
+def _said_of_bars(micrograph: Micrograph) -> Any:
+    """Return where a scale bar was left out, px: of a stack in each section; None for nowhere."""
+    said = [bar and bar.to_json() for bar in micrograph.scale_bars]
+    if not any(said):
+        return None
+    return said if micrograph.is_stack else said[0]
+
+
+def _known_bars(about: Mapping[str, Any]) -> tuple[KnownBar, ...]:
+    """Return the scale bars that `said_of_image` told of."""
+    said = about.get("scale_bar")
+    listed = said if isinstance(said, list) else [said]
+    if not any(listed):
+        return ()
+    return tuple(KnownBar(bar and ScaleBar.from_json(bar)) for bar in listed)
 
 
 def said_of_shifts(shifts: Sequence[SectionShift]) -> list[list[int]]:
@@ -105,7 +124,7 @@ def read_source(path: Path, summary: Mapping[str, Any], pixel_size_um: float | N
     shifts = summary.get("alignment")
     if shifts and micrograph.is_stack and len(shifts) == len(micrograph.data):
         micrograph = moved_by(micrograph, [(int(y), int(x)) for y, x in shifts])
-    return micrograph
+    return replace(micrograph, bars=_known_bars(about))  # it was told of after the alignment
 
 
 def is_source(micrograph: Micrograph, summary: Mapping[str, Any]) -> bool:

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from napari_etch.micrograph import Calibration, Micrograph
+from napari_etch.micrograph.scale_bar import KnownBar, ScaleBar
 
 Window = tuple[slice, slice]
 
@@ -74,6 +75,7 @@ class FitRequest:
                     "name": micrograph.name,
                     "pixel_size_um": micrograph.pixel_size_um,
                     "info_bar_row": micrograph.info_bar_row,
+                    "scale_bars": [bar and bar.to_json() for bar in micrograph.scale_bars],
                     "region": None if region is None else window_to_json(region),
                 }
             )
@@ -106,6 +108,7 @@ def _read_image(folder: Path, image: dict[str, Any]) -> Micrograph:
         image["name"],
         calibration=None if edge is None else Calibration(edge, "typed"),
         info_bar_row=image["info_bar_row"],
+        bars=tuple(KnownBar(bar and ScaleBar.from_json(bar)) for bar in image["scale_bars"]),
     )
 
 

@@ -117,7 +117,7 @@ def middle_part(micrograph: Micrograph, region: tuple[slice, slice] | None) -> M
     rows, columns = region or (slice(0, micrograph.height), slice(0, micrograph.width))
     bottom = rows.stop if micrograph.info_bar_row is None else micrograph.info_bar_row
     window = _middle(rows.start, min(rows.stop, bottom)), _middle(columns.start, columns.stop)
-    return replace(micrograph, data=micrograph.data[window], info_bar_row=None)
+    return replace(micrograph, info_bar_row=None).part(*window)
 
 
 def _middle(start: int, stop: int) -> slice:

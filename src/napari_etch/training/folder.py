@@ -76,16 +76,12 @@ class Pair:
     def cut(self, rows: slice, columns: slice) -> Pair:
         """Return a part of it; rows and columns in px, with start and stop."""
         window = rows, columns
-        bar = self.micrograph.info_bar_row
-        if bar is not None:
-            bar = bar - rows.start if rows.start <= bar < rows.stop else None
-        part = replace(self.micrograph, data=self.micrograph.data[window], info_bar_row=bar)
         return replace(
             self,
             image=self.image[window],
             labels=self.labels[window],
             learnt=self.learnt[window],
-            micrograph=part,
+            micrograph=self.micrograph.part(rows, columns),
         )
 
 

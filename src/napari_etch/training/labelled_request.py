@@ -113,7 +113,7 @@ def write_training_folder(images: Sequence[Labelled], folder: Path) -> None:
         stem = _free_stem(item.micrograph.name, taken)
         specimens.append((stem, item.specimen))
         parts: dict[str, npt.NDArray[Any] | None] = {
-            IMAGES: _without_bar(item.micrograph),
+            IMAGES: _without_bars(item.micrograph),
             LABELS: np.asarray(item.labels, np.int32),
             IGNORE: None if item.ignore is None else item.ignore.astype(np.uint8),
         }
@@ -142,11 +142,10 @@ def _free_stem(name: str, taken: set[str]) -> str:
     return stem
 
 
-def _without_bar(micrograph: Micrograph) -> npt.NDArray[Any]:
-    """Return the pixels; an information bar that is known becomes NaN, so that it is masked."""
-    row = micrograph.info_bar_row
-    if row is None:
+def _without_bars(micrograph: Micrograph) -> npt.NDArray[Any]:
+    """Return the pixels; where a bar is printed they become NaN, so that it is masked."""
+    if micrograph.info_bar_row is None and not any(micrograph.scale_bars):
         return micrograph.data
     pixels = micrograph.grey().astype(np.float32)
-    pixels[..., row:, :] = np.nan
+    pixels[~micrograph.mask] = np.nan
     return pixels
