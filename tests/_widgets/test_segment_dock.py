@@ -16,6 +16,7 @@ from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QWidget
 
 from napari_etch._widgets.form import GAPS
+from napari_etch._widgets.judged import is_judged
 from napari_etch._widgets.keys import KEY_BINDINGS
 from napari_etch._widgets.layers import METADATA_KEY, granularity_of
 from napari_etch._widgets.samples import image_layer_data
@@ -435,7 +436,7 @@ def test_the_slider_does_not_overwrite_corrections(open_dock: OpenDock, qtbot: A
     dock.form.granularity.setValue(0.3)
     qtbot.waitUntil(lambda: "corrected by hand" in dock.run_bar.line.text(), timeout=PATIENCE)
     np.testing.assert_array_equal(grains.data, corrected)
-    assert "is cut at 0.90 and corrected; the slider is for" in dock.hint.text()
+    assert "is cut at 0.90 and corrected or reviewed; the slider is" in dock.hint.text()
     dock.new_cut.click()
     np.testing.assert_array_equal(grains.data, corrected)
     new = viewer.layers["steel · grains [1]"]
@@ -664,3 +665,32 @@ def test_class_maps_and_outlines_of_the_image_are_no_grains(
     np.testing.assert_array_equal(classes.data, modes)
     dock.toggle_grains()
     assert [layer.name for layer in viewer.layers if not layer.visible] == ["weld · grains"]
+
+
+def test_a_map_that_was_reviewed_is_neither_cut_nor_made_again(
+    open_dock: OpenDock, add_correct: Any, qtbot: Any
+) -> None:
+    """Verdicts change no pixel, and are an hour's work all the same."""
+    viewer, dock = open_dock()
+    image = viewer.add_image(noise(*SHAPE), name="steel")
+    dock.form.granularity.setValue(0.9)
+    run_to_end(qtbot, dock)
+    grains = viewer.layers["steel · grains"]
+    viewer.layers.selection.active = grains
+    correct = add_correct(viewer)
+    before = grains.data.copy()
+    correct.session.tour.toggle((5, 5))
+    dock.form.granularity.setValue(0.2)
+    qtbot.waitUntil(lambda: "was reviewed" in dock.run_bar.line.text(), timeout=PATIENCE)
+    np.testing.assert_array_equal(grains.data, before)
+    assert len(correct.session.review.accepted) == 1
+    viewer.window.remove_dock_widget(correct)
+    viewer.layers.selection.active = image
+    run_to_end(qtbot, dock)
+    np.testing.assert_array_equal(grains.data, before)
+    assert "“steel · grains”, from an earlier run, is hidden" in dock.run_bar.line.text()
+    viewer.layers.selection.active = grains
+    again = add_correct(viewer)
+    assert len(again.session.review.accepted) == 1
+    again.session.tour.toggle((5, 5))
+    assert not is_judged(grains)

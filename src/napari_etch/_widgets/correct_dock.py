@@ -162,6 +162,7 @@ class CorrectDock(Dock):
 
     def leave_window(self) -> None:
         """Put the tool away and let go of the mouse: a tool without its dock cannot be left."""
+        self.is_gone = True  # what still comes opens no session
         self._take(None)
         for session in self.sessions.all():
             leave(session)
@@ -179,6 +180,8 @@ class CorrectDock(Dock):
         return refusal(layer) or self._trouble or self._beside()
 
     def _refresh(self, _event: object = None) -> None:
+        if self.is_gone:
+            return
         self._trouble = ""
         self._close_gone()
         before, layer = self.session, self.layers.grains()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 import zlib
 from collections.abc import Callable, Container, Iterable
 from contextlib import suppress
@@ -15,7 +16,9 @@ from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_etch._widgets.correct_reading import Reading
 from napari_etch._widgets.correct_session import CorrectSession
+from napari_etch._widgets.judged import answer_for
 from napari_etch.corrections.places import discard
+from napari_etch.corrections.verdicts import is_verdict
 
 if TYPE_CHECKING:
     from napari.layers import Image, Labels, Layer
@@ -109,6 +112,7 @@ class Sessions(QObject):
             QTimer.singleShot(0, session.say_again)
         if left is not None:
             _Successor(session, left.path)
+        _answer_for(session)
         self.opened[key] = session
         _ALL[key] = session
         return session
@@ -145,7 +149,8 @@ def leave(session: CorrectSession) -> None:
     path, journal = session.journal.path, session.journal
     if path is not None and journal.is_worth_keeping:
         key = str(session.layer.unique_id)
-        _LEFT[key] = _Left(_crc(session.layer), session.notes, journal.edits, path)
+        left = _LEFT[key] = _Left(_crc(session.layer), session.notes, journal.edits, path)
+        answer_for(session.layer, lambda: any(map(is_verdict, left.notes.values())))
     session.close()
 
 
@@ -166,6 +171,16 @@ def _taken_up(layer: Labels) -> _Left | None:
 
 def _crc(layer: Labels) -> int:
     return zlib.crc32(np.ascontiguousarray(layer.data).data)
+
+
+def _answer_for(session: CorrectSession) -> None:
+    reference = weakref.ref(session)
+
+    def has_verdicts() -> bool:
+        there = reference()
+        return there is not None and there.journal.verdicts > 0
+
+    answer_for(session.layer, has_verdicts)
 
 
 class _Successor(QTimer):

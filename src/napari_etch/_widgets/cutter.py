@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QObject, QTimer, Signal
 
+from napari_etch._widgets.judged import is_judged
 from napari_etch._widgets.layers import can_recut, is_edited, recut_layer
 
 if TYPE_CHECKING:
@@ -21,12 +22,14 @@ LONGEST_WAIT = 500
 class GrainCutter(QObject):
     """Cuts one grains layer at the granularity asked for last, never one that was edited by hand.
 
+    Nor one that was reviewed: verdicts are on boundaries that a cut takes away.
+
     Signals
     -------
     cut : int, float
         The layer was cut: number of grains, granularity.
     refused
-        The layer has corrections by hand that a cut would overwrite.
+        The layer has corrections by hand, or verdicts, that a cut would overwrite.
     """
 
     cut = Signal(int, float)
@@ -65,7 +68,7 @@ class GrainCutter(QObject):
         layer = self.target
         if layer is None:
             return
-        if is_edited(layer):
+        if is_edited(layer) or is_judged(layer):
             self.refused.emit()
             return
         started = time.perf_counter()

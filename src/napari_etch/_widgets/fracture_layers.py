@@ -11,6 +11,7 @@ from napari.layers import Image, Labels, Layer, Shapes
 
 from napari_etch._widgets.class_tables import CLASS_FEATURE, class_colormap, class_features
 from napari_etch._widgets.correct_target import CLASSES
+from napari_etch._widgets.judged import is_judged
 from napari_etch._widgets.layers import (
     CONFIDENCE,
     METADATA_KEY,
@@ -260,7 +261,7 @@ def _earlier(layers: LayerList, new: Layer) -> Layer | None:
         same = all(old.get(key) == made[key] for key in ("kind", "source_id"))
         if not same or np.shape(layer.data) != np.shape(new.data):
             continue
-        if isinstance(layer, Labels) and not is_untouched_map(layer):
-            return None  # somebody corrected it: it stays, the new one comes beside it
+        if isinstance(layer, Labels) and (not is_untouched_map(layer) or is_judged(layer)):
+            return None  # somebody corrected or reviewed it: it stays, the new one comes beside it
         return layer
     return None

@@ -11,6 +11,7 @@ from napari.utils import Colormap
 from napari.utils.transforms import Affine
 
 from napari_etch._widgets.job import Region, Source
+from napari_etch._widgets.judged import is_judged
 from napari_etch._widgets.recut import (
     count_grains,
     edited_by_hand,
@@ -338,8 +339,9 @@ def _provenance(result: Segmented, origin: Origin) -> dict[str, Any]:
 def earlier_result(layers: LayerList, new: Layer) -> Layer | None:
     """Return the layer that a new result takes the place of, if there is one.
 
-    That is a result of the same kind, from the same source, model and region, that nobody edited:
-    a second run with another setting should not pile up layers, and must not destroy corrections.
+    That is a result of the same kind, from the same source, model and region, that nobody edited or
+    reviewed: a second run with another setting should not pile up layers, and must not destroy
+    corrections.
     """
     made = new.metadata[METADATA_KEY]
     for layer in reversed(layers):
@@ -352,7 +354,7 @@ def earlier_result(layers: LayerList, new: Layer) -> Layer | None:
             old.get(key) == made[key]
             for key in ("kind", "source_id", "model", "region", "sections")
         )
-        if same and not (isinstance(layer, Labels) and is_edited(layer)):
+        if same and not (isinstance(layer, Labels) and (is_edited(layer) or is_judged(layer))):
             return layer
     return None
 

@@ -27,6 +27,7 @@ from napari_etch._widgets.layers import (
     earlier_result,
     granularity_of,
     hide_covered,
+    is_edited,
     origin_of,
     recut_copy,
     replace_result,
@@ -49,7 +50,13 @@ from napari_etch._widgets.run import (
 from napari_etch._widgets.scroll import UprightScroll
 from napari_etch._widgets.status import RunBar
 from napari_etch._widgets.trouble_colour import trouble_colour
-from napari_etch._widgets.words import edited_text, hidden_text, outcome_text, recut_text
+from napari_etch._widgets.words import (
+    edited_text,
+    hidden_text,
+    judged_text,
+    outcome_text,
+    recut_text,
+)
 from napari_etch._widgets.wrap_label import WrapLabel
 from napari_etch.counting import COUNT_MODEL
 
@@ -241,8 +248,8 @@ class SegmentDock(Dock):
             self.hint.setText("The next run uses this granularity.")
         elif self._cut_refused and cut is not None:
             self.hint.setText(
-                f"“{grains.name}” is cut at {cut:.2f} and corrected; the slider is for the next "
-                "run and for “Cut into a new layer”."
+                f"“{grains.name}” is cut at {cut:.2f} and corrected or reviewed; the slider is "
+                "for the next run and for “Cut into a new layer”."
             )
         else:
             self.hint.setText(f"Moving the slider cuts “{grains.name}” again.")
@@ -371,7 +378,8 @@ class SegmentDock(Dock):
         if grains is not None:
             self._cut_refused = True
             self._show_cut(grains)
-            self._say(edited_text(grains.name), trouble=True)
+            is_corrected = is_edited(grains)
+            self._say((edited_text if is_corrected else judged_text)(grains.name), trouble=True)
 
     def cut_into_new_layer(self) -> None:
         """Cut the grains at the slider's granularity into a layer of their own."""

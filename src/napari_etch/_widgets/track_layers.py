@@ -8,6 +8,7 @@ import numpy as np
 from napari.layers import Labels, Surface
 
 from napari_etch._widgets.job import Source
+from napari_etch._widgets.judged import is_judged
 from napari_etch._widgets.layer_watch import LayerWatch, selected
 from napari_etch._widgets.layers import (
     GRAINS,
@@ -129,12 +130,12 @@ def _features(tracked: Tracked) -> Any:
 
 
 def earlier_grains(layers: LayerList, origin: Origin) -> Labels | None:
-    """Return the 3D grains of an earlier run on the same layer that nobody edited, if any."""
+    """Return the 3D grains of an earlier run on the same layer that nobody edited or reviewed."""
     for layer in reversed(layers):
         made = layer.metadata.get(METADATA_KEY, {}) if kind_of(layer) == GRAINS_3D else {}
         if made.get("source_id") == origin.layer_id and isinstance(layer, Labels):
             untouched = not layer._undo_history and not layer._redo_history
-            return layer if untouched else None
+            return layer if untouched and not is_judged(layer) else None
     return None
 
 

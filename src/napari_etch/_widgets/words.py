@@ -59,3 +59,11 @@ def edited_text(name: str) -> str:
         f"“{name}” was corrected by hand, so it was not cut again: "
         "press “Cut into a new layer” to keep both."
     )
+
+
+def judged_text(name: str) -> str:
+    """Return why a grains layer that was reviewed is not cut again."""
+    return (
+        f"“{name}” was reviewed in the Correct dock, and a new cut would make the verdicts void, "
+        "so it was not cut again: press “Cut into a new layer” to keep both."
+    )
