@@ -37,6 +37,18 @@ def test_nothing_is_overwritten(etch):
     assert etch(*call, "--overwrite").exit_code == 0
 
 
+def test_a_shorter_set_leaves_none_of_an_earlier_one(etch, tmp_path):
+    """What was left had another size, and was learnt from with the new ones."""
+    call = ("virtual", "--out", "set", "--size")
+    assert etch(*call, 96, "--count", 3).exit_code == 0
+    (tmp_path / "set" / "labels" / "virtual_mine.tif").write_text("mine")
+    assert etch(*call, 64, "--count", 1, "--overwrite").exit_code == 0
+    folders = (tmp_path / "set" / name for name in ("images", "labels"))
+    images, labels = ({path.name for path in folder.iterdir()} for folder in folders)
+    assert images == {"virtual_00000.tif"}
+    assert labels == {"virtual_00000.tif", "virtual_mine.tif"}
+
+
 def test_the_gallery_is_a_picture(etch, tmp_path):
     done = etch("virtual", "--gallery", "sheet.png", "--size", 64)
     assert done.exit_code == 0, done.output

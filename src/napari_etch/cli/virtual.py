@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import enum
+import re
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -156,7 +158,16 @@ def _render(out: Path, count: int, size: int, seed: int, overwrite: bool) -> Non
     except KeyboardInterrupt:
         fail(f"stopped with {done} of {count} micrographs in {out}")
         raise typer.Exit(ExitCode.STOPPED) from None
+    _drop_earlier(taken, count)
     say(f"{count} micrographs of {size} x {size} px with truth -> {out}")
+
+
+def _drop_earlier(taken: Sequence[Path], count: int) -> None:
+    """Delete those of an earlier, longer call: of another seed or size, they are not of this set."""
+    for path in taken:
+        numbered = re.fullmatch(r"virtual_(\d{5})\.tif", path.name)
+        if numbered and int(numbered.group(1)) >= count:
+            path.unlink(missing_ok=True)
 
 
 def _write_both(maps: dict[Path, np.ndarray]) -> None:
