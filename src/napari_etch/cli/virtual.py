@@ -163,7 +163,7 @@ def _render(out: Path, count: int, size: int, seed: int, overwrite: bool) -> Non
 
 
 def _drop_earlier(taken: Sequence[Path], count: int) -> None:
-    """Delete those of an earlier, longer call: of another seed or size they are none of this set."""
+    """Delete those of an earlier, longer call, which may have another seed or size."""
     for path in taken:
         numbered = re.fullmatch(r"virtual_(\d{5})\.tif", path.name)
         if numbered and int(numbered.group(1)) >= count:
