@@ -92,6 +92,45 @@ def test_an_unusable_folder_is_refused_in_a_sentence(tmp_path, spoil, said):
         read_training_folder(folder)
 
 
+def drawn_lines(value=255):
+    lines = np.zeros((160, 160), np.uint8)
+    for at in (39, 79, 119):
+        lines[at : at + 3] = lines[:, at : at + 3] = value
+    return lines
+
+
+@pytest.mark.parametrize("value", [1, 255])
+def test_lines_are_not_learnt_from_as_grains(tmp_path, value):
+    """All of them were one grain, and what lies between nobody's: the training went on."""
+    write_folder(tmp_path, drawn_lines(value))
+    with pytest.raises(TrainingDataError, match="drawn lines or a mask and no grain map: give --l"):
+        read_training_folder(tmp_path)
+    assert len(np.unique(read_training_folder(tmp_path, "boundary")[0].labels)) == 16
+
+
+def test_a_mask_of_all_grains_is_no_grain_map(tmp_path):
+    write_folder(tmp_path, 1 - drawn_lines(1))
+    with pytest.raises(TrainingDataError, match="number the grains of a mask"):
+        read_training_folder(tmp_path)
+
+
+def test_one_labelled_grain_alone_is_learnt_from(tmp_path):
+    labels = np.where(checkers() == 6, 6, 0).astype(np.int32)
+    (pair,) = read_training_folder(write_folder(tmp_path, labels))
+    assert 0 < pair.learnt.sum() < 2 * (labels > 0).sum()
+
+
+def test_grains_are_not_learnt_from_as_lines(tmp_path):
+    with pytest.raises(TrainingDataError, match="no boundary mask: give --labels grains"):
+        read_training_folder(write_folder(tmp_path), "boundary")
+
+
+def test_a_set_in_parts_is_told_from_no_set(tmp_path):
+    write_folder(tmp_path / "train")
+    with pytest.raises(TrainingDataError, match="is a set in parts: train on one, such as"):
+        read_training_folder(tmp_path)
+
+
 def test_a_folder_without_the_two_parts_is_refused(tmp_path):
     with pytest.raises(TrainingDataError, match="is no training folder"):
         read_training_folder(tmp_path)

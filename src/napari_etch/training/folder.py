@@ -17,7 +17,7 @@ import numpy.typing as npt
 from napari_etch.measure.intercepts import count_crossings
 from napari_etch.models.resize import resize
 from napari_etch.training.specimens import SpecimenTableError, read_specimen_rows
-from napari_etch.training.truth import KINDS, truth_of
+from napari_etch.training.truth import KINDS, LINE_HALF, truth_of
 
 if TYPE_CHECKING:
     from napari_etch.micrograph import Micrograph
@@ -107,6 +107,9 @@ def read_training_folder(folder: Path, labels: str = "grains") -> list[Pair]:
         raise TrainingDataError(f"labels are {labels!r}: choose {', '.join(KINDS)}.")
     images = folder / IMAGES
     if not images.is_dir() or not (folder / LABELS).is_dir():
+        part = folder / "train"
+        if (part / IMAGES).is_dir():  # of a set that was split by an export
+            raise TrainingDataError(f"{folder} is a set in parts: train on one, such as {part}.")
         raise TrainingDataError(
             f"{folder} is no training folder: put micrographs in images/ and their "
             f"{_WORDS[labels]}s, with equal names, in labels/."
@@ -150,6 +153,7 @@ def _read_pairs(path: Path, folder: Path, kind: str) -> Iterator[Pair]:
     micrograph = read_micrograph(path, stack=True)
     picture = _read_numbers(found, _WORDS[kind])
     _same_size(found, picture, micrograph, _WORDS[kind])
+    _refuse_other_kind(found, picture, kind)
     masks = _partner(folder / IGNORE, path.stem)
     ignored = None
     if masks is not None:
@@ -162,6 +166,31 @@ def _read_pairs(path: Path, folder: Path, kind: str) -> Iterator[Pair]:
         skipped = None if ignored is None else ignored[index] != 0
         pair = pair_of(section, picture[index], kind, skipped)
         yield replace(pair, source=path.stem, section=None if alone else index)
+
+
+def _refuse_other_kind(path: Path, picture: npt.NDArray[np.integer], kind: str) -> None:
+    """Refuse lines where grains are meant and the other way round: it would be learnt from.
+
+    One grain alone may be labelled; then it is in one piece and thicker than any line.
+    """
+    if kind == "boundary" and picture.all():
+        raise TrainingDataError(
+            f"{path.name} has no pixel of value 0, so it is no boundary mask: give --labels grains "
+            "for a grain map."
+        )
+    value = int(picture.max())
+    if kind != "grains" or picture.all() or not ((picture == 0) | (picture == value)).all():
+        return
+    from scipy.ndimage import distance_transform_edt, label
+
+    sections = [section for section in picture > 0 if section.any()]
+    one = all(label(section)[1] == 1 for section in sections)
+    thick = any(distance_transform_edt(section).max() > LINE_HALF for section in sections)
+    if not (one and thick) or value == np.iinfo(np.uint8).max:
+        raise TrainingDataError(
+            f"{path.name} holds one value, {value}, beside 0, so it is drawn lines or a mask and "
+            "no grain map: give --labels boundary for lines, or number the grains of a mask."
+        )
 
 
 def pair_of(
