@@ -57,6 +57,22 @@ def test_a_decimal_comma_is_told(etch, monkeypatch, command, typed, said):
     assert f"{said} " in done.stderr
 
 
+@pytest.mark.parametrize(
+    "call",
+    [
+        ("track", "stack.tif", "--voxel-size", "1,8", "1", "1"),
+        ("measure", "stack.tif", "--section-distance", "1,8"),
+        ("train", "--model", "generalist", "--data", "set", "--minutes", "1,8"),
+        ("fit", "steel.tif", "--minutes", "1,8"),
+    ],
+)
+def test_a_decimal_comma_in_another_size_is_told(etch, monkeypatch, call):
+    monkeypatch.setenv("COLUMNS", "300")
+    done = etch(*call, "--out", "out")
+    assert done.exit_code == 2
+    assert "1,8 is no number: write 1.8" in done.stderr
+
+
 @pytest.mark.parametrize("command", ["segment", "count"])
 @pytest.mark.parametrize("size", ["0", "-4", "nan", "inf"])
 def test_a_grain_size_that_is_none_is_refused(etch, command, size):

@@ -13,6 +13,7 @@ import typer
 
 from napari_etch.cli.console import ExitCode, bad_input, note, refuse
 from napari_etch.cli.learning import learn
+from napari_etch.cli.options import number
 from napari_etch.cli.reading import refuse_result, tell_margins, tell_reading
 from napari_etch.cli.target import Target
 
@@ -51,7 +52,12 @@ def fit(
     ] = None,
     minutes: Annotated[
         float | None,
-        typer.Option("--minutes", metavar="M", help="Keep the best after so long at the latest."),
+        typer.Option(
+            "--minutes",
+            metavar="M",
+            help="Keep the best after so long at the latest.",
+            parser=number,
+        ),
     ] = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Another seed, another fit.")] = 0,
     device: Annotated[

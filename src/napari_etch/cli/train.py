@@ -12,6 +12,7 @@ import typer
 
 from napari_etch.cli.console import ExitCode, bad_input, refuse
 from napari_etch.cli.learning import learn
+from napari_etch.cli.options import number
 from napari_etch.cli.target import Target
 
 if TYPE_CHECKING:
@@ -44,7 +45,12 @@ def train(
     ] = None,
     minutes: Annotated[
         float | None,
-        typer.Option("--minutes", metavar="M", help="Keep the best after so long at the latest."),
+        typer.Option(
+            "--minutes",
+            metavar="M",
+            help="Keep the best after so long at the latest.",
+            parser=number,
+        ),
     ] = None,
     steps: Annotated[
         int | None, typer.Option("--steps", min=1, help="Take so many steps at most.")
