@@ -12,10 +12,16 @@ from napari_etch.corrections import Journal
 
 def correct(path: Path, old: int, new: int) -> np.ndarray:
     """Join a grain to another one in a journal beside a map; return the map as corrected."""
+    journal, grains = correcting(path, old, new)
+    journal.close()
+    return grains
+
+
+def correcting(path: Path, old: int, new: int) -> tuple[Journal, np.ndarray]:
+    """Do as `correct`; the journal stays open, as that of a running napari."""
     before = tifffile.imread(path)
     grains = before.copy()
     journal = Journal(grains, "grains", [path.parent], about={"source_path": str(path)})
     grains[before == old] = new
     journal.record(tuple(slice(0, length) for length in grains.shape), before, grains)
-    journal.close()
-    return grains
+    return journal, grains

@@ -7,7 +7,7 @@ import openpyxl
 import pandas as pd
 import pytest
 import tifffile
-from corrected import correct
+from corrected import correct, correcting
 from measure.tessellation import checkerboard, poisson_voronoi
 from skimage.io import imsave
 
@@ -155,6 +155,25 @@ def test_a_map_that_was_written_over_that_of_a_result_has_its_pixel_size(
     assert done.exit_code == 0, done.output
     (field,) = read(tmp_path / "out")["fields"]
     assert (field["pixel_size_um"], field["pixel_size_from"]) == (0.5, "typed")
+
+
+def test_what_is_being_corrected_in_napari_is_told(etch, write_grains):
+    """The map on disk was measured, and exported, without a word."""
+    path = write_grains("result/grains.tif")
+    journal, _ = correcting(path, 3, 4)
+    assert journal.flush()
+    done = etch("measure", "result", "--out", "out")
+    assert done.exit_code == 0, done.output
+    assert "grains.tif: it is being corrected in napari, and that is not taken" in done.stderr
+    (path.parent / "summary.json").write_text('{"image": {}}')
+    assert "result: it is being corrected" in etch("export", "result", "--out", "set").stderr
+    plain = etch("measure", "result", "--out", "plain", "--no-corrections")
+    assert plain.exit_code == 0 and "napari" not in plain.stderr
+        "napari"
+    )
+    journal.close()
+    done = etch("measure", "result", "--out", "again")
+    assert "being corrected" not in done.stderr and "was taken along" in done.stderr
 
 
 def test_corrections_beside_a_tracked_stack_are_measured(etch, tmp_path):

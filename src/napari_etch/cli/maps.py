@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_etch.cli.console import bad_input, sentence
+from napari_etch.cli.console import bad_input, note, sentence
 from napari_etch.cli.track_files import GRAINS_3D_FILE
 from napari_etch.results import FRACTURE_FILE, GRAINS_FILE, SUMMARY_FILE
 
@@ -135,7 +135,11 @@ def read_corrected(file: Path, corrections: bool) -> tuple[np.ndarray, Correctio
     ValueError
         As `load_map` does.
     """
+    from napari_etch.labels.reviewed import OPEN, is_open
+
     grains = load_map(file)
+    if corrections and is_open(file):
+        note(f"{file}: {OPEN}")
     correction = correction_beside(file, grains.shape) if corrections else None
     return (grains if correction is None else correction.labels), correction
 

@@ -36,14 +36,17 @@ def new_journal_path(name: str, folder: Path) -> Path:
     return folder / f"{plain}-{uuid.uuid4().hex[:8]}{SUFFIX}"
 
 
-def journals_in(folder: Path) -> list[Path]:
-    """Return the journals in a folder that no running napari writes, the newest first."""
+def journals_in(folder: Path, *, in_use: bool = False) -> list[Path]:
+    """Return the journals in a folder that no running napari writes, the newest first.
+
+    With `in_use` those that one does write, and no others.
+    """
     try:
         found = [path for path in folder.iterdir() if path.name.endswith(SUFFIX)]
         dated = [(path.stat().st_mtime, path) for path in found]
     except OSError:
         return []
-    return [path for _, path in sorted(dated, reverse=True) if not is_in_use(path)]
+    return [path for _, path in sorted(dated, reverse=True) if is_in_use(path) == in_use]
 
 
 def forget_old(folder: Path, *, days: float = KEEP_DAYS) -> list[Path]:

@@ -120,6 +120,22 @@ def correction_of(path: Path, shape: tuple[int, ...], *, made: str = "") -> Corr
     return None
 
 
+#: What is told of a map that is corrected in a napari that runs.
+OPEN = (
+    "it is being corrected in napari, and that is not taken along: save the layer or close napari "
+    "first"
+)
+
+
+def is_open(path: Path) -> bool:
+    """Return whether a running napari has edits of a map that no file but its journal holds."""
+    for journal in journals_in(path.parent, in_use=True):
+        summary = summary_of(journal)
+        if summary is not None and summary.edits and _is_about(summary.about, path):
+            return True
+    return False
+
+
 def _seconds(made: str) -> float:
     """Return a time of `summary.json` in seconds, as journals have it; 0 where it is none."""
     try:

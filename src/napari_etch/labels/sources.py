@@ -23,7 +23,13 @@ from napari_etch.labels.importing import match_images
 from napari_etch.labels.mask_files import whole_numbers
 from napari_etch.labels.reading import read_annotations
 from napari_etch.labels.report import LabelsError, Remark, Report
-from napari_etch.labels.reviewed import Correction, correction_of, only_reviewed
+from napari_etch.labels.reviewed import (
+    OPEN,
+    Correction,
+    correction_of,
+    is_open,
+    only_reviewed,
+)
 from napari_etch.labels.values import PIXEL_SIZE_CONFLICT, about_from
 from napari_etch.micrograph import Micrograph, read_micrograph
 from napari_etch.results import FRACTURE_FILE, GRAINS_FILE, SUMMARY_FILE
@@ -96,6 +102,8 @@ def find_sources(
         for folder in results:
             summary = _summary(folder)
             found += _result_sources(folder, summary, options)
+            if options.corrected and any(is_open(folder / name) for name in _maps_in(folder)):
+                report += Report(remarks=(Remark(folder.name, "", OPEN, is_skipped=False),))
             if table is None and "class_table" in summary:
                 table = ClassTable.from_json(summary["class_table"])
         if not results:
