@@ -12,7 +12,7 @@ from napari_etch.measure.network import measure_network
 from napari_etch.measure.report import range_text
 from napari_etch.measure.segmentation_range import segmentation_range
 from napari_etch.measure.twins import merge_twins
-from napari_etch.measure.volume import VolumeSums, grain_table_3d
+from napari_etch.measure.volume import LINES, VolumeSums, grain_table_3d
 
 
 def test_hexagons_meet_at_120_degrees():
@@ -182,3 +182,18 @@ def test_a_table_may_be_asked_for_between_sections():
     kept = sums.neighbours
     assert len(kept) > len(stack)
     assert all(one is two for one, two in zip(sums._closed().neighbours, kept, strict=True))
+
+
+def test_lines_of_0_between_grains_do_not_cut_them_in_space():
+    """Human labels and those of other programs have them; the grain in the middle is whole."""
+    z, y, x = np.indices((30, 30, 30)) // 10
+    whole = 1 + 9 * z + 3 * y + x
+    parted = whole.copy()
+    parted[:, 10::10], parted[:, :, 10::10] = 0, 0
+    table, clean = (grain_table_3d(each).set_index("label") for each in (parted, whole))
+    assert table.index[~table["touches_border"]].tolist() == [14]
+    assert (table.loc[14, "faces"], table.loc[14, "boundary_fraction"]) == (6, 1)
+    assert table.loc[14, "volume"] == pytest.approx(clean.loc[14, "volume"], rel=0.2)
+    assert table["voxels"].sum() == whole.size
+    assert table.attrs[LINES] == pytest.approx((parted == 0).mean())
+    assert clean.attrs[LINES] == 0

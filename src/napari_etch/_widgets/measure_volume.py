@@ -24,6 +24,7 @@ from napari_etch._widgets.correct_line import TextLine
 from napari_etch._widgets.form import add
 from napari_etch._widgets.layers import pixel_size_um, section_distance_um
 from napari_etch._widgets.measure_table import COLUMNS_3D, GrainTable
+from napari_etch.measure.volume import LINES
 from napari_etch.results import VOLUME_FILE, write_volumes
 
 if TYPE_CHECKING:
@@ -83,6 +84,11 @@ def volume_text(table: pd.DataFrame) -> str:
     """Return what a table of grains in space says, in a few sentences."""
     whole = table[~table["touches_border"]]
     said = f"{len(table)} grains, {len(whole)} of them whole."
+    if table.attrs.get(LINES):
+        said = (
+            f"The lines of 0 between the grains, {100 * table.attrs[LINES]:.0f} % of the stack, "
+            f"were given to the nearest grain. {said}"
+        )
     if not len(whole):
         return f"{said} All of them are cut by the stack, so there is no mean of whole grains."
     volume, eqd = whole["volume"], whole["eqd"]
