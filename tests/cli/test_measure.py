@@ -169,8 +169,6 @@ def test_what_is_being_corrected_in_napari_is_told(etch, write_grains):
     assert "result: it is being corrected" in etch("export", "result", "--out", "set").stderr
     plain = etch("measure", "result", "--out", "plain", "--no-corrections")
     assert plain.exit_code == 0 and "napari" not in plain.stderr
-        "napari"
-    )
     journal.close()
     done = etch("measure", "result", "--out", "again")
     assert "being corrected" not in done.stderr and "was taken along" in done.stderr
