@@ -4,8 +4,8 @@
 
 Scale bars of many kinds (`tests/printing.py`) are printed into the bundled micrograph and into
 virtual ones, most as JPEG. The virtual ones are looked at without a print, too, upright, turned,
-enlarged without smoothing and inverted, and so are the micrographs in DATA, a folder with the
-development sets, of which none has a scale bar.
+enlarged without smoothing and inverted, as they are and with straight lines along the rows, and so
+are the micrographs in DATA, a folder with the development sets, of which none has a scale bar.
 """
 
 from __future__ import annotations
@@ -79,6 +79,19 @@ def wrongly_found(name: str, images: Iterator[np.ndarray]) -> None:
     print(f"{name}: {wrong} found in {count} pictures without a scale bar")
 
 
+def with_straight_lines() -> Iterator[np.ndarray]:
+    """Yield virtual micrographs with four even, square-ended lines along the rows."""
+    chosen = np.random.default_rng(0)
+    for image in virtual():
+        lined = image.astype(float)
+        height, width = lined.shape
+        for _ in range(4):
+            length, thick = int(chosen.uniform(0.08, 0.5) * width), int(chosen.integers(1, 7))
+            top, left = chosen.integers(3, height - thick), chosen.integers(3, width - length)
+            lined[top : top + thick, left : left + length] += chosen.uniform(-140, 140)
+        yield np.clip(lined, 0, 255).astype(np.uint8)
+
+
 def micrographs(data: Path) -> Iterator[np.ndarray]:
     for path in sorted(data.rglob("*")):
         if path.suffix in (".png", ".tif") and not any(part in str(path) for part in NOT_IMAGES):
@@ -120,6 +133,7 @@ def main() -> None:
     found_share("bundled micrograph", given.prints, steel())
     found_share("virtual micrographs", min(given.prints, VIRTUAL), virtual())
     wrongly_found("virtual micrographs", virtual())
+    wrongly_found("virtual micrographs with straight lines", with_straight_lines())
     if given.data is not None:
         wrongly_found("development sets", micrographs(given.data))
     times()
