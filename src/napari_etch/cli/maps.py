@@ -135,21 +135,22 @@ def read_corrected(file: Path, corrections: bool) -> tuple[np.ndarray, Correctio
     ValueError
         As `load_map` does.
     """
-    from napari_etch.labels.reviewed import OPEN, is_open
-
     grains = load_map(file)
-    if corrections and is_open(file):
-        note(f"{file}: {OPEN}")
     correction = correction_beside(file, grains.shape) if corrections else None
     return (grains if correction is None else correction.labels), correction
 
 
 def correction_beside(file: Path, shape: tuple[int, ...]) -> Correction | None:
-    """Return the corrections that lie beside a result, as `etch export` takes them."""
-    from napari_etch.labels.reviewed import correction_of
+    """Return the corrections that lie beside a result, as `etch export` takes them.
+
+    Those that a running napari writes are not taken, and that is told.
+    """
+    from napari_etch.labels.reviewed import OPEN, correction_of, is_open
 
     if file.name not in (GRAINS_FILE, GRAINS_3D_FILE, FRACTURE_FILE):
         return None
+    if is_open(file):
+        note(f"{file}: {OPEN}")
     return correction_of(file, shape, made=str(_summary_in(file.parent).get("made") or ""))
 
 
