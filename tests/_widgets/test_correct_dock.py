@@ -19,6 +19,8 @@ from napari_etch._widgets import correct_reading
 from napari_etch._widgets.correct_dock import CorrectDock
 from napari_etch._widgets.correct_preview import NAME
 from napari_etch._widgets.correct_restore import left_behind
+from napari_etch._widgets.correct_sessions import reviewed_of
+from napari_etch._widgets.export_layers import is_reviewed
 from napari_etch._widgets.keys import CORRECT_BINDINGS, KEY_BINDINGS
 from napari_etch._widgets.pixel_size import PixelSizeBox
 from napari_etch.corrections import State, journals_in, read_journal
@@ -702,8 +704,11 @@ def test_a_dock_that_is_opened_again_knows_what_was_reviewed(
     viewer.window.remove_dock_widget(dock)
     assert str(layer.mode) == "pan_zoom" and "correction preview" not in viewer.layers
     hands.drag((96, 70), (96, 120))  # of a tool that is gone
+    assert reviewed_of(layer) == [1, 3, 5]  # other docks learn from it and export it
+    assert is_reviewed(viewer, [layer])
     if painted:
         layer.data_setitem((np.array([10]), np.array([63])), 2)
+        assert reviewed_of(layer) == []
     again = add_correct(viewer)
     known = again.session.review.known
     if painted:  # what was said may be wrong now; it can be had back as it was

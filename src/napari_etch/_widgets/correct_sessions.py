@@ -17,6 +17,7 @@ from qtpy.QtCore import QObject, QTimer, Signal
 from napari_etch._widgets.correct_reading import Reading
 from napari_etch._widgets.correct_session import CorrectSession
 from napari_etch._widgets.judged import answer_for
+from napari_etch.corrections import Review, State
 from napari_etch.corrections.places import discard
 from napari_etch.corrections.verdicts import is_verdict
 
@@ -146,9 +147,9 @@ _LEFT: dict[str, _Left] = {}
 
 def leave(session: CorrectSession) -> None:
     """Close a session whose dock is closed; the next dock goes on from here."""
-    path, journal = session.journal.path, session.journal
+    path, journal, key = session.journal.path, session.journal, str(session.layer.unique_id)
+    _ALL.pop(key, None)
     if path is not None and journal.is_worth_keeping:
-        key = str(session.layer.unique_id)
         left = _LEFT[key] = _Left(_crc(session.layer), session.notes, journal.edits, path)
         answer_for(session.layer, lambda: any(map(is_verdict, left.notes.values())))
     session.close()
@@ -162,11 +163,16 @@ def awaited(layers: Iterable[Layer]) -> set[Path]:
 
 def _taken_up(layer: Labels) -> _Left | None:
     """Return what was left of a map, unless somebody has changed it since."""
+    left = _fitting(layer)
+    if left is None:
+        _LEFT.pop(str(layer.unique_id), None)  # its journal can still be restored
+    return left
+
+
+def _fitting(layer: Labels) -> _Left | None:
+    """Return what was left of a map, as long as the map is the same."""
     left = _LEFT.get(str(layer.unique_id))
-    if left is None or left.crc == _crc(layer):
-        return left
-    del _LEFT[str(layer.unique_id)]  # its journal can still be restored
-    return None
+    return left if left is not None and left.crc == _crc(layer) else None
 
 
 def _crc(layer: Labels) -> int:
@@ -208,7 +214,15 @@ def session_of(layer: Layer) -> CorrectSession | None:
     return _ALL.get(str(layer.unique_id))
 
 
+def known_of(layer: Labels) -> dict[int, State]:
+    """Return the states of the grains of a layer, also where the Correct dock was closed since."""
+    session = _ALL.get(str(layer.unique_id))
+    if session is not None:
+        return session.review.known
+    left = _fitting(layer)
+    return {} if left is None else Review.states_from(left.notes)
+
+
 def reviewed_of(layer: Labels) -> list[int]:
     """Return the grains of a layer that were accepted or edited in the Correct dock."""
-    session = _ALL.get(str(layer.unique_id))
-    return [] if session is None else sorted(session.review.known)
+    return sorted(known_of(layer))

@@ -13,6 +13,7 @@ from napari.layers import Image, Labels
 
 from napari_etch._widgets.correct_dock import CorrectDock
 from napari_etch._widgets.correct_facets import FacetTour
+from napari_etch._widgets.correct_sessions import known_of
 from napari_etch._widgets.correct_target import is_classes, micrograph_of
 from napari_etch._widgets.export_run import LayerJob, Plane
 from napari_etch._widgets.import_layers import ignored_of, is_ignore
@@ -111,7 +112,7 @@ def is_reviewed(viewer: Any, layers: Sequence[Labels]) -> bool:
                 return True
         elif session.review.known:
             return True
-    return False
+    return any(known_of(layer) for layer in layers if not is_classes(layer))
 
 
 def jobs_of(viewer: Any, groups: Sequence[Group], specimen: str) -> list[LayerJob]:
@@ -148,6 +149,8 @@ def _job(group: Group, name: str, specimen: str, sessions: dict[str, CorrectSess
         session = sessions.get(str(layer.unique_id))
         if session is not None:
             reviewed[kind] = _reviewed(session, data)
+        elif kind == "grains" and (known := known_of(layer)):  # the dock was closed since
+            reviewed[kind] = known
     path = image.source.path
     return LayerJob(
         name=name,
