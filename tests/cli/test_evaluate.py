@@ -48,6 +48,21 @@ def test_tolerance_and_ignore_are_used(etch, halves):
     assert (strict["boundary_recall"], loose["boundary_recall"]) == (0, 1)
 
 
+def test_scores_replace_no_file_unasked(etch, halves, tmp_path):
+    """A micrograph that was named by mistake was written over."""
+    tifffile.imwrite("truth.tif", halves)
+    before = (tmp_path / "truth.tif").read_bytes()
+    pair = ("evaluate", "--pred", "truth.tif", "--truth", "truth.tif", "--out")
+    done = etch(*pair, "truth.tif")
+    assert done.exit_code == 2 and not done.stdout
+    assert "truth.tif exists: choose another name, or add --overwrite" in done.stderr
+    assert (tmp_path / "truth.tif").read_bytes() == before
+    (tmp_path / "s.json").write_text("earlier")
+    assert etch(*pair, "s.json", "--overwrite").exit_code == 0
+    assert json.loads((tmp_path / "s.json").read_text())["ap50"] == 1
+    assert etch(*pair, ".").exit_code == 2
+
+
 def test_a_result_is_scored_as_it_was_corrected(etch, halves, tmp_path):
     """`etch measure` and `etch export` took the corrections along, the scores did not."""
     tifffile.imwrite("truth.tif", halves)

@@ -19,7 +19,7 @@ from napari_etch.cli.console import (
     refuse,
     sentence,
 )
-from napari_etch.cli.options import GrainSize, PixelSize, Quality
+from napari_etch.cli.options import GrainSize, PixelSize, Quality, free_file
 from napari_etch.cli.reading import refuse_result, tell_margins, tell_reading
 from napari_etch.counting import COUNT_MODEL
 
@@ -85,14 +85,9 @@ def count(
     """
     from napari_etch.cli.jobs import worst
     from napari_etch.cli.segment import _maps_classes, _ready_model
-    from napari_etch.results import check_writable, write_counts
+    from napari_etch.results import write_counts
 
-    if out.is_dir():
-        refuse(f"{out} is a folder: give --out the name of a table, such as {out / 'counts.csv'}")
-    if out.exists() and not overwrite:
-        refuse(f"{out} exists: choose another name, or add --overwrite")
-    with bad_input():
-        check_writable(out.parent)
+    free_file(out, overwrite, "counts.csv")
     given = {"grain_size": grain_size, "quality": quality}
     options = {name: value for name, value in given.items() if value is not None}
     ready = _ready_model(model, device, granularity, options)

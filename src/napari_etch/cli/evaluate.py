@@ -11,7 +11,7 @@ import typer
 
 from napari_etch.cli.console import bad_input, note, say
 from napari_etch.cli.maps import map_of, read_corrected, read_map, taken_words
-from napari_etch.cli.options import Corrections
+from napari_etch.cli.options import Corrections, free_file
 from napari_etch.evaluation import DEFAULT_MIN_AREA_PX, DEFAULT_TOLERANCE_PX
 
 if TYPE_CHECKING:
@@ -51,11 +51,16 @@ def evaluate(
     out: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Also write the scores here.")
     ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace a file that is there.")
+    ] = False,
 ) -> None:
     """Score a grain map against truth and print the scores as JSON."""
     from napari_etch.evaluation import evaluate_grains
-    from napari_etch.results import plain
+    from napari_etch.results import plain, whole_file
 
+    if out is not None:
+        free_file(out, overwrite, "scores.json")
     pred_map, true_map = _read(pred, corrections), _read(truth, corrections)
     mask = None if ignore is None else read_map(ignore) != 0
     with bad_input(f"{pred} and {truth}"):
@@ -74,7 +79,9 @@ def evaluate(
     text = json.dumps(rounded, indent=1)
     if out is not None:
         with bad_input(str(out)):
-            out.write_text(text + "\n", encoding="utf-8")
+            out.parent.mkdir(parents=True, exist_ok=True)
+            with whole_file(out) as unfinished:
+                unfinished.write_text(text + "\n", encoding="utf-8")
     say(text)
 
 

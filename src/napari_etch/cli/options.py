@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -26,6 +27,18 @@ def number(text: str) -> float:
     pointed = text.replace(",", ".")
     remedy = f": write {pointed}" if _DECIMAL_COMMA.fullmatch(text) else ""
     raise typer.BadParameter(f"{text} is no number{remedy}")
+
+
+def free_file(out: Path, overwrite: bool, such_as: str) -> None:
+    """Refuse an ``--out`` that no file can be written to, or that would replace one unasked."""
+    from napari_etch.results import check_writable
+
+    if out.is_dir():
+        refuse(f"{out} is a folder: give --out the name of a file, such as {out / such_as}")
+    if out.exists() and not overwrite:
+        refuse(f"{out} exists: choose another name, or add --overwrite")
+    with bad_input():
+        check_writable(out.parent)
 
 
 def plausible_pixel_size(value: float | None) -> float | None:
