@@ -27,7 +27,8 @@ def resize(
     import torch
     from torch.nn import functional
 
-    tensor = torch.from_numpy(np.ascontiguousarray(image))[None, None]
+    # a copy: a single row that was mirrored is contiguous, and its stride still negative
+    tensor = torch.from_numpy(np.array(image, order="C"))[None, None]
     result = functional.interpolate(tensor, size=shape, mode="bilinear", antialias=True)
     array: npt.NDArray[np.float32] = result[0, 0].numpy()
     return array
