@@ -34,3 +34,11 @@ from napari_etch.cli.console import sentence
 )
 def test_an_error_names_its_subject_once(subject, text, said):
     assert sentence(ValueError(text), subject) == said
+
+
+def test_a_result_that_is_being_written_goes_by_its_name():
+    hidden = "out/.Stahl 1.unfinished.09c3563d/boundary.tif"
+    full = OSError(28, "No space left", hidden)
+    assert sentence(full) == "out/Stahl 1/boundary.tif: No space left"
+    error = ValueError(f"{hidden} could not be written")
+    assert sentence(error, "out/Stahl 1") == "out/Stahl 1/boundary.tif could not be written"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+import tempfile
 import zipfile
 from pathlib import Path
 
@@ -113,6 +114,27 @@ def test_a_model_of_the_library_stays_when_the_new_one_cannot_be_written(etch, s
     done = etch(steel, "--out", "My steel", "--library", "--overwrite")
     assert done.exit_code != 0
     assert load_model("My-steel").title == "My steel"
+
+
+@pytest.mark.parametrize("library", [(), ("--library",)])
+def test_a_model_that_cannot_be_written_is_kept_elsewhere(
+    etch, steel, monkeypatch, tmp_path, library
+):
+    """What was learnt for long was lost, and half of it stayed on the full disk."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    (tmp_path / "temporary").mkdir()
+
+    def full(*_args, **_keywords):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("napari_etch.models.library._write_card", full)
+    monkeypatch.setattr("napari_etch.results.replace_folder", full)
+    done = etch(steel, "--out", "mine", *library)
+    assert done.exit_code == 2, done.output
+    said, _, place = done.stderr.splitlines()[-1].partition(": the model is in ")
+    assert said.endswith("mine could not be written (No space left on device)")
+    assert load_model(place).title == "steel"
+    assert not [path for path in tmp_path.iterdir() if "mine" in path.name]
 
 
 def test_what_is_asked_reaches_the_fit(etch, steel, learning):

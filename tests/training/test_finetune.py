@@ -14,7 +14,7 @@ from napari_etch.networks.etchnet import EtchNet
 from napari_etch.training import finetune as finetune_module
 from napari_etch.training import tuning
 from napari_etch.training.crops import LabelledCrops
-from napari_etch.training.finetune import finetune, masked_loss, mix
+from napari_etch.training.finetune import FineTuning, finetune, masked_loss, mix
 from napari_etch.training.folder import read_training_folder
 from napari_etch.training.trainers import (
     Trained,
@@ -168,6 +168,22 @@ def test_it_goes_on_from_a_checkpoint_and_refuses_another_trainings(folder, star
     (tmp_path / "state" / tuning.STATE).write_bytes(b"no")
     with pytest.raises(TrainError, match="is damaged"):
         run(asked)
+
+
+def test_a_full_disk_does_not_end_a_training(folder, start, tmp_path, monkeypatch):
+    """It ended with a bug of torch's, and what was learnt was lost."""
+
+    def full(_state, path):
+        path.write_bytes(b"half")
+        raise RuntimeError("unexpected pos 64 vs 0")
+
+    monkeypatch.setattr(torch, "save", full)
+    monkeypatch.setattr(FineTuning, "save_seconds", 0.0)
+    *events, trained = run(request(folder, start, checkpoint=tmp_path / "state"))
+    assert isinstance(trained, Trained)
+    (said,) = [e.message for e in events if isinstance(e, TrainNotice) and "could not" in e.message]
+    assert said.endswith("(the disk may be full); the training goes on without being kept.")
+    assert list((tmp_path / "state").iterdir()) == []
 
 
 def test_when_memory_runs_out_the_batch_is_halved(folder, start, monkeypatch):

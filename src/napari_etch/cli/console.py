@@ -14,6 +14,9 @@ from typing import NoReturn
 
 import typer
 
+# The hidden folder that a result is written into: the user knows it by the name it was to get.
+_UNFINISHED = re.compile(r"\.([^/\\]+)\.unfinished\.[0-9a-f]{8}")
+
 
 class ExitCode(enum.IntEnum):
     """How a command ends."""
@@ -65,6 +68,7 @@ def sentence(error: Exception, subject: str = "") -> str:
         subject = str(error.filename or subject)
     else:
         text = " ".join(str(error).split()) or type(error).__name__
+    text, subject = _UNFINISHED.sub(r"\1", text), _UNFINISHED.sub(r"\1", subject)
     if not subject or _stands(subject, text, inside=True):
         return text
     option, path = _option_and_path(subject)

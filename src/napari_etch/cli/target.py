@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -43,7 +44,22 @@ class Target:
         _check_writable(path.absolute().parent)
 
     def write(self, folder: Path) -> str:
-        """Put a finished model there and return where it is, in words."""
+        """Put a finished model there and return where it is, in words.
+
+        Raises
+        ------
+        OSError
+            When it cannot be written; it says where the model then is, which took long to learn.
+        """
+        try:
+            return self._written(folder)
+        except OSError as error:
+            kept = _rescued(folder)
+            raise OSError(
+                f"{self.out} could not be written ({error.strerror or error}): {kept}"
+            ) from error
+
+    def _written(self, folder: Path) -> str:
         from napari_etch.models.library import SUFFIX, pack_model
 
         if self.library:
@@ -71,6 +87,16 @@ class Target:
         return f"{add_model(folder, notes).name} in your library"
 
 
+def _rescued(folder: Path) -> str:
+    """Copy a model to where nothing deletes it at once, and tell where."""
+    try:
+        rescued = Path(tempfile.mkdtemp(prefix="etch-model-")) / "model"
+        shutil.copytree(folder, rescued)
+    except OSError:  # there is no room anywhere
+        return "nor could the model be kept elsewhere, so make room and learn it again"
+    return f"the model is in {rescued}"
+
+
 def _check_writable(folder: Path) -> None:
     """Refuse a folder that cannot be made or written to: it would lose what was learnt."""
     from napari_etch.results import check_writable
@@ -96,12 +122,11 @@ def _replace(folder: Path, path: Path) -> None:
     Files that are no part of a model, such as notes, stay.
     """
     from napari_etch.models.weights_file import CARD, THUMBNAIL, WEIGHTS
-    from napari_etch.results import files_in, replace_folder
+    from napari_etch.results import files_in, folder_beside, replace_folder
 
     ours = (CARD, WEIGHTS, THUMBNAIL)
     kept = [name for name in files_in(path) if name not in ours] if path.is_dir() else []
-    beside = path.with_name(f".{path.name}.part")
-    shutil.rmtree(beside, ignore_errors=True)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copytree(folder, beside)
-    replace_folder(beside, path, kept)
+    with folder_beside(path.absolute()) as beside:
+        for name in files_in(folder):
+            shutil.copyfile(folder / name, beside / name)
+        replace_folder(beside, path, kept)

@@ -206,7 +206,9 @@ class FineTuning(Paced):
         best = tuning.best
         if self.held and best is not None and max(best.step, self.looked_at) < tuning.step:
             self._look()  # what was learnt since the last look counts, too
-        self._checkpoint(now=True)
+        said = self._checkpoint(now=True)
+        if said:
+            yield TrainNotice(said)
 
     # -- the loss --------------------------------------------------------------------------------
 

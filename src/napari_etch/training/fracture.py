@@ -269,7 +269,9 @@ class _Run(Paced):
             tuning.look(self.before["loss"])
             yield TrainStep(0, recipe.steps, self.elapsed, 0.0, {}, self.before)
         yield from self._take_steps(stop, self._loss, self._look if self.split.held else None)
-        self._checkpoint(now=True)
+        said = self._checkpoint(now=True)
+        if said:
+            yield TrainNotice(said)
 
     def _loss(self, network: nn.Module, batch: int) -> tuple[Tensor, dict[str, float]]:
         import torch

@@ -54,6 +54,8 @@ class Paced:
     why: str
     looked_at = -1
     save_seconds = 20.0
+    #: Whether nothing was said yet of a checkpoint that could not be written.
+    untold = True
 
     @property
     def elapsed(self) -> float:
@@ -87,7 +89,9 @@ class Paced:
             a_step = (time.monotonic() - started) / (tuning.step - first)
             left = min(a_step * (steps - tuning.step), self.limit - self.elapsed)
             yield TrainStep(tuning.step, steps, self.elapsed, max(0.0, left), losses, looked)
-            self._checkpoint()
+            said = self._checkpoint()
+            if said:
+                yield TrainNotice(said)
             if self._ends(stop):
                 break
 
@@ -103,9 +107,15 @@ class Paced:
             return False
         return True
 
-    def _checkpoint(self, *, now: bool = False) -> None:
+    def _checkpoint(self, *, now: bool = False) -> str:
+        """Keep the training where it is time to; return why it could not be, once."""
         folder = self.request.checkpoint
         if folder is None or not (now or time.monotonic() - self.saved > self.save_seconds):
-            return
+            return ""
         self.saved = time.monotonic()
-        self.tuning.save(folder, self.about, self.elapsed)
+        try:
+            self.tuning.save(folder, self.about, self.elapsed)
+        except OSError as error:  # no reason to lose what is learnt
+            told, self.untold = self.untold, False
+            return f"{error}; the training goes on without being kept." if told else ""
+        return ""

@@ -98,10 +98,21 @@ def _all_agree(go_on: bool) -> bool:
 
 
 def save_state(path: Path, state: dict[str, object]) -> None:
-    """Write a checkpoint under a temporary name, then rename it."""
+    """Write a checkpoint under a temporary name, then rename it.
+
+    Raises
+    ------
+    OSError
+        When the disk does not take it; an earlier one stays.
+    """
     partial = path.with_suffix(".part")
-    torch.save(state, partial)
-    partial.replace(path)
+    try:
+        torch.save(state, partial)
+        partial.replace(path)
+    except (RuntimeError, OSError) as error:  # torch tells of a full disk as of a bug of its own
+        partial.unlink(missing_ok=True)
+        why = getattr(error, "strerror", None) or "the disk may be full"
+        raise OSError(f"{path} could not be written ({why})") from error
 
 
 class Run:
