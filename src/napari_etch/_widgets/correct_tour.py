@@ -256,8 +256,12 @@ class BoundaryTour(QObject):
         merge = self._session.editor().merge
         change = against(self._session, _ordered(stop), lambda: merge(stop))
         self._session.do(change)
+        section = self._session.section
         # or it would be offered as one that is missing
-        self._dismiss(doubts, line, self._session.section)
+        self._dismiss(doubts, line, section)
+        self._session.verdicts.tie(
+            Tied(lambda: self._allow_line(section, line), lambda: self._dismiss_line(section, line))
+        )
         self._count_wrong(stop)
         self.catch_up()
         return change.message
@@ -326,19 +330,14 @@ class BoundaryTour(QObject):
         stop = (label, label)
 
         def again() -> list[int]:
-            if self._reviewed != section or self._doubts is None:
-                session.journal.note(**self._verdicts.dismiss(section, line))
-                self.forget()
+            if not self._dismiss_line(section, line) or self._doubts is None:
                 return []
-            self._dismiss(self._doubts, line, section)
             accepted = self.review.dismiss(label, self._doubts.places([label]))
             self._note(accepted)
             return accepted
 
         def back() -> None:
-            session.journal.note(**self._forget_line(section, line))
-            if self._reviewed == section and self._doubts is not None:
-                self._doubts.dismiss_only(self._verdicts.dismissed(section))
+            self._allow_line(section, line)
             self._reopen(section, stop)
             if self._reviewed == section and self.review.edge(stop) is None:
                 self.forget()  # seen with all of the map alone, or the grain is very large
@@ -349,6 +348,21 @@ class BoundaryTour(QObject):
         session.verdicts.take(Verdict(about, section, stop, back, again))
         session.reviewed.emit()
         return _said_accepted(accepted)
+
+    def _dismiss_line(self, section: int, line: Line) -> bool:
+        """Take down that no boundary belongs along a line; return whether the review knows it."""
+        if self._reviewed == section and self._doubts is not None:
+            self._dismiss(self._doubts, line, section)
+            return True
+        self._session.journal.note(**self._verdicts.dismiss(section, line))
+        self.forget()
+        return False
+
+    def _allow_line(self, section: int, line: Line) -> None:
+        """Take back that no boundary belongs along a line."""
+        self._session.journal.note(**self._forget_line(section, line))
+        if self._reviewed == section and self._doubts is not None:
+            self._doubts.dismiss_only(self._verdicts.dismissed(section))
 
     def _forget_line(self, section: int, line: Line) -> dict[str, Any]:
         """Forget that no boundary belongs along a line; return the note for the journal."""
