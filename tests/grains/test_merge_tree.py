@@ -71,10 +71,12 @@ def test_rounds_and_queue_make_the_same_tree(monkeypatch, worthwhile, seed):
     np.testing.assert_array_equal(usual.cut(0.5), other.cut(0.5))
 
 
-@given(st.integers(1, 40), st.integers(0, 10_000), st.sampled_from([0, 2, 4]))
-def test_coarser_cuts_only_merge_and_the_coarsest_is_one(n, seed, levels):
+@given(
+    st.integers(1, 40), st.integers(0, 10_000), st.sampled_from([0, 2, 4]), st.sampled_from([0, 90])
+)
+def test_coarser_cuts_only_merge_and_the_coarsest_is_one(n, seed, levels, small):
     edges, probability, length, areas = graph(n, seed, levels)
-    tree = agglomerate(edges, probability, length, areas)
+    tree = agglomerate(edges, probability, length, areas, small_area=small)
     assert (np.diff(tree.heights) >= 0).all()
     assert len(tree.links) == n - 1
     previous = tree.cut(0)
@@ -87,10 +89,17 @@ def test_coarser_cuts_only_merge_and_the_coarsest_is_one(n, seed, levels):
     assert previous[1:].max() == 1
 
 
-@given(st.integers(2, 40), st.integers(0, 10_000), st.floats(0, 1), st.floats(0, 300))
-def test_no_grain_is_smaller_than_the_least_area_at_any_cut(n, seed, threshold, least):
+@given(
+    st.integers(2, 40),
+    st.integers(0, 10_000),
+    st.floats(0, 1),
+    st.floats(0, 300),
+    st.sampled_from([0, 90, 2000]),
+)
+def test_no_grain_is_smaller_than_the_least_area_at_any_cut(n, seed, threshold, least, small):
     edges, probability, length, areas = graph(n, seed)
-    table = agglomerate(edges, probability, length, areas, min_area=least).cut(threshold)
+    tree = agglomerate(edges, probability, length, areas, min_area=least, small_area=small)
+    table = tree.cut(threshold)
     sizes = np.bincount(table, areas)[1:]
     assert sizes.size == 1 or sizes.min() >= least
 
@@ -102,6 +111,20 @@ def test_a_small_fragment_goes_where_its_edge_is_weakest():
     )
     assert tree.heights[0] == ALWAYS
     assert groups(tree.cut(0)) == {frozenset({1, 3}), frozenset({2})}
+
+
+def test_a_small_piece_needs_a_stronger_boundary_to_be_a_grain():
+    edges, length = np.array([(1, 2), (2, 3)], np.int32), np.full(2, 10.0)
+    areas = np.array([0, 10, 500, 500.0])
+
+    def cut(strength: float, small: float) -> int:
+        tree = agglomerate(edges, np.full(2, strength), length, areas, small_area=small)
+        return len(groups(tree.cut(0.5)))
+
+    assert cut(0.6, 0) == 3
+    assert cut(0.6, 100) == 2  # odds 1.5 times 0.1 to the power 0.4, 0.6: not a grain
+    assert cut(0.75, 100) == 3  # odds 3, 1.2: one
+    assert cut(0.6, 10) == 3  # not below the small area
 
 
 def test_unconnected_fragments_stay_apart():

@@ -63,6 +63,8 @@ class Partition:
         In which order fragments merge.
     min_area : float
         A grain smaller than this (px) goes to its weakest neighbour.
+    small_area : float
+        A grain smaller than this (px) needs a stronger boundary, see `grains.agglomerate`.
     """
 
     grains: npt.NDArray[np.int32]
@@ -72,6 +74,7 @@ class Partition:
     probability: npt.NDArray[np.float32]
     tree: MergeTree
     min_area: float = 0.0
+    small_area: float = 0.0
 
     @property
     def n_grains(self) -> int:
@@ -121,7 +124,7 @@ class Partition:
             When there is not one finite number for each edge.
         """
         probability = _checked_probability(probability, self.graph)
-        tree = _merged(self.graph, probability, self.min_area)
+        tree = _merged(self.graph, probability, self.min_area, self.small_area)
         grains = _look_up(tree.cut(_threshold(self.granularity)), self.fragments, None)
         return replace(self, grains=grains, probability=probability, tree=tree)
 
@@ -161,6 +164,7 @@ def partition(
     affinities: Affinities | npt.NDArray[np.float32] | None = None,
     offsets: Sequence[tuple[int, int]] = (),
     min_area: float | None = None,
+    small_area: float = 0.0,
 ) -> Partition:
     """Turn a boundary map into a grain map.
 
@@ -187,6 +191,9 @@ def partition(
         Of the channels, when `affinities` is an array.
     min_area : float, optional
         A grain smaller than this (px) goes to its weakest neighbour. Default 30 · scale².
+    small_area : float
+        A grain smaller than this (px) needs a stronger boundary, the smaller the stronger, see
+        `agglomerate`. Default: none does.
 
     Returns
     -------
@@ -205,13 +212,27 @@ def partition(
     fragments = flood(boundary, mask, scale=scale)
     graph = build_region_graph(fragments, boundary, affinities=channels, offsets=offsets)
     probability = _default_probability(graph) if scorer is None else _scored(scorer, graph)
-    tree = _merged(graph, probability, min_area)
+    tree = _merged(graph, probability, min_area, small_area)
     grains = _look_up(tree.cut(threshold), fragments, None)
-    return Partition(grains, float(granularity), fragments, graph, probability, tree, min_area)
+    return Partition(
+        grains, float(granularity), fragments, graph, probability, tree, min_area, small_area
+    )
 
 
-def _merged(graph: RegionGraph, probability: npt.NDArray[np.float32], min_area: float) -> MergeTree:
-    return agglomerate(graph.edges, probability, graph.length, graph.areas, min_area=min_area)
+def _merged(
+    graph: RegionGraph,
+    probability: npt.NDArray[np.float32],
+    min_area: float,
+    small_area: float,
+) -> MergeTree:
+    return agglomerate(
+        graph.edges,
+        probability,
+        graph.length,
+        graph.areas,
+        min_area=min_area,
+        small_area=small_area,
+    )
 
 
 def _threshold(granularity: float) -> float:

@@ -22,6 +22,11 @@ _WORTHWHILE = 0.04
 # indifferent pixels (AP50 +0.01 over the plain mean); beyond these they are as good as certain.
 _LEAST, _MOST = 0.01, 0.99
 
+# How much less likely a piece is to be a grain the smaller it is, as a power of its area: what cuts
+# off a tenth of the area in question needs 2.5 times the odds. On the development images and on
+# virtual ones anything from 0.2 to 0.6 does.
+_SHY = 0.4
+
 # A short edge says little: when a link must choose where two groups are joined, each edge is
 # judged as if it had this many more pixels of certain boundary.
 _SHORT = 3.0
@@ -39,8 +44,9 @@ class MergeTree:
     links : ndarray of int32, shape (k, 2)
         Fragment ids (1 … m).
     heights : ndarray of float32, shape (k,)
-        Boundary probability at which the link is made, ascending; `ALWAYS` for a link that is
-        made at any granularity because one side is smaller than the least area.
+        Boundary probability at which the link is made, ascending, lowered where it parts a small
+        piece; `ALWAYS` for a link that is made at any granularity because one side is smaller
+        than the least area.
     n_fragments : int
         m.
     """
@@ -82,6 +88,7 @@ def agglomerate(
     areas: npt.NDArray[np.floating],
     *,
     min_area: float = 0,
+    small_area: float = 0,
 ) -> MergeTree:
     """Merge fragments by average linkage, weakest edge first, until nothing touches.
 
@@ -100,6 +107,9 @@ def agglomerate(
         Area of each fragment in pixels; entry 0 is ignored.
     min_area : float
         A group smaller than this is always merged with the neighbour it would merge with first.
+    small_area : float
+        A group smaller than this needs more to be a grain of its own: the odds of the boundary at
+        which it merges are multiplied by ``(area / small_area) ** 0.4``.
 
     Returns
     -------
@@ -115,9 +125,11 @@ def agglomerate(
         pass
     state.merge_queued()
     chosen = np.concatenate(state.chosen) if state.chosen else np.zeros(0, np.intp)
-    heights = _probability(np.concatenate(state.heights) if state.heights else np.zeros(0))
+    log_odds = np.concatenate(state.heights) if state.heights else np.zeros(0)
     smaller = np.concatenate(state.smaller) if state.smaller else np.zeros(0)
-    levels = np.where(smaller < min_area, ALWAYS, heights).astype(np.float32)
+    if small_area > 0:
+        log_odds = log_odds + _SHY * np.log(np.clip(smaller / small_area, 1e-6, 1))
+    levels = np.where(smaller < min_area, ALWAYS, _probability(log_odds)).astype(np.float32)
     order = np.argsort(levels, kind="stable")
     links = np.asarray(edges, np.int32).reshape(-1, 2)[chosen[order]]
     return MergeTree(links, levels[order], areas.size - 1)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from napari_etch.models.cutting import PLAIN
 from napari_etch.models.errors import ModelError
 from napari_etch.models.generalist import TARGET, Generalist
 
@@ -34,6 +35,7 @@ class DinoV2(Generalist):
 
     name = "dinov2"
     title = "Vision transformer (DINOv2 family)"
+    cutting = PLAIN  # its lean was set with it
 
     def __init__(self, stored: StoredModel) -> None:
         from napari_etch.networks.vit import Decoder, ViTNet
@@ -79,6 +81,7 @@ class PublishedDinoV2(Generalist):
 
     name = "dinov2-published"
     title = "DINOv2 with the published decoder"
+    cutting = PLAIN
 
     def __init__(self, stored: StoredModel) -> None:
         from napari_etch.networks.dinov2_published import PublishedDecoder, PublishedNet

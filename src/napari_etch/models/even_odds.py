@@ -48,15 +48,17 @@ def typical_strength(strength: Values, length: Values) -> float:
     return float((moment[-1] - moment[cut]) / above)
 
 
-def even_odds(strength: Values, length: Values) -> float:
+def even_odds(strength: Values, length: Values, part: float = PART) -> float:
     """Return the strength at which an edge of this image is as likely real as not, in `LIMITS`.
 
     Parameters
     ----------
     strength, length : ndarray of float (n,)
         As in `typical_strength`.
+    part : float
+        Of the typical strength.
     """
     typical = typical_strength(strength, length)
     if not np.isfinite(typical):
         return LIMITS[1]
-    return float(np.clip(PART * typical, *LIMITS))
+    return float(np.clip(part * typical, *LIMITS))

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_etch.inference.events import Pass
-from napari_etch.models.even_odds import even_odds
+from napari_etch.models.cutting import GENERALIST, Cutting, cut_grains
 from napari_etch.models.gaps import MANY_ENDS, close_gaps, ends_per_square
 from napari_etch.models.heads import MAPS, read_heads
 from napari_etch.models.prepare import middle, prepare
@@ -40,12 +40,6 @@ TRIAL_SIDE = 512
 TRIAL_LEAST = 96
 # An image is never enlarged beyond this: there is nothing to be seen between its pixels.
 MOST_ENLARGED = 4.0
-# The flooding's smoothing is 1 px at this mean intercept, and stays within these limits.
-SMOOTHED = 40.0
-SMOOTHING = (0.7, 4.0)
-# Least area of a grain: this part of the square of the mean intercept, and at least so many px.
-LEAST_GRAIN = 0.02
-LEAST_PX = 12.0
 # Part of a run that closing gaps is, and where it is not known yet whether any are to be closed.
 GAP_SHARE, MAYBE_SHARE = 0.3, 0.15
 # Relative sizes and mirrorings (down, right) that are averaged.
@@ -70,7 +64,8 @@ class Generalist:
     """
 
     name = "generalist"
-    #: See `cut_grains`.
+    #: How its map is cut, and what is taken from every boundary: see `models.cutting`.
+    cutting: Cutting = GENERALIST
     lean: float = 0.0
     title: str = "Generalist (any micrograph)"
     stride = 16
@@ -225,9 +220,8 @@ class Generalist:
         """Turn the fields into grains.
 
         A pixel counts as boundary as far as the boundary map and the separation agree
-        (their geometric mean): a speck of boundary that parts nothing is no boundary. At
-        granularity 0.5 an edge between two fragments stays when it is 0.6 times as strong as the
-        boundaries of this image typically are (`models.even_odds`).
+        (their geometric mean): a speck of boundary that parts nothing is no boundary. Which edges
+        between two fragments stay is said in `models.cutting`.
 
         Parameters
         ----------
@@ -243,48 +237,8 @@ class Generalist:
             granularity=granularity,
             min_area=min_area,
             lean=self.lean,
+            cutting=self.cutting,
         )
-
-
-def cut_grains(
-    strength: Maps,
-    grain_size: float,
-    *,
-    mask: npt.NDArray[np.bool_] | None = None,
-    granularity: float = 0.5,
-    min_area: float | None = None,
-    lean: float = 0.0,
-) -> Partition:
-    """Cut a map of boundary strength, float32 (y, x) in [0, 1], by its own typical boundary.
-
-    Parameters
-    ----------
-    strength : float32 (y, x)
-    grain_size : float
-        Mean intercept, px.
-    mask, granularity, min_area
-        As in `Generalist.partition`.
-    lean : float
-        Log-odds that are taken from every boundary: above 0 for fewer grains.
-    """
-    from napari_etch.grains import BASE_COLUMNS, partition, shift_odds
-
-    mean, length = (BASE_COLUMNS.index(name) for name in ("mean", "length"))
-
-    def scorer(table: Maps) -> npt.NDArray[np.floating]:
-        odds = shift_odds(table[:, mean], even_odds(table[:, mean], table[:, length]))
-        return shift_odds(odds, 1 / (1 + math.exp(-lean))) if lean else odds
-
-    if min_area is None:
-        min_area = max(LEAST_PX, LEAST_GRAIN * grain_size**2)
-    return partition(
-        strength,
-        mask=mask,
-        granularity=granularity,
-        scorer=scorer,
-        scale=float(np.clip(grain_size / SMOOTHED, *SMOOTHING)),
-        min_area=min_area,
-    )
 
 
 def clipped_scale(scale: float, shape: tuple[int, ...]) -> float:

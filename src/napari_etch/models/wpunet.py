@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_etch.inference.events import Pass
+from napari_etch.models.cutting import PLAIN
 from napari_etch.models.generalist import Generalist, Maps, clipped_scale
 from napari_etch.models.heads import MAPS, read_heads
 from napari_etch.models.prepare import prepare
@@ -42,6 +43,7 @@ class WPUNet(Generalist):
 
     name = "wpunet"
     title = "WPU-Net (serial sections)"
+    cutting = PLAIN
     #: Told what was found in the section before: see `napari_etch.propagation`.
     carries = True
 

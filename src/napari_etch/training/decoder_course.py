@@ -403,14 +403,15 @@ class Course:
 
     def _grain_scores(self, sample: Sample) -> tuple[float, float]:
         from napari_etch.evaluation import evaluate_grains
-        from napari_etch.models.generalist import cut_grains
+        from napari_etch.models.cutting import PLAIN, cut_grains
         from napari_etch.models.heads import read_heads
 
         height, width = sample.inner
         raw = self.logits(sample)[0].cpu().numpy()[:, :height, :width]
         boundary, separation = read_heads(raw)
         learnt = sample.learnt[:height, :width].numpy() > 0
-        cut = cut_grains(np.sqrt(boundary * separation), sample.intercept)
+        strength = np.sqrt(boundary * separation)
+        cut = cut_grains(strength, sample.intercept, cutting=PLAIN)
         truth = np.where(learnt, sample.labels[:height, :width].numpy() + 1, 0).astype(np.int32)
         scores = evaluate_grains(cut.grains, truth, ignore=~learnt)
         return scores.ap50 or 0.0, abs(scores.count_pred / max(1, scores.count_true) - 1)

@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from napari_etch.models.cutting import PLAIN, cut_grains
 from napari_etch.models.even_odds import even_odds, typical_strength
-from napari_etch.models.generalist import TARGET, cut_grains
+from napari_etch.models.generalist import TARGET
 from napari_etch.virtual.maps import boundary_mask
 
 Image = npt.NDArray[np.float32]
@@ -35,7 +36,7 @@ def answer(network: torch.nn.Module, stride: int, read: Read, image: Image) -> I
 
 def closed_strength(boundary: Image) -> float:
     """Return how strong the closed boundaries of a map typically are; 0 when there are none."""
-    graph = cut_grains(boundary, TARGET).graph
+    graph = cut_grains(boundary, TARGET, cutting=PLAIN).graph
     return float(np.nan_to_num(typical_strength(graph.strength, graph.length)))
 
 
@@ -53,7 +54,7 @@ def closed_labels(boundary: Image) -> Image:
 
     from napari_etch.grains import shift_odds
 
-    cut = cut_grains(boundary, TARGET)
+    cut = cut_grains(boundary, TARGET, cutting=PLAIN)
     target = boundary_mask(torch.from_numpy(cut.grains)[None])[0].numpy().astype(np.float32)
     even = even_odds(cut.graph.strength, cut.graph.length)
     odds = shift_odds(np.clip(boundary, 1e-3, 1 - 1e-3), even)
