@@ -49,10 +49,10 @@ class Calibration:
     offset: float = 0.0
     slope: float = 2.0
     spread: float = 0.8
-    hidden_offset: float = 1.7503
-    hidden_slope: float = 2.1205
-    low: float = -1.3072
-    high: float = 1.0081
+    hidden_offset: float = 1.8489
+    hidden_slope: float = 2.023
+    low: float = -1.1465
+    high: float = 1.0016
 
 
 def calibration_of(model: Any) -> Calibration:

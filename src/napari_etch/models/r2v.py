@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_etch.inference.events import Pass
+from napari_etch.models.cutting import SPECIMEN
 from napari_etch.models.errors import ModelError
 from napari_etch.models.generalist import Generalist, Maps
 
@@ -45,6 +46,7 @@ class R2V(Generalist):
 
     name = "r2v"
     title = "Fitted without labels (R2V)"
+    cutting = SPECIMEN
 
     def __init__(self, stored: StoredModel) -> None:
         from napari_etch.networks.r2v import R2VNet
