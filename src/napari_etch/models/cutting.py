@@ -48,7 +48,7 @@ class Cutting:
 PLAIN = Cutting()
 #: Chosen on the development images in four orientations each; see docs/accuracy.md.
 GENERALIST = Cutting(part=0.57, weakest=0.3, small=0.3, smoothed=80.0)
-#: For a network that was fitted to one image: its lines are wide, and their weakest tenth says little.
+#: For a network fitted to one image: its lines are wide; their weakest tenth says little.
 SPECIMEN = Cutting(small=0.15)
 
 
