@@ -205,6 +205,19 @@ def test_the_table_in_space_is_that_of_a_measurement(etch, tmp_path, maps):
     assert [{"stack": "out"} | row for row in tracked] == measured
 
 
+def test_lines_between_grains_that_count_in_one_table_alone_are_told(etch, tmp_path, maps):
+    """Volumes of the two tables differed by the lines, without a word."""
+    lines = maps.copy()
+    lines[:, ::20] = lines[:, :, ::20] = 0
+    write_tiff(tmp_path / "lines.tif", lines, pixel_size_um=0.5)
+    done = etch("track", "lines.tif", "--out", "out", "--voxel-size", 2, 0.5, 0.5)
+    said = "of the stack, were given to the nearest grain in grains3d.csv; tracks.csv has the"
+    assert done.exit_code == 0 and said in done.stderr
+    measured, tracked = (rows(tmp_path / "out" / name) for name in ("grains3d.csv", "tracks.csv"))
+    assert float(measured[4]["volume_um3"]) > float(tracked[4]["volume_um3"])
+    assert "lines of 0" not in etch("track", "stack.tif", "--out", "none").stderr
+
+
 def test_surfaces_are_written_on_request(etch, tmp_path, maps):
     chosen = ("--mesh", "stl", "--mesh-grain", 2, "--mesh-grain", 5)
     assert etch("track", "stack.tif", "--out", "out", *chosen).exit_code == 0

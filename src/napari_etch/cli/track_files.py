@@ -60,7 +60,7 @@ def write_tracks(
     shifts: tuple[SectionShift, ...],
     began: float,
     tell: Callable[[float], None],
-) -> None:
+) -> float:
     """Write all files of a result.
 
     Parameters
@@ -80,8 +80,14 @@ def write_tracks(
         When the work began, on the monotonic clock.
     tell : callable
         Is told which part is done.
+
+    Returns
+    -------
+    float
+        Share of the stack that was lines of 0 between grains, which the 3D measures give to the
+        nearest grain.
     """
-    from napari_etch.measure.volume import VolumeSums
+    from napari_etch.measure.volume import LINES, VolumeSums
 
     chosen = options.mesh_grains
     missing = [label for label in chosen if not 0 < label <= len(tracks.grains)]
@@ -94,7 +100,8 @@ def write_tracks(
     table = tracks.table(options.voxel_size_um)
     table.to_csv(folder / TRACKS_FILE, index=False, float_format="%.6g")
     in_um = options.voxel_size_um is not None
-    write_volumes(folder / VOLUME_FILE, sums.table(), in_um=in_um)
+    measures = sums.table()
+    write_volumes(folder / VOLUME_FILE, measures, in_um=in_um)
     if shifts:
         write_shifts(folder / SHIFTS_FILE, shifts)
     if options.mesh is not None:
@@ -102,6 +109,7 @@ def write_tracks(
     summary = _summary(name, stack, tracks, options, shifts, time.monotonic() - began)
     text = json.dumps(summary, indent=1, allow_nan=False)
     (folder / SUMMARY_FILE).write_text(text + "\n", encoding="utf-8")
+    return float(measures.attrs[LINES])
 
 
 def _write_volume(
