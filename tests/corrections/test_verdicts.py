@@ -49,8 +49,3 @@ def test_what_follows_from_an_edit_is_no_verdict() -> None:
     assert is_verdict(str(State.ACCEPTED)) and is_verdict(0.5)
     for other in (None, str(State.EDITED), str(State.UNREVIEWED)):
         assert not is_verdict(other)
-
-
-def test_where_a_slider_stands_is_no_verdict() -> None:
-    assert not is_verdict(0.85)
-    assert is_verdict(True)

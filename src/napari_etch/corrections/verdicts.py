@@ -26,11 +26,10 @@ _NO_VERDICTS = (None, str(State.EDITED), str(State.UNREVIEWED), _DRAWN)
 def is_verdict(value: Any) -> bool:
     """Return whether a note of a journal is something that the user has judged.
 
-    That a grain was edited, or a boundary drawn, follows from an edit, which counts as that, and a
-    number is where a slider stands. Notes are what JSON can hold, so they compare as plain values
-    do.
+    That a grain was edited, or a boundary drawn, follows from an edit, which counts as that. Notes
+    are what JSON can hold, so they compare as plain values do.
     """
-    return value not in _NO_VERDICTS and not isinstance(value, float)
+    return value not in _NO_VERDICTS
 
 
 class Verdicts:
