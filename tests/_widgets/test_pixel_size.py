@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 from _widgets.fakes import PATIENCE, PITCH
+from micrograph.scenes import specimen
 from napari.components import ViewerModel
+from printing import print_of, printed
 
 from napari_etch._widgets.correct_target import micrograph_of, window_under
 from napari_etch._widgets.export_layers import groups_of
@@ -104,6 +106,21 @@ def test_line_over_the_scale_bar_gives_the_pixel_size(open_dock: OpenDock, qtbot
     assert pixel_size_um(image) == pytest.approx(0.5)
     assert [layer.name for layer in viewer.layers] == ["steel"]
     refreshed(qtbot, dock, 0.5)
+
+
+def test_a_scale_bar_that_is_found_has_its_line_already(open_dock: OpenDock, qtbot: Any) -> None:
+    viewer, dock = open_dock()
+    made = printed(specimen(200, 256), print_of(size=0.08, box="filled"))
+    image = viewer.add_image(made.image, name="steel")
+    dock.pixel_size.ask_length = lambda _parent: 10.0
+    button = dock.form.pixel_size.line
+    button.click()
+    shapes = viewer.layers.selection.active
+    assert shapes.nshapes == 1
+    assert "scale bar that was found" in dock.run_bar.line.text()
+    button.click()
+    assert pixel_size_um(image) == pytest.approx(10 / made.length, rel=0.03)
+    assert [layer.name for layer in viewer.layers] == ["steel"]
 
 
 def test_line_layer_is_not_offered_as_a_region(open_dock: OpenDock, qtbot: Any) -> None:

@@ -56,7 +56,7 @@ def test_a_result_says_where_the_scale_bar_is_and_finds_it_again(etch, tmp_path)
     assert made.covered(tifffile.imread(folder / "grains.tif") > 0) == 1
     summary = json.loads((folder / "summary.json").read_text("utf-8"))
     said = summary["image"]["scale_bar"]
-    assert said["length"] == pytest.approx(made.length, abs=2)
+    assert said["bar"]["right"] - said["bar"]["left"] == pytest.approx(made.length, abs=2)
     back = read_source(tmp_path / "sem.tif", summary, None)
     assert is_source(back, summary)
     mask = np.ones(made.image.shape, bool)

@@ -215,7 +215,8 @@ def test_it_is_looked_for_once(monkeypatch):
 
 
 def test_it_goes_through_json():
-    bar = ScaleBar(Box(1, 20, 300, 400), 90)
+    bar = ScaleBar(Box(1, 20, 300, 400), Box(12, 15, 305, 395))
+    assert bar.length == 90
     assert ScaleBar.from_json(bar.to_json()) == bar
-    assert bar.within(Box(10, 30, 350, 500)) == ScaleBar(Box(0, 10, 0, 50), 90)
+    assert bar.within(Box(10, 30, 350, 500)) == ScaleBar(Box(0, 10, 0, 50), Box(2, 5, -45, 45))
     assert bar.within(Box(30, 40, 0, 500)) is None

@@ -113,7 +113,7 @@ def test_a_fitted_model_gets_a_picture_and_moves_into_the_library(begin, tmp_pat
 
 
 def test_the_request_arrives_as_it_was_made(tmp_path):
-    bar = KnownBar(ScaleBar(Box(1, 2, 3, 8), 4))
+    bar = KnownBar(ScaleBar(Box(1, 2, 3, 8), Box(1, 2, 4, 8)))
     request = FitRequest(
         [
             steel(),

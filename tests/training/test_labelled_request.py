@@ -101,7 +101,7 @@ def test_an_information_bar_that_is_known_is_not_learnt_from(tmp_path):
 
 def test_a_scale_bar_that_is_left_out_is_not_learnt_from(tmp_path):
     item = labelled("sem")
-    bar = KnownBar(ScaleBar(Box(30, 38, 10, 50), 36))
+    bar = KnownBar(ScaleBar(Box(30, 38, 10, 50), Box(35, 36, 12, 48)))
     item = replace(item, micrograph=replace(item.micrograph, bars=(bar,)))
     write_training_folder([item], tmp_path)
     (pair,) = read_training_folder(tmp_path)

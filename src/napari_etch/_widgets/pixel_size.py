@@ -27,6 +27,7 @@ from napari_etch._widgets.layers import (
 )
 from napari_etch._widgets.stated_size import FROM_LINE, TYPED, conflict_of
 from napari_etch.micrograph import MicrographError, calibration_from_line
+from napari_etch.micrograph.scale_bar import find_scale_bar
 
 if TYPE_CHECKING:
     from napari.components import LayerList, ViewerModel
@@ -34,6 +35,12 @@ if TYPE_CHECKING:
 
 _LINE_TIP = (
     "Draw a line over the scale bar of the image, then press this again and say how long it is."
+)
+
+
+_FOUND_TIP = (
+    "A line lies over the scale bar that was found: move its ends where they are off, then press "
+    "this again and say how long it is."
 )
 
 
@@ -195,8 +202,26 @@ class PixelSizeSetter(QObject):
             **(place if image.ndim == 2 else place.plane()).keywords(),
         )
         self._viewer.add_layer(shapes)
-        shapes.mode = "add_line"
-        self.said.emit(_LINE_TIP, False)
+        ends = _found_bar(image)
+        if ends is None:
+            shapes.mode = "add_line"
+            self.said.emit(_LINE_TIP, False)
+            return
+        shapes.add_lines(ends)
+        shapes.mode = "direct"
+        self.said.emit(_FOUND_TIP, False)
+
+
+def _found_bar(image: Image) -> np.ndarray | None:
+    """Return the ends of the scale bar that is burned into a single image, (2, 2): y and x, px."""
+    source = source_of(image)
+    if source.is_stack or not isinstance(source.data, np.ndarray):
+        return None
+    found = find_scale_bar(source.plane(0, source.whole))
+    if found is None:
+        return None
+    row = (found.bar.top + found.bar.bottom - 1) / 2
+    return np.array([(row, found.bar.left - 0.5), (row, found.bar.right - 0.5)])
 
 
 def set_pixel_size(viewer: ViewerModel, image: Image, size_um: float) -> None:

@@ -28,8 +28,8 @@ _MOST_EQUAL = 0.5  # share of equal neighbours there: where the specimen is even
 _MOST_PX = 2**26  # in a larger image it is not looked for: that reads every pixel
 
 
-def find_lone_bar(image: Any) -> tuple[Box, int] | None:
-    """Return the box around what has the level of a bar, and the bar's length, px.
+def find_lone_bar(image: Any) -> tuple[Box, Box] | None:
+    """Return the box around what has the level of a bar, and that around the bar.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ def find_lone_bar(image: Any) -> tuple[Box, int] | None:
         bar = bar.moved(box.top, box.left)
         near = bar.widened(reach, reach, grey.shape).holds(box)
         if near and _is_in_corner(bar, grey.shape) and _is_noisy(grey, box):
-            return box, bar.width
+            return box, bar
     return None
 
 

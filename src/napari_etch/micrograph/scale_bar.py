@@ -38,12 +38,17 @@ class ScaleBar:
     ----------
     box : Box
         Around the bar, its text and the filled box behind them, px.
-    length : int
-        Of the bar alone, px.
+    bar : Box
+        Around the bar alone, with its ticks; as wide as the bar is long.
     """
 
     box: Box
-    length: int
+    bar: Box
+
+    @property
+    def length(self) -> int:
+        """Of the bar alone, px."""
+        return self.bar.width
 
     def place(self, height: int, width: int) -> str:
         """Return where it is in an image of that size, such as "lower right"."""
@@ -54,23 +59,21 @@ class ScaleBar:
     def within(self, part: Box) -> ScaleBar | None:
         """Return it in pixels of a part of the image; None where it lies outside."""
         moved = self.box.moved(-part.top, -part.left)
-        box = Box(
-            max(0, moved.top),
-            min(part.height, moved.bottom),
-            max(0, moved.left),
-            min(part.width, moved.right),
-        )
-        return ScaleBar(box, self.length) if box.height > 0 and box.width > 0 else None
+        box = moved.widened(0, 0, (part.height, part.width))
+        bar = self.bar.moved(-part.top, -part.left)
+        return ScaleBar(box, bar) if box.height > 0 and box.width > 0 else None
 
-    def to_json(self) -> dict[str, int]:
-        """Return its sides and the length of the bar, px, by their names."""
-        return {**asdict(self.box), "length": self.length}
+    def to_json(self) -> dict[str, Any]:
+        """Return the sides of both boxes, px, by their names."""
+        return {**asdict(self.box), "bar": asdict(self.bar)}
 
     @classmethod
     def from_json(cls, said: Mapping[str, Any]) -> ScaleBar:
         """Return what `to_json` gave."""
+        bar = said["bar"]
         return cls(
-            Box(said["top"], said["bottom"], said["left"], said["right"]), int(said["length"])
+            Box(said["top"], said["bottom"], said["left"], said["right"]),
+            Box(bar["top"], bar["bottom"], bar["left"], bar["right"]),
         )
 
 
@@ -164,7 +167,7 @@ def _with_text(picture: Picture, bar: Bar) -> ScaleBar | None:
         found = around([known, *(line.whole for line in text)])
     found = found.moved(part.top, part.left)
     margin = _margin(picture)
-    return ScaleBar(found.widened(margin, margin, size), whole.width)
+    return ScaleBar(found.widened(margin, margin, size), whole.moved(part.top, part.left))
 
 
 def _printed(levels: Levels, bar: Bar) -> Levels:
