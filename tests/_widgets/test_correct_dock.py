@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from _widgets.correct_map import CELL, cells
+from _widgets.correct_map import CELL, SIDE, cells
 from _widgets.fakes import PATIENCE
 from _widgets.hands import SHIFT, Hands
 from qtpy.QtCore import Qt
@@ -20,9 +20,10 @@ from napari_etch._widgets.correct_dock import CorrectDock
 from napari_etch._widgets.correct_preview import NAME
 from napari_etch._widgets.correct_restore import left_behind
 from napari_etch._widgets.correct_sessions import reviewed_of
+from napari_etch._widgets.correct_target import fits
 from napari_etch._widgets.export_layers import is_reviewed
 from napari_etch._widgets.keys import CORRECT_BINDINGS, KEY_BINDINGS
-from napari_etch._widgets.pixel_size import PixelSizeBox
+from napari_etch._widgets.pixel_size import PixelSizeBox, set_pixel_size
 from napari_etch.corrections import State, journals_in, read_journal
 from napari_etch.grains.editing import is_tiling
 
@@ -724,3 +725,26 @@ def test_a_dock_that_is_opened_again_knows_what_was_reviewed(
     qtbot.waitUntil(lambda: again.session is None, timeout=PATIENCE)
     (left,) = left_behind([folder])
     assert (left.edits, left.verdicts) == (1, 1)
+
+
+def test_a_restored_map_says_which_pixel_size_its_image_needs(
+    make_napari_viewer: Callable[..., Any], add_correct: Callable[[Any], CorrectDock], qtbot: Any
+) -> None:
+    """The size was typed before the crash; the file of the image does not know it."""
+    viewer = make_napari_viewer()
+    place = {"scale": (0.25, 0.25), "units": ("um", "um")}
+    layer = viewer.add_labels(cells(), name="steel · grains", **place)
+    dock = add_correct(viewer)
+    dock.gestures.make("join", [(20.0, 20.0), (20.0, 100.0)])
+    viewer.layers.remove(layer)  # as good as a crash: the journal stays
+    qtbot.waitUntil(lambda: dock.session is None, timeout=PATIENCE)
+    image = viewer.add_image(np.zeros((SIDE, SIDE), np.uint8), name="steel")
+    again = add_correct(viewer)
+    again.restore_box.restore.click()
+    qtbot.waitUntil(lambda: "steel · grains" in viewer.layers, timeout=PATIENCE)
+    assert again.line.text().endswith(
+        "The grains have pixels of 0.25 µm, “steel” has no pixel size: type it in the Segment "
+        "dock, and the image lies under them."
+    )
+    set_pixel_size(viewer, image, 0.25)
+    assert fits(image, viewer.layers["steel · grains"])

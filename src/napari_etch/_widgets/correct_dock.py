@@ -36,6 +36,7 @@ from napari_etch._widgets.correct_target import (
     refusal,
     section_at,
     unfit_boundary,
+    unsized_text,
 )
 from napari_etch._widgets.correct_verdicts import Verdict
 from napari_etch._widgets.dock import Dock
@@ -350,7 +351,8 @@ class CorrectDock(Dock):
             if isinstance(other, Labels) and (other.name, other.ndim) == (summary.name, layer.ndim):
                 other.visible = False
         self._viewer.add_layer(layer)
-        self.line.say(f"Restored “{layer.name}” with {held(summary.edits, summary.verdicts)}.")
+        said = f"Restored “{layer.name}” with {held(summary.edits, summary.verdicts)}."
+        self.line.say(f"{said}{unsized_text(self._viewer.layers, layer)}")
 
     def _on_not_restored(self, why: str) -> None:
         self.restore_box.set_busy(False)

@@ -19,6 +19,7 @@ from napari_etch._widgets.layers import (
     is_micrograph,
     kind_of,
     layer_name,
+    pixel_size_um,
     source_id_of,
 )
 from napari_etch.grains.class_table import FRACTURE_MODES, ClassTableError
@@ -177,6 +178,27 @@ def micrograph_of(layers: LayerList, grains: Labels, *, whole: bool = True) -> I
     images = [layer for layer in layers if isinstance(layer, Image) and not _is_boundary(layer)]
     images.sort(key=lambda layer: str(layer.unique_id) != wanted)
     return next((image for image in images if fits(image, grains, whole=whole)), None)
+
+
+def unsized_text(layers: LayerList, grains: Labels) -> str:
+    """Return what to do when a micrograph does not lie under grains for want of a pixel size.
+
+    The size was typed, and the micrograph is opened anew: its file does not know it.
+    """
+    size = pixel_size_um(grains)
+    if size is None or micrograph_of(layers, grains, whole=False) is not None:
+        return ""
+    for layer in layers:
+        if (
+            is_micrograph(layer)
+            and pixel_size_um(layer) is None
+            and axes_of(layer) == axes_of(grains)
+        ):
+            return (
+                f" The grains have pixels of {size:.5g} µm, “{layer.name}” has no pixel size: type "
+                "it in the Segment dock, and the image lies under them."
+            )
+    return ""
 
 
 def fits(image: Image, grains: Labels, *, whole: bool = True) -> bool:
