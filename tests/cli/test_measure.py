@@ -402,6 +402,16 @@ def test_area_fractions_are_of_the_class_map_as_it_was_corrected(etch, write_gra
         assert fractions["class 2"]["pixel_fraction"] == 0.3
 
 
+def test_a_report_does_not_replace_the_table_of_a_segmentation(etch, micrograph_file, tmp_path):
+    etch("segment", micrograph_file(), "--out", "results", "--pixel-size", 0.5)
+    folder = tmp_path / "results" / "steel"
+    before = (folder / "grains.csv").read_bytes()
+    done = etch("measure", folder, "--out", folder, "--overwrite")
+    assert done.exit_code == 2
+    assert "holds a segmentation (grains.tif), which is kept: choose another" in done.stderr
+    assert (folder / "grains.csv").read_bytes() == before
+
+
 def test_an_earlier_report_is_kept(etch, write_grains, tmp_path):
     path = write_grains()
     etch("measure", path, "--out", "out")

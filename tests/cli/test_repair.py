@@ -232,6 +232,21 @@ def test_a_folder_of_results_is_one_map_and_no_stack(etch, tmp_path):
     assert (tmp_path / "fixed" / "steel" / "boundary.tif").is_file()
 
 
+@pytest.mark.parametrize("given", ["made/steel", "made/steel/grains.tif"])
+def test_a_result_is_not_replaced_by_its_own_repair(etch, tmp_path, given):
+    """It was proposed, and with --overwrite the segmentation was gone."""
+    folder = tmp_path / "made" / ("steel" if given.endswith("steel") else "grains")
+    folder.mkdir(parents=True)
+    tifffile.imwrite(folder / "boundary.tif", broken_lines().astype(np.float32))
+    tifffile.imwrite(folder / "grains.tif", np.ones((120, 120), np.int32))
+    path = folder if given.endswith("steel") else folder / "grains.tif"
+    for more in ((), ("--overwrite",)):
+        done = etch("repair", path, "--out", "made", *more)
+        assert done.exit_code == 2
+        assert "would be replaced by its repair: choose another output folder" in done.stderr
+    assert len(list(folder.iterdir())) == 2
+
+
 def test_grains_of_a_result_are_repaired_as_they_were_corrected(etch, tmp_path):
     folder = tmp_path / "made" / "steel"
     folder.mkdir(parents=True)

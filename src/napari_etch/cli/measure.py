@@ -74,6 +74,7 @@ def measure(
 
     DIR gets measure.json, grains.csv and report.html.
     """
+    from napari_etch.cli.jobs import spare_segmentation
     from napari_etch.cli.measure_inputs import area_fractions, read_fields
     from napari_etch.cli.measure_volumes import volume_table, volumes_of_earlier
     from napari_etch.measure.report import headline
@@ -90,6 +91,7 @@ def measure(
         plausible_voxel((section_distance,), "--section-distance")
     files = MEASURE_FILES if section_distance is None else (*MEASURE_FILES, VOLUME_FILE)
     with bad_input(str(out)):
+        spare_segmentation(out)  # its table of grains is called as ours
         check_free(out, () if overwrite else files)
         check_writable(out.parent, out)
     with bad_input():

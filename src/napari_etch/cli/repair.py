@@ -142,6 +142,7 @@ def _repair_file(path: Path, folder: Path, options: Options) -> ExitCode:
     from napari_etch.cli.jobs import check_target, worst
 
     try:
+        _refuse_own_folder(path, folder)
         check_target(folder, options.overwrite)
         pictures = _read(path, folder, options)
     except (ValueError, OSError) as error:
@@ -154,6 +155,19 @@ def _repair_file(path: Path, folder: Path, options: Options) -> ExitCode:
             for micrograph, kind, target in pictures
         ]
     )
+
+
+def _refuse_own_folder(path: Path, folder: Path) -> None:
+    """Raise ValueError where a repair would take the place of the result that it is made from."""
+    from napari_etch.results import BOUNDARY_FILE, GRAINS_FILE
+
+    own = path.parent if path.name in (BOUNDARY_FILE, GRAINS_FILE) else path
+    holds = any((folder / name).is_file() for name in (BOUNDARY_FILE, GRAINS_FILE))
+    if holds and folder.resolve() == own.resolve():
+        raise ValueError(
+            f"{path} would be replaced by its repair: choose another output folder than "
+            f"{folder.parent}"
+        )
 
 
 def _repair(
