@@ -196,14 +196,12 @@ def write_pseudo_labels(
         When two images have one stem, one is no single image, none can be used, or there is
         something at `out`.
     """
-    from napari_etch.results import replace_folder
+    from napari_etch.results import folder_beside, replace_folder
 
     _check_names(images)
     _check_target(images, out, overwrite=overwrite)
     target = out.resolve()  # what a link stands for is replaced, not the link
-    unfinished = target.with_name(f".{target.name}.unfinished")
-    shutil.rmtree(unfinished, ignore_errors=True)
-    try:
+    with folder_beside(target) as unfinished:
         for name in _FOLDERS:
             (unfinished / name).mkdir(parents=True)
         found = _write_all(images, unfinished, recipe, skip)
@@ -212,8 +210,6 @@ def write_pseudo_labels(
         _write_records(unfinished, found, recipe)
         _keep_others(target, unfinished)
         replace_folder(unfinished, target)
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
     return found
 
 
