@@ -428,3 +428,29 @@ def test_a_class_without_a_name_goes_by_its_number(class_desk: Desk) -> None:
     assert layer.data[5, 5] == 7
     assert dock.line.text().endswith(" px to class 7.")
     assert dock.session.tour.view((0, 0)).text.startswith("Facet of class 7, ")
+
+
+def test_verdicts_on_facets_go_back_to_what_was_known_and_on_to_the_next_dock(
+    class_desk: Desk, qtbot: Any, add_correct: Callable[[Any], CorrectDock]
+) -> None:
+    viewer, dock, layer, hands = class_desk
+    before = layer.data.copy()
+    share = dock.session.tour.progress()[0]
+    first = (0, 0)
+    dock.gestures.make("classify", [(0.0, 0.0)])  # joins it with the next one
+    edited = dock.session.tour.progress()[0]
+    assert edited > share
+    dock.session.tour.toggle(first)
+    hands.undo()
+    assert dock.session.tour.progress()[0] == edited  # each part is known as it was
+    hands.undo()
+    np.testing.assert_array_equal(layer.data, before)
+    assert dock.session.tour.progress()[0] == share
+    dock.session.tour.toggle(first)
+    share, verdicts = dock.session.tour.progress()[0], dock.session.journal.verdicts
+    assert share > 0 and verdicts == 1
+    qtbot.waitUntil(lambda: dock.session.journal.is_written, timeout=PATIENCE)
+    viewer.window.remove_dock_widget(dock)
+    again = add_correct(viewer)
+    assert again.session.tour.progress()[0] == share
+    assert again.session.journal.verdicts == verdicts

@@ -50,6 +50,16 @@ class FacetTour:
         self._reviews: dict[int, FacetReview] = {}
 
     @property
+    def notes(self) -> dict[str, Any]:
+        """What a journal is told of facets when it begins."""
+        notes = {
+            key: it for key, it in self.noted.items() if int(key.split(" ")[1]) not in self._reviews
+        }
+        for section, review in self._reviews.items():
+            notes |= review.all_notes(section)
+        return notes
+
+    @property
     def review(self) -> FacetReview:
         """The review of the section shown."""
         return self._of(self._session.section)
@@ -209,16 +219,25 @@ class FacetTour:
         if before is state:
             return
 
-        def give(it: State) -> None:
-            if self._of(section).facet(facet.place) is None:
-                return  # it is no more
-            self._of(section).set_state(facet.place, it)
-            self._session.journal.note(**self._of(section).notes(facet.place, section))
-            self._session.reviewed.emit()
+        review = self._of(section)
+        window, mask = review.region(facet.place)
+        codes = review.codes(window)
 
-        give(state)
+        def give() -> None:
+            if review.facet(facet.place) is not None:  # it may be no more
+                review.set_state(facet.place, state)
+                self._write_down(review, facet, section)
+
+        def take() -> None:
+            if review.facet(facet.place) is not None:
+                review.put_back(window, mask, codes)
+                self._write_down(review, facet, section)
+
+        give()
         about = f"the verdict on the facet at {facet.place[0]}, {facet.place[1]}"
-        self._session.verdicts.take(
-            Verdict(about, section, stop, lambda: give(before), lambda: give(state))
-        )
+        self._session.verdicts.take(Verdict(about, section, stop, take, give))
+        self._session.reviewed.emit()
+
+    def _write_down(self, review: FacetReview, facet: Facet, section: int) -> None:
+        self._session.journal.note(**review.notes(facet.place, section))
         self._session.reviewed.emit()

@@ -396,7 +396,7 @@ class CorrectSession(QObject):
     @property
     def notes(self) -> dict[str, Any]:
         """What a journal is told of states and verdicts when it begins."""
-        return {**self._grains.notes, **self._facets.noted}
+        return {**self._grains.notes, **self._facets.notes}
 
     def _say(self, text: str) -> None:
         """Called from the journal's thread; the session may be gone by then.

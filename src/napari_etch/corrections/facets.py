@@ -123,6 +123,14 @@ class FacetReview:
         self._codes[box][mask] = _CODES.index(state)
         self._states[self._numbers[place] - 1] = state
 
+    def put_back(self, window: Window, mask: Mask, codes: npt.NDArray[np.uint8]) -> None:
+        """Bring back what was known of some pixels of a window, as `codes` returned it.
+
+        One region may be of several that were known apart: an edit has joined them.
+        """
+        self._codes[window][mask] = codes[mask]
+        self._regions = None
+
     def accepted_in(self, window: Window) -> Mask:
         """Return which pixels of a window nobody may change."""
         return np.asarray(self._codes[window] == _CODES.index(State.ACCEPTED))
@@ -160,6 +168,16 @@ class FacetReview:
     def notes(self, place: Place, section: int = 0) -> dict[str, Any]:
         """Return the state of a region as a journal keeps it."""
         return {f"{_PREFIX} {section} {place[0]} {place[1]}": str(self.state(place))}
+
+    def all_notes(self, section: int = 0) -> dict[str, Any]:
+        """Return the states of all regions that have one, as a journal keeps them."""
+        self._read()
+        known = (
+            facet.place
+            for facet, state in zip(self._facets, self._states, strict=True)
+            if state is not State.UNREVIEWED
+        )
+        return {key: it for place in known for key, it in self.notes(place, section).items()}
 
     @staticmethod
     def notes_in(notes: Mapping[str, Any]) -> dict[str, Any]:
