@@ -9,8 +9,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from micrograph.scenes import specimen
+from printing import print_of, printed
 
-from napari_etch._widgets.export_run import ImportChoice, Imported, run_import
+from napari_etch._widgets.export_run import ImportChoice, Imported, LayerJob, Plane, run_import
 from napari_etch._widgets.run import Failed, Stopped
 
 SQUARE = {"name": "polygon", "all_points_x": [2, 9, 9, 2], "all_points_y": [1, 1, 6, 6]}
@@ -68,3 +70,22 @@ def test_a_pickle_and_nonsense_are_refused_in_a_sentence(tmp_path: Path) -> None
 
 def test_a_cancelled_import_adds_nothing(tmp_path: Path) -> None:
     assert isinstance(outcome(write_via(tmp_path / "v.json", "a.png"), cancelled=True), Stopped)
+
+
+def exported(image: np.ndarray, grains: np.ndarray) -> Any:
+    """Return how an image with its grains is annotated for an export."""
+    job = LayerJob("steel", Plane(image, False), {"grains": grains})
+    (source,) = job.sources(only_reviewed=False)
+    return source.load()
+
+
+def test_nothing_is_to_be_learnt_from_a_scale_bar_unless_it_was_labelled() -> None:
+    made = printed(specimen(), print_of(box="filled"))
+    grains = np.ones(made.image.shape, np.int32)
+    assert exported(made.image, grains).ignore is None
+    top, bottom, left, right = made.box
+    grains[top:bottom, left:right] = 0
+    ignored = exported(made.image, grains).ignore
+    assert ignored[top:bottom, left:right].mean() > 0.95
+    assert not ignored[grains > 0].any()
+    assert exported(specimen(), np.zeros_like(grains)).ignore is None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -91,8 +91,14 @@ class LayerJob:
         def plane(data: Any) -> Any:
             return np.asarray(data if at is None else data[at])
 
-        picture = micrograph_from_array(plane(self.image.data), name, rgb=self.image.rgb).data
-        shape = picture.shape[:2]
+        picture = micrograph_from_array(
+            plane(self.image.data),
+            name,
+            rgb=self.image.rgb,
+            keep_info_bar=False,
+            info_bar_row=self.info_bar_row,
+        )
+        shape = picture.data.shape[:2]
         types = {"grains": np.int32, "classes": np.uint8}
         maps: dict[str, Any] = {
             kind: whole_numbers(plane(data), name).astype(types[kind])
@@ -102,10 +108,10 @@ class LayerJob:
             name,
             (int(shape[0]), int(shape[1])),
             ignore=_either(
-                _below(self.info_bar_row, shape),
+                _printed(picture.mask, maps.values()),
                 None if self.ignore is None else plane(self.ignore),
             ),
-            image=picture,
+            image=picture.data,
             image_path=self.image_path if at is None else None,
             pixel_size_um=self.pixel_size_um,
             specimen=specimen,
@@ -125,13 +131,12 @@ def _either(one: Any, two: Any) -> Any:
     return two if one is None else one if two is None else one | two
 
 
-def _below(row: int | None, shape: Sequence[int]) -> Any:
-    """Return the ignore mask of an information bar."""
-    if row is None or row >= shape[0]:
-        return None
-    mask = np.zeros(shape, bool)
-    mask[row:] = True
-    return mask
+def _printed(specimen: Any, maps: Iterable[Any]) -> Any:
+    """Return the ignore mask of printed bars; what is labelled there was meant to be."""
+    mask = ~specimen
+    for labels in maps:
+        mask &= labels == 0
+    return mask if mask.any() else None
 
 
 @dataclass(frozen=True)
