@@ -37,6 +37,14 @@ def test_nothing_is_overwritten(etch):
     assert etch(*call, "--overwrite").exit_code == 0
 
 
+def test_a_size_that_no_memory_holds_is_refused(etch, tmp_path):
+    """It ended with an internal error of torch's."""
+    done = etch("virtual", "--out", "set", "--count", 1, "--size", 1_000_000)
+    assert done.exit_code == 2
+    assert "--size" in done.stderr and "8192" in done.stderr
+    assert not (tmp_path / "set").exists()
+
+
 def test_a_shorter_set_leaves_none_of_an_earlier_one(etch, tmp_path):
     """What was left had another size, and was learnt from with the new ones."""
     call = ("virtual", "--out", "set", "--size")

@@ -15,6 +15,9 @@ import typer
 from napari_etch.cli.console import ExitCode, bad_input, fail, refuse, say
 from napari_etch.micrograph import write_tiff
 
+# Side of a picture, px, whose fields fit into the memory of a workstation.
+_LARGEST = 8192
+
 
 class Task(enum.StrEnum):
     """What the pictures are for."""
@@ -44,7 +47,9 @@ def virtual(
         Path | None, typer.Option("--gallery", metavar="FILE.png", help="Draw a contact sheet.")
     ] = None,
     count: Annotated[int, typer.Option(min=1, help="Number of micrographs or pairs.")] = 16,
-    size: Annotated[int, typer.Option(min=32, metavar="PX", help="Side of each.")] = 512,
+    size: Annotated[
+        int, typer.Option(min=32, max=_LARGEST, metavar="PX", help="Side of each.")
+    ] = 512,
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same images.")] = 0,
     task: Annotated[
         Task,
