@@ -47,3 +47,14 @@ def test_what_a_narrow_dock_says_of_its_image_is_not_cut(qtbot, form, about):
     metrics = label.fontMetrics()
     assert label.width() < metrics.horizontalAdvance(said)
     assert label.height() > 1.5 * metrics.height()  # it goes on in a second line
+
+
+def test_what_fits_in_one_line_has_room_for_one(qtbot):
+    made = SettingsForm()
+    qtbot.addWidget(made)
+    made.about_image.setText("800 × 600 px · 0.2252 µm/px")
+    with qtbot.waitExposed(made):
+        made.show()
+    made.resize(420, 900)
+    qtbot.wait(20)
+    assert made.about_image.height() < 1.5 * made.about_image.fontMetrics().height()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from qtpy.QtCore import QSize
 from qtpy.QtWidgets import QLabel
 
 #: A word of so many letters need not be broken.
@@ -27,6 +28,14 @@ class WrapLabel(QLabel):
     def setText(self, text: str | None) -> None:
         """Show a text."""
         super().setText(breakable(text or ""))
+
+    def sizeHint(self) -> QSize:
+        """Return the size that the text needs at its present width.
+
+        Qt's own hint is for a narrow block, and forms keep its height: a line had room for two.
+        """
+        hint = super().sizeHint()
+        return QSize(hint.width(), self.heightForWidth(max(self.width(), hint.width())))
 
     def text(self) -> str:
         """Return the text as it was given."""
