@@ -1,6 +1,7 @@
 """Score a model on every development set with grain truth; prints the table of docs/accuracy.md.
 
     python benchmarks/accuracy.py --data DATA --scorer score.py [--overlays DIR] [--turned]
+    python benchmarks/accuracy.py --data DATA --scorer score.py --turned --cutting 0.6 0 0 40
     python benchmarks/accuracy.py --virtual 60 --scorer score.py
 
 `DATA` is the folder of development sets (a folder a set, each with `meta.json`), `--scorer` the
@@ -195,6 +196,13 @@ def main() -> None:
     parser.add_argument("--model", default="generalist")
     parser.add_argument("--quality", default="best")
     parser.add_argument("--close-gaps", action=argparse.BooleanOptionalAction)
+    parser.add_argument(
+        "--cutting",
+        nargs=4,
+        type=float,
+        metavar=("PART", "WEAKEST", "SMALL", "SMOOTHED"),
+        help="the numbers of another rule, see models/cutting.py; 0.6 0 0 40 is the plain one",
+    )
     parser.add_argument("--overlays", type=Path)
     parser.add_argument("--dump", type=Path, help="also write fields and truth as NPZ files here")
     parser.add_argument("--json", type=Path)
@@ -203,7 +211,11 @@ def main() -> None:
         parser.error("give the folder of development sets with --data, or a number with --virtual")
     from napari_etch.models import load_model
 
+    from napari_etch.models.cutting import Cutting
+
     scorer, model = load_scorer(given.scorer), load_model(given.model)
+    if given.cutting:
+        model.cutting = Cutting(*given.cutting)
     options = {"quality": given.quality}
     if given.close_gaps is not None:
         options["close_gaps"] = given.close_gaps
