@@ -210,7 +210,6 @@ def main() -> None:
     if not (given.data or given.virtual):
         parser.error("give the folder of development sets with --data, or a number with --virtual")
     from napari_etch.models import load_model
-
     from napari_etch.models.cutting import Cutting
 
     scorer, model = load_scorer(given.scorer), load_model(given.model)
