@@ -70,7 +70,19 @@ def test_weights_of_squares():
     assert inner.unbiased_area_px == 400
 
 
-def test_no_circle_fits_beside_a_hole():
+@pytest.mark.parametrize("scale", [1, 20])
+def test_beside_a_scale_bar_lies_the_largest_circle_that_fits(scale):
+    grains = checkerboard(4, 20 * scale)
+    grains[72 * scale : 78 * scale, 30 * scale : 76 * scale] = 0
+    count = count_circle(grains)
+    assert count.radius == pytest.approx(36 * scale, rel=0.04)
+    assert count.centre[0] == pytest.approx(36 * scale, rel=0.04)
+    rows, columns = np.ogrid[: grains.shape[0], : grains.shape[1]]
+    away = np.hypot(rows - count.centre[0], columns - count.centre[1])
+    assert (grains[away < count.radius] > 0).all()
+
+
+def test_no_large_circle_fits_beside_a_hole():
     grains = checkerboard(4, 20)
     grains[35:45, 35:45] = 0
     assert count_circle(grains) is None

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
+import numpy.typing as npt
 
 from napari_etch.measure.checks import check_grain_map, check_positive
 from napari_etch.measure.counting import PARTS, parts_of
@@ -16,6 +17,10 @@ from napari_etch.measure.shape import grains_at_edge
 
 # E112's test circle on the image, mm².
 JEFFRIES_CIRCLE_MM2 = 5000.0
+# The circle beside a hole is at least this part of the largest one in the frame: a smaller one
+# would be a sample of little of the field.
+_LEAST_PART = 0.6
+_LOOKED_AT = 1024  # blocks along the longer side of a large field
 
 
 def jeffries_multiplier(magnification: float) -> float:
@@ -76,6 +81,9 @@ def count_circle(
 ) -> CircleCount | None:
     """Count the grains in a circle, by default the largest one in the specimen's frame.
 
+    Where that one meets something else, such as a scale bar, it is the largest one that lies on the
+    specimen, if it is not much smaller.
+
     Parameters
     ----------
     grains : np.ndarray
@@ -88,7 +96,7 @@ def count_circle(
     Returns
     -------
     CircleCount or None
-        None when part of the circle is off the specimen.
+        None when part of the circle is off the specimen, or no large circle lies on it.
 
     Raises
     ------
@@ -97,13 +105,16 @@ def count_circle(
     """
     grains = check_grain_map(grains, "Jeffries' count")
     top, left, bottom, right = specimen_frame(grains)
-    if centre is None:
-        centre = ((top + bottom - 1) / 2, (left + right - 1) / 2)
-    if radius is None:
-        radius = min(bottom - top, right - left) / 2
-    rows = np.arange(grains.shape[0])[:, None] - centre[0]
-    columns = np.arange(grains.shape[1])[None] - centre[1]
-    inside = rows**2 + columns**2 < radius**2
+    largest = min(bottom - top, right - left) / 2
+    middle = (top + bottom - 1) / 2, (left + right - 1) / 2
+    inside = _disc(grains.shape, centre or middle, radius or largest)
+    if centre is None and radius is None and not grains[inside].all():
+        middle, free = _free_circle(grains > 0)
+        if free < _LEAST_PART * largest:
+            return None
+        largest = free
+        inside = _disc(grains.shape, middle, largest)
+    centre, radius = centre or middle, radius or largest
     within = grains[inside]
     if within.size == 0 or (within == 0).any():
         return None
@@ -113,6 +124,34 @@ def count_circle(
     return CircleCount(
         centre, float(radius), int(labels.size - cut.size), int(cut.size), math.pi * radius**2
     )
+
+
+def _disc(
+    shape: tuple[int, ...], centre: tuple[float, float], radius: float
+) -> npt.NDArray[np.bool_]:
+    rows = np.arange(shape[0])[:, None] - centre[0]
+    columns = np.arange(shape[1])[None] - centre[1]
+    inside: npt.NDArray[np.bool_] = rows**2 + columns**2 < radius**2
+    return inside
+
+
+def _free_circle(specimen: npt.NDArray[np.bool_]) -> tuple[tuple[float, float], float]:
+    """Return centre and radius, px, of the largest circle that lies on the specimen.
+
+    Of a large field only blocks are looked at, so that it may be a little too small.
+    """
+    from scipy import ndimage as ndi
+
+    block = max(1, max(specimen.shape) // _LOOKED_AT)
+    padded = np.pad(specimen, [(0, -side % block) for side in specimen.shape])
+    rows, columns = (side // block for side in padded.shape)
+    blocks = padded.reshape(rows, block, columns, block).all(axis=(1, 3))
+    away = ndi.distance_transform_edt(np.pad(blocks, 1))[1:-1, 1:-1]
+    row, column = np.unravel_index(int(away.argmax()), away.shape)
+    # what is off the specimen lies anywhere in a block, and begins half a pixel before its middle
+    radius = block * float(away.max()) - (block - 1) / math.sqrt(2) - 0.5
+    to_px = (block - 1) / 2
+    return (block * float(row) + to_px, block * float(column) + to_px), radius
 
 
 def specimen_frame(grains: np.ndarray) -> tuple[int, int, int, int]:
