@@ -28,6 +28,7 @@ from napari_etch.measure.planimetric import (
     count_by_parts,
     count_circle,
     count_triple_points,
+    disc,
     interior_grains,
     specimen_frame,
 )
@@ -274,9 +275,8 @@ def _add_planimetric(found: _Found, grains: np.ndarray, junctions: Junctions) ->
         found.add(key, whole.grains_per_mm2, whole.equivalent_count, parts_of_field)
     circle = count_circle(grains)
     if circle is not None:
-        rows, columns = np.ogrid[: grains.shape[0], : grains.shape[1]]
-        away = (rows - circle.centre[0]) ** 2 + (columns - circle.centre[1]) ** 2
-        parts = ratio_of_parts(*count_by_parts(np.where(away < circle.radius**2, grains, 0)))
+        inside = disc(grains.shape, circle.centre, circle.radius)
+        parts = ratio_of_parts(*count_by_parts(np.where(inside, grains, 0)))
         found.add("jeffries", circle.count / circle.area_px * per_mm2, circle.count, parts)
         corrected = circle.corrected
         found.add("jeffries_corrected", corrected / circle.area_px * per_mm2, corrected, parts)

@@ -22,6 +22,9 @@ JEFFRIES_CIRCLE_MM2 = 5000.0
 _LEAST_PART = 0.6
 _LOOKED_AT = 1024  # blocks along the longer side of a large field
 
+# Centre (row, column) and radius, px.
+_Circle = tuple[tuple[float, float], float]
+
 
 def jeffries_multiplier(magnification: float) -> float:
     """Return the f of N_A = f · (inside + ½ cut) for a circle of 5000 mm² on the image.
@@ -104,19 +107,15 @@ def count_circle(
         When the map is not a 2D map of integers, or holds no grain.
     """
     grains = check_grain_map(grains, "Jeffries' count")
-    top, left, bottom, right = specimen_frame(grains)
-    largest = min(bottom - top, right - left) / 2
-    middle = (top + bottom - 1) / 2, (left + right - 1) / 2
-    inside = _disc(grains.shape, centre or middle, radius or largest)
-    if centre is None and radius is None and not grains[inside].all():
-        middle, free = _free_circle(grains > 0)
-        if free < _LEAST_PART * largest:
-            return None
-        largest = free
-        inside = _disc(grains.shape, middle, largest)
-    centre, radius = centre or middle, radius or largest
+    if centre is None and radius is None:
+        centre, radius = _largest_circle(grains > 0)
+    else:
+        middle, largest = _framed_circle(grains)
+        centre = middle if centre is None else centre
+        radius = largest if radius is None else radius
+    inside = disc(grains.shape, centre, radius)
     within = grains[inside]
-    if within.size == 0 or (within == 0).any():
+    if within.size == 0 or not within.all():
         return None
     labels = np.unique(within)
     cut = np.intersect1d(np.unique(grains[~inside]), labels)
@@ -126,16 +125,35 @@ def count_circle(
     )
 
 
-def _disc(
+def disc(
     shape: tuple[int, ...], centre: tuple[float, float], radius: float
 ) -> npt.NDArray[np.bool_]:
-    rows = np.arange(shape[0])[:, None] - centre[0]
-    columns = np.arange(shape[1])[None] - centre[1]
-    inside: npt.NDArray[np.bool_] = rows**2 + columns**2 < radius**2
+    """Return where a circle is, bool (y, x): centre (row, column) and radius in px."""
+    rows, columns = np.ogrid[: shape[0], : shape[1]]
+    inside: npt.NDArray[np.bool_] = (rows - centre[0]) ** 2 + (columns - centre[1]) ** 2 < radius**2
     return inside
 
 
-def _free_circle(specimen: npt.NDArray[np.bool_]) -> tuple[tuple[float, float], float]:
+def _framed_circle(grains: np.ndarray) -> _Circle:
+    """Return centre and radius, px, of the largest circle in the frame of the specimen."""
+    top, left, bottom, right = specimen_frame(grains)
+    middle = (top + bottom - 1) / 2, (left + right - 1) / 2
+    return middle, min(bottom - top, right - left) / 2
+
+
+def _largest_circle(specimen: npt.NDArray[np.bool_]) -> _Circle:
+    """Return the circle of the frame, or beside a hole one that lies on the specimen.
+
+    That of the frame, which does not fit, where there is none of nearly its size.
+    """
+    framed = _framed_circle(specimen)
+    if specimen[disc(specimen.shape, *framed)].all():
+        return framed
+    free = _free_circle(specimen)
+    return free if free[1] >= _LEAST_PART * framed[1] else framed
+
+
+def _free_circle(specimen: npt.NDArray[np.bool_]) -> _Circle:
     """Return centre and radius, px, of the largest circle that lies on the specimen.
 
     Of a large field only blocks are looked at, so that it may be a little too small.

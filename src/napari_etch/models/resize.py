@@ -27,8 +27,9 @@ def resize(
     import torch
     from torch.nn import functional
 
-    # a copy: a single row that was mirrored is contiguous, and its stride still negative
-    tensor = torch.from_numpy(np.array(image, order="C"))[None, None]
+    if min(image.strides) < 0:  # a single row that was mirrored is contiguous to numpy
+        image = image.copy()
+    tensor = torch.from_numpy(np.ascontiguousarray(image))[None, None]
     result = functional.interpolate(tensor, size=shape, mode="bilinear", antialias=True)
     array: npt.NDArray[np.float32] = result[0, 0].numpy()
     return array
