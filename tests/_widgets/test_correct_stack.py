@@ -111,15 +111,20 @@ def test_a_split_that_is_repeated_makes_one_new_3d_grain(stack_desk: Desk) -> No
     assert (layer.data[1:, 50, 30] == 1).all() and layer.data[0, 50, 30] == 8
 
 
-def test_a_cut_that_only_nicks_the_grain_of_the_next_section_is_not_repeated(
-    stack_desk: Desk,
-) -> None:
-    _viewer, dock, layer, hands = stack_desk
-    with layer.block_history():  # the stroke ends just inside: the grain is narrower there
+def cut_what_is_narrower_in_the_next_section(layer: Any, hands: Any) -> None:
+    """Split grain 1 by a stroke that would end just inside it there."""
+    with layer.block_history():
         row, column = (axis.ravel() for axis in np.indices((CELL, 24)))
         layer.data_setitem((np.ones_like(row), row, column + 40), 2)
     hands.key(KEY.Key_S)
     hands.drag((4, 36), (60, 38), modifier=SHIFT)
+
+
+def test_a_cut_that_only_nicks_the_grain_of_the_next_section_is_not_repeated(
+    stack_desk: Desk,
+) -> None:
+    _viewer, dock, layer, hands = stack_desk
+    cut_what_is_narrower_in_the_next_section(layer, hands)
     assert "Split grain 1 into" in dock.line.text()
     after = layer.data.copy()
     hands.key(KEY.Key_I)
@@ -134,11 +139,7 @@ def test_a_cut_by_hand_where_the_repeat_was_refused_goes_on_with_the_number(
     stack_desk: Desk,
 ) -> None:
     viewer, dock, layer, hands = stack_desk
-    with layer.block_history():  # the stroke ends just inside: the grain is narrower there
-        row, column = (axis.ravel() for axis in np.indices((CELL, 24)))
-        layer.data_setitem((np.ones_like(row), row, column + 40), 2)
-    hands.key(KEY.Key_S)
-    hands.drag((4, 36), (60, 38), modifier=SHIFT)
+    cut_what_is_narrower_in_the_next_section(layer, hands)
     hands.key(KEY.Key_I)
     assert "so correct it by hand" in dock.line.text()
     viewer.dims.set_point(0, 2)

@@ -95,9 +95,8 @@ def test_counting_again_replaces_the_marks(open_dock: Any, qtbot: Any) -> None:
     assert viewer.layers.selection.active.name == "steel"
 
 
-def test_marks_of_grains_that_changed_say_that_they_are_of_an_earlier_state(
-    open_dock: Any, qtbot: Any
-) -> None:
+def counted(open_dock: Any, qtbot: Any) -> tuple[Any, Any, Any, Any]:
+    """Return viewer, dock, grains and marks of an image whose many grains were counted."""
     viewer, dock = open_dock()
     viewer.add_image(noise(*SHAPE), name="steel")
     dock.form.granularity.setValue(0.9)
@@ -105,6 +104,13 @@ def test_marks_of_grains_that_changed_say_that_they_are_of_an_earlier_state(
     dock.counts.count.click()
     wait(qtbot, dock)
     grains, marks = viewer.layers["steel · grains"], viewer.layers["steel · grains · count"]
+    return viewer, dock, grains, marks
+
+
+def test_marks_of_grains_that_changed_say_that_they_are_of_an_earlier_state(
+    open_dock: Any, qtbot: Any
+) -> None:
+    viewer, dock, grains, marks = counted(open_dock, qtbot)
     grains.contour = 2  # another look, the same grains
     grains.refresh()
     assert marks.name == "steel · grains · count"
@@ -127,13 +133,7 @@ def test_marks_are_of_the_map_again_when_a_correction_is_undone(
     open_dock: Any, add_correct: Any, qtbot: Any
 ) -> None:
     """The Correct dock has undo repaint a part, of which napari tells as of a stroke."""
-    viewer, dock = open_dock()
-    viewer.add_image(noise(*SHAPE), name="steel")
-    dock.form.granularity.setValue(0.9)
-    run_to_end(qtbot, dock)
-    dock.counts.count.click()
-    wait(qtbot, dock)
-    grains, marks = viewer.layers["steel · grains"], viewer.layers["steel · grains · count"]
+    viewer, _dock, grains, marks = counted(open_dock, qtbot)
     viewer.layers.selection.active = grains
     correct = add_correct(viewer)
     a, b = correct.session.editor().grains[0, [5, 5 + PITCH]].tolist()
