@@ -205,7 +205,8 @@ def test_a_part_knows_where_the_bars_are():
 def test_it_is_looked_for_once(monkeypatch):
     asked = []
     monkeypatch.setattr(
-        "napari_etch.micrograph.scale_bar.find_scale_bar", lambda pixels: asked.append(pixels.shape)
+        "napari_etch.micrograph.scale_bar.sought.find_scale_bar",
+        lambda pixels: asked.append(pixels.shape),
     )
     stack = micrograph_from_array(np.stack([specimen()] * 3), keep_info_bar=False)
     assert not asked  # a stack is not read when it is opened

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_etch.micrograph.box import Box, around
-from napari_etch.micrograph.levels import Levels
+from napari_etch.micrograph.scale_bar.levels import Levels
 
 _LEAST_HEIGHT = 5  # px, of a small letter
 _STROKE = 0.42  # widest stroke, as a share of the character's height: m in a bold font

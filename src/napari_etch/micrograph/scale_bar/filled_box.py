@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_etch.micrograph.box import Box
-from napari_etch.micrograph.levels import Levels
+from napari_etch.micrograph.scale_bar.levels import Levels
 
 _MOST_SPREAD = 28.0  # of 255: JPEG, close to text
 _SHARE = 0.85  # of a row or column that is paper or ink

@@ -1,21 +1,19 @@
-"""Scale bars that are burned into an image, with the text beside them."""
+"""Finding a scale bar that is burned into an image, with the text beside it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from napari_etch.micrograph.bar_shape import Bar, find_bars
 from napari_etch.micrograph.box import Box, around
-from napari_etch.micrograph.filled_box import filled_box
-from napari_etch.micrograph.levels import Levels, Picture
-from napari_etch.micrograph.lone_bar import find_lone_bar
-from napari_etch.micrograph.printed_text import Line, find_text
+from napari_etch.micrograph.scale_bar.bar import ScaleBar
+from napari_etch.micrograph.scale_bar.bar_shape import Bar, find_bars
+from napari_etch.micrograph.scale_bar.filled_box import filled_box
+from napari_etch.micrograph.scale_bar.levels import Levels, Picture
+from napari_etch.micrograph.scale_bar.lone_bar import find_lone_bar
+from napari_etch.micrograph.scale_bar.printed_text import Line, find_text
 
 _LEAST_SIDE = 64
 _TEXT_HEIGHT = 0.09  # of the image's height: the tallest character
@@ -28,83 +26,6 @@ _OFF_MIDDLE = 0.15  # of the bar's length: as far the text's middle may be off t
 _HALF = 0.5  # of a bar's length: where text parts it, the other half is no shorter
 _MOST_TICK = 0.3  # of the bar's length
 _MARGIN = 0.005  # of the image's height, at least 3 px: blurred edges, and JPEG beside them
-
-
-@dataclass(frozen=True)
-class ScaleBar:
-    """A scale bar that is burned into an image.
-
-    Attributes
-    ----------
-    box : Box
-        Around the bar, its text and the filled box behind them, px.
-    bar : Box
-        Around the bar alone, with its ticks; as wide as the bar is long.
-    """
-
-    box: Box
-    bar: Box
-
-    @property
-    def length(self) -> int:
-        """Of the bar alone, px."""
-        return self.bar.width
-
-    def place(self, height: int, width: int) -> str:
-        """Return where it is in an image of that size, such as "lower right"."""
-        row = "lower" if self.box.top + self.box.bottom > height else "upper"
-        third = 3 * (self.box.left + self.box.right) // (2 * max(1, width))
-        return f"{row} {('left', 'middle', 'right')[min(third, 2)]}"
-
-    def within(self, part: Box) -> ScaleBar | None:
-        """Return it in pixels of a part of the image; None where it lies outside."""
-        moved = self.box.moved(-part.top, -part.left)
-        box = moved.widened(0, 0, (part.height, part.width))
-        bar = self.bar.moved(-part.top, -part.left)
-        return ScaleBar(box, bar) if box.height > 0 and box.width > 0 else None
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the sides of both boxes, px, by their names."""
-        return {**asdict(self.box), "bar": asdict(self.bar)}
-
-    @classmethod
-    def from_json(cls, said: Mapping[str, Any]) -> ScaleBar:
-        """Return what `to_json` gave."""
-        bar = said["bar"]
-        return cls(
-            Box(said["top"], said["bottom"], said["left"], said["right"]),
-            Box(bar["top"], bar["bottom"], bar["left"], bar["right"]),
-        )
-
-
-@dataclass(frozen=True)
-class KnownBar:
-    """What was found in a section.
-
-    Attributes
-    ----------
-    found : ScaleBar or None
-    """
-
-    found: ScaleBar | None
-
-
-@dataclass(frozen=True, eq=False)
-class SoughtBar:
-    """The scale bar of a section, which is looked for when it is first asked for.
-
-    Attributes
-    ----------
-    pixels : array-like, shape (y, x) or (y, x, c)
-        Without the information bar.
-    """
-
-    pixels: Any
-
-    @cached_property
-    def found(self) -> ScaleBar | None:
-        """The scale bar, None when there is none."""
-        return find_scale_bar(self.pixels)
 
 
 def find_scale_bar(image: Any) -> ScaleBar | None:

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_etch.micrograph.box import Box
-from napari_etch.micrograph.levels import NOWHERE, Levels, Picture
+from napari_etch.micrograph.scale_bar.levels import NOWHERE, Levels, Picture
 
 # A bar lies in the upper or the lower part of the image, and is between these shares of its width.
 _PART = 0.25

@@ -1,0 +1,11 @@
+"""Scale bars that are burned into an image, with the text beside them.
+
+A bar has the shape of one (`bar_shape`) and a line of text beside it (`printed_text`), perhaps with
+a filled box behind both (`filled_box`), or it is the only thing of its grey level (`lone_bar`).
+"""
+
+from napari_etch.micrograph.scale_bar.bar import ScaleBar
+from napari_etch.micrograph.scale_bar.finding import find_scale_bar
+from napari_etch.micrograph.scale_bar.sought import KnownBar, SoughtBar
+
+__all__ = ["KnownBar", "ScaleBar", "SoughtBar", "find_scale_bar"]
