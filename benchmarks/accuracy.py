@@ -201,7 +201,7 @@ def main() -> None:
         nargs=4,
         type=float,
         metavar=("PART", "WEAKEST", "SMALL", "SMOOTHED"),
-        help="the numbers of another rule, see models/cutting.py; 0.6 0 0 40 is the plain one",
+        help="the numbers of another rule, see grains/cutting.py; 0.6 0 0 40 is the plain one",
     )
     parser.add_argument("--overlays", type=Path)
     parser.add_argument("--dump", type=Path, help="also write fields and truth as NPZ files here")
@@ -209,8 +209,8 @@ def main() -> None:
     given = parser.parse_args()
     if not (given.data or given.virtual):
         parser.error("give the folder of development sets with --data, or a number with --virtual")
+    from napari_etch.grains.cutting import Cutting
     from napari_etch.models import load_model
-    from napari_etch.models.cutting import Cutting
 
     scorer, model = load_scorer(given.scorer), load_model(given.model)
     if given.cutting:

@@ -98,7 +98,7 @@ class FieldInput:
         """Return the grains of the boundary map, ready to be cut anew; None without that map."""
         if self.boundary is None:
             return None
-        from napari_etch.models.cutting import cut_grains
+        from napari_etch.grains.cutting import cut_grains
 
         return cut_grains(
             np.clip(self.boundary, 0, 1), mean_intercept_px(self.whole), mask=self.whole > 0

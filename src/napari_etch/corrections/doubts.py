@@ -10,16 +10,13 @@ import numpy.typing as npt
 from napari_etch.corrections.candidates import Cut, Missing
 from napari_etch.corrections.opinion import Opinion, ask_nobody, even_strength, learn
 from napari_etch.corrections.traces import mean_intercept, traces
+from napari_etch.grains.cutting import PLAIN, least_area
 from napari_etch.grains.editing import Change, EditError, GrainEditor
 from napari_etch.grains.editing.change import Mask, Window, grow, union
 from napari_etch.grains.editing.edges import BOUNDARY_DTYPE
 
 __all__ = ["Doubts"]
 
-# The flooding's scale is 1 at this mean intercept, px, and stays within these limits; grains are
-# not cut into parts below this share of the square of it, and this many px (`models.generalist`).
-_SMOOTHED, _SCALES = 40.0, (0.7, 4.0)
-_LEAST_PART, _LEAST_PX = 0.02, 12.0
 _BESIDE = 6.0  # px at scale 1 from a boundary to where its grains' grey values are read
 _NEAR = 2  # px around a line that was dismissed that count as the same line
 _SIGHT = 16  # px at scale 1 around grains that the flooding sees
@@ -54,9 +51,9 @@ class Doubts:
         self._editor = editor
         grains = editor.grains
         intercept = mean_intercept(grains)
-        self._scale = float(np.clip(intercept / _SMOOTHED, *_SCALES))
+        self._scale = PLAIN.scale(intercept)
         self._beside = max(2, round(_BESIDE * self._scale))
-        self._least = max(_LEAST_PX, _LEAST_PART * intercept**2)
+        self._least = least_area(intercept)
         self._half = np.zeros(grains.shape, bool)
         self._dismissed = np.zeros(grains.shape, bool)
         for line in dismissed:

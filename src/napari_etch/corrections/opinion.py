@@ -15,14 +15,14 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from napari_etch.grains.cutting import PLAIN
+from napari_etch.grains.even_odds import LIMITS
+
 __all__ = ["Opinion", "ask_nobody", "even_strength", "learn"]
 
 Float = npt.NDArray[np.float64]
 Area = Callable[[npt.NDArray[np.int64]], Float]
 
-# A boundary counts from this part of the image's typical strength on, within these limits: the
-# generalist's own rule (`models.even_odds`).
-_PART, _LIMITS = 0.6, (0.35, 0.6)
 _LEAST = 0.01  # probabilities beyond this and 1 minus this are as good as certain
 _GREY = 0.004  # contrast, grey values, below which there is nothing but rounding
 _MOST_CONTRAST = 4.0  # times the typical: beyond, it is another thing than a boundary
@@ -107,6 +107,9 @@ class Opinion:
 def even_strength(table: npt.NDArray[np.void]) -> float:
     """Return the strength at which a boundary of this image is as likely real as not.
 
+    By the plain rule (`grains.cutting`), whichever rule cut the map: the numbers of this module
+    were fitted with it.
+
     Parameters
     ----------
     table : structured ndarray
@@ -114,9 +117,9 @@ def even_strength(table: npt.NDArray[np.void]) -> float:
     """
     known = np.isfinite(table["strength"])
     if not known.any():
-        return _LIMITS[1]
+        return LIMITS[1]
     typical = np.average(table["strength"][known], weights=table["length"][known])
-    return float(np.clip(_PART * typical, *_LIMITS))
+    return float(np.clip(PLAIN.part * typical, *LIMITS))
 
 
 def ask_nobody(even: float) -> Opinion:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from napari_etch.models.cutting import PLAIN
+from napari_etch.grains.cutting import PLAIN
 from napari_etch.models.errors import ModelError
 from napari_etch.models.generalist import TARGET, Generalist
 

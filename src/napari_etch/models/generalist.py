@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from napari_etch.grains.cutting import GENERALIST, Cutting, cut_grains
 from napari_etch.inference.events import Pass
-from napari_etch.models.cutting import GENERALIST, Cutting, cut_grains
 from napari_etch.models.gaps import MANY_ENDS, close_gaps, ends_per_square
 from napari_etch.models.heads import MAPS, read_heads
 from napari_etch.models.prepare import middle, prepare
@@ -64,7 +64,7 @@ class Generalist:
     """
 
     name = "generalist"
-    #: How its map is cut, and what is taken from every boundary: see `models.cutting`.
+    #: How its map is cut, and what is taken from every boundary: see `grains.cutting`.
     cutting: Cutting = GENERALIST
     lean: float = 0.0
     title: str = "Generalist (any micrograph)"
@@ -221,7 +221,7 @@ class Generalist:
 
         A pixel counts as boundary as far as the boundary map and the separation agree
         (their geometric mean): a speck of boundary that parts nothing is no boundary. Which edges
-        between two fragments stay is said in `models.cutting`.
+        between two fragments stay is said in `grains.cutting`.
 
         Parameters
         ----------

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from napari_etch.grains.cutting import SPECIMEN
 from napari_etch.inference.events import Pass
-from napari_etch.models.cutting import SPECIMEN
 from napari_etch.models.errors import ModelError
 from napari_etch.models.generalist import Generalist, Maps
 

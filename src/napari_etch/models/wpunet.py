@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_etch.grains.cutting import PLAIN
 from napari_etch.inference.events import Pass
-from napari_etch.models.cutting import PLAIN
 from napari_etch.models.generalist import Generalist, Maps, clipped_scale
 from napari_etch.models.heads import MAPS, read_heads
 from napari_etch.models.prepare import prepare

@@ -403,7 +403,7 @@ class Course:
 
     def _grain_scores(self, sample: Sample) -> tuple[float, float]:
         from napari_etch.evaluation import evaluate_grains
-        from napari_etch.models.cutting import PLAIN, cut_grains
+        from napari_etch.grains.cutting import PLAIN, cut_grains
         from napari_etch.models.heads import read_heads
 
         height, width = sample.inner

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from napari_etch.models.cutting import PLAIN, cut_grains
-from napari_etch.models.even_odds import even_odds, typical_strength
+from napari_etch.grains.cutting import PLAIN, cut_grains
+from napari_etch.grains.even_odds import even_odds, typical_strength
 from napari_etch.models.generalist import TARGET
 from napari_etch.virtual.maps import boundary_mask
 

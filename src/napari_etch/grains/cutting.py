@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from napari_etch.models.even_odds import PART, even_odds
+from napari_etch.grains.even_odds import PART, even_odds
 
 if TYPE_CHECKING:
     from napari_etch.grains import Partition
@@ -43,6 +43,10 @@ class Cutting:
     small: float = 0.0
     smoothed: float = 40.0
 
+    def scale(self, grain_size: float) -> float:
+        """Return the flooding's smoothing, px, at a mean intercept in px."""
+        return float(np.clip(grain_size / self.smoothed, *SMOOTHING))
+
 
 #: By the mean alone, small grains like large ones: what `dinov2`'s lean and `wpunet` were set with.
 PLAIN = Cutting()
@@ -50,6 +54,11 @@ PLAIN = Cutting()
 GENERALIST = Cutting(part=0.57, weakest=0.3, small=0.3, smoothed=80.0)
 #: For a network fitted to one image: its lines are wide; their weakest tenth says little.
 SPECIMEN = Cutting(small=0.15)
+
+
+def least_area(grain_size: float) -> float:
+    """Return the least area of a grain, px, at a mean intercept in px."""
+    return max(LEAST_PX, LEAST_GRAIN * grain_size**2)
 
 
 def cut_grains(
@@ -87,13 +96,13 @@ def cut_grains(
         return shift_odds(odds, 1 / (1 + math.exp(-lean))) if lean else odds
 
     if min_area is None:
-        min_area = max(LEAST_PX, LEAST_GRAIN * grain_size**2)
+        min_area = least_area(grain_size)
     return partition(
         strength,
         mask=mask,
         granularity=granularity,
         scorer=scorer,
-        scale=float(np.clip(grain_size / cutting.smoothed, *SMOOTHING)),
+        scale=cutting.scale(grain_size),
         min_area=min_area,
         small_area=cutting.small * grain_size**2,
     )

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from napari_etch.models.cutting import GENERALIST, PLAIN, Cutting, cut_grains
+from napari_etch.grains.cutting import GENERALIST, PLAIN, Cutting, cut_grains
 
 SIDE, INTERCEPT = 200, 50.0
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from napari_etch.grains import shift_odds
-from napari_etch.models.even_odds import LIMITS, PART, even_odds, typical_strength
+from napari_etch.grains.even_odds import LIMITS, PART, even_odds, typical_strength
 
 
 def edges(low, high, count=400):
