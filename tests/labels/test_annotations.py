@@ -182,6 +182,24 @@ def test_the_report_names_what_was_skipped_and_why(tmp_path):
     assert (found["a"].classes[5:7, :3] == 2).all()
 
 
+def test_images_that_the_user_names_go_before_others_of_their_stem(tmp_path):
+    """ImageJ regions lie beside NAME.tif, and what they were made on is NAME.png elsewhere."""
+    import roifile
+
+    for folder, names in (("set", ["a.tif"]), ("mine", ["a.png"]), ("both", ["a.png", "a.bmp"])):
+        (tmp_path / folder).mkdir()
+        for name in names:
+            image(tmp_path / folder, name)
+    roi = roifile.ImagejRoi.frompoints([[2, 1], [6, 1], [6, 4], [2, 4]], name="t-1")
+    roifile.roiwrite(tmp_path / "set" / "a.zip", [roi], mode="w")
+    assert read_annotations(tmp_path / "set")["a"].image_path == tmp_path / "set" / "a.tif"
+    found = read_annotations(tmp_path / "set", images=tmp_path / "mine")
+    assert found["a"].image_path == tmp_path / "mine" / "a.png"
+    assert np.array_equal(found["a"].classes, expected(2))
+    with pytest.raises(LabelsError, match=r"image a was not found \(it may be a\.bmp or a\.png\)"):
+        read_annotations(tmp_path / "set", images=tmp_path / "both")
+
+
 def test_another_size_than_that_of_the_image_is_refused(tmp_path):
     image(tmp_path, "b.png")
     image(tmp_path, "c.png")

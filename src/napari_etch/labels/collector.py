@@ -94,9 +94,8 @@ class Collector:
             path = self.finder.path(found.file_name)
             shape = self._shape(found)
             if path is None and self._default is None:
-                self.notes.change(
-                    name, "", f"the image {found.file_name} was not found; labels only"
-                )
+                why = self.finder.not_found(found.file_name)
+                self.notes.change(name, "", f"the image {found.file_name} {why}; labels only")
             options = {"kind": self.kind, "convention": self.convention}
             found.about.setdefault("image_path", path)
             self.add(paint(found, name, shape, self.table, self.notes, **options))
@@ -115,9 +114,8 @@ class Collector:
         """
         shape = self.known_shape(found.file_name) or found.shape
         if shape is None:
-            raise LabelsError(
-                f"the image {found.file_name} was not found, so its size is not known"
-            )
+            why = self.finder.not_found(found.file_name)
+            raise LabelsError(f"the image {found.file_name} {why}, so its size is not known")
         if found.shape is not None and shape != found.shape:
             sizes = [f"{each[1]} × {each[0]}" for each in (found.shape, shape)]
             raise LabelsError(f"it was annotated at {sizes[0]}, the image is {sizes[1]}")

@@ -32,29 +32,48 @@ class ImageFinder:
         Folders, whose images count, and images.
     shapes : mapping of str to (rows, columns), optional
         Sizes of images by file name or stem; they go before what is found.
+    given : iterable of Path
+        Places that the user names; an image there goes before one of its stem elsewhere.
     """
 
-    def __init__(self, places: Iterable[Path], shapes: Mapping[str, Shape] | None = None) -> None:
+    def __init__(
+        self,
+        places: Iterable[Path],
+        shapes: Mapping[str, Shape] | None = None,
+        *,
+        given: Iterable[Path] = (),
+    ) -> None:
         self._by_name: dict[str, Path] = {}
-        self._by_stem: dict[str, list[Path]] = {}
+        self._by_stem: list[dict[str, list[Path]]] = []
         self._shapes = {key: (int(size[0]), int(size[1])) for key, size in (shapes or {}).items()}
-        for place in places:
-            for path in _images_in(place):
+        for group in (given, places):
+            self._by_stem.append({})
+            for path in (path for place in group for path in _images_in(place)):
                 self._by_name.setdefault(path.name, path)
-                self._by_stem.setdefault(path.stem, []).append(path)
+                self._by_stem[-1].setdefault(path.stem, []).append(path)
 
     def path(self, file_name: str, *, apart_from: Path | None = None) -> Path | None:
         """Return the image that a file calls so: by its name, or by its stem if only one has it.
 
         A mask lies `apart_from` its image and may have its name.
         """
-        name = base_name(file_name)
-        found = self._by_name.get(name)
+        found = self._by_name.get(base_name(file_name))
         if found is not None and found != apart_from:
             return found
-        listed = dict.fromkeys(self._by_stem.get(stem_of(name), []))
-        same = [path for path in listed if path != apart_from]
+        same = self._of_stem(file_name, apart_from)
         return same[0] if len({path.name for path in same}) == 1 else None
+
+    def not_found(self, file_name: str) -> str:
+        """Return "was not found", with the images that it may be where these are several."""
+        names = sorted({path.name for path in self._of_stem(file_name)})
+        which = f" (it may be {', '.join(names[:-1])} or {names[-1]})" if len(names) > 1 else ""
+        return f"was not found{which}"
+
+    def _of_stem(self, file_name: str, apart_from: Path | None = None) -> list[Path]:
+        """Return the images of a stem in the first group of places that has one."""
+        listed = (by_stem.get(stem_of(file_name), []) for by_stem in self._by_stem)
+        apart = ([path for path in group if path != apart_from] for group in listed)
+        return next((same for same in apart if same), [])
 
     def shape(self, file_name: str) -> Shape | None:
         """Return the rows and columns of an image, None when nothing is known."""

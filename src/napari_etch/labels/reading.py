@@ -97,7 +97,7 @@ def read_annotations(
     table = classes or _table_of(folder) or FRACTURE_MODES
     if convention == "published":
         mode_ids(table)
-    finder = ImageFinder(_places(source, images), shapes)
+    finder = ImageFinder(_places(source), shapes, given=_given(images))
     into = Collector(table, convention, kind, finder, shape)
     into.enter(folder)
     if source.is_dir():
@@ -114,7 +114,7 @@ def _table_of(folder: Path) -> ClassTable | None:
     return None
 
 
-def _places(source: Path, images: PathLike | Iterable[PathLike] | None) -> list[Path]:
+def _given(images: PathLike | Iterable[PathLike] | None) -> list[Path]:
     if images is None:
         given: list[Path] = []
     elif isinstance(images, str | os.PathLike):
@@ -124,10 +124,14 @@ def _places(source: Path, images: PathLike | Iterable[PathLike] | None) -> list[
     missing = [place for place in given if not place.exists()]
     if missing:
         raise LabelsError(f"{missing[0]} does not exist; check where the images are.")
+    return given
+
+
+def _places(source: Path) -> list[Path]:
     folder = source if source.is_dir() else source.parent
     parts = [folder / part for part in PARTS if (folder / part).is_dir()]
     inside = [each / IMAGES_FOLDER for each in (folder, folder.parent, *parts)]
-    return [*given, folder, *parts, *inside]
+    return [folder, *parts, *inside]
 
 
 def _read_folder(folder: Path, into: Collector) -> None:

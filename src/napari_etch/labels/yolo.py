@@ -87,7 +87,8 @@ def _read_image(path: Path, names: Mapping[int, str], into: Collector) -> None:
         into.notes.skip(path.stem, "", str(error))
         return
     if shape is None:
-        into.notes.skip(path.stem, "", "its image was not found, so its size is not known")
+        why = f"its image {into.finder.not_found(path.stem)}, so its size is not known"
+        into.notes.skip(path.stem, "", why)
         return
     regions = []
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
