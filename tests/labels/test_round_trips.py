@@ -167,6 +167,15 @@ def test_ome_zarr_reads_image_labels_and_pixel_size(tmp_path):
     ]["ome"]["version"].startswith("0.5")
 
 
+def test_ome_zarr_labels_state_their_version(tmp_path):
+    import zarr
+
+    each = field()
+    round_trip(each, tmp_path, "zarr")
+    group = zarr.open_group(str(tmp_path / "set" / "field.ome.zarr"), mode="r")
+    assert group["labels"].attrs["ome"] == {"version": "0.5", "labels": ["grains"]}
+
+
 def test_the_seg_file_is_written_for_cellpose_and_never_read(tmp_path):
     each = field()
     _exported, found = round_trip(each, tmp_path, "cellpose", seg_npy=True)

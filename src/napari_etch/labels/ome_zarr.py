@@ -57,6 +57,7 @@ class ZarrWriter(SetWriter):
                 scaler=None,  # its default is deprecated, and says so
                 **_options(each, "yx"),
             )
+        _state_version(group)
 
     def _colours(self) -> list[dict[str, Any]]:
         found = []
@@ -64,6 +65,15 @@ class ZarrWriter(SetWriter):
             rgb = [int(colour[at : at + 2], 16) for at in (1, 3, 5)]
             found.append({"label-value": value, "rgba": [*rgb, 255]})
         return found
+
+
+def _state_version(group: Any) -> None:
+    """Write the version beside the list of labels, too: 0.5 asks for it, ome-zarr leaves it out."""
+    names = _labels_of(group)
+    if names:
+        labels = group["labels"]
+        version = _ome(labels[names[0]])["version"]
+        labels.attrs["ome"] = {"version": version, **labels.attrs["ome"]}
 
 
 def _libraries() -> tuple[Any, Any, Any]:
