@@ -9,6 +9,7 @@ from napari_etch.results import (
     ResultExistsError,
     check_replaceable,
     files,
+    read_summary,
     whole_file,
     write_whole,
 )
@@ -76,3 +77,16 @@ def test_a_folder_that_a_shell_is_in_is_not_replaced(tmp_path, monkeypatch):
     with pytest.raises(ResultExistsError, match="you are in a folder inside"):
         check_replaceable(tmp_path / "set")
     check_replaceable(tmp_path / "set" / "images" / "new")
+
+
+def test_a_result_without_a_summary_says_nothing_of_itself(tmp_path):
+    assert read_summary(tmp_path) == {}
+    (tmp_path / "summary.json").write_text('{"model": "generalist"}')
+    assert read_summary(tmp_path) == {"model": "generalist"}
+
+
+@pytest.mark.parametrize("damaged", [b"", b'{"image', b"[1]", b'{"a": "\xff"}'])
+def test_a_damaged_summary_is_no_missing_one(tmp_path, damaged):
+    (tmp_path / "summary.json").write_bytes(damaged)
+    with pytest.raises(ValueError, match=r"summary\.json is damaged: copy it again"):
+        read_summary(tmp_path)

@@ -62,3 +62,23 @@ def test_a_result_says_where_the_scale_bar_is_and_finds_it_again(etch, tmp_path)
     mask = np.ones(made.image.shape, bool)
     mask[said["top"] : said["bottom"], said["left"] : said["right"]] = False
     assert (back.mask == mask).all()
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("measure", "one", "--pixel-size", 1, "--out", "out"),
+        ("export", "one", "--out", "out"),
+        ("evaluate", "--pred", "one", "--truth", "one/grains.tif"),
+    ],
+)
+def test_a_damaged_summary_is_a_sentence_whoever_reads_it(etch, tmp_path, command):
+    """Measuring and scoring went on, without the time that tells which corrections are newer."""
+    (tmp_path / "one").mkdir()
+    grains = np.kron(np.arange(1, 17).reshape(4, 4), np.ones((30, 30))).astype(np.int32)
+    tifffile.imwrite(tmp_path / "one" / "grains.tif", grains)
+    (tmp_path / "one" / "summary.json").write_text('{"image')
+    done = etch(*command)
+    assert done.exit_code == 2, done.output
+    assert "summary.json is damaged: copy it again from its source" in done.stderr
+    assert not (tmp_path / "out").exists()

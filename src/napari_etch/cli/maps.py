@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_etch.cli.console import bad_input, note, sentence
 from napari_etch.cli.track_files import GRAINS_3D_FILE
-from napari_etch.results import FRACTURE_FILE, GRAINS_FILE, SUMMARY_FILE
+from napari_etch.results import FRACTURE_FILE, GRAINS_FILE, SUMMARY_FILE, read_summary
 
 if TYPE_CHECKING:
     import numpy as np
@@ -144,6 +142,11 @@ def correction_beside(file: Path, shape: tuple[int, ...]) -> Correction | None:
     """Return the corrections that lie beside a result, as `etch export` takes them.
 
     Those that a running napari writes are not taken, and that is told.
+
+    Raises
+    ------
+    ValueError
+        When the summary of the result is damaged.
     """
     from napari_etch.labels.reviewed import OPEN, correction_of, is_open
 
@@ -151,7 +154,7 @@ def correction_beside(file: Path, shape: tuple[int, ...]) -> Correction | None:
         return None
     if is_open(file):
         note(f"{file}: {OPEN}")
-    return correction_of(file, shape, made=str(_summary_in(file.parent).get("made") or ""))
+    return correction_of(file, shape, made=str(read_summary(file.parent).get("made") or ""))
 
 
 def taken_words(correction: Correction) -> str:
@@ -168,12 +171,11 @@ def beside(file: Path, name: str) -> Path | None:
 
 
 def summary_beside(file: Path) -> dict[str, Any]:
-    """Return what the segmentation wrote about itself; empty for a foreign map."""
-    return {} if beside(file, SUMMARY_FILE) is None else _summary_in(file.parent)
+    """Return what the segmentation wrote about itself; empty for a foreign map.
 
-
-def _summary_in(folder: Path) -> dict[str, Any]:
-    with suppress(OSError, ValueError):
-        made = json.loads((folder / SUMMARY_FILE).read_text(encoding="utf-8"))
-        return made if isinstance(made, dict) else {}
-    return {}
+    Raises
+    ------
+    ValueError
+        When it is damaged.
+    """
+    return {} if beside(file, SUMMARY_FILE) is None else read_summary(file.parent)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from napari_etch.results import SHIFTS_FILE, VOLUME_FILE, write_shifts, write_volumes
+from napari_etch.results import SHIFTS_FILE, SUMMARY_FILE, VOLUME_FILE, write_shifts, write_volumes
 
 if TYPE_CHECKING:
     from napari_etch.grains.tracking import Method, Tracks
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 GRAINS_3D_FILE = "grains3d.tif"
 TRACKS_FILE = "tracks.csv"
-SUMMARY_FILE = "summary.json"
 MESH_FILE = "grains3d.vtk"
 MESH_FOLDER = "meshes"
 TRACK_FILES = (GRAINS_3D_FILE, TRACKS_FILE, VOLUME_FILE, SUMMARY_FILE)

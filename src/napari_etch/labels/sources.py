@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -32,7 +31,7 @@ from napari_etch.labels.reviewed import (
 )
 from napari_etch.labels.values import PIXEL_SIZE_CONFLICT, about_from
 from napari_etch.micrograph import Micrograph, read_micrograph
-from napari_etch.results import FRACTURE_FILE, GRAINS_FILE, SUMMARY_FILE
+from napari_etch.results import FRACTURE_FILE, GRAINS_FILE, SUMMARY_FILE, read_summary
 from napari_etch.results.source_image import is_source, likely_paths, read_source
 
 # What `Micrograph.sections` puts behind the name of a stack.
@@ -94,13 +93,15 @@ def find_sources(
     ------
     LabelsError
         When there is nothing at a path, or two images have one name.
+    ValueError
+        When the summary of a result is damaged.
     """
     found: list[LabelSource] = []
     report, table = Report(), options.table
     for path in paths:
         results = result_folders(path)
         for folder in results:
-            summary = _summary(folder)
+            summary = read_summary(folder)
             found += _result_sources(folder, summary, options)
             if options.corrected and any(is_open(folder / name) for name in _maps_in(folder)):
                 report += Report(remarks=(Remark(folder.name, "", OPEN, is_skipped=False),))
@@ -288,14 +289,6 @@ def _result_sources(
             return read().annotated(f"{name}_{at:04d}", at, options)
 
         yield LabelSource(f"{name}_{at:04d}", load, specimen)
-
-
-def _summary(folder: Path) -> dict[str, Any]:
-    with suppress(OSError, ValueError):
-        found = json.loads((folder / SUMMARY_FILE).read_text(encoding="utf-8"))
-        if isinstance(found, dict):
-            return found
-    raise LabelsError(f"{folder / SUMMARY_FILE} cannot be read: run etch segment again.")
 
 
 @dataclass(frozen=True, eq=False)

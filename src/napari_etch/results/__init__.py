@@ -1,6 +1,6 @@
 """The folder of results that a run leaves on disk: its files, and how it is written."""
 
-from napari_etch.results.about import plain
+from napari_etch.results.about import plain, read_summary
 from napari_etch.results.counted import COUNT_COLUMNS, write_counts
 from napari_etch.results.files import (
     ADDED_FILE,
@@ -67,6 +67,7 @@ __all__ = [
     "folder_beside",
     "overlay_rgb",
     "plain",
+    "read_summary",
     "replace_folder",
     "report_file",
     "summary_of",

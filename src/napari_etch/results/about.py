@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import math
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_etch import __version__
+from napari_etch.results.files import SUMMARY_FILE
 from napari_etch.results.source_image import said_of_image
 
 if TYPE_CHECKING:
@@ -28,6 +31,33 @@ def about_image(micrograph: Micrograph) -> dict[str, Any]:
         "pixel_size_um": micrograph.pixel_size_um,
         "pixel_size_source": calibration.source if calibration else None,
     }
+
+
+def read_summary(folder: Path) -> dict[str, Any]:
+    """Return what the summary in a folder of results says; empty where there is none.
+
+    A damaged one is no missing one: without it the pixel size would be lost, and corrections of an
+    earlier map taken for those of this one.
+
+    Raises
+    ------
+    ValueError
+        When it cannot be read.
+    """
+    path = folder / SUMMARY_FILE
+    try:
+        said = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read ({error.strerror or error})") from None
+    except ValueError:
+        said = None
+    if not isinstance(said, dict):
+        raise ValueError(
+            f"{path} is damaged: copy it again from its source, or make this result anew"
+        )
+    return said
 
 
 def plain(value: Any) -> Any:
