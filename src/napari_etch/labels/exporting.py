@@ -185,9 +185,11 @@ def check_target(out: Path, *, overwrite: bool = False) -> None:
         raise LabelsError(f"{error}.") from None
     if not out.is_dir() or not any(out.iterdir()):
         return
-    if not (out / MANIFEST_FILE).is_file() or not read_manifest(out):
+    # one in the folder above is of another set
+    manifest = read_manifest(out) if (out / MANIFEST_FILE).is_file() else {}
+    if not manifest:
         raise LabelsError(f"{out} holds other files: choose a new or an empty folder.")
-    if not isinstance(read_manifest(out).get(_FILES), list):
+    if not isinstance(manifest.get(_FILES), list):
         raise LabelsError(
             f"{out / MANIFEST_FILE} does not say which files that export wrote, and others would "
             "be lost: choose another folder, or delete this one."
