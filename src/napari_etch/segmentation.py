@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import closing
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -261,21 +260,12 @@ def _predicted(
     events: Generator[Any, None, None], section: Micrograph, place: tuple[int, int, float]
 ) -> Generator[TileDone | Notice, None, Prediction]:
     """Return what is found in a section; its progress is that of the run."""
-    from napari_etch.inference import Prediction, TileDone
+    from napari_etch.inference import prediction_of
 
-    prediction = None
-    with closing(events):
-        for event in events:
-            if isinstance(event, Prediction):
-                prediction = event
-            elif isinstance(event, TileDone):
-                tile = replace(event, fraction=NETWORK_SHARE * event.fraction)
-                yield _of_all_sections(tile, *place)
-            else:
-                yield event
-    if prediction is None:
-        raise RuntimeError(f"the run on {section.name} ended without a result")
-    return prediction
+    def of_the_run(tile: TileDone) -> TileDone:
+        return _of_all_sections(replace(tile, fraction=NETWORK_SHARE * tile.fraction), *place)
+
+    return (yield from prediction_of(events, section.name, of_the_run))
 
 
 def _finding_grains(fraction: float, place: tuple[int, int, float]) -> TileDone:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -136,30 +135,26 @@ def map_fracture(
     napari_etch.inference.Cancelled
         When `cancel` was set.
     """
-    from napari_etch.inference import Prediction, predict
+    from napari_etch.inference import predict, prediction_of
 
     check_maps_classes(model)
     check_least(least)
     started = time.monotonic()
-    with closing(predict(model, micrograph, device=device, cancel=cancel, **options)) as events:
-        for event in events:
-            if not isinstance(event, Prediction):
-                yield event
-                continue
-            probability = event.fields["probability"]
-            specimen = micrograph.mask
-            yield FractureMap(
-                micrograph=micrograph,
-                classes=choose_classes(probability, model.table, specimen, least),
-                probability=probability,
-                table=model.table,
-                model=model.name,
-                weights_hash=getattr(model, "weights_hash", None),
-                parameters={"least": least, **event.parameters},
-                device=event.device,
-                seconds=time.monotonic() - started,
-                notices=event.notices,
-            )
+    events = predict(model, micrograph, device=device, cancel=cancel, **options)
+    found = yield from prediction_of(events, micrograph.name)
+    probability = found.fields["probability"]
+    yield FractureMap(
+        micrograph=micrograph,
+        classes=choose_classes(probability, model.table, micrograph.mask, least),
+        probability=probability,
+        table=model.table,
+        model=model.name,
+        weights_hash=getattr(model, "weights_hash", None),
+        parameters={"least": least, **found.parameters},
+        device=found.device,
+        seconds=time.monotonic() - started,
+        notices=found.notices,
+    )
 
 
 def check_maps_classes(model: Any) -> None:

@@ -15,6 +15,7 @@ from napari_etch.inference.events import (
     TileDone,
 )
 from napari_etch.inference.memory import MemoryLadder, forget_memory_settings
+from napari_etch.inference.outcome import prediction_of
 from napari_etch.inference.run import run_pass
 from napari_etch.inference.tiles import TilePlan, Window, plan_tiles
 
@@ -35,5 +36,6 @@ __all__ = [
     "pick_device",
     "plan_tiles",
     "predict",
+    "prediction_of",
     "run_pass",
 ]

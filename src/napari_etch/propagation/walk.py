@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from contextlib import closing
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -121,19 +120,12 @@ class Walk:
         self, item: Item, previous: Maps | None
     ) -> Generator[TileDone | Notice, None, Prediction]:
         """Return what is found in a section that is told a map, or nothing."""
-        from napari_etch.inference import Prediction
+        from napari_etch.inference import prediction_of
 
         model = self.model.told(previous, mirrored=self.mirrored)
-        result = None
-        with closing(self.predict(model, item.micrograph, **self.options)) as events:
-            for event in events:
-                if isinstance(event, Prediction):
-                    result = event
-                else:
-                    yield event
-        if result is None:
-            raise RuntimeError(f"the run on {item.micrograph.name} ended without a result")
-        return _with(result, told=previous is not None)
+        events = self.predict(model, item.micrograph, **self.options)
+        found = yield from prediction_of(events, item.micrograph.name)
+        return _with(found, told=previous is not None)
 
 
 def averaged(found: Prediction, back: dict[str, npt.NDArray[np.float16]] | None) -> Prediction:
