@@ -77,6 +77,16 @@ def test_a_micrographs_boundaries_are_found_first(model):
     assert found.kind == "micrograph" and found.grains.max() >= 9
 
 
+def test_alpha_is_dropped_and_what_is_masked_left_out(model):
+    grey = np.random.default_rng(0).integers(0, 255, (96, 96), np.uint8)
+    masked = np.ma.masked_array(grey, mask=np.zeros(grey.shape, bool))
+    masked[:20] = np.ma.masked
+    for image in (np.stack([grey] * 4, axis=-1), masked):
+        found = repaired(image, kind="micrograph", model=model)
+        assert found.grains.shape == grey.shape
+    assert np.array_equal(found.grains > 0, ~masked.mask)
+
+
 def test_a_soft_map_keeps_what_it_says(model):
     soft = np.zeros((80, 80), np.float32)
     soft[:, 40], soft[20, :] = 0.7, 0.3

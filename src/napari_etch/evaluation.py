@@ -155,7 +155,7 @@ class _Truth:
 def _checked(
     pred: np.ndarray, truth: np.ndarray, ignore: np.ndarray | None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    pred, truth = np.asarray(pred), np.asarray(truth)
+    pred, truth = np.ma.filled(pred, 0), np.ma.filled(truth, 0)
     masked = np.zeros(truth.shape, bool) if ignore is None else np.asarray(ignore) != 0
     if truth.ndim != 2:
         raise ValueError(f"the truth must be one 2D map, not an array of shape {truth.shape}")

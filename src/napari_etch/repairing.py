@@ -87,7 +87,7 @@ def repair(
     ----------
     image : ndarray
         Boundary map (y, x) of any dtype, micrograph (y, x) or (y, x, 3), or grain map (whole
-        numbers).
+        numbers). NaN and what a `numpy.ma.MaskedArray` masks are off the specimen.
     polarity : "auto", "dark" or "bright"
         Of the lines of a boundary map.
     kind : "auto", "map", "micrograph" or "grains"
@@ -115,6 +115,7 @@ def repair(
         When `cancel` was set.
     """
     from napari_etch.micrograph import MicrographError
+    from napari_etch.micrograph.pixels import unmasked
     from napari_etch.models.repair import bridge_gaps
 
     if kind not in KINDS:
@@ -122,7 +123,7 @@ def repair(
     if not 0 <= least <= 1:
         raise RepairError(f"The least confidence of a bridge is from 0 to 1, not {least}.")
     try:
-        image = np.asarray(image)
+        image = np.ma.filled(image, 0) if kind == "grains" else unmasked(image)
         given = kind_of_picture(image) if kind == "auto" else kind
         start = 0.0
         if given == "micrograph":
@@ -197,10 +198,10 @@ def _find_lines(
     image: npt.NDArray[Any], device: str, cancel: threading.Event | None
 ) -> Generator[TileDone | Notice, None, LineMap]:
     """Find the boundaries of a micrograph with the generalist."""
-    from napari_etch.micrograph import Micrograph
+    from napari_etch.micrograph import micrograph_from_array
     from napari_etch.models import load_model
 
-    micrograph = Micrograph(image, "the micrograph")
+    micrograph = micrograph_from_array(image, "the micrograph")
     events = _run(load_model("generalist"), micrograph, device, cancel, 0.0, FINDING_SHARE)
     prediction = yield from events
     return LineMap(prediction.boundary, micrograph.mask)

@@ -25,6 +25,14 @@ def test_one_field_has_the_numbers_of_its_methods():
     )
 
 
+def test_masked_pixels_are_off_the_specimen():
+    grains = squares(10)
+    masked = np.ma.masked_array(grains, mask=grains > 18)
+    cut = np.where(grains > 18, 0, grains)
+    assert summarise_sizes(masked, 0.5) == summarise_sizes(cut, 0.5)
+    assert astm_planimetric(masked, 0.5) == astm_planimetric(cut, 0.5)
+
+
 def test_without_pixel_size_there_is_no_g():
     summary = summarise_sizes(squares(10))
     assert summary.mean_area_px == pytest.approx(3600 / (16 + 16 / 2 + 1))

@@ -24,6 +24,7 @@ RGB = np.stack([GREY, GREY[::-1], 255 - GREY], axis=-1)
         ((50, 60), None, (50, 60)),
         ((50, 60, 3), None, (50, 60, 3)),
         ((50, 60, 4), None, (50, 60, 3)),
+        ((50, 60, 1), None, (50, 60)),
         ((50, 60, 1), True, (50, 60)),
         ((50, 60, 2), True, (50, 60)),
         ((4, 50, 60, 2), True, (4, 50, 60)),
@@ -54,6 +55,21 @@ def test_lists_and_odd_byte_orders_are_arrays():
     assert swapped.dtype == np.uint16
     assert swapped.dtype.isnative
     assert np.array_equal(swapped, GREY)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float64])
+def test_what_an_array_masks_is_off_the_specimen(dtype):
+    masked = np.ma.masked_greater(GREY.astype(dtype), 200)
+    micrograph = micrograph_from_array(masked)
+    assert np.array_equal(micrograph.mask, GREY <= 200)
+    assert np.array_equal(micrograph.data[micrograph.mask], GREY[GREY <= 200])
+    whole = np.ma.masked_array(GREY, mask=np.zeros(GREY.shape, bool))
+    assert micrograph_from_array(whole).data.dtype == np.uint8
+
+
+def test_sections_two_pixels_wide_are_asked_about():
+    with pytest.raises(MicrographError, match=r"2 pixels wide .* grey with alpha, say so"):
+        micrograph_from_array(np.stack([GREY, GREY], axis=-1))
 
 
 def test_a_micrograph_has_two_or_three_axes():

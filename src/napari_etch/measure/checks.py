@@ -13,21 +13,21 @@ def check_grain_map(grains: np.ndarray, what: str) -> np.ndarray:
     Parameters
     ----------
     grains : np.ndarray
-        Candidate map, (y, x).
+        Candidate map, (y, x); what a `numpy.ma.MaskedArray` masks is off the specimen.
     what : str
         Name of the measurement, for the message.
 
     Returns
     -------
     np.ndarray
-        The same map.
+        The same map; masked pixels are 0.
 
     Raises
     ------
     ValueError
         When the map is not two-dimensional, not of integers, or holds negative labels.
     """
-    grains = np.asarray(grains)
+    grains = np.ma.filled(grains, 0)
     if grains.ndim != 2:
         raise ValueError(
             f"{what} takes one 2D grain map, not an array of shape {grains.shape}: "

@@ -69,7 +69,7 @@ def summarise_sizes(grains: np.ndarray, pixel_size_um: float | None = None) -> S
     ValueError
         When the map is not of integers, or the pixel size is not a positive number.
     """
-    grains = np.asarray(grains)
+    grains = np.ma.filled(grains, 0)
     if pixel_size_um is not None:
         check_pixel_size(pixel_size_um)
     counts, crossed = [], []

@@ -280,7 +280,7 @@ class VolumeSums:
 
 
 def _checked(grains: np.ndarray) -> np.ndarray:
-    grains = np.asarray(grains)
+    grains = np.ma.filled(grains, 0)
     if grains.ndim != 3:
         raise ValueError(f"a 3D table needs a map (z, y, x), not one of shape {grains.shape}")
     if grains.dtype.kind not in "iu" or (grains.size and grains.min() < 0):

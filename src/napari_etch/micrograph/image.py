@@ -214,16 +214,16 @@ def micrograph_from_array(
     Parameters
     ----------
     data : array_like
-        ``(y, x)``, ``(y, x, 3 or 4)``, ``(z, y, x)`` or ``(z, y, x, 3 or 4)``; any real numbers or
+        ``(y, x)``, ``(y, x, 1, 3 or 4)``, ``(z, y, x)`` or ``(z, y, x, 3 or 4)``; real numbers or
         booleans. Colours with equal channels become grey, alpha is dropped, colour stacks become
-        grey stacks, infinities become NaN.
+        grey stacks, infinities and what a `numpy.ma.MaskedArray` masks become NaN.
     name : str
         For messages and layer names.
     pixel_size_um : float, optional
         Edge of a pixel in µm.
     rgb : bool, optional
-        Whether the last axis holds colours. None: it does when its length is 3 or 4; a *first* axis
-        of three is always three sections.
+        Whether the last axis holds samples: colours, or grey (with alpha). None: it does when its
+        length is 1, 3 or 4; a *first* axis of three is always three sections.
     keep_info_bar : bool
         False: look for an SEM information bar and a scale bar, and mask them.
     info_bar_row : int, optional

@@ -159,6 +159,24 @@ def looks_rgb(shape: tuple[int, ...]) -> bool:
     return len(shape) >= 3 and shape[-1] in (3, 4)
 
 
+def unmasked(data: Any) -> np.ndarray:
+    """Return an array without a mask of NumPy's: what is masked becomes NaN.
+
+    Parameters
+    ----------
+    data : array_like
+        Where it is a `numpy.ma.MaskedArray` with masked pixels, whole numbers become float32.
+
+    Returns
+    -------
+    numpy.ndarray
+    """
+    if not np.ma.is_masked(data):
+        return np.asarray(data)
+    real = data.dtype.kind in "biu"
+    return np.asarray((data.astype(np.float32) if real else data).filled(np.nan))
+
+
 def canonical(data: Any, name: str, *, rgb: bool | None = None) -> np.ndarray:
     """Validate an array and bring it to one of the shapes and types that a micrograph may have.
 
@@ -166,7 +184,7 @@ def canonical(data: Any, name: str, *, rgb: bool | None = None) -> np.ndarray:
     ----------
     data : array_like
         ``(y, x)``, ``(y, x, 1 to 4)``, ``(z, y, x)`` or ``(z, y, x, 3 or 4)``; leading axes of
-        length one are dropped from four dimensions and more.
+        length one are dropped from four dimensions and more. Masked pixels become NaN.
     name : str
         The image's name, for the messages.
     rgb : bool, optional
@@ -183,15 +201,17 @@ def canonical(data: Any, name: str, *, rgb: bool | None = None) -> np.ndarray:
         For empty arrays, unusable types and shapes that are neither an image nor a stack.
     """
     try:
-        array = np.asarray(data)
+        array = unmasked(data)
     except ValueError as error:
         raise MicrographError(
             f"{name} is not a regular array; its rows must be of equal length."
         ) from error
     if array.size == 0:
         raise MicrographError(f"{name} is empty (shape {array.shape}); there are no pixels in it.")
+    unsaid = rgb is None
     if rgb is None:
-        rgb = looks_rgb(array.shape)
+        # (y, x, 1) is one channel, as some libraries keep grey images, and no stack of lines
+        rgb = looks_rgb(array.shape) or (array.ndim == 3 and array.shape[-1] == 1)
     if rgb and not (array.ndim >= 3 and array.shape[-1] <= _MAX_CHANNELS):
         raise MicrographError(
             f"{name} has shape {array.shape}, which is not a colour image; its last axis should "
@@ -212,9 +232,9 @@ def canonical(data: Any, name: str, *, rgb: bool | None = None) -> np.ndarray:
         array = drop_alpha(array)
         array = collapse_grey(array) if coloured else array
         array = luminance(array) if array.ndim == 4 else array
-    if not rgb and array.ndim == 3 and array.shape[-1] == 3:
+    if not rgb and array.ndim == 3 and array.shape[-1] in ((2, 3) if unsaid else (3,)):
         raise MicrographError(
-            f"{name} would be a stack of sections that are 3 pixels wide (shape {shape}); if it is "
-            "a colour image, say so."
+            f"{name} would be a stack of sections that are {array.shape[-1]} pixels wide (shape "
+            f"{shape}); if these are colours, or grey with alpha, say so."
         )
     return np.ascontiguousarray(array)

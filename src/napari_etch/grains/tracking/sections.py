@@ -60,7 +60,7 @@ def describe(section: npt.NDArray[np.integer]) -> SectionGrains:
     ValueError
         When it is not 2D, not of whole numbers, or holds negative ones.
     """
-    section = np.asarray(section)
+    section = np.ma.filled(section, 0)
     if section.ndim != 2 or section.size == 0:
         raise ValueError(f"a section is one grain map (y, x), not an array of {section.shape}")
     if section.dtype.kind not in "iu":
