@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -24,29 +23,12 @@ from napari_etch.cli.reading import refuse_result, tell_margins, tell_reading
 from napari_etch.counting import COUNT_MODEL
 
 if TYPE_CHECKING:
+    from napari_etch.cli.jobs import Job
     from napari_etch.counting import GrainCount
     from napari_etch.micrograph import Micrograph
 
-
-@dataclass(frozen=True)
-class Job:
-    """What is the same for all images of a call."""
-
-    model: Any
-    device: str
-    granularity: float
-    options: dict[str, Any]
-    pixel_size_um: float | None
-    stack: bool | None
-    keep_info_bar: bool
-
-
-@dataclass
-class Counted:
-    """What was counted so far, a row each, and how each image went."""
-
-    rows: list[tuple[Path, str, GrainCount]] = field(default_factory=list)
-    codes: dict[Path, ExitCode] = field(default_factory=dict)
+    # File, what follows its name where it is a stack, and what was counted.
+    _Counted = tuple[Path, str, GrainCount]
 
 
 def count(
@@ -83,36 +65,30 @@ def count(
     FILE.csv gets the columns image, count, low, high, density_per_mm2. The count holds every grain
     in the field once; for the density a grain inside counts 1, at the edge ½, at a corner ¼.
     """
-    from napari_etch.cli.jobs import worst
-    from napari_etch.cli.segment import _maps_classes, _ready_model
+    from napari_etch.cli.jobs import Job, each_in_turn, end_with
+    from napari_etch.cli.segment import maps_classes, ready_model
     from napari_etch.results import write_counts
 
     free_file(out, overwrite, "counts.csv")
     given = {"grain_size": grain_size, "quality": quality}
     options = {name: value for name, value in given.items() if value is not None}
-    ready = _ready_model(model, device, granularity, options)
-    if _maps_classes(ready):
+    ready = ready_model(model, device, granularity, options)
+    if maps_classes(ready):
         refuse(f"--model {model} maps fracture modes, which are not counted: use etch fracture")
     job = Job(ready, device, granularity, options, pixel_size, stack, keep_info_bar)
-    counted = Counted()
-    try:
-        for image in images:
-            counted.codes[image] = _count_all(job, image, counted)
-    except KeyboardInterrupt:
-        fail(f"stopped after {len(counted.codes)} of {len(images)} images; no table was written")
-        raise typer.Exit(ExitCode.STOPPED) from None
-    rows = list(zip(_names(counted.rows), (item for _, _, item in counted.rows), strict=True))
+    counted: list[_Counted] = []
+    done = each_in_turn(
+        images, lambda image: _count_all(job, image, counted), left="no table was written"
+    )
+    rows = list(zip(_names(counted), (item for _, _, item in counted), strict=True))
     if rows:
         with bad_input(str(out)):
             write_counts(out, rows)
         _show(rows)
-    failed = [str(image) for image, code in counted.codes.items() if code]
-    if len(images) > 1 and failed:
-        fail(f"{len(failed)} of {len(images)} images failed: {', '.join(failed)}")
-    raise typer.Exit(worst(counted.codes.values()))
+    end_with(done)
 
 
-def _count_all(job: Job, image: Path, counted: Counted) -> ExitCode:
+def _count_all(job: Job, image: Path, counted: list[_Counted]) -> ExitCode:
     """Count an input; a folder, with ``--slices``, image by image."""
     from napari_etch.cli.jobs import worst
     from napari_etch.micrograph.reading import image_files
@@ -126,7 +102,7 @@ def _count_all(job: Job, image: Path, counted: Counted) -> ExitCode:
     return worst([_count_image(job, each, counted) for each in inside])
 
 
-def _count_image(job: Job, image: Path, counted: Counted) -> ExitCode:
+def _count_image(job: Job, image: Path, counted: list[_Counted]) -> ExitCode:
     """Count all of one input and tell how it went, so that the others still get their turn."""
     from napari_etch.cli.progress import progress_bar
 
@@ -148,7 +124,7 @@ def _count_image(job: Job, image: Path, counted: Counted) -> ExitCode:
         return ExitCode.INTERNAL
     for item in found:
         section = f" {item.name}" if micrograph.is_stack else ""
-        counted.rows.append((image, section, item))
+        counted.append((image, section, item))
     return ExitCode.DONE
 
 
@@ -185,7 +161,7 @@ def _counts(job: Job, micrograph: Micrograph, show: Callable[..., None]) -> Iter
             note(f"{micrograph.name}: {event.message}")
 
 
-def _names(rows: Sequence[tuple[Path, str, GrainCount]]) -> list[str]:
+def _names(rows: Sequence[_Counted]) -> list[str]:
     """Return the file's name for each row, or its path where two files have one name."""
     paths: dict[str, set[Path]] = {}
     for path, _, _ in rows:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
@@ -142,22 +142,12 @@ def fracture(
     run_fracture(job, images, out)
 
 
-def run_fracture(job: FractureJob, images: list[Path], out: Path) -> None:
+def run_fracture(job: FractureJob, images: list[Path], out: Path) -> NoReturn:
     """Map all images and end with the worst code."""
-    from napari_etch.cli.jobs import result_folders, worst
+    from napari_etch.cli.jobs import each_in_turn, end_with, result_folders
 
-    folders = result_folders(images, out)
-    done: dict[Path, ExitCode] = {}
-    try:
-        for image, folder in zip(images, folders, strict=True):
-            done[image] = _map_file(job, image, folder)
-    except KeyboardInterrupt:
-        fail(f"stopped after {len(done)} of {len(images)} images; no result is half written")
-        raise typer.Exit(ExitCode.STOPPED) from None
-    failed = [str(image) for image, code in done.items() if code]
-    if len(images) > 1 and failed:
-        fail(f"{len(failed)} of {len(images)} images failed: {', '.join(failed)}")
-    raise typer.Exit(worst(done.values()))
+    folders = dict(zip(images, result_folders(images, out), strict=True))
+    end_with(each_in_turn(images, lambda image: _map_file(job, image, folders[image])))
 
 
 def _ready_model(name: str, device: str, options: dict[str, Any], has_outlines: bool) -> Any:

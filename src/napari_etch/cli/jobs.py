@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
+
+import typer
 
 from napari_etch.cli.console import ExitCode, called, fail, fail_inside, note, refuse, say, sentence
 from napari_etch.cli.progress import follow
@@ -53,6 +55,40 @@ def worst(codes: Iterable[ExitCode]) -> ExitCode:
         if code in codes:
             return code
     return ExitCode.DONE
+
+
+def each_in_turn(
+    inputs: Sequence[Path],
+    run: Callable[[Path], ExitCode],
+    what: str = "images",
+    left: str = "no result is half written",
+) -> dict[Path, ExitCode]:
+    """Return how the work on each input went; end when it is interrupted.
+
+    Parameters
+    ----------
+    inputs : sequence of Path
+    run : callable
+        Does the work on one and tells what is wrong with it.
+    what, left : str
+        What the inputs are called, and what is left of a call that was stopped.
+    """
+    done: dict[Path, ExitCode] = {}
+    try:
+        for each in inputs:
+            done[each] = run(each)
+    except KeyboardInterrupt:
+        fail(f"stopped after {len(done)} of {len(inputs)} {what}; {left}")
+        raise typer.Exit(ExitCode.STOPPED) from None
+    return done
+
+
+def end_with(done: Mapping[Path, ExitCode], what: str = "images") -> NoReturn:
+    """Tell which of several inputs failed, and end with the worst code."""
+    failed = [str(each) for each, code in done.items() if code]
+    if len(done) > 1 and failed:
+        fail(f"{len(failed)} of {len(done)} {what} failed: {', '.join(failed)}")
+    raise typer.Exit(worst(done.values()))
 
 
 def result_folders(images: Sequence[Path], out: Path) -> list[Path]:

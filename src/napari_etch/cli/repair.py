@@ -107,10 +107,10 @@ def repair(
     For each map DIR/STEM gets boundary.tif, grains.tif, added.tif (the confidence of each added
     pixel), bridges.csv, summary.json and overlay.png; of a file with several pages DIR/STEM/PAGE.
     """
-    from napari_etch.cli.jobs import result_folders, worst
+    from napari_etch.cli.jobs import each_in_turn, end_with, result_folders
     from napari_etch.inference import pick_device
 
-    folders = result_folders(maps, out)
+    folders = dict(zip(maps, result_folders(maps, out), strict=True))
     with bad_input(f"--device {device}"):
         pick_device(device)
     options = Options(
@@ -124,17 +124,8 @@ def repair(
         corrections,
         _own_model(model),
     )
-    done: dict[Path, ExitCode] = {}
-    try:
-        for path, folder in zip(maps, folders, strict=True):
-            done[path] = _repair_file(path, folder, options)
-    except KeyboardInterrupt:
-        fail(f"stopped after {len(done)} of {len(maps)} maps; no result is half written")
-        raise typer.Exit(ExitCode.STOPPED) from None
-    failed = [str(path) for path, code in done.items() if code]
-    if len(maps) > 1 and failed:
-        fail(f"{len(failed)} of {len(maps)} maps failed: {', '.join(failed)}")
-    raise typer.Exit(worst(done.values()))
+    done = each_in_turn(maps, lambda path: _repair_file(path, folders[path], options), "maps")
+    end_with(done, "maps")
 
 
 def _repair_file(path: Path, folder: Path, options: Options) -> ExitCode:

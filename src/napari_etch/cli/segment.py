@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from napari_etch.cli.console import ExitCode, bad_input, fail, refuse
+from napari_etch.cli.console import bad_input, refuse
 from napari_etch.cli.options import GrainSize, PixelSize, Quality
 
 GRANULARITY = 0.5
@@ -70,7 +70,7 @@ def segment(
     For each image DIR/STEM gets boundary.tif, grains.tif, grains.csv, summary.json and overlay.png;
     of a model for fracture modes what etch fracture writes.
     """
-    from napari_etch.cli.jobs import Job, result_folders, segment_image, worst
+    from napari_etch.cli.jobs import Job, each_in_turn, end_with, result_folders, segment_image
 
     if direction not in (None, "both", "forward", "backward"):
         refuse(f"--direction {direction}: choose both, forward or backward")
@@ -81,8 +81,8 @@ def segment(
         "direction": direction,
     }
     options = {name: value for name, value in given.items() if value is not None}
-    ready = _ready_model(model, device, granularity, options)
-    if _maps_classes(ready):
+    ready = ready_model(model, device, granularity, options)
+    if maps_classes(ready):
         _refuse_for_modes(model, stack=stack, align=align, granularity=granularity)
         from napari_etch.cli.fracture import FractureJob, run_fracture
 
@@ -96,7 +96,7 @@ def segment(
             overwrite=overwrite,
         )
         run_fracture(modes, images, out)
-    folders = result_folders(images, out)
+    folders = dict(zip(images, result_folders(images, out), strict=True))
     job = Job(
         ready,
         device,
@@ -108,20 +108,10 @@ def segment(
         overwrite,
         align,
     )
-    done: dict[Path, ExitCode] = {}
-    try:
-        for image, folder in zip(images, folders, strict=True):
-            done[image] = segment_image(job, image, folder)
-    except KeyboardInterrupt:
-        fail(f"stopped after {len(done)} of {len(images)} images; no result is half written")
-        raise typer.Exit(ExitCode.STOPPED) from None
-    failed = [str(image) for image, code in done.items() if code]
-    if len(images) > 1 and failed:
-        fail(f"{len(failed)} of {len(images)} images failed: {', '.join(failed)}")
-    raise typer.Exit(worst(done.values()))
+    end_with(each_in_turn(images, lambda image: segment_image(job, image, folders[image])))
 
 
-def _ready_model(name: str, device: str, granularity: float, options: dict[str, Any]) -> Any:
+def ready_model(name: str, device: str, granularity: float, options: dict[str, Any]) -> Any:
     """Return the model, after everything that would fail for all images alike was checked."""
     from napari_etch.inference import pick_device
     from napari_etch.models import load_model
@@ -131,7 +121,7 @@ def _ready_model(name: str, device: str, granularity: float, options: dict[str, 
         pick_device(device)
     with bad_input(f"--model {name}"):
         model = load_model(name)
-        if not hasattr(model, "partition") and not _maps_classes(model):
+        if not hasattr(model, "partition") and not maps_classes(model):
             raise ValueError("it closes boundary maps and finds none: use etch repair")
         check_options(model, granularity, options)
     return model
@@ -153,5 +143,6 @@ def _refuse_for_modes(model: str, *, stack: bool | None, align: bool, granularit
         )
 
 
-def _maps_classes(model: Any) -> bool:
+def maps_classes(model: Any) -> bool:
+    """Return whether a model maps fracture modes and finds no grains."""
     return hasattr(model, "table") and not hasattr(model, "partition")
