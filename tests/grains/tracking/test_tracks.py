@@ -180,6 +180,17 @@ def test_the_centroid_way_asks_for_a_fifth_of_common_area():
     assert len(link(graph, method="centroid").grains) > 9
 
 
+def test_arrays_may_be_big_endian_or_masked():
+    truth, _ = drifting()
+    for given in (truth.astype(">u2"), truth.astype(">i4")):
+        assert np.array_equal(track(given).volume(given), track(truth).volume(truth))
+    masked = np.ma.masked_array(truth, mask=np.zeros(truth.shape, bool))
+    masked[:, :10] = np.ma.masked
+    tracks = track(masked)
+    assert np.array_equal(tracks.volume(masked) == 0, masked.mask)
+    assert repr(tracks) == f"<Tracks: {len(tracks.grains)} grains through {len(truth)} sections>"
+
+
 def test_sections_may_come_from_a_generator():
     maps, true = drifting()
     tracks = track(part for part in maps)

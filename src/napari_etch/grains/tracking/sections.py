@@ -67,6 +67,8 @@ def describe(section: npt.NDArray[np.integer]) -> SectionGrains:
         raise ValueError(f"grain maps hold whole numbers, not {section.dtype}")
     if section.dtype.kind == "i" and section.min() < 0:
         raise ValueError("the grain map holds negative numbers: grains are 1, 2 …, 0 is no grain")
+    # ImageJ's files are big-endian, and so are arrays that tifffile reads of them
+    section = section.astype(section.dtype.newbyteorder("="), copy=False)
     dense, names = fastremap.renumber(section, preserve_zero=True, in_place=False)
     dense = np.ascontiguousarray(dense, np.int32)
     labels = np.zeros(int(dense.max()) + 1, np.int64)

@@ -59,6 +59,10 @@ class Tracks:
     grains: tuple[TrackedGrain, ...]
     method: str
 
+    def __repr__(self) -> str:
+        """Return a line for notebooks, where the graph would fill pages."""
+        return f"<Tracks: {len(self.grains)} grains through {self.shape[0]} sections>"
+
     @property
     def shape(self) -> tuple[int, int, int]:
         """(z, y, x) of the stack."""
@@ -90,7 +94,7 @@ class Tracks:
         table = {0: 0} | dict(
             zip(self.graph.label[nodes].tolist(), self.node_grain[nodes].tolist(), strict=True)
         )
-        wide = np.array(section, np.int64)
+        wide = np.array(np.ma.filled(section, 0), np.int64)
         return fastremap.remap(wide, table, in_place=True).astype(np.int32)
 
     def relabelled(
