@@ -228,12 +228,10 @@ def _run(
     end: float,
 ) -> Generator[TileDone | Notice, None, Prediction]:
     """Run a model; its progress goes from `start` to `end` of the whole."""
-    from napari_etch.inference import Prediction, TileDone, predict
+    from napari_etch.inference import predict, prediction_of
 
-    for event in predict(model, micrograph, device=device, cancel=cancel):
-        if isinstance(event, Prediction):
-            return event
-        if isinstance(event, TileDone):
-            event = replace(event, fraction=start + (end - start) * event.fraction)
-        yield event
-    raise RuntimeError(f"the run of {model.name} ended without a result")
+    def of_the_whole(tile: TileDone) -> TileDone:
+        return replace(tile, fraction=start + (end - start) * tile.fraction)
+
+    events = predict(model, micrograph, device=device, cancel=cancel)
+    return (yield from prediction_of(events, micrograph.name, of_the_whole))
