@@ -75,7 +75,8 @@ def measure(
     DIR gets measure.json, grains.csv and report.html.
     """
     from napari_etch.cli.jobs import spare_segmentation
-    from napari_etch.cli.measure_inputs import area_fractions, read_fields
+    from napari_etch.cli.measure_classes import area_fractions
+    from napari_etch.cli.measure_inputs import read_fields
     from napari_etch.cli.measure_volumes import volume_table, volumes_of_earlier
     from napari_etch.measure.report import headline
     from napari_etch.results import (

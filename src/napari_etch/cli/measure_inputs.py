@@ -19,11 +19,10 @@ from napari_etch.cli.maps import (
     summary_beside,
     taken_words,
 )
+from napari_etch.cli.measure_sizes import FieldSize, field_size, refuse_mixed
 from napari_etch.cli.track_files import GRAINS_3D_FILE
 from napari_etch.measure import (
-    AreaFraction,
     FieldMeasurement,
-    area_fraction,
     grain_table,
     mean_intercept_px,
     measure_field,
@@ -37,13 +36,10 @@ from napari_etch.micrograph import (
     micrograph_from_array,
     read_micrograph,
 )
-from napari_etch.micrograph.calibration import SAME_PIXEL
 from napari_etch.micrograph.serial import refuse_picture
 from napari_etch.results import (
     BOUNDARY_FILE,
-    FRACTURE_FILE,
     GRAINS_FILE,
-    SUMMARY_FILE,
     overlay_rgb,
 )
 from napari_etch.results.source_image import is_source, likely_paths, read_source
@@ -165,9 +161,9 @@ def read_fields(
     files = [map_of(path) for path in paths]
     _refuse_twice(files)
     names = _names(files)
-    sizes = [_pixel_size(file, pixel_size_um) for file in files]
+    sizes = [field_size(file, pixel_size_um) for file in files]
     if pixel_size_um is not None:
-        _refuse_mixed(files)
+        refuse_mixed(files)
     fields = []
     for at, file in enumerate(files):
         boundary = boundaries[at] if boundaries else beside(file, BOUNDARY_FILE)
@@ -198,86 +194,10 @@ def _names(files: Sequence[Path]) -> list[str]:
     return [f"{file} ({at + 1})" for at, file in enumerate(files)]
 
 
-@dataclass(frozen=True)
-class _PixelSize:
-    um: float
-    origin: str
-    remark: str = ""
-
-
-def _stated_size(file: Path) -> tuple[float, str] | None:
-    """Return the pixel size that a file states, or its result, and where; None when none does.
-
-    A map that another program has written over that of a result states none.
-
-    Raises
-    ------
-    MicrographError
-        For pixels that are not square, which no single number describes.
-    """
-    if file.suffix.lower() == ".npy":
-        return None
-    try:
-        found = read_micrograph(file, keep_info_bar=True, stack=True).calibration
-    except MicrographError as error:
-        if "not square" in str(error):
-            raise
-        return None
-    if found is not None:
-        return found.pixel_size_um, found.source
-    known = summary_beside(file).get("pixel_size_um")
-    return (float(known), SUMMARY_FILE) if isinstance(known, int | float) and known > 0 else None
-
-
-def _pixel_size(file: Path, typed: float | None) -> _PixelSize:
-    if not file.exists():
-        raise ValueError(f"{file}: there is no such file")
-    try:
-        stated = _stated_size(file)
-    except MicrographError as error:
-        sentence = str(error).split(";")[0]
-        raise ValueError(
-            f"{sentence}; grain sizes need square pixels: resample the map first"
-        ) from None
-    if typed is not None:
-        remark = ""
-        if stated is not None and abs(stated[0] / typed - 1) > SAME_PIXEL:
-            remark = f"{file.name} states {stated[0]:g} µm a pixel; {typed:g} as typed was used"
-        return _PixelSize(typed, "typed", remark)
-    if stated is None:
-        raise ValueError(
-            f"{file}: the pixel size is not known, so there is no grain size: "
-            "give it with --pixel-size"
-        )
-    return _PixelSize(stated[0], _origin(file, *stated))
-
-
-def _origin(file: Path, size_um: float, written: str) -> str:
-    """Return where a pixel size was read: of a result, what the micrograph's reader said."""
-    summary = summary_beside(file)
-    known, source = summary.get("pixel_size_um"), summary.get("pixel_size_source")
-    if isinstance(known, int | float) and source and abs(known / size_um - 1) <= SAME_PIXEL:
-        return str(source)
-    return written
-
-
-def _refuse_mixed(files: Sequence[Path]) -> None:
-    """Refuse one typed pixel size for files that state different ones."""
-    stated = {file: size[0] for file in files if (size := _stated_size(file)) is not None}
-    if not stated:
-        return
-    low, high = min(stated, key=stated.__getitem__), max(stated, key=stated.__getitem__)
-    if stated[high] / stated[low] - 1 > SAME_PIXEL:
-        raise ValueError(
-            f"{low} states {stated[low]:g} µm a pixel and {high} {stated[high]:g}: one "
-            "--pixel-size cannot be right for both; measure them one by one"
-        )
-
-
 def _read(
     name: str,
     file: Path,
-    size: _PixelSize,
+    size: FieldSize,
     image: Path | None,
     boundary: Path | None,
     corrections: bool,
@@ -366,43 +286,6 @@ def _segmented(file: Path, summary: dict[str, Any], shape: tuple[int, ...]) -> M
             if _pixels(image) == shape and is_source(image, summary):
                 return image
     return None
-
-
-def area_fractions(
-    paths: Sequence[Path], *, corrections: bool = True
-) -> tuple[dict[str, AreaFraction], list[str]]:
-    """Return the area fraction of each class of class maps (ASTM E562).
-
-    Parameters
-    ----------
-    paths : sequence of Path
-        Class maps, or results of ``etch fracture``.
-    corrections : bool
-        Take those of the Correct dock that lie beside a result.
-
-    Returns
-    -------
-    dict of str to AreaFraction
-    list of str
-        What is to be told of the corrections.
-    """
-    if not paths:
-        return {}, []
-    files = [path / FRACTURE_FILE if path.is_dir() else path for path in paths]
-    read = [read_corrected(file, corrections) for file in files]
-    maps = [classes for classes, _ in read]
-    told = [
-        f"{path}: {taken_words(correction)}"
-        for path, (_, correction) in zip(paths, read, strict=True)
-        if correction is not None
-    ]
-    values = sorted({int(value) for each in maps for value in np.unique(each)} - {0})
-    if len(values) > 20:
-        raise ValueError(
-            f"{paths[0]} holds {len(values)} values, so it is no class map: "
-            "give a map of a few classes, not of grains"
-        )
-    return {f"class {value}": area_fraction(maps, value) for value in values}, told
 
 
 def measure_all(

@@ -1,0 +1,97 @@
+"""The pixel size of the fields of ``etch measure``: typed, or stated by a map or its result."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from napari_etch.cli.maps import summary_beside
+from napari_etch.micrograph import MicrographError, read_micrograph
+from napari_etch.micrograph.calibration import SAME_PIXEL
+from napari_etch.results import SUMMARY_FILE
+
+
+@dataclass(frozen=True)
+class FieldSize:
+    """The pixel size of a field, where it is from, and what is to be told of it."""
+
+    um: float
+    origin: str
+    remark: str = ""
+
+
+def _stated_size(file: Path) -> tuple[float, str] | None:
+    """Return the pixel size that a file states, or its result, and where; None when none does.
+
+    A map that another program has written over that of a result states none.
+
+    Raises
+    ------
+    MicrographError
+        For pixels that are not square, which no single number describes.
+    """
+    if file.suffix.lower() == ".npy":
+        return None
+    try:
+        found = read_micrograph(file, keep_info_bar=True, stack=True).calibration
+    except MicrographError as error:
+        if "not square" in str(error):
+            raise
+        return None
+    if found is not None:
+        return found.pixel_size_um, found.source
+    known = summary_beside(file).get("pixel_size_um")
+    return (float(known), SUMMARY_FILE) if isinstance(known, int | float) and known > 0 else None
+
+
+def field_size(file: Path, typed: float | None) -> FieldSize:
+    """Return the pixel size of a field: the typed one, or that which its file or result states.
+
+    Raises
+    ------
+    ValueError
+        When there is no such file, or none is known.
+    """
+    if not file.exists():
+        raise ValueError(f"{file}: there is no such file")
+    try:
+        stated = _stated_size(file)
+    except MicrographError as error:
+        sentence = str(error).split(";")[0]
+        raise ValueError(
+            f"{sentence}; grain sizes need square pixels: resample the map first"
+        ) from None
+    if typed is not None:
+        remark = ""
+        if stated is not None and abs(stated[0] / typed - 1) > SAME_PIXEL:
+            remark = f"{file.name} states {stated[0]:g} µm a pixel; {typed:g} as typed was used"
+        return FieldSize(typed, "typed", remark)
+    if stated is None:
+        raise ValueError(
+            f"{file}: the pixel size is not known, so there is no grain size: "
+            "give it with --pixel-size"
+        )
+    return FieldSize(stated[0], _origin(file, *stated))
+
+
+def _origin(file: Path, size_um: float, written: str) -> str:
+    """Return where a pixel size was read: of a result, what the micrograph's reader said."""
+    summary = summary_beside(file)
+    known, source = summary.get("pixel_size_um"), summary.get("pixel_size_source")
+    if isinstance(known, int | float) and source and abs(known / size_um - 1) <= SAME_PIXEL:
+        return str(source)
+    return written
+
+
+def refuse_mixed(files: Sequence[Path]) -> None:
+    """Refuse one typed pixel size for files that state different ones."""
+    stated = {file: size[0] for file in files if (size := _stated_size(file)) is not None}
+    if not stated:
+        return
+    low, high = min(stated, key=stated.__getitem__), max(stated, key=stated.__getitem__)
+    if stated[high] / stated[low] - 1 > SAME_PIXEL:
+        raise ValueError(
+            f"{low} states {stated[low]:g} µm a pixel and {high} {stated[high]:g}: one "
+            "--pixel-size cannot be right for both; measure them one by one"
+        )
