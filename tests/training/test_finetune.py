@@ -14,7 +14,7 @@ from napari_etch.networks.etchnet import EtchNet
 from napari_etch.training import finetune as finetune_module
 from napari_etch.training import tuning
 from napari_etch.training.crops import LabelledCrops
-from napari_etch.training.finetune import FineTuning, finetune, masked_loss, mix
+from napari_etch.training.finetune import FineTuning, finetune, masked_loss
 from napari_etch.training.folder import read_training_folder
 from napari_etch.training.trainers import (
     Trained,
@@ -114,7 +114,7 @@ def test_grains_on_what_is_held_back_decide_how_far_to_go(folder, start, monkeyp
 
 def test_weights_are_mixed_in_proportion():
     start, end = {"w": torch.zeros(2)}, {"w": torch.ones(2)}
-    assert torch.equal(mix(start, end, 0.5)["w"], torch.full((2,), 0.5))
+    assert torch.equal(tuning.mix(start, end, 0.5)["w"], torch.full((2,), 0.5))
 
 
 def test_nothing_is_learnt_where_the_ignore_mask_lies():

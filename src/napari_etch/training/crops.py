@@ -142,3 +142,41 @@ def _sheet(pair: Pair, working: float) -> _Sheet:
     return _Sheet(
         (pictures[0], pictures[1]), factors, pair.labels, pair.learnt, np.flatnonzero(pair.learnt)
     )
+
+
+def at_size(pair: Pair, working: float, stride: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Return a whole labelled part at the working size: inputs, labels, where they are learnt.
+
+    Parameters
+    ----------
+    pair : Pair
+    working : float
+        The mean intercept, px, to which it is brought.
+    stride : int
+        The sides become multiples of this.
+
+    Returns
+    -------
+    inputs : float32 (1, 1, h, w)
+    labels : int64 (1, h, w)
+    learnt : float32 (1, h, w), 1 or 0
+    """
+    factor = min(4.0, working / pair.intercept)
+    image = resize(prepare(pair.micrograph), factor)
+    height, width = (max(stride, side // stride * stride) for side in image.shape)
+    fitted = np.zeros((height, width), np.float32)
+    rows, columns = min(height, image.shape[0]), min(width, image.shape[1])
+    fitted[:rows, :columns] = image[:rows, :columns]
+    row, column = (
+        np.minimum(((np.arange(side) + 0.5) / factor).astype(int), length - 1)
+        for side, length in zip((height, width), pair.labels.shape, strict=True)
+    )
+    labels = pair.labels[row][:, column].astype(np.int64)
+    learnt = pair.learnt[row][:, column].astype(np.float32)
+    learnt[rows:] = 0
+    learnt[:, columns:] = 0
+    return (
+        torch.from_numpy(fitted)[None, None],
+        torch.from_numpy(labels)[None],
+        torch.from_numpy(learnt)[None],
+    )

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_etch.training.folder import Pair, read_training_folder
+from napari_etch.training.grain_scores import score_grains
 from napari_etch.training.holdout import SHARE, Split, hold_out
 from napari_etch.training.paced import Paced
 from napari_etch.training.trainers import (
@@ -215,13 +216,13 @@ class FineTuning(Paced):
     def _prepare(self, seed: int) -> None:
         """Make ready what is learnt from and what is looked at; sets `held`."""
         from napari_etch.models.generalist import TARGET
-        from napari_etch.training.crops import LabelledCrops
+        from napari_etch.training.crops import LabelledCrops, at_size
 
         recipe, split = self.recipe, self.split
         self.crops = LabelledCrops(split.learnt, recipe.size, TARGET, seed)
         self.virtual = _Virtual(recipe, seed) if recipe.virtual else None
         self.held: list[tuple[Tensor, ...]] = [
-            _sized(pair, TARGET, self.model.stride) for pair in split.held
+            at_size(pair, TARGET, self.model.stride) for pair in split.held
         ]
 
     def _score(self) -> dict[str, float]:
@@ -288,6 +289,8 @@ class FineTuning(Paced):
         zero-shot models"). What is held back decides by its grains; but what was learnt stands
         unless something else is better by more than chance: one standard error of AP50.
         """
+        from napari_etch.training.tuning import mix
+
         found = {0.0: self.before}
         mixed = {share: mix(self.started, learnt, share) for share in (0.0, *SHARES)}
         network = self.tuning.average.network
@@ -340,37 +343,10 @@ def masked_loss(
 ) -> tuple[Tensor, dict[str, float]]:
     """Return the generalist's loss where labels are learnt, and each term's value."""
     from napari_etch.training.losses import generalist_loss, targets_of
+    from napari_etch.training.tuning import answer
 
     loss, terms = generalist_loss(answer(network, inputs), targets_of(labels), learnt)
     return loss, {**terms, "total": float(loss.detach())}
-
-
-def answer(network: nn.Module, inputs: Tensor) -> Tensor:
-    """Return a network's float32 output, computed in half precision where that is faster."""
-    import torch
-
-    laid_out = inputs.contiguous(memory_format=torch.channels_last)
-    with torch.autocast(inputs.device.type, torch.bfloat16, enabled=_is_fast_in_half(inputs)):
-        logits: Tensor = network(laid_out)
-    return logits.float()
-
-
-def _is_fast_in_half(inputs: Tensor) -> bool:
-    """Whether bfloat16 saves time: on processors without it, it costs."""
-    import torch
-
-    if inputs.device.type != "cpu":
-        return inputs.device.type == "cuda"
-    ask = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
-    return bool(ask()) if ask is not None else False
-
-
-def mix(start: dict[str, Tensor], end: dict[str, Tensor], share: float) -> dict[str, Tensor]:
-    """Return the weights at a part of the way from one set to another."""
-    return {
-        name: start[name] + share * (value - start[name]) if value.is_floating_point() else value
-        for name, value in end.items()
-    }
 
 
 class _Virtual:
@@ -392,61 +368,6 @@ class _Virtual:
 
     def draw(self, count: int) -> tuple[Tensor, Tensor]:
         return self.replay.draw(count)
-
-
-def _sized(pair: Pair, working: float, stride: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Return a held-back part at the working size: inputs, labels, where they are learnt."""
-    import torch
-
-    from napari_etch.models.prepare import prepare
-    from napari_etch.models.resize import resize
-
-    factor = min(4.0, working / pair.intercept)
-    image = resize(prepare(pair.micrograph), factor)
-    height, width = (max(stride, side // stride * stride) for side in image.shape)
-    fitted = np.zeros((height, width), np.float32)
-    rows, columns = min(height, image.shape[0]), min(width, image.shape[1])
-    fitted[:rows, :columns] = image[:rows, :columns]
-    row, column = (
-        np.minimum(((np.arange(side) + 0.5) / factor).astype(int), length - 1)
-        for side, length in zip((height, width), pair.labels.shape, strict=True)
-    )
-    labels = pair.labels[row][:, column].astype(np.int64)
-    learnt = pair.learnt[row][:, column].astype(np.float32)
-    learnt[rows:] = 0
-    learnt[:, columns:] = 0
-    return (
-        torch.from_numpy(fitted)[None, None],
-        torch.from_numpy(labels)[None],
-        torch.from_numpy(learnt)[None],
-    )
-
-
-def score_grains(model: Any, pairs: list[Pair], device: str) -> dict[str, float]:
-    """Return AP50 and VI of a model on labelled micrographs, mean weighted by their grains.
-
-    What is not learnt from is not scored either.
-    """
-    from napari_etch.evaluation import evaluate_grains
-    from napari_etch.inference import Prediction, predict
-
-    found: list[tuple[float, float, int]] = []
-    for pair in pairs:
-        for event in predict(model, pair.micrograph, device=device):
-            if isinstance(event, Prediction):
-                cut = model.partition(event.fields, mask=pair.micrograph.mask)
-                scores = evaluate_grains(
-                    cut.grains, pair.labels, ignore=~pair.learnt, truth_kind="labels"
-                )
-                if scores.ap50 is not None and scores.vi is not None:
-                    found.append((scores.ap50, scores.vi, scores.count_true))
-    if not found:
-        return {}
-    weight = [count for _, _, count in found]
-    return {
-        name: float(np.average([item[index] for item in found], weights=weight))
-        for index, name in enumerate(("ap50", "vi"))
-    }
 
 
 def _rounded(scores: dict[str, float]) -> dict[str, float]:

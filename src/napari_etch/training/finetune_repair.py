@@ -147,8 +147,8 @@ def _stacked(samples: list[Sample]) -> tuple[torch.Tensor, ...]:
 def _repair_loss(
     network: nn.Module, lines: Tensor, labels: Tensor, learnt: Tensor
 ) -> tuple[Tensor, dict[str, float]]:
-    from napari_etch.training.finetune import answer
     from napari_etch.training.repair import repair_loss
+    from napari_etch.training.tuning import answer
 
     loss, terms = repair_loss(
         answer(network, lines[:, :1]), lines[:, 0], lines[:, 1], labels, learnt
