@@ -27,13 +27,13 @@ from napari_etch._widgets.run import sentence
 from napari_etch._widgets.save_path import ask_save_path
 from napari_etch.models.errors import ModelError
 from napari_etch.models.library import (
-    SUFFIX,
     LibraryModel,
     delete_model,
     export_model,
     list_library,
     rename_model,
 )
+from napari_etch.models.weights_file import SUFFIX
 
 PICTURE = 48
 ROWS_SHOWN = 3

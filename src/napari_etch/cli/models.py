@@ -96,7 +96,8 @@ def export(
     ] = False,
 ) -> None:
     """Write a model of your library as one .etch file."""
-    from napari_etch.models.library import SUFFIX, export_model
+    from napari_etch.models.library import export_model
+    from napari_etch.models.weights_file import SUFFIX
 
     written = file if file.suffix == SUFFIX else file.with_name(file.name + SUFFIX)
     if written.exists() and not overwrite:

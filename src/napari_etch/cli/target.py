@@ -20,7 +20,8 @@ class Target:
 
     def check(self) -> None:
         """Refuse what cannot be written, before any work."""
-        from napari_etch.models.library import SUFFIX, is_free, library_folder, plain_name
+        from napari_etch.models.library import is_free, library_folder, plain_name
+        from napari_etch.models.weights_file import SUFFIX
         from napari_etch.results import check_replaceable
 
         if self.library:
@@ -60,7 +61,7 @@ class Target:
             ) from error
 
     def _written(self, folder: Path) -> str:
-        from napari_etch.models.library import SUFFIX, pack_model
+        from napari_etch.models.weights_file import SUFFIX, pack_model
 
         if self.library:
             return self._into_library(folder)

@@ -12,7 +12,6 @@ import re
 import shutil
 import tempfile
 import time
-import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -23,18 +22,17 @@ from typing import Any
 from napari_etch.models.errors import ModelError
 from napari_etch.models.weights_file import (
     CARD,
-    MOST_BYTES,
     SHIPPED,
     THUMBNAIL,
     WEIGHTS,
+    pack_model,
     read_card,
     read_model,
+    read_thumbnail,
 )
 
 #: Environment variable that names another folder: for tests, and machines with a shared library.
 ENVIRONMENT = "ETCH_MODELS"
-#: Suffix of a model in one file.
-SUFFIX = ".etch"
 #: Entry of the card that the library keeps its own notes in.
 ENTRY = "library"
 #: Folders that Windows does not let anyone make.
@@ -409,41 +407,6 @@ def export_model(name: str, file: Path, *, overwrite: bool = False) -> Path:
         When there is no such model, it is incomplete, or the file exists.
     """
     return pack_model(_found(name).path, file, overwrite=overwrite)
-
-
-def pack_model(folder: Path, file: Path, *, overwrite: bool = False) -> Path:
-    """Write a model's folder as one `.etch` file; see `export_model`."""
-    if file.suffix != SUFFIX:
-        file = file.with_name(file.name + SUFFIX)
-    if file.exists() and not overwrite:
-        raise ModelError(f"{file} exists: choose another name, or say that it may be replaced.")
-    stored = read_model(folder)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = file.with_name(f".{file.name}.part-{os.getpid()}")
-    try:
-        with zipfile.ZipFile(unfinished, "w", zipfile.ZIP_DEFLATED) as archive:
-            archive.writestr(WEIGHTS, stored.weights)
-            archive.writestr(CARD, json.dumps(stored.card, indent=1, ensure_ascii=False) + "\n")
-            picture = read_thumbnail(folder)
-            if picture:
-                archive.writestr(THUMBNAIL, picture)
-        unfinished.replace(file)
-    finally:
-        unfinished.unlink(missing_ok=True)
-    return file
-
-
-def read_thumbnail(path: Path) -> bytes | None:
-    """Return the picture (PNG) in a model's folder or `.etch` file, None where there is none."""
-    try:
-        if path.is_dir():
-            return (path / THUMBNAIL).read_bytes()
-        with zipfile.ZipFile(path) as archive:
-            if archive.getinfo(THUMBNAIL).file_size > MOST_BYTES[THUMBNAIL]:
-                return None
-            return archive.read(THUMBNAIL)
-    except (OSError, KeyError):
-        return None
 
 
 def _write_card(folder: Path, card: dict[str, Any]) -> None:

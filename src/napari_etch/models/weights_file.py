@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import zipfile
 import zlib
 from dataclasses import dataclass
@@ -24,6 +25,8 @@ FORMAT = 1
 #: What a packed file may unpack to, bytes: a model is small, an archive that is not is no model.
 MOST_BYTES = {WEIGHTS: 2**32, CARD: 2**24, THUMBNAIL: 2**24}
 SHIPPED = Path(__file__).parent / "weights"
+#: Suffix of a model in one file.
+SUFFIX = ".etch"
 
 
 @dataclass(frozen=True)
@@ -156,3 +159,52 @@ def write_model(path: Path, tensors: dict[str, Tensor], card: dict[str, Any]) ->
         partial = path / f"{name}.part"
         partial.write_bytes(content)
         partial.replace(path / name)
+
+
+def pack_model(folder: Path, file: Path, *, overwrite: bool = False) -> Path:
+    """Write a model's folder as one `.etch` file, and return where it is.
+
+    Parameters
+    ----------
+    folder : Path
+    file : Path
+        The suffix is added when it is missing.
+    overwrite : bool
+        Replace a file that is there.
+
+    Raises
+    ------
+    ModelError
+        When the model is incomplete, or the file exists.
+    """
+    if file.suffix != SUFFIX:
+        file = file.with_name(file.name + SUFFIX)
+    if file.exists() and not overwrite:
+        raise ModelError(f"{file} exists: choose another name, or say that it may be replaced.")
+    stored = read_model(folder)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = file.with_name(f".{file.name}.part-{os.getpid()}")
+    try:
+        with zipfile.ZipFile(unfinished, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr(WEIGHTS, stored.weights)
+            archive.writestr(CARD, json.dumps(stored.card, indent=1, ensure_ascii=False) + "\n")
+            picture = read_thumbnail(folder)
+            if picture:
+                archive.writestr(THUMBNAIL, picture)
+        unfinished.replace(file)
+    finally:
+        unfinished.unlink(missing_ok=True)
+    return file
+
+
+def read_thumbnail(path: Path) -> bytes | None:
+    """Return the picture (PNG) in a model's folder or `.etch` file, None where there is none."""
+    try:
+        if path.is_dir():
+            return (path / THUMBNAIL).read_bytes()
+        with zipfile.ZipFile(path) as archive:
+            if archive.getinfo(THUMBNAIL).file_size > MOST_BYTES[THUMBNAIL]:
+                return None
+            return archive.read(THUMBNAIL)
+    except (OSError, KeyError):
+        return None
