@@ -52,6 +52,19 @@ def test_the_slices_of_a_folder_are_its_files_by_name(etch, micrograph_file, tmp
     assert [row[0] for row in rows_of(tmp_path / "counts.csv")[1:]] == ["a.tif", "b.tif"]
 
 
+def test_counts_that_no_disk_takes_are_shown(etch, micrograph_file, monkeypatch):
+    """Of many images they took long."""
+
+    def full(out, rows):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("napari_etch.results.write_counts", full)
+    done = etch("count", micrograph_file(), "--out", "counts.csv")
+    assert done.exit_code == 2
+    assert "counts.csv: No space left on device" in done.stderr
+    assert "steel.tif" in done.stdout and "16" in done.stdout
+
+
 def test_a_table_is_not_overwritten_unasked(etch, micrograph_file, tmp_path):
     image = micrograph_file()
     (tmp_path / "counts.csv").write_text("mine")

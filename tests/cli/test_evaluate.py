@@ -63,6 +63,17 @@ def test_scores_replace_no_file_unasked(etch, halves, tmp_path):
     assert etch(*pair, ".").exit_code == 2
 
 
+def test_scores_that_no_disk_takes_are_shown(etch, halves, monkeypatch):
+    def full(path, text, **options):
+        raise OSError(28, "No space left on device")
+
+    tifffile.imwrite("truth.tif", halves)
+    monkeypatch.setattr("pathlib.Path.write_text", full)
+    done = etch("evaluate", "--pred", "truth.tif", "--truth", "truth.tif", "--out", "s.json")
+    assert done.exit_code == 2 and "No space left on device" in done.stderr
+    assert json.loads(done.stdout)["ap50"] == 1
+
+
 def test_a_result_is_scored_as_it_was_corrected(etch, halves, tmp_path):
     """`etch measure` and `etch export` took the corrections along, the scores did not."""
     tifffile.imwrite("truth.tif", halves)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import tifffile
 from skimage.io import imread
@@ -61,6 +63,27 @@ def test_the_gallery_is_a_picture(etch, tmp_path):
     done = etch("virtual", "--gallery", "sheet.png", "--size", 64)
     assert done.exit_code == 0, done.output
     assert imread(tmp_path / "sheet.png").std() > 0
+
+
+def test_the_gallery_replaces_another_only_when_it_is_whole(etch, tmp_path, monkeypatch):
+    (tmp_path / "sheet.png").write_text("mine")
+    call = ("virtual", "--gallery", "sheet.png", "--size", 64)
+    assert etch(*call).exit_code == 2
+
+    def full(path, data):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    done = etch(*call, "--overwrite")
+    assert done.exit_code == 2
+    assert "No space left on device" in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["sheet.png"]
+    assert (tmp_path / "sheet.png").read_text() == "mine"
+
+
+def test_the_folder_of_a_gallery_is_made(etch, tmp_path):
+    assert etch("virtual", "--gallery", "new/sheet.png", "--size", 64).exit_code == 0
+    assert (tmp_path / "new" / "sheet.png").is_file()
 
 
 def test_it_wants_to_know_where_to_write(etch):

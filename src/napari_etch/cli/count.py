@@ -82,9 +82,11 @@ def count(
     )
     rows = list(zip(_names(counted), (item for _, _, item in counted), strict=True))
     if rows:
-        with bad_input(str(out)):
-            write_counts(out, rows)
-        _show(rows)
+        try:
+            with bad_input(str(out)):
+                write_counts(out, rows)
+        finally:  # what no disk takes is not lost
+            _show(rows)
     end_with(done)
 
 

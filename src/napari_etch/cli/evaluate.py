@@ -77,12 +77,14 @@ def evaluate(
         for name, value in plain(scores.as_dict()).items()
     }
     text = json.dumps(rounded, indent=1)
-    if out is not None:
-        with bad_input(str(out)):
-            out.parent.mkdir(parents=True, exist_ok=True)
-            with whole_file(out) as unfinished:
-                unfinished.write_text(text + "\n", encoding="utf-8")
-    say(text)
+    try:
+        if out is not None:
+            with bad_input(str(out)):
+                out.parent.mkdir(parents=True, exist_ok=True)
+                with whole_file(out) as unfinished:
+                    unfinished.write_text(text + "\n", encoding="utf-8")
+    finally:  # what no disk takes is not lost
+        say(text)
 
 
 def _read(path: Path, corrections: bool) -> np.ndarray:

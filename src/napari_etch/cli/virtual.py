@@ -13,6 +13,7 @@ import numpy as np
 import typer
 
 from napari_etch.cli.console import ExitCode, bad_input, fail, refuse, say
+from napari_etch.cli.options import free_file
 from napari_etch.micrograph import write_tiff
 
 # Side of a picture, px, whose fields fit into the memory of a workstation.
@@ -125,15 +126,17 @@ def _write_pairs(
 def _draw_gallery(path: Path, size: int, seed: int, overwrite: bool) -> None:
     if path.suffix.lower() != ".png":
         refuse(f"{path} does not end in .png: the gallery is a PNG image")
-    if path.exists() and not overwrite:
-        refuse(f"{path} exists: add --overwrite to replace it, or choose another name")
+    free_file(path, overwrite, "gallery.png")
     import imagecodecs
 
+    from napari_etch.results import whole_file
     from napari_etch.virtual import contact_sheet
 
     sheet = contact_sheet(seed, size)
     with bad_input(str(path)):
-        path.write_bytes(bytes(imagecodecs.png_encode(sheet)))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with whole_file(path) as unfinished:
+            unfinished.write_bytes(bytes(imagecodecs.png_encode(sheet)))
     say(f"gallery -> {path}")
 
 
