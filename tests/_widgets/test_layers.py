@@ -11,21 +11,18 @@ from _widgets.fakes import PITCH, FakeModel, drain, fake_engine
 from napari.components import ViewerModel
 from napari.layers import Image, Labels, Shapes
 
+from napari_etch._widgets.earlier_results import earlier_result, replace_result
 from napari_etch._widgets.job import Region, Settings
 from napari_etch._widgets.layers import (
     METADATA_KEY,
-    earlier_result,
-    is_edited,
     is_micrograph,
     origin_of,
     pixel_size_um,
-    recut_copy,
-    recut_layer,
     region_from_shapes,
-    replace_result,
     result_layers,
     source_of,
 )
+from napari_etch._widgets.recut_layers import is_edited, recut_copy, recut_layer
 from napari_etch._widgets.run import segment
 
 SHAPE = (4 * PITCH, 4 * PITCH)

@@ -18,7 +18,8 @@ from qtpy.QtWidgets import QWidget
 from napari_etch._widgets.form import GAPS
 from napari_etch._widgets.judged import is_judged
 from napari_etch._widgets.keys import KEY_BINDINGS
-from napari_etch._widgets.layers import METADATA_KEY, granularity_of
+from napari_etch._widgets.layers import METADATA_KEY
+from napari_etch._widgets.recut_layers import granularity_of
 from napari_etch._widgets.samples import image_layer_data
 from napari_etch._widgets.segment_dock import SegmentDock
 from napari_etch.micrograph import Calibration, Micrograph

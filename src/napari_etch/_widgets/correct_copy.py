@@ -16,7 +16,8 @@ from qtpy.QtCore import QObject, Signal
 from napari_etch._widgets.class_tables import class_look
 from napari_etch._widgets.correct_reading import AT_ONCE
 from napari_etch._widgets.correct_target import CLASSES, is_classes
-from napari_etch._widgets.layers import GRAINS, GRAINS_LOOK, METADATA_KEY, Placement, kind_of
+from napari_etch._widgets.layers import GRAINS, GRAINS_LOOK, METADATA_KEY, kind_of
+from napari_etch._widgets.placement import Placement
 from napari_etch.grains.editing import EditError
 from napari_etch.grains.editing.whole import make_tiling
 from napari_etch.measure.parting_lines import without_parting_lines

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from napari.layers import Vectors
 
-from napari_etch._widgets.layers import Placement
+from napari_etch._widgets.placement import Placement
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel

@@ -16,7 +16,8 @@ from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QPushButton, QVBoxLay
 
 from napari_etch._widgets.class_tables import class_look, stored_table
 from napari_etch._widgets.correct_target import CLASSES
-from napari_etch._widgets.layers import GRAINS, GRAINS_LOOK, METADATA_KEY, Placement, kind_of
+from napari_etch._widgets.layers import GRAINS, GRAINS_LOOK, METADATA_KEY, kind_of
+from napari_etch._widgets.placement import Placement
 from napari_etch.corrections import (
     JournalError,
     Restored,

@@ -10,7 +10,8 @@ from napari.layers import Points
 from qtpy.QtCore import QTimer
 
 from napari_etch._widgets.count_run import LayerCount
-from napari_etch._widgets.layers import METADATA_KEY, Placement, kind_of, layer_name
+from napari_etch._widgets.layers import METADATA_KEY, kind_of, layer_name
+from napari_etch._widgets.placement import Placement
 from napari_etch._widgets.repair_layers import section_shown
 from napari_etch.counting import CORNER, EDGE, INSIDE
 

@@ -10,7 +10,8 @@ from qtpy.QtCore import QObject, Signal
 from napari_etch._widgets.controller import RunController
 from napari_etch._widgets.count_marks import show_marks
 from napari_etch._widgets.count_run import CountSource, LayerCount, count_source
-from napari_etch._widgets.layers import METADATA_KEY, can_recut, pixel_size_um
+from napari_etch._widgets.layers import METADATA_KEY, pixel_size_um
+from napari_etch._widgets.recut_layers import can_recut
 from napari_etch._widgets.run import Failed, Stopped
 
 if TYPE_CHECKING:

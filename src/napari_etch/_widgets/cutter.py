@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_etch._widgets.judged import is_judged
-from napari_etch._widgets.layers import can_recut, is_edited, recut_layer
+from napari_etch._widgets.recut_layers import can_recut, is_edited, recut_layer
 
 if TYPE_CHECKING:
     from napari.layers import Labels

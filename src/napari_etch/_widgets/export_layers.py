@@ -17,15 +17,8 @@ from napari_etch._widgets.correct_sessions import known_of
 from napari_etch._widgets.correct_target import is_classes, micrograph_of
 from napari_etch._widgets.export_run import LayerJob, Plane
 from napari_etch._widgets.import_layers import ignored_of, is_ignore
-from napari_etch._widgets.layers import (
-    BOUNDARY,
-    METADATA_KEY,
-    can_recut,
-    is_edited,
-    kind_of,
-    pixel_size_um,
-    source_of,
-)
+from napari_etch._widgets.layers import BOUNDARY, METADATA_KEY, kind_of, pixel_size_um, source_of
+from napari_etch._widgets.recut_layers import can_recut, is_edited
 from napari_etch._widgets.repair_layers import ADDED
 
 if TYPE_CHECKING:

@@ -11,6 +11,7 @@ from napari.layers import Image, Labels, Layer, Shapes
 
 from napari_etch._widgets.class_tables import CLASS_FEATURE, class_colormap, class_features
 from napari_etch._widgets.correct_target import CLASSES
+from napari_etch._widgets.earlier_results import hide_covered
 from napari_etch._widgets.judged import is_judged
 from napari_etch._widgets.layers import (
     CONFIDENCE,
@@ -18,14 +19,13 @@ from napari_etch._widgets.layers import (
     OUTLINES,
     PROBABILITY,
     Origin,
-    Placement,
     drawn_in_image,
-    hide_covered,
     kind_of,
     layer_name,
     set_labels,
     source_of,
 )
+from napari_etch._widgets.placement import Placement
 
 if TYPE_CHECKING:
     from napari.components import LayerList

@@ -15,12 +15,12 @@ from napari_etch._widgets.layers import (
     GRAINS,
     GRAINS_LOOK,
     METADATA_KEY,
-    Placement,
     boundary_look,
     kind_of,
     layer_name,
     source_id_of,
 )
+from napari_etch._widgets.placement import Placement
 
 if TYPE_CHECKING:
     from napari.components import LayerList

@@ -13,7 +13,6 @@ from napari_etch._widgets.layer_watch import LayerWatch, selected
 from napari_etch._widgets.layers import (
     GRAINS,
     SCALE_BAR,
-    can_recut,
     is_micrograph,
     kind_of,
     pixel_size_um,
@@ -22,6 +21,7 @@ from napari_etch._widgets.layers import (
     source_id_of,
     source_of,
 )
+from napari_etch._widgets.recut_layers import can_recut
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel

@@ -2,29 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.layers import Image, Labels, Shapes
 from napari.utils import Colormap
-from napari.utils.transforms import Affine
 
 from napari_etch._widgets.job import Region, Source
-from napari_etch._widgets.judged import is_judged
-from napari_etch._widgets.recut import (
-    count_grains,
-    edited_by_hand,
-    recut,
-    stack_grains,
-)
+from napari_etch._widgets.placement import Placement
+from napari_etch._widgets.recut import stack_grains
 from napari_etch._widgets.run import Segmented
 from napari_etch._widgets.stated_size import conflict_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from napari.components import LayerList
     from napari.layers import Layer
 
 METADATA_KEY = "napari_etch"
@@ -55,90 +46,6 @@ BOUNDARY_LOOK_ON_BRIGHT: dict[str, Any] = {
 }
 #: The image has to stay readable under the grains.
 GRAINS_LOOK: dict[str, Any] = {"opacity": 0.35}
-
-
-@dataclass(frozen=True)
-class Placement:
-    """Where a layer lies in the world, captured when a run starts."""
-
-    scale: tuple[float, ...]
-    translate: tuple[float, ...]
-    rotate: np.ndarray
-    shear: np.ndarray
-    affine: np.ndarray
-    units: tuple[Any, ...]
-    axis_labels: tuple[str, ...]
-
-    @classmethod
-    def of(cls, layer: Layer) -> Placement:
-        """Return the placement of a layer."""
-        return cls(
-            scale=tuple(float(step) for step in layer.scale),
-            translate=tuple(float(shift) for shift in layer.translate),
-            rotate=np.array(layer.rotate),
-            shear=np.array(layer.shear),
-            affine=np.array(layer.affine.affine_matrix),
-            units=tuple(layer.units),
-            axis_labels=tuple(layer.axis_labels),
-        )
-
-    def keywords(self) -> dict[str, Any]:
-        """Return the keywords with which a layer is made that lies in the same place."""
-        return {
-            "scale": self.scale,
-            "translate": self.translate,
-            "rotate": self.rotate,
-            "shear": self.shear,
-            "affine": self.affine,
-            "units": self.units,
-            "axis_labels": self.axis_labels,
-        }
-
-    def as_json(self) -> dict[str, Any]:
-        """Return the placement as what JSON can hold."""
-        return {
-            "scale": list(self.scale),
-            "translate": list(self.translate),
-            "rotate": self.rotate.tolist(),
-            "shear": self.shear.tolist(),
-            "affine": self.affine.tolist(),
-            "units": [str(unit) for unit in self.units],
-            "axis_labels": list(self.axis_labels),
-        }
-
-    def plane(self) -> Placement:
-        """Return the placement of a 2D layer over the sections of a stack.
-
-        A stack may be turned in its plane. Of one that is turned out of it only scale and shift
-        carry over: no 2D layer lies over all of its sections.
-        """
-        linear = Affine(rotate=self.rotate, shear=self.shear, ndim=len(self.scale)).linear_matrix
-        turned = _is_apart(linear) and _is_apart(self.affine[:-1, :-1])
-        flat = np.eye(3)
-        if turned:
-            flat[:2] = np.concatenate([self.affine[-3:-1, -3:-1], self.affine[-3:-1, -1:]], axis=1)
-        return Placement(
-            scale=self.scale[-2:],
-            translate=self.translate[-2:],
-            rotate=self.rotate[-2:, -2:] if turned else np.eye(2),
-            shear=self.shear[-1:] if turned else np.zeros(1),
-            affine=flat,
-            units=self.units[-2:],
-            axis_labels=self.axis_labels[-2:],
-        )
-
-    def shifted(self, offset: Sequence[float]) -> Placement:
-        """Return the placement of a part of the layer that starts `offset` pixels in."""
-        own = Affine(
-            scale=self.scale, translate=self.translate, rotate=self.rotate, shear=self.shear
-        )
-        shift = own(np.asarray(offset, dtype=float))
-        return replace(self, translate=tuple(float(value) for value in shift))
-
-
-def _is_apart(linear: np.ndarray) -> bool:
-    """Return whether a transform leaves the last two axes to themselves."""
-    return bool(np.allclose(linear[:-2, -2:], 0) and np.allclose(linear[-2:, :-2], 0))
 
 
 @dataclass(frozen=True)
@@ -336,82 +243,6 @@ def _provenance(result: Segmented, origin: Origin) -> dict[str, Any]:
     }
 
 
-def earlier_result(layers: LayerList, new: Layer) -> Layer | None:
-    """Return the layer that a new result takes the place of, if there is one.
-
-    That is a result of the same kind, from the same source, model and region, that nobody edited or
-    reviewed: a second run with another setting should not pile up layers, and must not destroy
-    corrections.
-    """
-    made = new.metadata[METADATA_KEY]
-    for layer in reversed(layers):
-        if type(layer) is not type(new):
-            continue
-        old = layer.metadata.get(METADATA_KEY)
-        if not isinstance(old, dict):
-            continue
-        same = all(
-            old.get(key) == made[key]
-            for key in ("kind", "source_id", "model", "region", "sections")
-        )
-        if same and not (isinstance(layer, Labels) and (is_edited(layer) or is_judged(layer))):
-            return layer
-    return None
-
-
-def hide_covered(layers: LayerList, new: Sequence[Layer]) -> list[Layer]:
-    """Hide earlier results that lie under new ones: two of a kind over each other cannot be read.
-
-    Parameters
-    ----------
-    layers : napari.components.LayerList
-    new : sequence of napari.layers.Layer
-        The results of a run, as they are in the viewer.
-
-    Returns
-    -------
-    list of napari.layers.Layer
-        Those of the same image and kind, of a part of it that the run took in, and visible so far.
-    """
-    hidden = [
-        layer
-        for layer in layers
-        if layer.visible and layer not in new and any(_covers(each, layer) for each in new)
-    ]
-    for layer in hidden:
-        layer.visible = False
-    return hidden
-
-
-def _covers(new: Layer, old: Layer) -> bool:
-    if not source_id_of(new) or type(old) is not type(new):
-        return False
-    if (kind_of(old), source_id_of(old)) != (kind_of(new), source_id_of(new)):
-        return False
-    made, was = new.metadata[METADATA_KEY], old.metadata[METADATA_KEY]
-    if not was.get("model"):
-        return False  # it was imported or drawn
-    if not set(was.get("sections", ())) <= set(made.get("sections", ())):
-        return False
-    part, whole = was.get("region"), made.get("region")
-    if part is None or whole is None:
-        return part is whole
-    return bool(
-        part[0] >= whole[0] and part[1] >= whole[1] and part[2] <= whole[2] and part[3] <= whole[3]
-    )
-
-
-def replace_result(old: Layer, new: Layer) -> None:
-    """Give an earlier result layer the data, place and provenance of a new one; its look stays."""
-    if isinstance(old, Labels):
-        set_labels(old, new.data)
-    else:
-        old.data = new.data
-    old.metadata = dict(new.metadata)
-    for name, value in Placement.of(new).keywords().items():
-        setattr(old, name, value)
-
-
 def set_labels(layer: Labels, data: np.ndarray) -> None:
     """Replace a grain map and forget its undo steps.
 
@@ -431,53 +262,3 @@ def set_labels(layer: Labels, data: np.ndarray) -> None:
     layer.editable = editable
     if editable:
         layer.mode = mode
-
-
-def can_recut(layer: Layer | None) -> bool:
-    """Return whether a layer is a grain map with the partitions that made it."""
-    return (
-        isinstance(layer, Labels)
-        and kind_of(layer) == GRAINS
-        and bool(layer.metadata[METADATA_KEY].get("partitions"))
-    )
-
-
-def granularity_of(layer: Labels | None) -> float | None:
-    """Return what a grain map was cut at; None when it is not known."""
-    if layer is None or not can_recut(layer):
-        return None
-    cut = layer.metadata[METADATA_KEY].get("granularity")
-    return None if cut is None else float(cut)
-
-
-def is_edited(layer: Labels) -> bool:
-    """Return whether a grain map differs from the cut that made it."""
-    if not can_recut(layer):
-        return True  # nothing to compare with: take it for the user's work
-    partitions = layer.metadata[METADATA_KEY]["partitions"]
-    return edited_by_hand(np.asarray(layer.data), partitions, is_stack=layer.ndim == 3)
-
-
-def recut_layer(layer: Labels, granularity: float) -> int:
-    """Cut a grain map again, in place, and return the number of grains.
-
-    The caller has made sure with `is_edited` that no corrections are lost.
-    """
-    made = layer.metadata[METADATA_KEY]
-    partitions = recut(made["partitions"], granularity)
-    set_labels(layer, stack_grains(partitions, is_stack=layer.ndim == 3))
-    layer.metadata[METADATA_KEY] = {**made, "partitions": partitions, "granularity": granularity}
-    return count_grains(partitions)
-
-
-def recut_copy(layer: Labels, granularity: float) -> Labels:
-    """Return a new grain layer cut at another granularity; the given one stays as it is."""
-    made = layer.metadata[METADATA_KEY]
-    partitions = recut(made["partitions"], granularity)
-    return Labels(
-        stack_grains(partitions, is_stack=layer.ndim == 3),
-        name=layer_name(made["source"], GRAINS),
-        opacity=layer.opacity,
-        metadata={METADATA_KEY: {**made, "partitions": partitions, "granularity": granularity}},
-        **Placement.of(layer).keywords(),
-    )

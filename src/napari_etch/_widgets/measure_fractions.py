@@ -30,9 +30,10 @@ from napari_etch._widgets.correct_line import TextLine
 from napari_etch._widgets.correct_target import is_classes
 from napari_etch._widgets.form import add
 from napari_etch._widgets.layer_watch import LayerWatch
-from napari_etch._widgets.layers import METADATA_KEY, Placement, kind_of, layer_name
+from napari_etch._widgets.layers import METADATA_KEY, kind_of, layer_name
 from napari_etch._widgets.measure_fields import one_of_each_field, same_field_remarks
 from napari_etch._widgets.measure_layers import is_helper
+from napari_etch._widgets.placement import Placement
 from napari_etch._widgets.repair_layers import section_shown
 from napari_etch.grains.class_table import FRACTURE_MODES, ClassTable
 from napari_etch.measure import AreaFraction, area_fraction

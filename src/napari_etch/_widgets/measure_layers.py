@@ -11,17 +11,10 @@ from qtpy.QtCore import QTimer, Signal
 from napari_etch._widgets.correct_target import boundary_layers, is_classes, micrograph_of
 from napari_etch._widgets.import_layers import IGNORE
 from napari_etch._widgets.layer_watch import LayerWatch, selected
-from napari_etch._widgets.layers import (
-    METADATA_KEY,
-    OUTLINES,
-    can_recut,
-    is_edited,
-    kind_of,
-    layer_name,
-    pixel_size_um,
-)
+from napari_etch._widgets.layers import METADATA_KEY, OUTLINES, kind_of, layer_name, pixel_size_um
 from napari_etch._widgets.measure_form import MeasureForm
 from napari_etch._widgets.measure_job import LayerInput
+from napari_etch._widgets.recut_layers import can_recut, is_edited
 from napari_etch._widgets.repair_layers import ADDED
 
 if TYPE_CHECKING:

@@ -7,13 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from napari.layers import Points, Vectors
 
-from napari_etch._widgets.layers import (
-    METADATA_KEY,
-    Placement,
-    kind_of,
-    layer_name,
-    source_id_of,
-)
+from napari_etch._widgets.layers import METADATA_KEY, kind_of, layer_name, source_id_of
+from napari_etch._widgets.placement import Placement
 from napari_etch.measure.counting import CROSSING, END, TANGENT, TRIPLE, PatternCount
 
 if TYPE_CHECKING:

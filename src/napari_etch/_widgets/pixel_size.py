@@ -16,7 +16,6 @@ from napari_etch._widgets.layers import (
     NO_DISTANCE,
     NO_DISTANCE_WITHIN,
     SCALE_BAR,
-    Placement,
     axes_of,
     drawn_in_image,
     is_micrograph,
@@ -25,6 +24,7 @@ from napari_etch._widgets.layers import (
     source_id_of,
     source_of,
 )
+from napari_etch._widgets.placement import Placement
 from napari_etch._widgets.stated_size import FROM_LINE, TYPED, conflict_of
 from napari_etch.micrograph import MicrographError, calibration_from_line
 from napari_etch.micrograph.scale_bar import find_scale_bar

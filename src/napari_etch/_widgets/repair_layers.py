@@ -20,7 +20,6 @@ from napari_etch._widgets.layers import (
     GRAINS_LOOK,
     METADATA_KEY,
     Origin,
-    Placement,
     boundary_look,
     kind_of,
     layer_name,
@@ -28,6 +27,7 @@ from napari_etch._widgets.layers import (
     set_labels,
     source_of,
 )
+from napari_etch._widgets.placement import Placement
 from napari_etch._widgets.repair_bridges import Bridges
 from napari_etch._widgets.repair_form import RepairForm
 from napari_etch._widgets.repair_pack import RepairPack

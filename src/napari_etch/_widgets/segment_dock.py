@@ -15,6 +15,7 @@ from napari_etch._widgets.cutter import GrainCutter
 from napari_etch._widgets.device_box import offer_devices
 from napari_etch._widgets.devices import device_troubles
 from napari_etch._widgets.dock import Dock
+from napari_etch._widgets.earlier_results import earlier_result, hide_covered, replace_result
 from napari_etch._widgets.form import ModelEntry, SettingsForm
 from napari_etch._widgets.job import Settings, refusal
 from napari_etch._widgets.keys import bind_keys
@@ -24,13 +25,7 @@ from napari_etch._widgets.layers import (
     BOUNDARY,
     GRAINS,
     Origin,
-    earlier_result,
-    granularity_of,
-    hide_covered,
-    is_edited,
     origin_of,
-    recut_copy,
-    replace_result,
     result_layers,
     source_id_of,
     source_of,
@@ -38,6 +33,7 @@ from napari_etch._widgets.layers import (
 from napari_etch._widgets.library_watch import LibraryWatch
 from napari_etch._widgets.pixel_size import PixelSizeSetter
 from napari_etch._widgets.preferences import load_preferences, tile_edge
+from napari_etch._widgets.recut_layers import granularity_of, is_edited, recut_copy
 from napari_etch._widgets.run import (
     Engine,
     Failed,

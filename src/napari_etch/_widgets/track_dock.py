@@ -11,7 +11,8 @@ from qtpy.QtWidgets import QVBoxLayout, QWidget
 from napari_etch._widgets.controller import RunController
 from napari_etch._widgets.correct_preview import camera_of
 from napari_etch._widgets.dock import Dock
-from napari_etch._widgets.layers import METADATA_KEY, Origin, kind_of, replace_result
+from napari_etch._widgets.earlier_results import replace_result
+from napari_etch._widgets.layers import METADATA_KEY, Origin, kind_of
 from napari_etch._widgets.run import Failed, Note, Stopped
 from napari_etch._widgets.scroll import UprightScroll
 from napari_etch._widgets.status import RunBar, duration

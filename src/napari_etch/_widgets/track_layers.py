@@ -15,12 +15,12 @@ from napari_etch._widgets.layers import (
     GRAINS_LOOK,
     METADATA_KEY,
     Origin,
-    Placement,
     kind_of,
     layer_name,
     pixel_size_um,
     section_distance_um,
 )
+from napari_etch._widgets.placement import Placement
 from napari_etch._widgets.repair_layers import plain_name
 
 if TYPE_CHECKING:

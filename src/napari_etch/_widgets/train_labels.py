@@ -16,14 +16,8 @@ from napari_etch._widgets.import_layers import ignored_of, is_ignore
 from napari_etch._widgets.job import Source
 from napari_etch._widgets.layer_choice import WATCHED
 from napari_etch._widgets.layer_watch import LayerWatch
-from napari_etch._widgets.layers import (
-    can_recut,
-    is_edited,
-    is_micrograph,
-    kind_of,
-    source_id_of,
-    source_of,
-)
+from napari_etch._widgets.layers import is_micrograph, kind_of, source_id_of, source_of
+from napari_etch._widgets.recut_layers import can_recut, is_edited
 from napari_etch._widgets.repair_layers import ADDED
 from napari_etch._widgets.train_classes import (
     CLASS_MODEL,

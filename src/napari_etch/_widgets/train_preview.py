@@ -12,11 +12,11 @@ from napari_etch._widgets.job import Region, Settings
 from napari_etch._widgets.layers import (
     FIT_PREVIEW,
     METADATA_KEY,
-    Placement,
     boundary_look,
     layer_name,
     source_of,
 )
+from napari_etch._widgets.placement import Placement
 from napari_etch._widgets.run import is_bright, micrograph_of
 from napari_etch._widgets.train_job import Part, window_in_image, window_in_part
 

@@ -1,0 +1,94 @@
+"""Results of earlier runs that a new one takes the place of, or lies over."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from napari.layers import Labels
+
+from napari_etch._widgets.judged import is_judged
+from napari_etch._widgets.layers import METADATA_KEY, kind_of, set_labels, source_id_of
+from napari_etch._widgets.placement import Placement
+from napari_etch._widgets.recut_layers import is_edited
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from napari.components import LayerList
+    from napari.layers import Layer
+
+
+def earlier_result(layers: LayerList, new: Layer) -> Layer | None:
+    """Return the layer that a new result takes the place of, if there is one.
+
+    That is a result of the same kind, from the same source, model and region, that nobody edited or
+    reviewed: a second run with another setting should not pile up layers, and must not destroy
+    corrections.
+    """
+    made = new.metadata[METADATA_KEY]
+    for layer in reversed(layers):
+        if type(layer) is not type(new):
+            continue
+        old = layer.metadata.get(METADATA_KEY)
+        if not isinstance(old, dict):
+            continue
+        same = all(
+            old.get(key) == made[key]
+            for key in ("kind", "source_id", "model", "region", "sections")
+        )
+        if same and not (isinstance(layer, Labels) and (is_edited(layer) or is_judged(layer))):
+            return layer
+    return None
+
+
+def hide_covered(layers: LayerList, new: Sequence[Layer]) -> list[Layer]:
+    """Hide earlier results that lie under new ones: two of a kind over each other cannot be read.
+
+    Parameters
+    ----------
+    layers : napari.components.LayerList
+    new : sequence of napari.layers.Layer
+        The results of a run, as they are in the viewer.
+
+    Returns
+    -------
+    list of napari.layers.Layer
+        Those of the same image and kind, of a part of it that the run took in, and visible so far.
+    """
+    hidden = [
+        layer
+        for layer in layers
+        if layer.visible and layer not in new and any(_covers(each, layer) for each in new)
+    ]
+    for layer in hidden:
+        layer.visible = False
+    return hidden
+
+
+def _covers(new: Layer, old: Layer) -> bool:
+    if not source_id_of(new) or type(old) is not type(new):
+        return False
+    if (kind_of(old), source_id_of(old)) != (kind_of(new), source_id_of(new)):
+        return False
+    made, was = new.metadata[METADATA_KEY], old.metadata[METADATA_KEY]
+    if not was.get("model"):
+        return False  # it was imported or drawn
+    if not set(was.get("sections", ())) <= set(made.get("sections", ())):
+        return False
+    part, whole = was.get("region"), made.get("region")
+    if part is None or whole is None:
+        return part is whole
+    return bool(
+        part[0] >= whole[0] and part[1] >= whole[1] and part[2] <= whole[2] and part[3] <= whole[3]
+    )
+
+
+def replace_result(old: Layer, new: Layer) -> None:
+    """Give an earlier result layer the data, place and provenance of a new one; its look stays."""
+    if isinstance(old, Labels):
+        set_labels(old, new.data)
+    else:
+        old.data = new.data
+    old.metadata = dict(new.metadata)
+    for name, value in Placement.of(new).keywords().items():
+        setattr(old, name, value)
