@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -12,7 +11,14 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from napari_etch.results import SHIFTS_FILE, SUMMARY_FILE, VOLUME_FILE, write_shifts, write_volumes
+from napari_etch.results import (
+    SHIFTS_FILE,
+    SUMMARY_FILE,
+    VOLUME_FILE,
+    write_shifts,
+    write_summary,
+    write_volumes,
+)
 
 if TYPE_CHECKING:
     from napari_etch.grains.tracking import Method, Tracks
@@ -106,8 +112,7 @@ def write_tracks(
     if options.mesh is not None:
         _write_meshes(folder, options)
     summary = _summary(name, stack, tracks, options, shifts, time.monotonic() - began)
-    text = json.dumps(summary, indent=1, allow_nan=False)
-    (folder / SUMMARY_FILE).write_text(text + "\n", encoding="utf-8")
+    write_summary(folder, summary)
     return float(measures.attrs[LINES])
 
 

@@ -1,6 +1,6 @@
 """The folder of results that a run leaves on disk: its files, and how it is written."""
 
-from napari_etch.results.about import plain, read_summary
+from napari_etch.results.about import plain, read_summary, write_summary
 from napari_etch.results.counted import COUNT_COLUMNS, write_counts
 from napari_etch.results.files import (
     ADDED_FILE,
@@ -78,6 +78,7 @@ __all__ = [
     "write_report",
     "write_segmentation",
     "write_shifts",
+    "write_summary",
     "write_volumes",
     "write_whole",
 ]

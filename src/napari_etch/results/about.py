@@ -33,6 +33,12 @@ def about_image(micrograph: Micrograph) -> dict[str, Any]:
     }
 
 
+def write_summary(folder: Path, said: dict[str, Any]) -> None:
+    """Write what a result says of itself; it holds nothing but what JSON does (`plain`)."""
+    text = json.dumps(said, indent=1, allow_nan=False)
+    (folder / SUMMARY_FILE).write_text(text + "\n", encoding="utf-8")
+
+
 def read_summary(folder: Path) -> dict[str, Any]:
     """Return what the summary in a folder of results says; empty where there is none.
 

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from napari_etch.micrograph import write_tiff
-from napari_etch.results.about import about_image, made_now, plain
+from napari_etch.results.about import about_image, made_now, plain, write_summary
 from napari_etch.results.files import (
     CONFIDENCE_FILE,
     FACETS_FILE,
     FRACTURE_FILE,
     FRACTURE_TABLE_FILE,
     OVERLAY_FILE,
-    SUMMARY_FILE,
     check_free,
     write_whole,
 )
@@ -80,8 +78,7 @@ def write_fracture(
         write_tiff(unfinished / CONFIDENCE_FILE, found.confidence, pixel_size_um=pixel_size)
         for name, table in tables.items():
             table.to_csv(unfinished / name, index=False, float_format="%.6g")
-        text = json.dumps(summary, indent=1, allow_nan=False)
-        (unfinished / SUMMARY_FILE).write_text(text + "\n", encoding="utf-8")
+        write_summary(unfinished, summary)
         (unfinished / OVERLAY_FILE).write_bytes(png(mode_rgb(found)))
 
     write_whole(folder, write, overwrite=overwrite)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,14 +10,13 @@ import numpy as np
 
 from napari_etch.measure import SizeSummary, summarise_sizes
 from napari_etch.micrograph import write_tiff
-from napari_etch.results.about import about_image, made_now, plain
+from napari_etch.results.about import about_image, made_now, plain, write_summary
 from napari_etch.results.files import (
     ADDED_FILE,
     BOUNDARY_FILE,
     BRIDGES_FILE,
     GRAINS_FILE,
     OVERLAY_FILE,
-    SUMMARY_FILE,
     check_free,
     write_whole,
 )
@@ -81,8 +79,7 @@ def write_repair(
             write_tiff(unfinished / name, picture, pixel_size_um=pixel_size)
         table = bridge_table(repaired, pixel_size)
         table.to_csv(unfinished / BRIDGES_FILE, index=False, float_format="%.6g")
-        text = json.dumps(summary, indent=1, allow_nan=False)
-        (unfinished / SUMMARY_FILE).write_text(text + "\n", encoding="utf-8")
+        write_summary(unfinished, summary)
         picture = repair_rgb(repaired, micrograph)
         (unfinished / OVERLAY_FILE).write_bytes(png(picture))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -11,13 +10,12 @@ from typing import TYPE_CHECKING, Any
 from napari_etch.measure import SizeSummary, grain_table, summarise_sizes
 from napari_etch.micrograph import write_tiff
 from napari_etch.micrograph.large import let_go
-from napari_etch.results.about import about_image, made_now, plain
+from napari_etch.results.about import about_image, made_now, plain, write_summary
 from napari_etch.results.files import (
     BOUNDARY_FILE,
     GRAINS_FILE,
     OVERLAY_FILE,
     SHIFTS_FILE,
-    SUMMARY_FILE,
     TABLE_FILE,
     check_free,
     write_whole,
@@ -95,8 +93,7 @@ def _write_files(
     if shifts:
         said["alignment"] = said_of_shifts(shifts)
         write_shifts(folder / SHIFTS_FILE, shifts)
-    summary = json.dumps(said, indent=1, allow_nan=False)
-    (folder / SUMMARY_FILE).write_text(summary + "\n", encoding="utf-8")
+    write_summary(folder, said)
     (folder / OVERLAY_FILE).write_bytes(_overlay_png(segmentation))
 
 
