@@ -38,6 +38,14 @@ def test_the_file_gives_the_table_back(tmp_path):
     assert list(tmp_path.iterdir()) == [tmp_path / "classes.json"]
 
 
+def test_a_table_from_windows_may_begin_with_a_mark(tmp_path):
+    table = ClassTable((ClassEntry(1, "a"), ClassEntry(2, "b")), None)
+    table.write(tmp_path / "classes.json")
+    written = (tmp_path / "classes.json").read_bytes()
+    (tmp_path / "marked.json").write_bytes(b"\xef\xbb\xbf" + written.replace(b"\n", b"\r\n"))
+    assert ClassTable.read(tmp_path / "marked.json").as_json() == table.as_json()
+
+
 def test_a_plain_list_of_names_is_a_table():
     assert ClassTable.from_json(["smooth", "rough"]).names[2] == "rough"
 

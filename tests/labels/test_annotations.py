@@ -182,6 +182,21 @@ def test_the_report_names_what_was_skipped_and_why(tmp_path):
     assert (found["a"].classes[5:7, :3] == 2).all()
 
 
+def test_yolo_texts_from_windows_lose_no_line(tmp_path):
+    for part in ("images", "labels"):
+        (tmp_path / part).mkdir()
+    for name in ("a.png", "b.png"):
+        image(tmp_path / "images", name)
+    (tmp_path / "data.yaml").write_text("names: [intergranular]")
+    line = b"0 0.2 0.125 0.6 0.125 0.6 0.5 0.2 0.5\r\n"
+    (tmp_path / "labels" / "a.txt").write_bytes(b"\xef\xbb\xbf" + line)
+    (tmp_path / "labels" / "b.txt").write_bytes(b"0 \xfc\r\n" + line)
+    found = read_annotations(tmp_path)
+    assert np.array_equal(found["a"].classes, expected(1))
+    assert np.array_equal(found["b"].classes, expected(1))
+    assert "b: line 1: skipped: it is no class and outline" in said(found)
+
+
 def test_images_that_the_user_names_go_before_others_of_their_stem(tmp_path):
     """ImageJ regions lie beside NAME.tif, and what they were made on is NAME.png elsewhere."""
     import roifile

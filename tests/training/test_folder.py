@@ -170,6 +170,20 @@ def test_specimens_are_told_by_stem_or_file_name(tmp_path):
         read_training_folder(tmp_path)
 
 
+@pytest.mark.parametrize("word", ["0,5", "-1", "abc", "nan"])
+def test_a_pixel_size_that_is_none_is_refused(tmp_path, word):
+    """That of the image was taken in its place."""
+    write_folder(tmp_path, name="a")
+    table = tmp_path / "specimens.csv"
+    for given in (word, "0.5", ""):
+        table.write_text(f'image,specimen,pixel_size_um\na,one,"{given}"\n')
+        if given == word:
+            with pytest.raises(TrainingDataError, match=f"gives a the pixel size '{word}'"):
+                read_training_folder(tmp_path)
+        else:
+            assert read_training_folder(tmp_path)[0].specimen == "one"
+
+
 def test_a_stack_gives_its_sections(tmp_path):
     for part in ("images", "labels"):
         (tmp_path / part).mkdir()

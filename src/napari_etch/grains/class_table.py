@@ -182,7 +182,7 @@ class ClassTable:
         """
         source = Path(path)
         try:
-            return cls.from_json(json.loads(source.read_text(encoding="utf-8")))
+            return cls.from_json(json.loads(source.read_text(encoding="utf-8-sig")))
         except ClassTableError as error:
             raise ClassTableError(f"{source}: {error}") from None
         except (OSError, ValueError) as error:

@@ -91,7 +91,8 @@ def _read_image(path: Path, names: Mapping[int, str], into: Collector) -> None:
         into.notes.skip(path.stem, "", why)
         return
     regions = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+    text = path.read_text(encoding="utf-8-sig", errors="replace")  # Windows begins with a mark
+    for number, line in enumerate(text.splitlines(), 1):
         values = numbers(line.split())
         if not line.strip():
             continue

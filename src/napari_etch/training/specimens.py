@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import csv
+import math
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 COLUMNS = ("image", "specimen")
+PIXEL_SIZE = "pixel_size_um"
 
 
 class SpecimenTableError(ValueError):
@@ -21,7 +25,7 @@ def read_specimen_rows(path: Path) -> list[dict[str, str]]:
     Parameters
     ----------
     path : Path
-        CSV with the columns image and specimen; others may be there.
+        CSV with the columns image and specimen, and perhaps pixel_size_um; others may be there.
 
     Returns
     -------
@@ -31,7 +35,7 @@ def read_specimen_rows(path: Path) -> list[dict[str, str]]:
     Raises
     ------
     SpecimenTableError
-        When it is no such table.
+        When it is no such table, or a pixel size is no number.
     """
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
@@ -46,9 +50,24 @@ def read_specimen_rows(path: Path) -> list[dict[str, str]]:
             f"{path} has the columns {', '.join(heads) or 'none'}: it needs image and specimen, "
             "with a comma between them."
         )
-    return [
+    found = [
         dict.fromkeys(heads, "")
         | {head: word.strip() for head, word in zip(heads, row, strict=False)}
         for row in rows[1:]
         if row
     ]
+    for row in found:
+        _check_pixel_size(path, row)
+    return found
+
+
+def _check_pixel_size(path: Path, row: Mapping[str, str]) -> None:
+    """Refuse a pixel size that is none, in whose place that of the image would be taken."""
+    word = row.get(PIXEL_SIZE, "")
+    with suppress(ValueError):
+        if not word or 0 < float(word) < math.inf:
+            return
+    raise SpecimenTableError(
+        f"{path} gives {row[COLUMNS[0]] or 'an image'} the pixel size {word!r}: write the µm of a "
+        "pixel, such as 0.225, or nothing."
+    )
