@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from napari_etch.cli.console import note
 
 if TYPE_CHECKING:
+    from rich.progress import Progress
+
     from napari_etch.segmentation import Segmentation
 
 Result = TypeVar("Result")
@@ -75,17 +77,8 @@ def progress_bar(name: str) -> Iterator[Callable[[float, float | None, str], Non
     name : str
         What the bar is for.
     """
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn
-
-    console = Console(stderr=True)
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.percentage:>3.0f} %  {task.fields[left]}  {task.fields[what]}"),
-    )
-    hidden = not console.is_terminal
-    with Progress(*columns, console=console, transient=True, disable=hidden) as bar:
+    words = "{task.percentage:>3.0f} %  {task.fields[left]}  {task.fields[what]}"
+    with _bar(words) as bar:
         task = bar.add_task(name, total=1.0, what="", left="")
 
         def show(fraction: float, seconds_left: float | None = None, what: str = "") -> None:
@@ -105,17 +98,8 @@ def learning_bar(name: str) -> Iterator[Callable[[int, int, str, float], None]]:
     name : str
         What the bar is for.
     """
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn
-
-    console = Console(stderr=True)
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("step {task.completed:.0f}  loss {task.fields[loss]}  {task.fields[left]}"),
-    )
-    hidden = not console.is_terminal
-    with Progress(*columns, console=console, transient=True, disable=hidden) as bar:
+    words = "step {task.completed:.0f}  loss {task.fields[loss]}  {task.fields[left]}"
+    with _bar(words) as bar:
         task = bar.add_task(name, total=None, loss="-", left="")
 
         def show(step: int, steps: int, loss: str, left: float) -> None:
@@ -133,3 +117,13 @@ def time_left(seconds: float | None) -> str:
     if seconds < 90 * 60:
         return f"{seconds / 60:.0f} min left"
     return f"{seconds / 3600:.1f} h left"
+
+
+def _bar(words: str) -> Progress:
+    """Return a bar with a name before it and words behind it, hidden where no terminal is."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn
+
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn(words))
+    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -62,12 +62,31 @@ def save_fitted(
         start=start,
         losses={name: float(value) for name, value in (losses or {}).items()},
     )
+    region = regions[0] if regions else None
+    save_with_notes(
+        fitted, folder, notes, lambda model: picture_of(model, micrographs[0], region, device)
+    )
+
+
+def save_with_notes(
+    made: Any, folder: Path, notes: Notes, draw: Callable[[Path], bytes | None]
+) -> None:
+    """Write a model with notes and a picture of what it finds, all of it or nothing.
+
+    Parameters
+    ----------
+    made : Fitted or Trained
+    folder : pathlib.Path
+        Where to; a model that is there is replaced, by a rename.
+    notes : Notes
+    draw : callable
+        From the model's folder to the picture as PNG; None for none.
+    """
     unfinished = folder.with_name(f".{folder.name}.part")
     shutil.rmtree(unfinished, ignore_errors=True)
     try:
-        replace(fitted, card=notes.into_card(fitted.card)).save(unfinished)
-        region = regions[0] if regions else None
-        picture = picture_of(unfinished, micrographs[0], region, device)
+        replace(made, card=notes.into_card(made.card)).save(unfinished)
+        picture = draw(unfinished)
         if picture is not None:
             (unfinished / THUMBNAIL).write_bytes(picture)
         if folder.exists():

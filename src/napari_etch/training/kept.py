@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_etch.models.library import Notes
-from napari_etch.models.weights_file import THUMBNAIL
-from napari_etch.training.fitted import picture_of
+from napari_etch.training.fitted import picture_of, save_with_notes
 from napari_etch.training.folder import IMAGES
 
 if TYPE_CHECKING:
@@ -39,18 +36,12 @@ def save_trained(
         start=f"trained from {request.start or request.model}",
         losses={name: float(value) for name, value in losses.items()},
     )
-    unfinished = folder.with_name(f".{folder.name}.part")
-    shutil.rmtree(unfinished, ignore_errors=True)
-    try:
-        replace(trained, card=notes.into_card(trained.card)).save(unfinished)
-        picture = _picture(unfinished, files[0], request.device) if files else None
-        if picture is not None:
-            (unfinished / THUMBNAIL).write_bytes(picture)
-        if folder.exists():
-            shutil.rmtree(folder)
-        unfinished.rename(folder)
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
+    save_with_notes(
+        trained,
+        folder,
+        notes,
+        lambda model: _picture(model, files[0], request.device) if files else None,
+    )
 
 
 def _picture(model: Path, image: Path, device: str) -> bytes | None:
