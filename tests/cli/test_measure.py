@@ -387,6 +387,26 @@ def test_class_maps_give_area_fractions(etch, write_grains, tmp_path):
     assert fractions["class 2"]["pixel_fraction"] == 0.25
 
 
+def test_area_fractions_have_the_names_of_the_classes(etch, write_grains, tmp_path):
+    classes = np.ones((200, 200), np.uint8)
+    classes[:50] = 2
+    for made, second in (("one", "transgranular"), ("two", "dimple")):
+        table = [{"id": 1, "name": "intergranular"}, {"id": 2, "name": second}]
+        (tmp_path / made).mkdir()
+        tifffile.imwrite(tmp_path / made / "fracture.tif", classes)
+        summary = {"class_table": {"attribute": "name", "classes": table}}
+        (tmp_path / made / "summary.json").write_text(json.dumps(summary))
+    call = ("measure", write_grains(), "--out", "out", "--overwrite", "--classes")
+    for given in ("one", "one/fracture.tif"):
+        assert etch(*call, given).exit_code == 0
+        fractions = read(tmp_path / "out")["area_fractions"]
+        assert list(fractions) == ["intergranular", "transgranular"]
+        assert fractions["transgranular"]["pixel_fraction"] == 0.25
+    done = etch(*call, "one", "--classes", "two")
+    assert done.exit_code == 2
+    assert "class 2 is transgranular in one and dimple in two: measure maps of" in done.stderr
+
+
 def test_area_fractions_are_of_the_class_map_as_it_was_corrected(etch, write_grains, tmp_path):
     (tmp_path / "made").mkdir()
     classes = np.ones((200, 200), np.uint8)

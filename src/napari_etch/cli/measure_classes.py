@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from napari_etch.cli.maps import read_corrected, taken_words
+from napari_etch.grains.class_table import ClassTable
 from napari_etch.measure import AreaFraction, area_fraction
-from napari_etch.results import FRACTURE_FILE
+from napari_etch.results import FRACTURE_FILE, read_summary
 
 
 def area_fractions(
@@ -27,6 +28,7 @@ def area_fractions(
     Returns
     -------
     dict of str to AreaFraction
+        By the names that the results give their classes, else as ``class 1``.
     list of str
         What is to be told of the corrections.
     """
@@ -46,4 +48,28 @@ def area_fractions(
             f"{paths[0]} holds {len(values)} values, so it is no class map: "
             "give a map of a few classes, not of grains"
         )
-    return {f"class {value}": area_fraction(maps, value) for value in values}, told
+    names = _names(files)
+    return {
+        names.get(value, f"class {value}"): area_fraction(maps, value) for value in values
+    }, told
+
+
+def _names(files: Sequence[Path]) -> dict[int, str]:
+    """Return what the results that the maps lie in call their classes; empty of plain files.
+
+    Raises
+    ------
+    ValueError
+        When two of them call one number differently, which makes two classes of it.
+    """
+    called: dict[int, tuple[str, Path]] = {}
+    for folder in (file.parent for file in files if file.name == FRACTURE_FILE):
+        table = read_summary(folder).get("class_table")
+        for value, name in (ClassTable.from_json(table).names if table else {}).items():
+            first, where = called.setdefault(value, (name, folder))
+            if first != name:
+                raise ValueError(
+                    f"class {value} is {first} in {where} and {name} in {folder}: measure maps of "
+                    "one class table together"
+                )
+    return {value: name for value, (name, _) in called.items()}
