@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping
 
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import (
     QButtonGroup,
     QCheckBox,
-    QComboBox,
     QFormLayout,
     QGridLayout,
     QHBoxLayout,
@@ -21,6 +19,7 @@ from qtpy.QtWidgets import (
 )
 from superqt import QLabeledDoubleSlider
 
+from napari_etch._widgets.choices import set_choices
 from napari_etch._widgets.correct_review_box import action_button
 from napari_etch._widgets.correct_target import classes_of
 from napari_etch._widgets.correct_tools import TOOLS, Options
@@ -114,15 +113,6 @@ class CorrectForm(QWidget):
             through=self.through.isChecked(),
         )
 
-    def set_choices(self, combo: QComboBox, rows: Sequence[tuple[str, Any]], chosen: Any) -> None:
-        """Fill a box with (text, value) and choose a value, without signals."""
-        combo.blockSignals(True)
-        combo.clear()
-        for text, value in rows:
-            combo.addItem(text, value)
-        combo.setCurrentIndex(max(0, combo.findData(chosen)) if rows else -1)
-        combo.blockSignals(False)
-
     def name_boundary(self, text: str) -> None:
         """Call the second layer by what it is: a boundary map, or the probability of a class."""
         self._boundary_label.setText(text)
@@ -158,7 +148,7 @@ class CorrectForm(QWidget):
         """Offer the classes of a map; the one that is chosen stays so, if the map has it."""
         rows = [(f"{value} {name}", value) for value, name in names.items()]
         chosen = self.value.currentData()
-        self.set_choices(self.value, rows, chosen if chosen in names else rows[1][1])
+        set_choices(self.value, rows, chosen if chosen in names else rows[1][1])
 
     def allow(self, why_not: Callable[[str], str]) -> None:
         """Enable the tools for which `why_not` returns nothing; the others say why not."""

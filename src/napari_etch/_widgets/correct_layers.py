@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari.layers import Image, Labels
 
+from napari_etch._widgets.choices import set_choices
 from napari_etch._widgets.correct_form import NO_BOUNDARY, CorrectForm
 from napari_etch._widgets.correct_target import (
     boundary_layers,
@@ -74,14 +75,14 @@ class CorrectLayers(LayerWatch):
         rows = [(layer.name, str(layer.unique_id)) for layer in offered]
         is_there = any(grains_id == offered_id for _name, offered_id in rows)
         wanted = grains_id if is_there else form.grains.currentData()
-        form.set_choices(form.grains, rows, wanted)
+        set_choices(form.grains, rows, wanted)
         self._fill_boundary()
         self.changed.emit()
 
     def _fill_boundary(self) -> None:
         form, grains = self._form, self.grains()
         if not isinstance(grains, Labels) or grains.multiscale:
-            form.set_choices(form.boundary, [(NO_BOUNDARY, None)], None)
+            set_choices(form.boundary, [(NO_BOUNDARY, None)], None)
             return
         form.name_boundary("Probability" if is_classes(grains) else "Boundary")
         likely = boundary_layers(self._viewer.layers, grains, whole=False)
@@ -99,7 +100,7 @@ class CorrectLayers(LayerWatch):
         rows.append((NO_BOUNDARY, None))
         usual = str(likely[0].unique_id) if likely else None
         key = str(grains.unique_id)
-        form.set_choices(form.boundary, rows, self._chosen.get(key, usual))
+        set_choices(form.boundary, rows, self._chosen.get(key, usual))
 
     def _on_boundary(self) -> None:
         """Remember the choice for this grain map, also over a refresh."""

@@ -13,13 +13,13 @@ from qtpy.QtWidgets import (
     QHBoxLayout,
     QLineEdit,
     QListWidget,
-    QListWidgetItem,
     QPushButton,
     QSpinBox,
     QVBoxLayout,
     QWidget,
 )
 
+from napari_etch._widgets.choices import IDENTITY, items_of, set_ticks, ticked_in
 from napari_etch._widgets.correct_line import TextLine
 from napari_etch._widgets.form import add, combo_box
 from napari_etch.labels import FORMATS, Format, Split, Tiles, WriteOptions
@@ -35,7 +35,6 @@ SPLIT_BY = (
     ("Images of one specimen", "specimen"),
     ("Nothing: each image by itself", "image"),
 )
-_ID = Qt.ItemDataRole.UserRole
 
 
 class ExportForm(QWidget):
@@ -187,32 +186,17 @@ class ExportForm(QWidget):
 
     def set_layers(self, rows: Sequence[tuple[str, str]], ticked: Sequence[str]) -> None:
         """Fill in (text, identity) of the layers and tick some, without signals."""
-        self.layers.blockSignals(True)
-        self.layers.clear()
-        for text, identity in rows:
-            item = QListWidgetItem(text)
-            item.setData(_ID, identity)
-            item.setFlags(Qt.ItemFlag.ItemIsUserCheckable | Qt.ItemFlag.ItemIsEnabled)
-            on = Qt.CheckState.Checked if identity in ticked else Qt.CheckState.Unchecked
-            item.setCheckState(on)
-            item.setToolTip(text)
-            self.layers.addItem(item)
-        self.layers.blockSignals(False)
+        set_ticks(self.layers, rows, ticked)
 
     def tick(self, identity: str, on: bool = True) -> None:
         """Tick a layer as the user does."""
-        for item in self._items():
-            if item.data(_ID) == identity:
+        for item in items_of(self.layers):
+            if item.data(IDENTITY) == identity:
                 item.setCheckState(Qt.CheckState.Checked if on else Qt.CheckState.Unchecked)
 
     def ticked(self) -> list[str]:
         """Return the identities of the ticked layers."""
-        checked = Qt.CheckState.Checked
-        return [item.data(_ID) for item in self._items() if item.checkState() == checked]
-
-    def _items(self) -> list[QListWidgetItem]:
-        items = (self.layers.item(row) for row in range(self.layers.count()))
-        return [item for item in items if item is not None]
+        return ticked_in(self.layers)
 
     # -- what is chosen --------------------------------------------------------------------------
 

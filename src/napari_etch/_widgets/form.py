@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtGui import QStandardItemModel
@@ -22,6 +22,7 @@ from qtpy.QtWidgets import (
 )
 from superqt import QLabeledDoubleSlider
 
+from napari_etch._widgets.choices import set_choices
 from napari_etch._widgets.keys import tip
 from napari_etch._widgets.pixel_size import PixelSizeBox
 from napari_etch._widgets.wrap_label import WrapLabel
@@ -167,20 +168,9 @@ class SettingsForm(QWidget):
         """Show the row that chooses sections, which only a stack needs."""
         self._form.setRowVisible(self.sections, shown)
 
-    def set_choices(
-        self, combo: QComboBox, choices: Sequence[tuple[str, Any]], chosen: Any
-    ) -> None:
-        """Fill a combo box with (text, value) and choose a value, without signals."""
-        combo.blockSignals(True)
-        combo.clear()
-        for text, value in choices:
-            combo.addItem(text, value)
-        combo.setCurrentIndex(max(0, combo.findData(chosen)) if choices else -1)
-        combo.blockSignals(False)
-
     def set_models(self, models: Sequence[ModelEntry], chosen: str) -> None:
         """Fill in the models; those that cannot run are greyed out and say why."""
-        self.set_choices(self.model, [(entry.title, entry.name) for entry in models], chosen)
+        set_choices(self.model, [(entry.title, entry.name) for entry in models], chosen)
         for row, entry in enumerate(models):
             item_ready(self.model, row, entry.ready, entry.why_not or entry.description)
 

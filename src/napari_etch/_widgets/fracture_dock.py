@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from napari.layers import Image, Labels, Layer, Shapes
 from qtpy.QtWidgets import QFileDialog, QVBoxLayout, QWidget
 
+from napari_etch._widgets.choices import set_choices
 from napari_etch._widgets.class_tables import stored_table
 from napari_etch._widgets.commands import train_on_classes
 from napari_etch._widgets.controller import RunController
@@ -97,14 +98,14 @@ class FractureChoice(LayerWatch):
         form = self._form
         images = [layer for layer in reversed(self._viewer.layers) if is_micrograph(layer)]
         names = [(layer.name, str(layer.unique_id)) for layer in images]
-        form.set_choices(form.image, names, image_id or form.image.currentData())
+        set_choices(form.image, names, image_id or form.image.currentData())
         image = self.image()
         found = [] if image is None else outline_layers(self._viewer.layers, image)
         drawn = [(layer.name, str(layer.unique_id)) for layer in found]
         chosen = outlines_id or form.outlines.currentData()
         if chosen not in [value for _text, value in drawn]:
             chosen = None
-        form.set_choices(form.outlines, [(NO_OUTLINES, None), *drawn], chosen)
+        set_choices(form.outlines, [(NO_OUTLINES, None), *drawn], chosen)
         form.about.setText("No image is open." if image is None else about(image))
         self.changed.emit()
 
@@ -163,7 +164,7 @@ class FractureDock(Dock):
         names = [name for _title, name in entries]
         if chosen not in (*names, OUTLINES_ALONE):
             chosen = names[0] if names else OUTLINES_ALONE
-        self.form.set_choices(self.form.model, [*entries, (ALONE, OUTLINES_ALONE)], chosen)
+        set_choices(self.form.model, [*entries, (ALONE, OUTLINES_ALONE)], chosen)
 
     def _on_library(self) -> None:
         self._offer_models(self.form.model.currentData())

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtGui import QColor, QIcon, QPixmap
 from qtpy.QtWidgets import (
-    QComboBox,
     QFormLayout,
     QHBoxLayout,
     QPushButton,
@@ -17,6 +13,7 @@ from qtpy.QtWidgets import (
 )
 from superqt import QLabeledDoubleSlider
 
+from napari_etch._widgets.choices import set_choices
 from napari_etch._widgets.form import DEVICES, add, combo_box
 from napari_etch._widgets.wrap_label import WrapLabel
 from napari_etch.grains.class_table import ClassTable
@@ -70,7 +67,7 @@ class FractureForm(QWidget):
         self.areas.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.areas.setToolTip("Share of the labelled area, with its 95 % interval.")
         self._lay_out()
-        self.set_choices(self.device, DEVICES, "auto")
+        set_choices(self.device, DEVICES, "auto")
         for box in (self.image, self.model, self.outlines, self.device):
             box.currentIndexChanged.connect(lambda _index: self.changed.emit())
         self.classes.currentIndexChanged.connect(self._on_class)
@@ -98,21 +95,10 @@ class FractureForm(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.addLayout(form)
 
-    def set_choices(
-        self, combo: QComboBox, choices: Sequence[tuple[str, Any]], chosen: Any
-    ) -> None:
-        """Fill a combo box with (text, value) and choose a value, without signals."""
-        combo.blockSignals(True)
-        combo.clear()
-        for text, value in choices:
-            combo.addItem(text, value)
-        combo.setCurrentIndex(max(0, combo.findData(chosen)) if choices else -1)
-        combo.blockSignals(False)
-
     def show_classes(self, table: ClassTable) -> None:
         """Offer the classes of a table, each with its colour."""
         chosen = self.classes.currentData()
-        self.set_choices(self.classes, [(table.names[n], n) for n in table.ids], chosen)
+        set_choices(self.classes, [(table.names[n], n) for n in table.ids], chosen)
         for row, number in enumerate(table.ids):
             swatch = QPixmap(_SWATCH, _SWATCH)
             swatch.fill(QColor(table.colours[number]))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari.layers import Image, Labels, Shapes
 
+from napari_etch._widgets.choices import set_choices
 from napari_etch._widgets.form import WHOLE_IMAGE, SettingsForm
 from napari_etch._widgets.job import Region
 from napari_etch._widgets.layer_watch import LayerWatch, selected
@@ -124,14 +125,14 @@ class LayerChoice(LayerWatch):
         """Fill the boxes anew; what was chosen stays chosen where it still exists."""
         form = self._form
         images = [(layer.name, str(layer.unique_id)) for layer in self.images()]
-        form.set_choices(form.image, images, image_id or form.image.currentData())
+        set_choices(form.image, images, image_id or form.image.currentData())
         drawn = [
             (layer.name, str(layer.unique_id))
             for layer in reversed(self._viewer.layers)
             if isinstance(layer, Shapes) and kind_of(layer) != SCALE_BAR
         ]
         choices = [(WHOLE_IMAGE, None), *drawn]
-        form.set_choices(form.region, choices, region_id or form.region.currentData())
+        set_choices(form.region, choices, region_id or form.region.currentData())
         image = self.image()
         text = about(image) if image is not None else "No image is open."
         form.about_image.setText(text)

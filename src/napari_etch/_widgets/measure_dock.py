@@ -11,6 +11,7 @@ import numpy as np
 from napari.layers import Image, Labels
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
+from napari_etch._widgets.choices import set_choices
 from napari_etch._widgets.correct_line import StatusLine
 from napari_etch._widgets.dock import Dock
 from napari_etch._widgets.layers import pixel_size_um, section_distance_um
@@ -270,11 +271,11 @@ class MeasureDock(Dock):
         form = self.form
         names = [] if found is None else shown_columns(found.table)[1:]
         rows = [(COLUMNS[name][0], name) for name in names]
-        form.set_choices(form.colour, [(OWN_COLOURS, ""), *rows], form.colour.currentData())
+        set_choices(form.colour, [(OWN_COLOURS, ""), *rows], form.colour.currentData())
         plotted = [row for row in rows if row[1] != "touches_border"]
         usual = "ecd_um" if "ecd_um" in names else "ecd_px"
         before = form.column.currentData()
-        form.set_choices(form.column, plotted, before if before in names else usual)
+        set_choices(form.column, plotted, before if before in names else usual)
 
     def _show_sizes(self) -> None:
         found = self._chosen_results()

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QCheckBox,
-    QComboBox,
     QFormLayout,
     QHBoxLayout,
     QHeaderView,
@@ -24,6 +22,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_etch._widgets.choices import set_choices
 from napari_etch._widgets.correct_line import TextLine
 from napari_etch._widgets.form import add, combo_box
 from napari_etch._widgets.measure_plot import DistributionPlot
@@ -123,20 +122,11 @@ class MeasureForm(QWidget):
         self._lay_out()
         self._connect()
 
-    def set_choices(self, combo: QComboBox, rows: Sequence[tuple[str, Any]], chosen: Any) -> None:
-        """Fill a box with (text, value) and choose a value, without signals."""
-        combo.blockSignals(True)
-        combo.clear()
-        for text, value in rows:
-            combo.addItem(text, value)
-        combo.setCurrentIndex(max(0, combo.findData(chosen)) if rows else -1)
-        combo.blockSignals(False)
-
     def show_placements(self, counts: Sequence[float]) -> None:
         """Offer the placements of a pattern by what they counted; hidden where there is one."""
         rows = [(f"All {len(counts)}: {sum(counts):g}", -1)]
         rows += [(f"{at + 1}: {count:g}", at) for at, count in enumerate(counts)]
-        self.set_choices(self.placement, rows, self.placement.currentData())
+        set_choices(self.placement, rows, self.placement.currentData())
         self._sizes_form.setRowVisible(self.placement, len(counts) > 1)
 
     def set_layers(self, rows: Sequence[tuple[str, str]], ticked: frozenset[str]) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 from napari.layers import Image, Labels
 from qtpy.QtCore import QTimer, Signal
 
+from napari_etch._widgets.choices import set_choices
 from napari_etch._widgets.correct_target import boundary_layers, is_classes, micrograph_of
 from napari_etch._widgets.import_layers import IGNORE
 from napari_etch._widgets.layer_watch import LayerWatch, selected
@@ -73,7 +74,7 @@ class MeasureLayers(LayerWatch):
         form = self._form
         offered = [layer for layer in reversed(self._viewer.layers) if can_measure(layer)]
         rows = [(layer.name, str(layer.unique_id)) for layer in offered]
-        form.set_choices(form.grains, rows, grains_id or form.grains.currentData())
+        set_choices(form.grains, rows, grains_id or form.grains.currentData())
         chosen = form.grains.currentData()
         self._ticked &= {layer_id for _name, layer_id in rows}
         form.set_layers(rows, frozenset(self._ticked | {chosen}))

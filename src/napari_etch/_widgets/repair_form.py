@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QComboBox, QFormLayout, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFormLayout, QVBoxLayout, QWidget
 from superqt import QLabeledDoubleSlider
 
+from napari_etch._widgets.choices import set_choices
 from napari_etch._widgets.form import DEVICES, add, combo_box
 from napari_etch._widgets.wrap_label import WrapLabel
 
@@ -63,7 +61,7 @@ class RepairForm(QWidget):
             (self.polarity, POLARITIES),
             (self.device, DEVICES),
         ):
-            self.set_choices(box, choices, "auto")
+            set_choices(box, choices, "auto")
             box.currentIndexChanged.connect(lambda _index: self.changed.emit())
         self.layer.currentIndexChanged.connect(lambda _index: self.changed.emit())
         self.least.valueChanged.connect(self.least_moved)
@@ -93,17 +91,6 @@ class RepairForm(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.addLayout(form)
         column.addWidget(self.hint)
-
-    def set_choices(
-        self, combo: QComboBox, choices: Sequence[tuple[str, Any]], chosen: Any
-    ) -> None:
-        """Fill a combo box with (text, value) and choose a value, without signals."""
-        combo.blockSignals(True)
-        combo.clear()
-        for text, value in choices:
-            combo.addItem(text, value)
-        combo.setCurrentIndex(max(0, combo.findData(chosen)) if choices else -1)
-        combo.blockSignals(False)
 
     def show_kinds(self, *, grains: bool, polarity: bool) -> None:
         """Show what is asked about an image; a grains layer is nothing but grains."""

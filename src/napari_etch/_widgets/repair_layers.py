@@ -9,6 +9,7 @@ import numpy as np
 from napari.layers import Image, Labels
 from napari.utils.colormaps import DirectLabelColormap
 
+from napari_etch._widgets.choices import set_choices
 from napari_etch._widgets.correct_preview import NAME as PREVIEW
 from napari_etch._widgets.job import Source
 from napari_etch._widgets.layer_choice import about
@@ -98,7 +99,7 @@ class RepairChoice(LayerWatch):
             for layer in reversed(self._viewer.layers)
             if can_repair(layer)
         ]
-        form.set_choices(form.layer, offered, wanted or form.layer.currentData())
+        set_choices(form.layer, offered, wanted or form.layer.currentData())
         self.changed.emit()
 
     def _on_active(self, _event: Any = None) -> None:

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import (
     QCheckBox,
-    QComboBox,
     QFormLayout,
     QGroupBox,
     QHBoxLayout,
@@ -19,6 +15,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_etch._widgets.choices import set_choices
 from napari_etch._widgets.form import add, combo_box
 from napari_etch._widgets.wrap_label import WrapLabel
 
@@ -74,19 +71,8 @@ class TrackForm(QWidget):
         add(form, "Method", self.method)
         for box in (self.align, self.absorb, self.fill):
             form.addRow("", box)
-        self.set_choices(self.method, METHODS, "global")
+        set_choices(self.method, METHODS, "global")
         self.layer.currentIndexChanged.connect(lambda _index: self.changed.emit())
-
-    def set_choices(
-        self, combo: QComboBox, choices: Sequence[tuple[str, Any]], chosen: Any
-    ) -> None:
-        """Fill a combo box with (text, value) and choose a value, without signals."""
-        combo.blockSignals(True)
-        combo.clear()
-        for text, value in choices:
-            combo.addItem(text, value)
-        combo.setCurrentIndex(max(0, combo.findData(chosen)) if choices else -1)
-        combo.blockSignals(False)
 
 
 class GrainBox(QGroupBox):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from napari.layers import Labels, Surface
 
+from napari_etch._widgets.choices import set_choices
 from napari_etch._widgets.job import Source
 from napari_etch._widgets.judged import is_judged
 from napari_etch._widgets.layer_watch import LayerWatch, selected
@@ -63,7 +64,7 @@ class TrackChoice(LayerWatch):
             for layer in reversed(self._viewer.layers)
             if can_track(layer)
         ]
-        form.set_choices(form.layer, offered, wanted or form.layer.currentData())
+        set_choices(form.layer, offered, wanted or form.layer.currentData())
         self.changed.emit()
 
     def _on_active(self, _event: Any = None) -> None:

@@ -21,6 +21,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_etch._widgets.choices import set_choices, set_ticks, ticked_in
 from napari_etch._widgets.form import DEVICES, WHOLE_IMAGE, add, combo_box
 from napari_etch._widgets.train_labels_form import LabelRows
 from napari_etch._widgets.wrap_label import WrapLabel
@@ -141,36 +142,15 @@ class TrainForm(QWidget):
 
     def set_images(self, images: Sequence[tuple[str, str]], ticked: Sequence[str]) -> None:
         """Fill in (name, identity) of the images and tick some, without signals."""
-        self.images.blockSignals(True)
-        self.images.clear()
-        for name, identity in images:
-            item = QListWidgetItem(name)
-            item.setData(Qt.ItemDataRole.UserRole, identity)
-            item.setFlags(Qt.ItemFlag.ItemIsUserCheckable | Qt.ItemFlag.ItemIsEnabled)
-            on = Qt.CheckState.Checked if identity in ticked else Qt.CheckState.Unchecked
-            item.setCheckState(on)
-            item.setToolTip(name)
-            self.images.addItem(item)
-        self.images.blockSignals(False)
+        set_ticks(self.images, images, ticked)
 
     def ticked(self) -> list[str]:
         """Return the identities of the ticked images."""
-        items = (self.images.item(row) for row in range(self.images.count()))
-        return [
-            item.data(Qt.ItemDataRole.UserRole)
-            for item in items
-            if item is not None and item.checkState() == Qt.CheckState.Checked
-        ]
+        return ticked_in(self.images)
 
     def set_regions(self, regions: Sequence[tuple[str, str]], chosen: Any) -> None:
         """Fill in (name, identity) of the Shapes layers, without signals."""
-        self.region.blockSignals(True)
-        self.region.clear()
-        self.region.addItem(WHOLE_IMAGE, None)
-        for name, identity in regions:
-            self.region.addItem(name, identity)
-        self.region.setCurrentIndex(max(0, self.region.findData(chosen)))
-        self.region.blockSignals(False)
+        set_choices(self.region, [(WHOLE_IMAGE, None), *regions], chosen)
 
     def show_sections(self, shown: bool) -> None:
         """Show the row that chooses sections, which only a stack needs."""

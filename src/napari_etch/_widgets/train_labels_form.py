@@ -14,12 +14,12 @@ from qtpy.QtWidgets import (
     QHBoxLayout,
     QLineEdit,
     QListWidget,
-    QListWidgetItem,
     QPushButton,
     QSizePolicy,
     QWidget,
 )
 
+from napari_etch._widgets.choices import IDENTITY, items_of, set_choices, set_ticks, ticked_in
 from napari_etch._widgets.form import add, combo_box, item_ready
 
 #: What a trainer is called in the list; others go by their name.
@@ -170,42 +170,20 @@ class LabelRows(QWidget):
 
     def set_pairs(self, pairs: Sequence[tuple[str, str]], ticked: Sequence[str]) -> None:
         """Fill in (text, identity of the labels) and tick some, without signals."""
-        self.pairs.blockSignals(True)
-        self.pairs.clear()
-        for text, identity in pairs:
-            item = QListWidgetItem(text)
-            item.setData(Qt.ItemDataRole.UserRole, identity)
-            item.setFlags(Qt.ItemFlag.ItemIsUserCheckable | Qt.ItemFlag.ItemIsEnabled)
-            on = Qt.CheckState.Checked if identity in ticked else Qt.CheckState.Unchecked
-            item.setCheckState(on)
-            item.setToolTip(text)
-            self.pairs.addItem(item)
-        self.pairs.blockSignals(False)
+        set_ticks(self.pairs, pairs, ticked)
 
     def ticked(self) -> list[str]:
         """Return the identities of the ticked labels."""
-        items = (self.pairs.item(row) for row in range(self.pairs.count()))
-        return [
-            item.data(Qt.ItemDataRole.UserRole)
-            for item in items
-            if item is not None and item.checkState() == Qt.CheckState.Checked
-        ]
+        return ticked_in(self.pairs)
 
     def tick_only(self, identities: Sequence[str]) -> None:
         """Tick these labels and no others, without signals."""
-        listed = [self.pairs.item(row) for row in range(self.pairs.count())]
-        named = [(item.text(), item.data(Qt.ItemDataRole.UserRole)) for item in listed if item]
+        named = [(item.text(), item.data(IDENTITY)) for item in items_of(self.pairs)]
         self.set_pairs(named, identities)
 
     def set_starts(self, own: Sequence[tuple[str, str]], chosen: str | None) -> None:
         """Offer the model's own weights, and (title, name) of models of the library."""
-        self.start.blockSignals(True)
-        self.start.clear()
-        self.start.addItem(SHIPPED, None)
-        for title, name in own:
-            self.start.addItem(title, name)
-        self.start.setCurrentIndex(max(0, self.start.findData(chosen)))
-        self.start.blockSignals(False)
+        set_choices(self.start, [(SHIPPED, None), *own], chosen)
 
     def offer_reviewed(self, count: int) -> None:
         """Offer to learn from reviewed grains only where there are any."""
