@@ -51,6 +51,19 @@ def test_grains_of_one_size_are_uniform():
     assert duplex(areas, mean_area_um2=float(areas.mean())).kind == "uniform"
 
 
+def test_slivers_at_the_border_make_no_wide_range():
+    areas = np.full(30, 100.0)
+    areas[25:] = 3.0  # what the frame shows of five
+    cut = np.arange(30) >= 20
+    assert duplex(areas, mean_area_um2=100.0).kind == "wide range"
+    found = duplex(areas, mean_area_um2=100.0, cut=cut)
+    assert (found.kind, found.range_g) == ("uniform", 0)
+    areas[:10] = 3.0  # whole ones are as fine as they look
+    areas[29] = 200.0  # and what shows of a cut one is at least so coarse
+    assert duplex(areas, mean_area_um2=100.0, cut=cut).range_g == pytest.approx(math.log2(200 / 3))
+    assert duplex(areas, mean_area_um2=100.0, cut=np.ones(30, bool)).range_g > 5
+
+
 def test_bands_are_told_only_where_strips_are_given():
     areas = np.full(50, 10.0)
     assert duplex(areas, mean_area_um2=10.0).bands is None

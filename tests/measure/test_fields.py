@@ -75,6 +75,13 @@ def test_the_interval_of_parts_is_about_right():
     assert held >= 17
 
 
+def test_the_largest_grain_is_told_with_its_field():
+    fields = [field(count=200, name="fine"), field(count=50, name="coarse")]
+    largest = combine_fields(fields).largest
+    assert largest.field == "coarse"
+    assert largest.area_um2 == fields[1].areas_um2[fields[1].labels == largest.label]
+
+
 def test_the_nist_steel_by_every_method(dev_data):
     measured = combine_fields([measure_field(drawn_steel(dev_data), 50 / 222, name="steel")])
     assert measured.fields[0].counts["saltykov"] == 186.5

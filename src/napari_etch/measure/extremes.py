@@ -37,6 +37,8 @@ class LargestGrain:
         Share of the area in grains at least 3 G coarser than the mean.
     cut : bool
         Whether the border cuts it: then it is larger than this.
+    field : str
+        Name of the field that it lies in, for numbers mean nothing beyond one.
     """
 
     label: int
@@ -45,6 +47,7 @@ class LargestGrain:
     coarser_by: float
     coarse_share: float
     cut: bool
+    field: str = ""
 
     @property
     def remark(self) -> str:
@@ -114,7 +117,8 @@ class Duplex:
     kind : str
         ``uniform``, ``isolated coarse grains``, ``wide range`` or ``bimodal``.
     range_g : float
-        Between the coarsest and the finest grains, without 0.5 % of the area at either end.
+        Between the coarsest and the finest grains, without 0.5 % of the area at either end; the
+        finest are whole ones.
     modes_g : tuple of float
         G at the one or two modes, the coarser one first.
     modes_share : float
@@ -135,7 +139,11 @@ class Duplex:
 
 
 def duplex(
-    areas_um2: np.ndarray, strips_g: tuple[np.ndarray, ...] = (), *, mean_area_um2: float
+    areas_um2: np.ndarray,
+    strips_g: tuple[np.ndarray, ...] = (),
+    *,
+    mean_area_um2: float,
+    cut: np.ndarray | None = None,
 ) -> Duplex:
     """Return the duplex class of a structure.
 
@@ -147,6 +155,9 @@ def duplex(
         G in strips across the field, a row of strips for each direction.
     mean_area_um2 : float
         Mean area of a grain.
+    cut : ndarray of bool, (n,), optional
+        Which grains the border cuts. What shows of them may be the coarsest of the range, but not
+        the finest, which it would make of equal grains, too.
 
     Returns
     -------
@@ -169,10 +180,9 @@ def duplex(
         raise ValueError("there is no grain: the structure has no class")
     number = astm_grain_number_from_area(1.0) - np.log2(areas)
     coarse_share = float(areas[areas >= mean_area_um2 * 2**COARSE_BY_G].sum() / areas.sum())
-    order = np.argsort(number)
-    share = np.cumsum(areas[order]) / areas.sum()
-    low = number[order][np.searchsorted(share, _TAIL)]
-    high = number[order][min(int(np.searchsorted(share, 1 - _TAIL)), areas.size - 1)]
+    whole = np.ones(areas.size, bool) if cut is None or cut.all() else ~cut
+    low = _at_share(number, areas, _TAIL)
+    high = max(low, _at_share(number[whole], areas[whole], 1 - _TAIL))
     modes = _modes(number, areas)
     near = np.abs(number[:, None] - np.array(modes)[None]).min(axis=1) <= 1
     modes_share = float(areas[near].sum() / areas.sum())
@@ -186,7 +196,14 @@ def duplex(
         kind = "wide range"
     else:
         kind = "uniform"
-    return Duplex(kind, float(high - low), modes, modes_share, coarse_share, bands)
+    return Duplex(kind, high - low, modes, modes_share, coarse_share, bands)
+
+
+def _at_share(number: np.ndarray, areas: np.ndarray, share: float) -> float:
+    """Return the G up to which a share of the area is in grains, from the coarsest on."""
+    order = np.argsort(number)
+    found = np.searchsorted(np.cumsum(areas[order]) / areas.sum(), share)
+    return float(number[order][min(int(found), areas.size - 1)])
 
 
 def _modes(number: np.ndarray, areas: np.ndarray) -> tuple[float, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -127,12 +127,13 @@ def combine_fields(fields: Sequence[FieldMeasurement]) -> Measurement:
     whole = sum(each.counts["saltykov"] for each in fields)
     mean_area = 1e6 * sum(each.area_mm2 for each in fields) / whole
     areas = np.concatenate([each.areas_um2 for each in fields])
+    cut = np.concatenate([each.at_border for each in fields])
     inner = [each.areas_um2[~each.at_border] for each in fields]
     return Measurement(
         fields=tuple(fields),
         results=results,
         largest=_largest(fields, mean_area),
-        duplex=duplex(areas, mean_area_um2=mean_area),
+        duplex=duplex(areas, mean_area_um2=mean_area, cut=cut),
         anisotropy=_mean_anisotropy(fields),
         distribution=distribution(inner, _singles(fields))
         if any(part.size for part in inner)
@@ -186,7 +187,10 @@ def _ends(method: Method, mean: Mean) -> tuple[float | None, float | None]:
 
 def _largest(fields: Sequence[FieldMeasurement], mean_area: float) -> LargestGrain:
     found = [
-        largest_grain(each.labels, each.areas_um2, each.at_border, mean_area) for each in fields
+        replace(
+            largest_grain(each.labels, each.areas_um2, each.at_border, mean_area), field=each.name
+        )
+        for each in fields
     ]
     return max(found, key=lambda each: each.area_um2)
 

@@ -227,10 +227,12 @@ def details(report: Report) -> list[tuple[str, str]]:
     """
     measurement = report.measurement
     largest, mixed = measurement.largest, measurement.duplex
+    where = f" of {largest.field}" if len(measurement.fields) > 1 else ""
     rows = [
         (
             "Largest grain (E930)",
-            f"{four_digits(largest.area_um2)} µm², G {largest.grain_number:.1f}, "
+            f"grain {largest.label}{where}: {four_digits(largest.area_um2)} µm², "
+            f"G {largest.grain_number:.1f}, "
             f"{largest.coarser_by:.1f} coarser than the mean{'; ' if largest.remark else ''}"
             f"{largest.remark}",
         ),
