@@ -740,3 +740,16 @@ def test_margins_and_a_contradicted_pixel_size_are_told_beside_the_numbers(
         row, column = (axis.ravel() for axis in np.indices((20, 160)))
         layer.data_setitem((row, column), 0)
     qtbot.waitUntil(lambda: "margin" not in dock.form.about.text(), timeout=PATIENCE)
+
+
+def test_a_margin_of_a_colour_image_with_transparency_is_told(
+    open_measure: OpenMeasure, qtbot: Any
+) -> None:
+    viewer, dock, _layer = open_measure(**UM)
+    page = np.repeat(viewer.layers["steel"].data[..., None], 4, axis=-1)
+    page[:20] = 255
+    viewer.layers.remove("steel")
+    viewer.add_image(page, name="screenshot", rgb=True, **UM)
+    qtbot.waitUntil(
+        lambda: "A blank margin (20 px at the top)" in dock.form.about.text(), timeout=PATIENCE
+    )

@@ -64,7 +64,8 @@ class PictureRemarks:
         if self._known.get(key, (None,))[0] != state:
             at = window if section is None else (window[0].start + section, *window[1:])
             part = image.data[at]
-            found = find_margins(luminance(part) if image.rgb else part)
+            # alpha carries nothing about the specimen
+            found = find_margins(luminance(part[..., :3]) if image.rgb else part)
             self._known[key] = state, found
         return self._known[key][1]
 
