@@ -15,19 +15,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from napari_etch.networks.blocks import two_convolutions
+
 GATES = ("published", "oktay", "none")
-
-
-def _block(channels_in: int, channels_out: int, kernel: int) -> nn.Sequential:
-    """Two convolutions, each with batch normalisation and ReLU."""
-    layers: list[nn.Module] = []
-    for channels in (channels_in, channels_out):
-        layers += [
-            nn.Conv2d(channels, channels_out, kernel, padding=kernel // 2),
-            nn.BatchNorm2d(channels_out),
-            nn.ReLU(inplace=True),
-        ]
-    return nn.Sequential(*layers)
 
 
 class ChannelGate(nn.Module):
@@ -124,12 +114,13 @@ class AttentionUNet(nn.Module):
         self.fold = nn.PixelUnshuffle(fold)
         first = (channels_in * fold**2, *widths[:-1])
         self.down = nn.ModuleList(
-            _block(before, after, kernel) for before, after in zip(first, widths, strict=True)
+            two_convolutions(before, after, kernel)
+            for before, after in zip(first, widths, strict=True)
         )
         steps = list(itertools.pairwise(widths))[::-1]
         self.lift = nn.ModuleList(nn.ConvTranspose2d(deep, width, 2, 2) for width, deep in steps)
         self.gates = nn.ModuleList(_gate(gate, width, deep) for width, deep in steps)
-        self.up = nn.ModuleList(_block(2 * width, width, kernel) for width, _ in steps)
+        self.up = nn.ModuleList(two_convolutions(2 * width, width, kernel) for width, _ in steps)
         self.head = nn.Conv2d(widths[0], channels_out * fold**2, 1)
         self.unfold = nn.PixelShuffle(fold)
 

@@ -15,17 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-
-def _block(channels_in: int, channels_out: int) -> nn.Sequential:
-    """Two 3 x 3 convolutions, each with batch normalisation and ReLU."""
-    layers: list[nn.Module] = []
-    for channels in (channels_in, channels_out):
-        layers += [
-            nn.Conv2d(channels, channels_out, 3, padding=1, bias=False),
-            nn.BatchNorm2d(channels_out),
-            nn.ReLU(inplace=True),
-        ]
-    return nn.Sequential(*layers)
+from napari_etch.networks.blocks import two_convolutions
 
 
 class EtchNet(nn.Module):
@@ -53,12 +43,13 @@ class EtchNet(nn.Module):
         self.channels_out = 2 + affinities
         self.fold = nn.PixelUnshuffle(2)
         self.down = nn.ModuleList(
-            _block(first, second) for first, second in zip((4, *widths), widths, strict=False)
+            two_convolutions(first, second, bias=False)
+            for first, second in zip((4, *widths), widths, strict=False)
         )
         self.lift = nn.ModuleList(
             nn.Conv2d(deep, shallow, 1) for shallow, deep in itertools.pairwise(widths)
         )
-        self.up = nn.ModuleList(_block(width, width) for width in widths[:-1])
+        self.up = nn.ModuleList(two_convolutions(width, width, bias=False) for width in widths[:-1])
         self.head = nn.Sequential(
             nn.Conv2d(widths[0], 64, 3, padding=1, bias=False),
             nn.BatchNorm2d(64),

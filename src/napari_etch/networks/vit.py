@@ -15,6 +15,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from napari_etch.networks.blocks import two_convolutions
+
 
 @dataclass(frozen=True)
 class Windows:
@@ -129,18 +131,6 @@ class Backbone(nn.Module):
         return torch.cat(found, 1)
 
 
-def _block(channels_in: int, channels_out: int) -> nn.Sequential:
-    """Two 3 x 3 convolutions, each with batch normalisation and ReLU."""
-    layers: list[nn.Module] = []
-    for channels in (channels_in, channels_out):
-        layers += [
-            nn.Conv2d(channels, channels_out, 3, padding=1, bias=False),
-            nn.BatchNorm2d(channels_out),
-            nn.ReLU(inplace=True),
-        ]
-    return nn.Sequential(*layers)
-
-
 class Decoder(nn.Module):
     """Tokens and the image itself to boundary, distance and affinities, all as logits.
 
@@ -177,15 +167,22 @@ class Decoder(nn.Module):
         }
         self.channels_out = channels_out
         self.fold = nn.PixelUnshuffle(2)
-        self.down = nn.ModuleList([_block(4, half), _block(half, quarter)])
+        self.down = nn.ModuleList(
+            [two_convolutions(4, half, bias=False), two_convolutions(half, quarter, bias=False)]
+        )
         self.bring = nn.Sequential(
             nn.Conv2d(channels_in, width, 1, bias=False),
             nn.BatchNorm2d(width),
             nn.ReLU(inplace=True),
         )
-        self.deep = _block(width, width)
+        self.deep = two_convolutions(width, width, bias=False)
         self.lift = nn.ModuleList([nn.Conv2d(quarter, half, 1), nn.Conv2d(width, quarter, 1)])
-        self.up = nn.ModuleList([_block(half, half), _block(quarter, quarter)])
+        self.up = nn.ModuleList(
+            [
+                two_convolutions(half, half, bias=False),
+                two_convolutions(quarter, quarter, bias=False),
+            ]
+        )
         self.head = nn.Sequential(
             nn.Conv2d(half, 64, 3, padding=1, bias=False),
             nn.BatchNorm2d(64),

@@ -16,21 +16,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from napari_etch.networks.blocks import two_convolutions
+
 Pooling = Literal["min", "average", "published"]
 POOLINGS: tuple[Pooling, ...] = ("min", "average", "published")
 #: Channels at full, half, ... resolution, as published.
 WIDTHS = (64, 128, 256, 512, 1024)
-
-
-def _double(channels_in: int, channels_out: int) -> nn.Sequential:
-    layers: list[nn.Module] = []
-    for channels in (channels_in, channels_out):
-        layers += [
-            nn.Conv2d(channels, channels_out, 3, padding=1),
-            nn.BatchNorm2d(channels_out),
-            nn.ReLU(inplace=True),
-        ]
-    return nn.Sequential(*layers)
 
 
 class WPUNet(nn.Module):
@@ -84,12 +75,14 @@ class WPUNet(nn.Module):
         self.stride = 2 ** (len(widths) - 1)
         fused = [int(self.fusion)] * (len(widths) - 2) + [0]
         inputs = [self.channels_in, *(w + f for w, f in zip(widths, fused, strict=False))]
-        self.down = nn.ModuleList(_double(i, o) for i, o in zip(inputs, widths, strict=True))
+        self.down = nn.ModuleList(
+            two_convolutions(i, o) for i, o in zip(inputs, widths, strict=True)
+        )
         pairs = list(itertools.pairwise(widths))[::-1]
         self.lift = nn.ModuleList(
             nn.ConvTranspose2d(deep, shallow, 2, stride=2) for shallow, deep in pairs
         )
-        self.up = nn.ModuleList(_double(2 * shallow, shallow) for shallow, _ in pairs)
+        self.up = nn.ModuleList(two_convolutions(2 * shallow, shallow) for shallow, _ in pairs)
         self.head = nn.Conv2d(widths[0], channels_out, 1)
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
