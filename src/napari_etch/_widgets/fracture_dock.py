@@ -41,6 +41,7 @@ from napari_etch._widgets.layer_choice import about
 from napari_etch._widgets.layer_watch import LayerWatch
 from napari_etch._widgets.layers import (
     Origin,
+    gone_words,
     is_micrograph,
     kind_of,
     origin_of,
@@ -392,11 +393,9 @@ class FractureDock(Dock):
 
     def _add(self, mapped: Mapped, origin: Origin) -> None:
         layers = self._viewer.layers
-        if all(str(layer.unique_id) != origin.layer_id for layer in layers):
-            self._say(
-                f"“{origin.name}” was removed during the run, so its result was dropped.",
-                trouble=True,
-            )
+        gone = gone_words(layers, origin)
+        if gone:
+            self._say(gone, trouble=True)
             return
         active = layers.selection.active
         hidden = show_map(layers, map_layers(mapped, origin))

@@ -16,6 +16,7 @@ from napari_etch._widgets.run import Segmented
 from napari_etch._widgets.stated_size import conflict_of
 
 if TYPE_CHECKING:
+    from napari.components import LayerList
     from napari.layers import Layer
 
 METADATA_KEY = "napari_etch"
@@ -62,13 +63,20 @@ def origin_of(layer: Image) -> Origin:
     return Origin(str(layer.unique_id), layer.name, Placement.of(layer))
 
 
+def gone_words(layers: LayerList, origin: Origin) -> str:
+    """Return that the source of a run was removed meanwhile; empty while it is there."""
+    if any(str(layer.unique_id) == origin.layer_id for layer in layers):
+        return ""
+    return f"“{origin.name}” was removed during the run, so its result was dropped."
+
+
 def source_of(layer: Image) -> Source:
     """Return an image layer as the source of a run; the finest level of a multi-scale one."""
     made = layer.metadata.get(METADATA_KEY, {})
     made = made if isinstance(made, dict) else {}
     edge = pixel_size_um(layer)
     return Source(
-        data=layer.data[0] if layer.multiscale else layer.data,
+        data=finest(layer),
         name=layer.name,
         rgb=bool(layer.rgb),
         pixel_size_um=edge,
@@ -77,9 +85,14 @@ def source_of(layer: Image) -> Source:
     )
 
 
+def finest(layer: Image | Labels) -> Any:
+    """Return the pixels of a layer; of a multi-scale one those of its finest level."""
+    return layer.data[0] if layer.multiscale else layer.data
+
+
 def axes_of(layer: Image | Labels) -> tuple[int, ...]:
     """Return the sizes of a layer's axes without colour; of a multi-scale one at its finest."""
-    shape = np.shape(layer.data[0] if layer.multiscale else layer.data)
+    shape = np.shape(finest(layer))
     return shape[:-1] if getattr(layer, "rgb", False) else shape
 
 

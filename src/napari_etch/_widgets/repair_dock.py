@@ -19,7 +19,7 @@ from napari_etch._widgets.device_box import offer_devices
 from napari_etch._widgets.devices import device_troubles
 from napari_etch._widgets.dock import Dock
 from napari_etch._widgets.keys import REPAIR_BINDINGS, UNDO_BRIDGE, lend_keys, tip
-from napari_etch._widgets.layers import Origin
+from napari_etch._widgets.layers import Origin, gone_words
 from napari_etch._widgets.preferences import load_preferences
 from napari_etch._widgets.repair_form import RepairForm
 from napari_etch._widgets.repair_journal import repairs_folder
@@ -333,11 +333,9 @@ class RepairDock(Dock):
 
     def _add_result(self, mended: Mended, origin: Origin) -> None:
         layers = self._viewer.layers
-        if all(str(layer.unique_id) != origin.layer_id for layer in layers):
-            self._say(
-                f"“{origin.name}” was removed during the run, so its result was dropped.",
-                trouble=True,
-            )
+        gone = gone_words(layers, origin)
+        if gone:
+            self._say(gone, trouble=True)
             return
         active = layers.selection.active
         kept = make_way(layers, origin)

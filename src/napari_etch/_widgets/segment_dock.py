@@ -25,6 +25,7 @@ from napari_etch._widgets.layers import (
     BOUNDARY,
     GRAINS,
     Origin,
+    gone_words,
     origin_of,
     result_layers,
     source_id_of,
@@ -331,11 +332,9 @@ class SegmentDock(Dock):
     def _add_result(self, result: Segmented, origin: Origin) -> Labels | None:
         """Put a result into the viewer and return its grains; None where its image is gone."""
         viewer = self._viewer
-        if all(str(layer.unique_id) != origin.layer_id for layer in viewer.layers):
-            self._say(
-                f"“{origin.name}” was removed during the run, so its result was dropped.",
-                trouble=True,
-            )
+        gone = gone_words(viewer.layers, origin)
+        if gone:
+            self._say(gone, trouble=True)
             return None
         boundary, grains = result_layers(result, origin)
         active = viewer.layers.selection.active

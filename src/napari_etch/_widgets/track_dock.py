@@ -12,7 +12,7 @@ from napari_etch._widgets.controller import RunController
 from napari_etch._widgets.correct_preview import camera_of
 from napari_etch._widgets.dock import Dock
 from napari_etch._widgets.earlier_results import replace_result
-from napari_etch._widgets.layers import METADATA_KEY, Origin, kind_of
+from napari_etch._widgets.layers import METADATA_KEY, Origin, gone_words, kind_of
 from napari_etch._widgets.run import Failed, Note, Stopped
 from napari_etch._widgets.scroll import UprightScroll
 from napari_etch._widgets.status import RunBar, duration
@@ -241,11 +241,9 @@ class TrackDock(Dock):
 
     def _add_result(self, tracked: Tracked, origin: Origin) -> None:
         layers = self._viewer.layers
-        if all(str(layer.unique_id) != origin.layer_id for layer in layers):
-            self._say(
-                f"“{origin.name}” was removed during the run, so its result was dropped.",
-                trouble=True,
-            )
+        gone = gone_words(layers, origin)
+        if gone:
+            self._say(gone, trouble=True)
             return
         new, old = grains_layer(tracked, origin), earlier_grains(layers, origin)
         if old is None:
