@@ -6,6 +6,7 @@ import pytest
 import tifffile
 from fakes import DarkIsBoundary
 
+from napari_etch.cli import count
 from napari_etch.grains.class_table import FRACTURE_MODES
 
 
@@ -63,6 +64,22 @@ def test_counts_that_no_disk_takes_are_shown(etch, micrograph_file, monkeypatch)
     assert done.exit_code == 2
     assert "counts.csv: No space left on device" in done.stderr
     assert "steel.tif" in done.stdout and "16" in done.stdout
+
+
+def test_what_was_counted_before_ctrl_c_is_shown(etch, micrograph_file, monkeypatch, tmp_path):
+    count_image = count._count_image
+
+    def interrupted(job, image, counted):
+        if image.name == "b.tif":
+            raise KeyboardInterrupt
+        return count_image(job, image, counted)
+
+    monkeypatch.setattr(count, "_count_image", interrupted)
+    done = etch("count", micrograph_file("a.tif"), micrograph_file("b.tif"), "--out", "counts.csv")
+    assert done.exit_code == 130
+    assert "stopped after 1 of 2 images; no table was written" in done.stderr
+    assert "a.tif" in done.stdout and "16" in done.stdout
+    assert not (tmp_path / "counts.csv").exists()
 
 
 def test_a_table_is_not_overwritten_unasked(etch, micrograph_file, tmp_path):

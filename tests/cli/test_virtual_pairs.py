@@ -48,6 +48,23 @@ def test_ctrl_c_says_that_the_same_call_goes_on(etch, monkeypatch):
     assert "2 of 4 pairs in set; the same call goes on" in stopped.stderr
 
 
+def test_ctrl_c_tells_of_the_pairs_that_other_processes_have_made(etch, monkeypatch):
+    """They hand over several at a time: it said 0 of 500 where there were twelve."""
+
+    def handed_over_late(out, pairs, count, **options):
+        for name in ("micro", "label"):
+            (out / name).mkdir(parents=True)
+        yield 0
+        for index in range(3):
+            folder._write_pair(out, pairs, index)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(folder, "write_pairs", handed_over_late)
+    stopped = etch(*call("--count", 4, "--preset", "published"))
+    assert stopped.exit_code == 130
+    assert "3 of 4 pairs in set; the same call goes on" in stopped.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

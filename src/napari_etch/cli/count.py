@@ -77,16 +77,16 @@ def count(
         refuse(f"--model {model} maps fracture modes, which are not counted: use etch fracture")
     job = Job(ready, device, granularity, options, pixel_size, stack, keep_info_bar)
     counted: list[_Counted] = []
-    done = each_in_turn(
-        images, lambda image: _count_all(job, image, counted), left="no table was written"
-    )
-    rows = list(zip(_names(counted), (item for _, _, item in counted), strict=True))
-    if rows:
-        try:
+    try:
+        done = each_in_turn(
+            images, lambda image: _count_all(job, image, counted), left="no table was written"
+        )
+        if counted:
             with bad_input(str(out)):
-                write_counts(out, rows)
-        finally:  # what no disk takes is not lost
-            _show(rows)
+                write_counts(out, _rows(counted))
+    finally:  # what was counted before a Ctrl-C, or what no disk takes, is not lost
+        if counted:
+            _show(_rows(counted))
     end_with(done)
 
 
@@ -163,14 +163,14 @@ def _counts(job: Job, micrograph: Micrograph, show: Callable[..., None]) -> Iter
             note(f"{micrograph.name}: {event.message}")
 
 
-def _names(rows: Sequence[_Counted]) -> list[str]:
-    """Return the file's name for each row, or its path where two files have one name."""
+def _rows(counted: Sequence[_Counted]) -> list[tuple[str, GrainCount]]:
+    """Return each count with the file's name, or its path where two files have one name."""
     paths: dict[str, set[Path]] = {}
-    for path, _, _ in rows:
+    for path, _, _ in counted:
         paths.setdefault(called(path), set()).add(path)
     return [
-        (called(path) if len(paths[called(path)]) == 1 else str(path)) + section
-        for path, section, _ in rows
+        ((called(path) if len(paths[called(path)]) == 1 else str(path)) + section, item)
+        for path, section, item in counted
     ]
 
 

@@ -102,7 +102,7 @@ def _write_pairs(
     overwrite: bool,
 ) -> None:
     from napari_etch.cli.progress import progress_bar
-    from napari_etch.virtual.broken.folder import PairSet, write_pairs
+    from napari_etch.virtual.broken.folder import PairSet, pairs_in, write_pairs
 
     steps = write_pairs(
         out, PairSet(preset.value, size, seed), count, workers=workers, overwrite=overwrite
@@ -116,7 +116,8 @@ def _write_pairs(
                 each = (time.monotonic() - began) / (there - found)
                 show(there / count, each * (count - there), f"{there} of {count}")
     except KeyboardInterrupt:
-        steps.close()
+        steps.close()  # what the other processes have in hand is made to its end
+        there = sum(index < count for index in pairs_in(out))
         fail(f"stopped with {there} of {count} pairs in {out}; the same call goes on with them")
         raise typer.Exit(ExitCode.STOPPED) from None
     made = "all were there" if found == count else f"{count - found} made"

@@ -103,7 +103,7 @@ def write_pairs(
     for name in (BROKEN_FOLDER, COMPLETE_FOLDER):
         (out / name).mkdir(parents=True, exist_ok=True)
     _write_manifest(out, pairs, count)
-    found = _numbers(out / BROKEN_FOLDER) & _numbers(out / COMPLETE_FOLDER)
+    found = pairs_in(out)
     wanted = [index for index in range(count) if index not in found]
     done = count - len(wanted)
     yield done
@@ -111,6 +111,11 @@ def write_pairs(
         for _ in each(partial(_write_pair, out, pairs), wanted):
             done += 1
             yield done
+
+
+def pairs_in(out: Path) -> set[int]:
+    """Return the numbers of the pairs that a folder holds."""
+    return _numbers(out / BROKEN_FOLDER) & _numbers(out / COMPLETE_FOLDER)
 
 
 @contextmanager
