@@ -9,6 +9,7 @@ from napari.utils.theme import get_theme
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
+from napari_etch._widgets.plots import colour_plot, empty_plot
 from napari_etch.measure.distribution import cumulative
 
 if TYPE_CHECKING:
@@ -91,13 +92,8 @@ class DistributionPlot(QWidget):
     def _build(self) -> None:
         import pyqtgraph
 
-        # Its clean-up at exit walks over objects of Qt's that are gone by then.
-        pyqtgraph.setConfigOption("exitCleanup", False)
-        self._plot = pyqtgraph.PlotWidget()
-        self._plot.setMenuEnabled(False)
-        self._plot.hideButtons()
+        self._plot = empty_plot()
         item = self._plot.getPlotItem()
-        item.layout.setContentsMargins(0, 4, 8, 8)
         self._bars = pyqtgraph.BarGraphItem(x=[], height=[], width=1)
         self._plot.addItem(self._bars)
         self._shares = pyqtgraph.ViewBox(enableMenu=False)
@@ -149,14 +145,8 @@ class DistributionPlot(QWidget):
             self._range.setRegion((low, high))
 
     def _colour(self) -> None:
-        theme = get_theme(self._theme)
-        text = theme.text.as_hex()
-        self._plot.setBackground(theme.background.as_hex())
-        for name in ("left", "bottom", "right"):
-            axis = self._plot.getAxis(name)
-            axis.setPen(theme.secondary.as_hex())
-            axis.setTextPen(text)
-            axis.enableAutoSIPrefix(False)
+        colour_plot(self._plot, self._theme, ("left", "bottom", "right"))
+        text = get_theme(self._theme).text.as_hex()
         self._plot.getAxis("right").setLabel("share up to here", color=text)
 
 

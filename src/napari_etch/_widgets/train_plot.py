@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from napari.utils.theme import get_theme
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
+from napari_etch._widgets.plots import colour_plot, empty_plot
 from napari_etch.training.fitted import total_loss
 from napari_etch.training.trainers import TrainStep
 
@@ -86,16 +87,8 @@ class LossPlot(QWidget):
             self._colour()
 
     def _build(self) -> None:
-        import pyqtgraph
-
-        # Its clean-up at exit walks over objects of Qt's that are gone by then.
-        pyqtgraph.setConfigOption("exitCleanup", False)
-        self._plot = pyqtgraph.PlotWidget()
-        self._plot.setMenuEnabled(False)
-        self._plot.hideButtons()
+        self._plot = empty_plot()
         self._plot.setMouseEnabled(x=False, y=False)
-        # pyqtgraph cuts off what hangs below the line of a label
-        self._plot.getPlotItem().layout.setContentsMargins(0, 4, 8, 8)
         self._raw = self._plot.plot()
         self._mean = self._plot.plot()
         self._held = self._plot.plot(symbol="o", symbolSize=6)
@@ -107,16 +100,11 @@ class LossPlot(QWidget):
     def _colour(self) -> None:
         import pyqtgraph
 
-        theme = get_theme(self._theme)
-        text = theme.text.as_hex()
-        self._plot.setBackground(theme.background.as_hex())
+        text = get_theme(self._theme).text.as_hex()
+        colour_plot(self._plot, self._theme, ("left", "bottom"))
         for name, label in (("left", "loss"), ("bottom", "step")):
-            axis = self._plot.getAxis(name)
-            axis.setPen(theme.secondary.as_hex())
-            axis.setTextPen(text)
-            axis.setLabel(label, color=text)
-            axis.enableAutoSIPrefix(False)
-        self._raw.setPen(pyqtgraph.mkPen(f"{theme.text.as_hex()[:7]}60", width=1))
+            self._plot.getAxis(name).setLabel(label, color=text)
+        self._raw.setPen(pyqtgraph.mkPen(f"{text[:7]}60", width=1))
         self._mean.setPen(pyqtgraph.mkPen("#ff9f40", width=2))
         self._held.setPen(pyqtgraph.mkPen(HELD, width=2))
         self._held.setSymbolBrush(HELD)
