@@ -18,7 +18,7 @@ from napari_etch.cli.console import (
     refuse,
     sentence,
 )
-from napari_etch.cli.options import GrainSize, PixelSize, Quality, free_file
+from napari_etch.cli.options import Device, GrainSize, PixelSize, Quality, Stack, free_file
 from napari_etch.cli.reading import refuse_result, tell_margins, tell_reading
 from napari_etch.counting import COUNT_MODEL
 
@@ -41,18 +41,13 @@ def count(
         str, typer.Option("--model", metavar="NAME_OR_PATH", help="See: etch models list.")
     ] = COUNT_MODEL,
     pixel_size: PixelSize = None,
-    device: Annotated[
-        str, typer.Option("--device", metavar="auto|cpu|cuda|mps", help="Where the network runs.")
-    ] = "auto",
+    device: Device = "auto",
     grain_size: GrainSize = None,
     granularity: Annotated[
         float, typer.Option(min=0.02, max=0.98, help="Near 0: fewest grains, near 1: most.")
     ] = 0.5,
     quality: Quality = None,
-    stack: Annotated[
-        bool | None,
-        typer.Option("--stack/--slices", help="Pages of a file are one stack, or single images."),
-    ] = None,
+    stack: Stack = None,
     keep_info_bar: Annotated[
         bool, typer.Option("--keep-info-bar", help="Count in information bar and scale bar too.")
     ] = False,

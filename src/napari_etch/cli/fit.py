@@ -13,7 +13,7 @@ import typer
 
 from napari_etch.cli.console import ExitCode, bad_input, note, refuse
 from napari_etch.cli.learning import learn
-from napari_etch.cli.options import number
+from napari_etch.cli.options import LearningDevice, Minutes
 from napari_etch.cli.reading import refuse_result, tell_margins, tell_reading
 from napari_etch.cli.target import Target
 
@@ -50,19 +50,9 @@ def fit(
             "--region", metavar="Y0:Y1,X0:X1", help="Only these rows and columns of every image."
         ),
     ] = None,
-    minutes: Annotated[
-        float | None,
-        typer.Option(
-            "--minutes",
-            metavar="M",
-            help="Keep the best after so long at the latest.",
-            parser=number,
-        ),
-    ] = None,
+    minutes: Minutes = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Another seed, another fit.")] = 0,
-    device: Annotated[
-        str, typer.Option("--device", metavar="auto|cpu|cuda|mps", help="Where it is learnt.")
-    ] = "auto",
+    device: LearningDevice = "auto",
     keep_info_bar: Annotated[
         bool, typer.Option("--keep-info-bar", help="Learn from information bar and scale bar too.")
     ] = False,

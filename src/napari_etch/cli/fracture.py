@@ -19,7 +19,7 @@ from napari_etch.cli.console import (
     say,
     sentence,
 )
-from napari_etch.cli.options import Corrections, PixelSize, Quality
+from napari_etch.cli.options import Corrections, Device, PixelSize, Quality
 from napari_etch.cli.reading import refuse_result, tell_reading
 
 if TYPE_CHECKING:
@@ -105,9 +105,7 @@ def fracture(
         float | None,
         typer.Option("--scale", help="Size at which the network sees the image, of its own."),
     ] = None,
-    device: Annotated[
-        str, typer.Option("--device", metavar="auto|cpu|cuda|mps", help="Where the network runs.")
-    ] = "auto",
+    device: Device = "auto",
     pixel_size: PixelSize = None,
     keep_info_bar: Annotated[
         bool, typer.Option("--keep-info-bar", help="Map information bar and scale bar too.")

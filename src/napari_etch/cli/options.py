@@ -131,3 +131,22 @@ GrainSize = Annotated[
         callback=_length,
     ),
 ]
+Device = Annotated[
+    str, typer.Option("--device", metavar="auto|cpu|cuda|mps", help="Where the network runs.")
+]
+LearningDevice = Annotated[
+    str, typer.Option("--device", metavar="auto|cpu|cuda|mps", help="Where it is learnt.")
+]
+Minutes = Annotated[
+    float | None,
+    typer.Option(
+        "--minutes",
+        metavar="M",
+        help="Keep the best after so long at the latest.",
+        parser=number,
+    ),
+]
+Stack = Annotated[
+    bool | None,
+    typer.Option("--stack/--slices", help="Pages of a file are one stack, or single images."),
+]

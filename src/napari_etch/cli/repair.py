@@ -22,7 +22,7 @@ from napari_etch.cli.console import (
     say,
     sentence,
 )
-from napari_etch.cli.options import Corrections, PixelSize
+from napari_etch.cli.options import Corrections, Device, PixelSize
 from napari_etch.cli.reading import refuse_result, tell_reading
 
 if TYPE_CHECKING:
@@ -89,9 +89,7 @@ def repair(
     least: Annotated[
         float, typer.Option(min=0, max=1, help="Bridges less sure than this are not made.")
     ] = 0.5,
-    device: Annotated[
-        str, typer.Option("--device", metavar="auto|cpu|cuda|mps", help="Where the network runs.")
-    ] = "auto",
+    device: Device = "auto",
     pixel_size: PixelSize = None,
     keep_info_bar: Annotated[
         bool,

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from napari_etch.cli.console import bad_input, refuse
-from napari_etch.cli.options import GrainSize, PixelSize, Quality
+from napari_etch.cli.options import Device, GrainSize, PixelSize, Quality, Stack
 
 GRANULARITY = 0.5
 
@@ -26,9 +26,7 @@ def segment(
         str, typer.Option("--model", metavar="NAME_OR_PATH", help="See: etch models list.")
     ] = "generalist",
     pixel_size: PixelSize = None,
-    device: Annotated[
-        str, typer.Option("--device", metavar="auto|cpu|cuda|mps", help="Where the network runs.")
-    ] = "auto",
+    device: Device = "auto",
     grain_size: GrainSize = None,
     granularity: Annotated[
         float, typer.Option(min=0, max=1, help="0: fewest grains, 1: most.")
@@ -50,10 +48,7 @@ def segment(
             help="Of wpunet: which way it goes through a stack.",
         ),
     ] = None,
-    stack: Annotated[
-        bool | None,
-        typer.Option("--stack/--slices", help="Pages of a file are one stack, or single images."),
-    ] = None,
+    stack: Stack = None,
     align: Annotated[
         bool,
         typer.Option("--align", help="Move the sections of a stack over each other first."),

@@ -12,7 +12,7 @@ import typer
 
 from napari_etch.cli.console import ExitCode, bad_input, refuse
 from napari_etch.cli.learning import learn
-from napari_etch.cli.options import number
+from napari_etch.cli.options import LearningDevice, Minutes
 from napari_etch.cli.target import Target
 
 if TYPE_CHECKING:
@@ -43,15 +43,7 @@ def train(
         str | None,
         typer.Option("--from", metavar="MODEL", help="Model to go on from; its own weights else."),
     ] = None,
-    minutes: Annotated[
-        float | None,
-        typer.Option(
-            "--minutes",
-            metavar="M",
-            help="Keep the best after so long at the latest.",
-            parser=number,
-        ),
-    ] = None,
+    minutes: Minutes = None,
     steps: Annotated[
         int | None, typer.Option("--steps", min=1, help="Take so many steps at most.")
     ] = None,
@@ -72,9 +64,7 @@ def train(
         ),
     ] = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Another seed, another model.")] = 0,
-    device: Annotated[
-        str, typer.Option("--device", metavar="auto|cpu|cuda|mps", help="Where it is learnt.")
-    ] = "auto",
+    device: LearningDevice = "auto",
     library: Annotated[
         bool, typer.Option("--library", help="Put it into your library under the name MODEL.")
     ] = False,
