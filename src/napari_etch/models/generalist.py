@@ -142,15 +142,8 @@ class Generalist:
         """
         if quality not in QUALITIES:
             raise ValueError(f"quality is {quality!r}: choose {' or '.join(QUALITIES)}.")
-        if grain_size is not None and not (math.isfinite(grain_size) and grain_size > 0):
-            raise ValueError(f"grain size is {grain_size}: give the mean intercept in px, above 0.")
         image = prepare(micrograph)
-        search = 0.0
-        if grain_size is None:
-            grain_size = self.known_grain_size(micrograph)
-        if grain_size is None:
-            search = 0.1
-            grain_size = yield from self._find_grain_size(image, search)
+        grain_size, search = yield from self._settle_grain_size(micrograph, image, grain_size, 0.1)
         scale = clipped_scale(TARGET / grain_size, image.shape)
         views = QUALITIES[quality]
         work = np.array([size**2 for size, _, _ in views])
@@ -194,6 +187,17 @@ class Generalist:
         bridges, log["bridges"] = yield from close_gaps(fields["boundary"], mask, share)
         for name in MAPS:
             np.maximum(fields[name], bridges, out=fields[name])
+
+    def _settle_grain_size(
+        self, micrograph: Micrograph, image: Maps, given: float | None, share: float
+    ) -> Generator[Pass, np.ndarray, tuple[float, float]]:
+        """Return the mean intercept in px, and which part of the work looking for it was."""
+        if given is not None and not (math.isfinite(given) and given > 0):
+            raise ValueError(f"grain size is {given}: give the mean intercept in px, above 0.")
+        size = self.known_grain_size(micrograph) if given is None else given
+        if size is not None:
+            return size, 0.0
+        return (yield from self._find_grain_size(image, share)), share
 
     def _find_grain_size(self, image: Maps, share: float) -> Generator[Pass, np.ndarray, float]:
         """Try several sizes of the image's middle and return the mean intercept in px."""

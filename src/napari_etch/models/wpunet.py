@@ -7,7 +7,6 @@ is led by `napari_etch.propagation`, which tells it what it has found itself, ne
 from __future__ import annotations
 
 import copy
-import math
 from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
 
@@ -147,15 +146,8 @@ class WPUNet(Generalist):
             When an option is none of these, or the previous map is of another size.
         """
         directions_of(quality, direction)
-        if grain_size is not None and not (math.isfinite(grain_size) and grain_size > 0):
-            raise ValueError(f"grain size is {grain_size}: give the mean intercept in px, above 0.")
         image = prepare(micrograph)
-        search = 0.0
-        if grain_size is None:
-            grain_size = self.known_grain_size(micrograph)
-        if grain_size is None:
-            search = 0.3
-            grain_size = yield from self._find_grain_size(image, search)
+        grain_size, search = yield from self._settle_grain_size(micrograph, image, grain_size, 0.3)
         scale = clipped_scale(self.target / grain_size, image.shape)
         seen = resize(image, scale)
         previous = self._previous
