@@ -20,6 +20,7 @@ from qtpy.QtTest import QTest
 from napari_etch._widgets.fracture_layers import crc, outline_layer
 from napari_etch._widgets.layers import METADATA_KEY, kind_of, pixel_size_um, section_distance_um
 from napari_etch._widgets.measure_dock import MeasureDock
+from napari_etch._widgets.measure_export import image_of
 from napari_etch._widgets.measure_marks import KIND_COLOURS, PATTERN, PLACES
 from napari_etch.grains import partition
 from napari_etch.grains.class_table import FRACTURE_MODES
@@ -117,6 +118,39 @@ def test_another_micrograph_of_the_same_size_keeps_its_own_pixel_size(
     wait(qtbot, dock)
     assert pixel_size_um(viewer.layers["steel"]) == pixel_size_um(layer) == pytest.approx(0.5)
     assert pixel_size_um(other) is None
+
+
+def test_a_pixel_size_typed_for_grains_of_a_part_is_that_of_their_image(
+    open_measure: OpenMeasure, qtbot: Any, tmp_path: Path
+) -> None:
+    viewer, dock, _layer = open_measure()
+    picture = np.random.default_rng(1).integers(0, 255, (200, 300), np.uint8)
+    image = viewer.add_image([picture, picture[::2, ::2]], multiscale=True, name="large")
+    made = {"kind": "grains", "source": "large", "source_id": str(image.unique_id)}
+    part = viewer.add_labels(grains(), translate=(30, 100), metadata={METADATA_KEY: made})
+    viewer.layers.selection.active = part
+    qtbot.waitUntil(lambda: dock.layers.grains() is part, timeout=PATIENCE)
+    assert dock.form.pixel_size.line.isEnabled()
+    dock.form.pixel_size.number.setValue(0.5)
+    wait(qtbot, dock)
+    assert pixel_size_um(part) == pixel_size_um(image) == pytest.approx(0.5)
+    np.testing.assert_allclose(part.translate, (15, 50))
+    pixels, name, is_colour = image_of(dock.layers.image(), part, None)
+    np.testing.assert_array_equal(pixels, picture[30:190, 100:260])
+    assert (name, is_colour) == ("large", False)
+
+
+def test_small_grains_of_another_image_leave_a_large_one_alone(
+    open_measure: OpenMeasure, qtbot: Any
+) -> None:
+    viewer, dock, _layer = open_measure()
+    image = viewer.add_image(np.zeros((200, 300), np.uint8), name="large")
+    other = viewer.add_labels(grains()[:150, :150])
+    viewer.layers.selection.active = other
+    qtbot.waitUntil(lambda: dock.layers.grains() is other, timeout=PATIENCE)
+    dock.form.pixel_size.number.setValue(0.5)
+    assert pixel_size_um(other) == pytest.approx(0.5)
+    assert pixel_size_um(image) is None
 
 
 def test_grains_without_a_micrograph_take_the_pixel_size_themselves(

@@ -26,6 +26,7 @@ from napari_etch._widgets.correct_target import (
 )
 from napari_etch._widgets.correct_tour import BoundaryTour
 from napari_etch._widgets.correct_verdicts import VerdictSteps
+from napari_etch._widgets.layers import finest
 from napari_etch.corrections import Journal, Review, State
 from napari_etch.corrections.past import Past
 from napari_etch.grains.editing import Change, EditError, GrainEditor, is_tiling
@@ -216,9 +217,10 @@ class CorrectSession(QObject):
         window = None if layer is None else window_under(layer, self.layer)
         if layer is None or window is None:  # it was moved away meanwhile
             return None
+        data = finest(layer)
         if not self.is_stack:
-            return layer.data[window]
-        return layer.data[window[0].start + section][window[1:]]
+            return data[window]
+        return data[window[0].start + section][window[1:]]
 
     def _grey(self, section: int) -> Any:
         data = self.under(self.image, section)

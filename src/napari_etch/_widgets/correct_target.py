@@ -16,6 +16,7 @@ from napari_etch._widgets.layers import (
     BOUNDARY,
     GRAINS,
     axes_of,
+    finest,
     is_micrograph,
     kind_of,
     layer_name,
@@ -88,7 +89,7 @@ def may_hold_labels(layer: Layer | None) -> bool:
     """
     if not isinstance(layer, Image) or layer.rgb or kind_of(layer):
         return False
-    data = layer.data[0] if layer.multiscale else layer.data
+    data = finest(layer)
     if len(data.shape) not in (2, 3) or np.dtype(data.dtype).kind not in "uif":
         return False
     section = data[data.shape[0] // 2] if len(data.shape) == 3 else data
@@ -164,7 +165,7 @@ def unfit_boundary(layers: LayerList, grains: Labels) -> str:
     ]
     if not meant or any(fits(layer, grains, whole=False) for layer in meant):
         return ""
-    sizes = [" × ".join(map(str, np.shape(each.data))) for each in (meant[0], grains)]
+    sizes = [" × ".join(map(str, axes_of(each))) for each in (meant[0], grains)]
     return (
         f"“{meant[0].name}” ({sizes[0]}) and “{grains.name}” ({sizes[1]}) "
         f"{'differ in size' if sizes[0] != sizes[1] else 'lie in different places'}, so cuts "
@@ -178,6 +179,17 @@ def micrograph_of(layers: LayerList, grains: Labels, *, whole: bool = True) -> I
     images = [layer for layer in layers if isinstance(layer, Image) and not _is_boundary(layer)]
     images.sort(key=lambda layer: str(layer.unique_id) != wanted)
     return next((image for image in images if fits(image, grains, whole=whole)), None)
+
+
+def own_micrograph(layers: LayerList, grains: Labels) -> Image | None:
+    """Return the image that a grain map lies over, also where it is a part of it that says so.
+
+    A small map of another image lies at the corner of any large one.
+    """
+    image = micrograph_of(layers, grains) or micrograph_of(layers, grains, whole=False)
+    if image is None or fits(image, grains) or str(image.unique_id) == source_id_of(grains):
+        return image
+    return None
 
 
 def unsized_text(layers: LayerList, grains: Labels) -> str:
@@ -219,9 +231,9 @@ def window_under(image: Image, grains: Labels) -> tuple[slice, ...] | None:
     """Return the part of an image that lies under a grain map; None where it does not fit.
 
     Grains of one section, or of a region, lie in their place of the stack, or of the image, that
-    they were made from.
+    they were made from. The part is one of the finest level of a multi-scale image.
     """
-    if image.multiscale or grains.multiscale:
+    if grains.multiscale:
         return None
     shape, wanted = axes_of(image), axes_of(grains)
     if len(shape) != len(wanted) or not _lie_alike(image, grains):

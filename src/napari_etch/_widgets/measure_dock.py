@@ -478,7 +478,7 @@ class MeasureDock(Dock):
                 if str(each.unique_id) == result.source.layer_id
             )
             made, image = provenance(self._viewer, layer)
-            pixels, image_name, rgb = image_of(image, result.source.section)
+            pixels, image_name, rgb = image_of(image, layer, result.source.section)
             parts.append(FieldParts(result, made, pixels, image_name, rgb))
         remarks = dict.fromkeys([*self._remarks(), *self.areas.remarks()])
         uncertainty, fractions = self.uncertainty(), self.areas.fractions

@@ -14,6 +14,8 @@ from napari.qt.threading import create_worker
 from qtpy.QtCore import QObject, Signal
 from qtpy.QtWidgets import QWidget
 
+from napari_etch._widgets.correct_target import window_under
+from napari_etch._widgets.layers import finest
 from napari_etch._widgets.measure_job import LayerResult
 from napari_etch._widgets.save_path import ask_save_path
 from napari_etch.measure import AreaFraction, combine_fields
@@ -24,7 +26,7 @@ from napari_etch.micrograph import micrograph_from_array
 from napari_etch.results import overlay_rgb, report_file, whole_file
 
 if TYPE_CHECKING:
-    from napari.layers import Image
+    from napari.layers import Image, Labels
 
 
 _NONE: Mapping[str, AreaFraction] = MappingProxyType({})
@@ -53,13 +55,16 @@ class FieldParts:
     rgb: bool = False
 
 
-def image_of(layer: Image | None, section: int | None) -> tuple[np.ndarray | None, str, bool]:
-    """Return the pixels of a micrograph layer, its name and whether it is in colour."""
-    if layer is None:
+def image_of(
+    image: Image | None, grains: Labels, section: int | None
+) -> tuple[np.ndarray | None, str, bool]:
+    """Return what lies under grains, or a section of them: pixels, name, whether in colour."""
+    window = None if image is None else window_under(image, grains)
+    if image is None or window is None:
         return None, "", False
-    data = np.asarray(layer.data if section is None else layer.data[section])
-    path = layer.source.path
-    return data[..., :3] if layer.rgb else data, str(path or layer.name), bool(layer.rgb)
+    at = window if section is None else (window[0].start + section, *window[1:])
+    data, path = np.asarray(finest(image)[at]), image.source.path
+    return data[..., :3] if image.rgb else data, str(path or image.name), bool(image.rgb)
 
 
 def report_of(

@@ -9,10 +9,17 @@ from napari.layers import Image, Labels
 from qtpy.QtCore import QTimer, Signal
 
 from napari_etch._widgets.choices import set_choices
-from napari_etch._widgets.correct_target import boundary_layers, is_classes, micrograph_of
+from napari_etch._widgets.correct_target import boundary_layers, is_classes, own_micrograph
 from napari_etch._widgets.import_layers import IGNORE
 from napari_etch._widgets.layer_watch import LayerWatch, selected
-from napari_etch._widgets.layers import METADATA_KEY, OUTLINES, kind_of, layer_name, pixel_size_um
+from napari_etch._widgets.layers import (
+    METADATA_KEY,
+    OUTLINES,
+    finest,
+    kind_of,
+    layer_name,
+    pixel_size_um,
+)
 from napari_etch._widgets.measure_form import MeasureForm
 from napari_etch._widgets.measure_job import LayerInput
 from napari_etch._widgets.recut_layers import can_recut, is_edited
@@ -111,7 +118,7 @@ class MeasureLayers(LayerWatch):
         grains = self.grains()
         if grains is None:
             return None
-        return micrograph_of(self._viewer.layers, grains) or grains
+        return own_micrograph(self._viewer.layers, grains) or grains
 
     def section(self, layer: Labels) -> int | None:
         """Return the section of a stack that is shown."""
@@ -130,9 +137,9 @@ class MeasureLayers(LayerWatch):
         """Return a layer as it is now."""
         section = self.section(layer)
         boundary = next(iter(boundary_layers(self._viewer.layers, layer)), None)
-        lines = None if boundary is None else np.asarray(boundary.data)
-        if lines is not None and section is not None:
-            lines = lines[section]
+        lines = None if boundary is None else finest(boundary)
+        if lines is not None:
+            lines = np.asarray(lines if section is None else lines[section])
         return LayerInput(
             layer_id=str(layer.unique_id),
             name=layer.name if section is None else f"{layer.name}, section {section}",
@@ -177,4 +184,4 @@ def provenance(viewer: ViewerModel, layer: Labels) -> tuple[dict[str, Any], Imag
     made = dict(layer.metadata.get(METADATA_KEY) or {})
     if can_recut(layer):
         made["corrected"] = is_edited(layer)
-    return made, micrograph_of(viewer.layers, layer)
+    return made, own_micrograph(viewer.layers, layer)

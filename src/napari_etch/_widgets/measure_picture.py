@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from napari_etch._widgets.correct_target import micrograph_of, window_under
-from napari_etch._widgets.layers import METADATA_KEY, pixel_size_um
+from napari_etch._widgets.correct_target import own_micrograph, window_under
+from napari_etch._widgets.layers import METADATA_KEY, finest, pixel_size_um
 from napari_etch._widgets.stated_size import conflict_of
 from napari_etch.micrograph.margins import Margins, find_margins, margin_trouble
 from napari_etch.micrograph.pixels import luminance
@@ -44,7 +44,7 @@ class PictureRemarks:
         """
         said = []
         for layer, grains, section in chosen:
-            image = micrograph_of(self._layers, layer, whole=False)
+            image = own_micrograph(self._layers, layer)
             if image is None:
                 continue
             made = image.metadata.get(METADATA_KEY)
@@ -57,13 +57,13 @@ class PictureRemarks:
         return said
 
     def _margins(self, image: Image, layer: Labels, section: int | None) -> Margins:
-        window = window_under(image, layer)
-        if window is None or not isinstance(image.data, np.ndarray):
+        window, data = window_under(image, layer), finest(image)
+        if window is None or not isinstance(data, np.ndarray):
             return Margins()  # what is read piece by piece takes too long to look at
-        key, state = str(image.unique_id), (id(image.data), window, section)
+        key, state = str(image.unique_id), (id(data), window, section)
         if self._known.get(key, (None,))[0] != state:
             at = window if section is None else (window[0].start + section, *window[1:])
-            part = image.data[at]
+            part = data[at]
             # alpha carries nothing about the specimen
             found = find_margins(luminance(part[..., :3]) if image.rgb else part)
             self._known[key] = state, found
