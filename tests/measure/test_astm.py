@@ -2,6 +2,7 @@ import math
 
 import numpy as np
 import pytest
+from measure.tessellation import voronoi
 from scipy import ndimage as ndi
 
 from napari_etch.measure import (
@@ -31,17 +32,6 @@ E112 = [
     (13, 63488, 15.8, 3.54),
     (14, 126976, 7.88, 2.50),
 ]
-
-
-def voronoi(points, shape):
-    """Return the labels (from 1) of the nearest point; the map is periodic."""
-    seeds = np.zeros(shape, np.int32)
-    rows, columns = points.astype(int).T
-    seeds[rows, columns] = np.arange(1, len(points) + 1)
-    tiled = np.tile(seeds, (3, 3))
-    nearest = ndi.distance_transform_edt(tiled == 0, return_distances=False, return_indices=True)
-    labels = tiled[tuple(nearest)]
-    return labels[shape[0] : 2 * shape[0], shape[1] : 2 * shape[1]]
 
 
 @pytest.mark.parametrize(("number", "density", "area", "intercept"), E112)
