@@ -11,6 +11,7 @@ from typing import Any
 import cc3d
 import numpy as np
 import pytest
+import tifffile
 from _widgets.fakes import PATIENCE
 from measure.tessellation import poisson_voronoi
 from qtpy.QtCore import Qt
@@ -242,6 +243,36 @@ def test_cancel_leaves_nothing_and_sections_of_a_stack_are_images(
     found = read_annotations(tmp_path / "set")
     assert list(found) == ["stack_0000", "stack_0001", "stack_0002"]
     assert {each.specimen for each in found.values()} == {"stack"}
+
+
+def test_labels_of_parts_of_an_image_are_exported_with_those_parts(
+    open_export: OpenExport, tmp_path: Path, qtbot: Any
+) -> None:
+    viewer, dock = open_export(steel=False)
+    wide = picture(200)
+    image = viewer.add_image([wide, wide[::2, ::2]], multiscale=True, name="wide", **UM)
+    made = {"kind": "grains", "source_id": str(image.unique_id)}
+    ignored = np.zeros((200, 200), np.uint8)
+    ignored[:30] = 1
+    viewer.add_labels(ignored, name="wide · ignore", **UM)
+    places = {"upper": (10, 50), "lower": (104, 100)}
+    for name, place in places.items():
+        shift = 0.5 * np.array(place)
+        viewer.add_labels(grains(), name=name, translate=shift, metadata={METADATA_KEY: made}, **UM)
+    qtbot.waitUntil(lambda: dock.form.layers.count() == 2, timeout=PATIENCE)
+    assert dock.form.layers.item(1).text() == "upper ← wide, a part of it"
+    for name in places:
+        dock.form.tick(str(viewer.layers[name].unique_id))
+    export(qtbot, dock)
+    found = read_annotations(tmp_path / "set")
+    assert sorted(found) == ["wide", "wide 2"]
+    for each in found.values():
+        top, left = places["upper" if each.ignore is not None else "lower"]
+        pixels = tifffile.imread(each.image_path)
+        np.testing.assert_array_equal(pixels, wide[top : top + 96, left : left + 96])
+        np.testing.assert_array_equal(each.grains, grains())
+        assert each.specimen == "wide"  # not both sides of a split
+        assert each.made["region"] == [top, left, top + 96, left + 96]
 
 
 # -- import ----------------------------------------------------------------------------------------

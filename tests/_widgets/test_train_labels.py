@@ -16,6 +16,7 @@ from qtpy.QtCore import Qt
 from napari_etch._widgets import train_dock, train_labels
 from napari_etch._widgets.correct_sessions import Sessions
 from napari_etch._widgets.fracture_layers import crc
+from napari_etch._widgets.layers import METADATA_KEY
 from napari_etch._widgets.train_dock import TrainDock
 from napari_etch._widgets.train_labels import labelled_request_maker
 from napari_etch.grains import partition
@@ -400,3 +401,29 @@ def test_an_ignore_layer_is_not_learnt_from_and_is_no_pair(open_train: Any, qtbo
     dock.start()
     wait_for_end(qtbot, dock)
     assert f"ignored [{10 * 128}]" in dock.fit_bar.line.text()
+
+
+def test_grains_of_a_region_are_learnt_with_that_part_of_their_image(
+    open_train: Any, qtbot: Any
+) -> None:
+    viewer, dock = open_train()
+    pixels = noise()
+    image = viewer.add_image(pixels, name="steel", scale=(0.5, 0.5))
+    made = {"kind": "grains", "source_id": str(image.unique_id), "model": "generalist"}
+    ignored = np.zeros(SHAPE, np.uint8)
+    ignored[:20] = 1
+    viewer.add_labels(ignored, name="steel · ignore", scale=(0.5, 0.5))
+    part = halves()[:60, :80]
+    viewer.add_labels(
+        part, scale=(0.5, 0.5), translate=(5, 15), metadata={METADATA_KEY: made}, name="part"
+    )
+    viewer.add_labels(part[:50], name="of another image")
+    qtbot.waitUntil(lambda: dock.form.labels.pairs.count() == 1, timeout=PATIENCE)
+    assert dock.form.labels.pairs.item(0).text() == "part ← steel, a part of it"
+    dock.form.labels.pairs.item(0).setCheckState(Qt.CheckState.Checked)
+    (pair,) = dock.label_choice.settings(
+        title="", seed=0, minutes=None, device="cpu", skip_info_bar=False
+    ).pairs
+    np.testing.assert_array_equal(pair.source.data, pixels[10:70, 30:110])
+    np.testing.assert_array_equal(pair.labels, part)
+    np.testing.assert_array_equal(pair.ignore, ignored[10:70, 30:110] > 0)

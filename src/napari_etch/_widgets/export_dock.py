@@ -14,7 +14,7 @@ from qtpy.QtWidgets import QFileDialog, QVBoxLayout, QWidget
 from napari_etch._widgets.class_tables import first_table
 from napari_etch._widgets.controller import RunController
 from napari_etch._widgets.correct_line import StatusLine
-from napari_etch._widgets.correct_target import is_classes, micrograph_of
+from napari_etch._widgets.correct_target import fits, is_classes, own_micrograph
 from napari_etch._widgets.dock import Dock
 from napari_etch._widgets.export_form import ExportForm
 from napari_etch._widgets.export_layers import (
@@ -74,8 +74,10 @@ class ExportLayers(LayerWatch):
             if not can_export(layer):
                 continue
             identity = str(layer.unique_id)
-            image = micrograph_of(self._viewer.layers, layer)
-            rows.append((f"{layer.name} ← {image.name if image else 'no image'}", identity))
+            image = own_micrograph(self._viewer.layers, layer)
+            under = "no image" if image is None else image.name
+            under += "" if image is None or fits(image, layer) else ", a part of it"
+            rows.append((f"{layer.name} ← {under}", identity))
             if identity not in self._known and image is not None and not ticked:
                 ticked = [identity]
             self._known.add(identity)

@@ -14,7 +14,7 @@ from napari.layers import Image, Labels
 from napari_etch._widgets.correct_dock import CorrectDock
 from napari_etch._widgets.correct_facets import FacetTour
 from napari_etch._widgets.correct_sessions import known_of
-from napari_etch._widgets.correct_target import is_classes, micrograph_of
+from napari_etch._widgets.correct_target import fits, is_classes, own_micrograph, window_under
 from napari_etch._widgets.export_run import LayerJob, Plane
 from napari_etch._widgets.import_layers import ignored_of, is_ignore
 from napari_etch._widgets.layers import BOUNDARY, METADATA_KEY, kind_of, pixel_size_um, source_of
@@ -33,16 +33,19 @@ _FORBIDDEN = re.compile(r'[\\/:*?"<>|\x00-\x1f]+')
 
 @dataclass(frozen=True, eq=False)
 class Group:
-    """Label layers that lie over one image.
+    """Label layers that lie over one image, or over one part of it.
 
     Attributes
     ----------
     image : napari.layers.Image
+    window : tuple of slice
+        The part of it under the labels, (y, x) or (z, y, x); mostly all of it.
     labels : list of napari.layers.Labels
         One of grains at most, and one of classes.
     """
 
     image: Image
+    window: tuple[slice, ...]
     labels: list[Labels] = field(default_factory=list)
 
 
@@ -63,15 +66,16 @@ def can_export(layer: Any) -> bool:
 
 def groups_of(layers: LayerList, chosen: Sequence[Labels]) -> tuple[list[Group], str]:
     """Return the chosen label layers by image, and what is wrong with them, in a sentence."""
-    groups: dict[str, Group] = {}
+    groups: dict[tuple[str, str], Group] = {}
     for layer in chosen:
-        image = micrograph_of(layers, layer)
-        if image is None:
+        image = own_micrograph(layers, layer)
+        window = None if image is None else window_under(image, layer)
+        if image is None or window is None:
             return [], (
                 f"“{layer.name}” lies over no image of its size and place: open its micrograph, "
                 "or untick it."
             )
-        group = groups.setdefault(str(image.unique_id), Group(image))
+        group = groups.setdefault((str(image.unique_id), str(window)), Group(image, window))
         twin = next((each for each in group.labels if is_classes(each) == is_classes(layer)), None)
         if twin is not None:
             what = "classes" if is_classes(layer) else "grains"
@@ -120,16 +124,20 @@ def jobs_of(viewer: Any, groups: Sequence[Group], specimen: str) -> list[LayerJo
     """
     names = _names([group.image.name for group in groups])
     sessions = {str(each.layer.unique_id): each for each in sessions_of(viewer)}
-    ignored = [ignored_of(viewer.layers, group.image) for group in groups]
-    return [
-        replace(_job(group, name, specimen, sessions), ignore=ignore)
-        for group, name, ignore in zip(groups, names, ignored, strict=True)
-    ]
+    jobs = []
+    for group, name in zip(groups, names, strict=True):
+        ignore = ignored_of(viewer.layers, group.image)
+        # parts of one image look alike, so they stay together in a split
+        is_shared = sum(each.image is group.image for each in groups) > 1
+        of = specimen or (group.image.name if is_shared else "")
+        job = _job(group, name, of, sessions)
+        jobs.append(replace(job, ignore=None if ignore is None else ignore[group.window]))
+    return jobs
 
 
 def _job(group: Group, name: str, specimen: str, sessions: dict[str, CorrectSession]) -> LayerJob:
     image = group.image
-    source = source_of(image)
+    source = source_of(image).part(group.window)
     made: dict[str, Any] = {}
     planes: dict[str, Any] = {}
     reviewed: dict[str, Any] = {}
@@ -145,14 +153,20 @@ def _job(group: Group, name: str, specimen: str, sessions: dict[str, CorrectSess
         elif kind == "grains" and (known := known_of(layer)):  # the dock was closed since
             reviewed[kind] = known
     path = image.source.path
+    is_part = not fits(image, group.labels[0])
+    if is_part:
+        rows, columns = group.window[-2:]
+        made["region"] = [rows.start, columns.start, rows.stop, columns.stop]
     return LayerJob(
         name=name,
         image=Plane(source.data, bool(source.rgb)),
         maps=planes,
         sections=len(source.data) if image.ndim == 3 else None,
+        first=group.window[0].start if image.ndim == 3 else 0,
         pixel_size_um=pixel_size_um(image),
         info_bar_row=source.info_bar_row,
-        image_path=Path(path) if path and Path(path).is_file() else None,
+        # a file is named as the image of a whole only
+        image_path=Path(path) if path and not is_part and Path(path).is_file() else None,
         specimen=specimen,
         made=made,
         reviewed=reviewed,

@@ -52,6 +52,8 @@ class LayerJob:
         ``grains`` and ``classes``, (y, x) or (z, y, x).
     sections : int or None
         Of a stack.
+    first : int
+        The first of them in the stack that the image is a part of.
     reviewed : dict
         Of grains, states by number; of classes, an array of bool a section.
     ignore : ndarray of bool or None
@@ -62,6 +64,7 @@ class LayerJob:
     image: Plane
     maps: Mapping[str, Any]
     sections: int | None = None
+    first: int = 0
     pixel_size_um: float | None = None
     info_bar_row: int | None = None
     image_path: Path | None = None
@@ -75,7 +78,8 @@ class LayerJob:
         if self.sections is None:
             return [self._source(self.name, None, only_reviewed)]
         return [
-            self._source(f"{self.name}_{at:04d}", at, only_reviewed) for at in range(self.sections)
+            self._source(f"{self.name}_{self.first + at:04d}", at, only_reviewed)
+            for at in range(self.sections)
         ]
 
     def _source(self, name: str, at: int | None, only: bool) -> LabelSource:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -85,6 +85,13 @@ class Source:
         if self.rgb:
             index = (*index, slice(0, 3))  # alpha carries nothing about the specimen
         return np.asarray(self.data[index])
+
+    def part(self, window: tuple[slice, ...]) -> Source:
+        """Return a window of it, (y, x) or (z, y, x), as a source of its own."""
+        rows, row = window[-2], self.info_bar_row
+        if row is not None:
+            row = max(0, row - rows.start) if row < rows.stop else None
+        return replace(self, data=self.data[window], info_bar_row=row)
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,11 +12,12 @@ import numpy.typing as npt
 from napari.layers import Image, Labels, Layer, Shapes
 
 from napari_etch._widgets.correct_sessions import reviewed_of
+from napari_etch._widgets.correct_target import window_under
 from napari_etch._widgets.import_layers import ignored_of, is_ignore
 from napari_etch._widgets.job import Source
 from napari_etch._widgets.layer_choice import WATCHED
 from napari_etch._widgets.layer_watch import LayerWatch
-from napari_etch._widgets.layers import is_micrograph, kind_of, source_id_of, source_of
+from napari_etch._widgets.layers import axes_of, is_micrograph, kind_of, source_id_of, source_of
 from napari_etch._widgets.recut_layers import can_recut, is_edited
 from napari_etch._widgets.repair_layers import ADDED
 from napari_etch._widgets.train_classes import (
@@ -124,7 +125,8 @@ class LabelChoice(LayerWatch):
         if not self.is_held:
             pairs = self.pairs()
             listed = [
-                (f"{labels.name} ← {image.name}", str(labels.unique_id)) for image, labels in pairs
+                (f"{labels.name} ← {image.name}{_how_much(image, labels)}", _key((image, labels)))
+                for image, labels in pairs
             ]
             ticked = [key for key in map(_key, pairs) if key in self._rows.ticked()]
             # what a network said is no label, unless somebody corrected it
@@ -148,10 +150,7 @@ class LabelChoice(LayerWatch):
         only_reviewed = rows.reviewed.isChecked() and rows.reviewed.isEnabled()
         table = table_of([labels for _, labels in chosen if holds_classes(labels)])
         pairs = tuple(
-            replace(
-                _copy_of(image, labels, table, only_reviewed),
-                ignore=ignored_of(self._viewer.layers, image),
-            )
+            _copy_of(image, labels, table, only_reviewed, ignored_of(self._viewer.layers, image))
             for image, labels in chosen
         )
         kind = str(rows.kind.currentData())
@@ -242,20 +241,27 @@ def _key(pair: tuple[Image, Layer]) -> str:
 
 
 def _copy_of(
-    image: Image, labels: Layer, table: ClassTable | None, only_reviewed: bool
+    image: Image,
+    labels: Layer,
+    table: ClassTable | None,
+    only_reviewed: bool,
+    ignore: npt.NDArray[np.bool_] | None,
 ) -> LabelledLayers:
-    """Return an image and its labels as they are now."""
-    source = source_of(image)
+    """Return an image, or the part of it that is labelled, and its labels as they are now."""
+    source, window = source_of(image), _part_of(image, labels)
+    if window is not None:
+        source = source.part(window)
+        ignore = None if ignore is None else ignore[window]
     if not holds_classes(labels):
         reviewed = reviewed_of(labels) if only_reviewed and isinstance(labels, Labels) else None
-        return LabelledLayers(source, np.array(labels.data), reviewed)
+        return LabelledLayers(source, np.array(labels.data), reviewed, ignore=ignore)
     classes = classes_in(labels, image, table)
     judged = judged_in(labels) if only_reviewed else None
-    return LabelledLayers(source, classes, judged=judged)
+    return LabelledLayers(source, classes, judged=judged, ignore=ignore)
 
 
 def _image_of(labels: Layer, images: list[Image]) -> Image | None:
-    """Return the image that labels were made from, or else one of their size."""
+    """Return the image that labels were made from, all or a part of it, or one of their size."""
     made_from = source_id_of(labels)
     own = [image for image in images if str(image.unique_id) == made_from]
     if isinstance(labels, Shapes):
@@ -266,13 +272,20 @@ def _image_of(labels: Layer, images: list[Image]) -> Image | None:
         )
     if not isinstance(labels, Labels) or labels.multiscale:
         return None
-    fitting = [image for image in images if _size(image) == tuple(labels.data.shape)]
-    return next(iter([image for image in own if image in fitting] or fitting), None)
+    fitting = [image for image in images if axes_of(image) == axes_of(labels)]
+    parts = [image for image in own if window_under(image, labels) is not None]
+    return next(iter([image for image in own if image in fitting] or parts or fitting), None)
 
 
-def _size(image: Image) -> tuple[int, ...]:
-    data = image.data[0] if image.multiscale else image.data
-    return tuple(data.shape[:-1] if image.rgb else data.shape)
+def _part_of(image: Image, labels: Layer) -> tuple[slice, ...] | None:
+    """Return the window of an image that is labelled where that is not all of it."""
+    if not isinstance(labels, Labels) or axes_of(image) == axes_of(labels):
+        return None
+    return window_under(image, labels)
+
+
+def _how_much(image: Image, labels: Layer) -> str:
+    return "" if _part_of(image, labels) is None else ", a part of it"
 
 
 def labelled_request_maker(
