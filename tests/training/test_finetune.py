@@ -224,7 +224,17 @@ def test_it_ends_when_nothing_gets_better(folder, start):
         ({"labels": "classes"}, "these labels are classes"),
         ({"start": "repair"}, "only from a model of its own kind"),
         ({"options": {"speed": 3}}, "speed is no option"),
+        ({"options": {"speed": 3}}, "choose hold_out, looks, patience, pool, rate"),
         ({"options": {"hold_out": 0.9}}, "hold_out is 0.9"),
+        ({"options": {"hold_out": "abc"}}, "hold_out is abc"),
+        ({"options": {"rate": "abc"}}, "rate is 'abc': give a number"),
+        ({"options": {"rate": -1}}, "rate is -1"),
+        ({"options": {"rate": float("nan")}}, "rate is nan"),
+        ({"options": {"real": 2.5}}, r"real is 2\.5: give a whole number from 1 on"),
+        ({"options": {"virtual": -1}}, "virtual is -1: give a whole number from 0 on"),
+        ({"options": {"looks": 0}}, "looks is 0"),
+        ({"options": {"looks": True}}, "looks is True"),
+        ({"options": {"size": 100}}, "size is 100: give a multiple of 8 px"),
     ],
 )
 def test_what_it_cannot_do_it_says_in_a_sentence(folder, start, change, said):

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from napari_etch.models.backbones import COMPACT_NAME
 from napari_etch.models.generalist import TARGET
+from napari_etch.training.recipes import chosen
 from napari_etch.training.trainers import (
     TrainError,
     TrainEvent,
@@ -80,16 +81,14 @@ class Options:
             raise TrainError(
                 f"dinov2 has no option {strange[0]}: it has {', '.join(sorted(known))}."
             )
-        options = cls(**given)
-        if options.cache is not None:
-            options = replace(options, cache=Path(options.cache))
-        for name in ("batch", "rate", "patience"):
-            value = getattr(options, name)
-            if isinstance(value, str) or value <= 0:
-                raise TrainError(f"{name} is {value!r}: give a number above 0.")
-        held: Any = options.holdout
-        if isinstance(held, str) or not 0 <= held <= 0.5:
-            raise TrainError(f"holdout is {held!r}: give a share from 0 to 0.5.")
+        cache = given.get("cache")
+        options = chosen(cls(), {name: value for name, value in given.items() if name != "cache"})
+        if cache is not None:
+            options = replace(options, cache=Path(cache))
+        if not options.rate:
+            raise TrainError("rate is 0: give a number above 0.")
+        if options.holdout > 0.5:
+            raise TrainError(f"holdout is {options.holdout}: give a share from 0 to 0.5.")
         if options.target not in TARGETS:
             raise TrainError(f"target is {options.target!r}: choose {' or '.join(TARGETS)}.")
         return options

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,6 +19,7 @@ from napari_etch.training.folder import Pair, read_training_folder
 from napari_etch.training.grain_scores import score_grains
 from napari_etch.training.holdout import SHARE, Split, hold_out
 from napari_etch.training.paced import Paced
+from napari_etch.training.recipes import HOLD_OUT, chosen, take_hold_out
 from napari_etch.training.trainers import (
     Trained,
     TrainError,
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 
 #: Parts of the way from the start to what was learnt that are tried at the end.
 SHARES = (1.0, 0.5)
+# What the networks that are fine-tuned halve a crop to, and what a virtual micrograph needs, px.
+_STRIDE, _LEAST_SIZE = 8, 64
 
 
 @dataclass(frozen=True)
@@ -127,18 +130,14 @@ def _about_split(split: Split, share: float) -> str:
 
 def _recipe(request: TrainRequest) -> tuple[Recipe, float]:
     options = dict(request.options)
-    share = float(options.pop("hold_out", SHARE))
-    if not 0 <= share <= 0.5:
-        raise TrainError(f"hold_out is {share}: give a part from 0 to 0.5.")
-    known = set(asdict(Recipe()))
-    unknown = sorted(set(options) - known)
-    if unknown:
-        raise TrainError(f"{unknown[0]} is no option of it: choose {', '.join(sorted(known))}.")
+    share = take_hold_out(options, SHARE)
     if request.steps is not None:
         options["steps"] = request.steps
-    recipe = replace(Recipe(), **options)
-    if recipe.steps < 1 or recipe.real < 1:
-        raise TrainError("A training needs at least one step of one crop.")
+    recipe = chosen(Recipe(), options, also=[HOLD_OUT], zero=["virtual"])
+    if recipe.size % _STRIDE or recipe.size < _LEAST_SIZE:
+        raise TrainError(
+            f"size is {recipe.size}: give a multiple of {_STRIDE} px from {_LEAST_SIZE} on."
+        )
     return recipe, share
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,7 @@ from napari_etch.grains.class_table import FRACTURE_MODES, ClassTable
 from napari_etch.training.folder import Pair, read_training_folder
 from napari_etch.training.holdout import SHARE, Split, hold_out
 from napari_etch.training.paced import Paced
+from napari_etch.training.recipes import HOLD_OUT, chosen, take_hold_out
 from napari_etch.training.trainers import (
     Trained,
     TrainError,
@@ -143,20 +144,14 @@ def _self_labelled(
 
 def _options(request: TrainRequest) -> tuple[Recipe, float, Any]:
     options = dict(request.options)
-    share = float(options.pop("hold_out", SHARE))
+    share = take_hold_out(options, SHARE)
     table = options.pop("class_table", None)
-    if not 0 <= share <= 0.5:
-        raise TrainError(f"hold_out is {share}: give a part from 0 to 0.5.")
-    known = set(asdict(Recipe()))
-    unknown = sorted(set(options) - known)
-    if unknown:
-        raise TrainError(f"{unknown[0]} is no option of it: choose {', '.join(sorted(known))}.")
     if request.steps is not None:
         options["steps"] = request.steps
-    recipe = replace(Recipe(), **options)
+    recipe = chosen(Recipe(), options, also=[HOLD_OUT])
     if not 0 < recipe.unlabelled_share < 1:
         raise TrainError("unlabelled_share is a part of the crops: give one between 0 and 1.")
-    if recipe.steps < 1 or recipe.batch < 1 or recipe.size < 64:
+    if recipe.size < 64:
         raise TrainError("A training needs at least one step of one crop of 64 px.")
     return recipe, share, table
 

@@ -29,6 +29,7 @@ from napari_etch.training.labelled_stacks import (
     with_targets,
 )
 from napari_etch.training.previous import Schooling, previous_maps
+from napari_etch.training.recipes import chosen
 from napari_etch.training.run import Run, Schedule
 from napari_etch.training.sections import LabelledStack, SectionCrops
 from napari_etch.training.trainers import (
@@ -143,7 +144,7 @@ def _options(request: TrainRequest) -> Options:
     for name in request.options:
         if name not in known:
             raise TrainError(f"WPU-Net has no option {name!r}: it has {', '.join(known)}.")
-    return Options(**request.options)
+    return chosen(Options(), request.options)
 
 
 class _Session:
