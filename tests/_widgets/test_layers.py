@@ -11,6 +11,7 @@ from _widgets.fakes import PITCH, FakeModel, drain, fake_engine
 from napari.components import ViewerModel
 from napari.layers import Image, Labels, Shapes
 
+from napari_etch._widgets.correct_target import micrograph_of
 from napari_etch._widgets.earlier_results import earlier_result, replace_result
 from napari_etch._widgets.job import Region, Settings
 from napari_etch._widgets.layers import (
@@ -22,6 +23,7 @@ from napari_etch._widgets.layers import (
     result_layers,
     source_of,
 )
+from napari_etch._widgets.pixel_size import set_pixel_size
 from napari_etch._widgets.recut_layers import is_edited, recut_copy, recut_layer
 from napari_etch._widgets.run import segment
 
@@ -288,3 +290,39 @@ def test_results_of_another_model_source_or_region_stay() -> None:
     other = results(image)[1]
     other.metadata[METADATA_KEY]["model"] = FakeModel(name="other").name
     assert earlier_result(viewer.layers, other) is None
+
+
+# -- saved and opened again ------------------------------------------------------------------------
+
+
+def opened_again(*names: str) -> ViewerModel:
+    """Return a viewer with layers as napari opens them from files: all in one place."""
+    viewer = ViewerModel()
+    for name in names:
+        if name.endswith("grains"):
+            viewer.add_labels(np.ones(SHAPE, np.int32), name=name)
+        else:
+            viewer.add_image(noise(*SHAPE), name=name)
+    return viewer
+
+
+def test_a_boundary_that_was_saved_and_opened_again_is_no_micrograph() -> None:
+    viewer = opened_again("steel", "steel · boundary")
+    assert [is_micrograph(layer) for layer in viewer.layers] == [True, False]
+
+
+def test_grains_that_were_saved_and_opened_again_know_their_micrograph_by_its_name() -> None:
+    viewer = opened_again(
+        "f1", "f1 · boundary", "f1 · grains", "f", "f1b", "f1b · grains", "f1b · boundary"
+    )
+    found = {
+        name: micrograph_of(viewer.layers, viewer.layers[name])
+        for name in ("f1 · grains", "f1b · grains")
+    }
+    assert {name: image.name for name, image in found.items()} == {
+        "f1 · grains": "f1",
+        "f1b · grains": "f1b",
+    }
+    set_pixel_size(viewer, viewer.layers["f1"], 0.5)
+    sized = [layer.name for layer in viewer.layers if pixel_size_um(layer) == 0.5]
+    assert sized == ["f1", "f1 · boundary", "f1 · grains"]

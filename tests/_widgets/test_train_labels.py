@@ -427,3 +427,16 @@ def test_grains_of_a_region_are_learnt_with_that_part_of_their_image(
     np.testing.assert_array_equal(pair.source.data, pixels[10:70, 30:110])
     np.testing.assert_array_equal(pair.labels, part)
     np.testing.assert_array_equal(pair.ignore, ignored[10:70, 30:110] > 0)
+
+
+def test_grains_that_were_saved_and_opened_again_are_learnt_with_their_own_image(
+    open_train: Any, qtbot: Any
+) -> None:
+    viewer, dock = open_train()
+    for name in ("one", "two"):
+        viewer.add_image(noise(), name=name)
+        viewer.add_labels(halves(), name=f"{name} · grains")
+        viewer.add_image(noise() / 255.0, name=f"{name} · boundary")
+    qtbot.waitUntil(lambda: dock.form.labels.pairs.count() == 2, timeout=PATIENCE)
+    listed = [dock.form.labels.pairs.item(at).text() for at in range(2)]
+    assert listed == ["two · grains ← two", "one · grains ← one"]

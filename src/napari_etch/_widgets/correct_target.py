@@ -23,6 +23,7 @@ from napari_etch._widgets.layers import (
     pixel_size_um,
     source_id_of,
 )
+from napari_etch._widgets.made_from import likeliest_first
 from napari_etch.grains.class_table import FRACTURE_MODES, ClassTableError
 from napari_etch.grains.editing import is_tiling
 
@@ -175,10 +176,9 @@ def unfit_boundary(layers: LayerList, grains: Labels) -> str:
 
 def micrograph_of(layers: LayerList, grains: Labels, *, whole: bool = True) -> Image | None:
     """Return the image that a grain map lies over, if it fits pixel by pixel; see `fits`."""
-    wanted = source_id_of(grains)
     images = [layer for layer in layers if isinstance(layer, Image) and not _is_boundary(layer)]
-    images.sort(key=lambda layer: str(layer.unique_id) != wanted)
-    return next((image for image in images if fits(image, grains, whole=whole)), None)
+    likely = likeliest_first(images, grains)
+    return next((image for image in likely if fits(image, grains, whole=whole)), None)
 
 
 def own_micrograph(layers: LayerList, grains: Labels) -> Image | None:

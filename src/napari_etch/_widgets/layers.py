@@ -131,9 +131,13 @@ def section_distance_um(layer: Layer) -> float | None:
 
 
 def is_micrograph(layer: Layer) -> bool:
-    """Return whether a layer can be the source of a run: an image that is not a result of one."""
+    """Return whether a layer can be the source of a run: an image that is not a result of one.
+
+    A result that was saved and opened again is told by its name.
+    """
     results = (BOUNDARY, FIT_PREVIEW, PROBABILITY, CONFIDENCE)
-    return isinstance(layer, Image) and kind_of(layer) not in results
+    is_named = any(layer_name("", kind) in layer.name for kind in results)
+    return isinstance(layer, Image) and kind_of(layer) not in results and not is_named
 
 
 def kind_of(layer: Layer) -> str:

@@ -24,6 +24,7 @@ from napari_etch._widgets.layers import (
     source_id_of,
     source_of,
 )
+from napari_etch._widgets.made_from import is_named_after
 from napari_etch._widgets.placement import Placement
 from napari_etch._widgets.stated_size import FROM_LINE, TYPED, conflict_of
 from napari_etch.micrograph import MicrographError, calibration_from_line
@@ -272,21 +273,25 @@ def set_section_distance(viewer: ViewerModel, stack: Layer, distance_um: float) 
 def _lying_over(layers: LayerList, image: Image) -> list[Layer]:
     """Return what was made from an image, and what else was drawn over it, pixel by pixel.
 
-    Drawn labels and shapes do not say over which image. They are taken for this one's unless
-    another micrograph lies in the same place.
+    Results that were saved and opened again are known by their name. Drawn labels and shapes do
+    not say over which image. They are taken for this one's unless another micrograph lies in the
+    same place.
     """
     others = {str(layer.unique_id) for layer in layers if layer != image}
-    made = _made_from(layers, [image])
+    free = [
+        layer
+        for layer in layers
+        if layer != image and source_id_of(layer) not in others and _same_place(layer, image)
+    ]
+    named = [layer for layer in free if is_named_after(layer, image)]
+    made = named + _made_from(layers, [image, *named])
     rivals = [layer for layer in layers if layer != image and is_micrograph(layer)]
     if any(_same_place(layer, image) for layer in rivals):
         return made
     drawn = [
         layer
-        for layer in layers
-        if isinstance(layer, Labels | Shapes | Points | Vectors)
-        and layer not in made
-        and source_id_of(layer) not in others
-        and _same_place(layer, image)
+        for layer in free
+        if isinstance(layer, Labels | Shapes | Points | Vectors) and layer not in made
     ]
     return made + drawn + _made_from(layers, drawn)
 

@@ -18,6 +18,7 @@ from napari_etch._widgets.job import Source
 from napari_etch._widgets.layer_choice import WATCHED
 from napari_etch._widgets.layer_watch import LayerWatch
 from napari_etch._widgets.layers import axes_of, is_micrograph, kind_of, source_id_of, source_of
+from napari_etch._widgets.made_from import likeliest_first
 from napari_etch._widgets.recut_layers import can_recut, is_edited
 from napari_etch._widgets.repair_layers import ADDED
 from napari_etch._widgets.train_classes import (
@@ -272,7 +273,8 @@ def _image_of(labels: Layer, images: list[Image]) -> Image | None:
         )
     if not isinstance(labels, Labels) or labels.multiscale:
         return None
-    fitting = [image for image in images if axes_of(image) == axes_of(labels)]
+    alike = [image for image in images if axes_of(image) == axes_of(labels)]
+    fitting = likeliest_first(alike, labels)
     parts = [image for image in own if window_under(image, labels) is not None]
     return next(iter([image for image in own if image in fitting] or parts or fitting), None)
 

@@ -1,0 +1,31 @@
+"""Which image a result belongs to that was saved and opened again: only its name tells."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from napari_etch._widgets.layers import layer_name, source_id_of
+
+if TYPE_CHECKING:
+    from napari.layers import Image, Layer
+
+
+def is_named_after(layer: Layer, image: Image) -> bool:
+    """Return whether a layer has the name of a result of an image."""
+    return bool(layer.name.startswith(layer_name(image.name, "")))
+
+
+def likeliest_first(images: Iterable[Image], result: Layer) -> list[Image]:
+    """Return images in another order: the one that a layer says it was made from comes first.
+
+    Then come those whose name begins that of the layer, the longest name first; the others stay in
+    their order.
+    """
+    made_from = source_id_of(result)
+
+    def unlikeness(image: Image) -> tuple[bool, int]:
+        is_in_name = result.name.startswith(image.name)
+        return str(image.unique_id) != made_from, -len(image.name) if is_in_name else 0
+
+    return sorted(images, key=unlikeness)
