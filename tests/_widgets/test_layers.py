@@ -281,6 +281,22 @@ def test_a_second_run_does_not_take_the_place_of_corrected_grains() -> None:
     assert earlier_result(viewer.layers, results(image)[1]) is None
 
 
+def test_a_second_run_does_not_take_the_place_of_what_was_renamed() -> None:
+    viewer = ViewerModel()
+    image = viewer.add_layer(micrograph())
+    for layer in results(image):
+        viewer.add_layer(layer).name = "to keep"
+    assert [earlier_result(viewer.layers, new) for new in results(image)] == [None, None]
+    second = [viewer.add_layer(layer) for layer in results(image)]
+    second[0].name = f"{second[0].name} [1]"  # by napari, where the name is taken
+    image.name = "steel, sample 2"
+    third = results(image)
+    assert [earlier_result(viewer.layers, new) for new in third] == second
+    for old, new in zip(second, third, strict=True):
+        replace_result(old, new)
+        assert old.name == new.name
+
+
 def test_results_of_another_model_source_or_region_stay() -> None:
     viewer = ViewerModel()
     image = viewer.add_layer(micrograph())

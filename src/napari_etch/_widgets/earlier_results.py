@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from napari.layers import Labels
 
 from napari_etch._widgets.judged import is_judged
-from napari_etch._widgets.layers import METADATA_KEY, kind_of, set_labels, source_id_of
+from napari_etch._widgets.layers import METADATA_KEY, kind_of, layer_name, set_labels, source_id_of
 from napari_etch._widgets.placement import Placement
 from napari_etch._widgets.recut_layers import is_edited
 
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 def earlier_result(layers: LayerList, new: Layer) -> Layer | None:
     """Return the layer that a new result takes the place of, if there is one.
 
-    That is a result of the same kind, from the same source, model and region, that nobody edited or
-    reviewed: a second run with another setting should not pile up layers, and must not destroy
-    corrections.
+    That is a result of the same kind, from the same source, model and region, that nobody edited,
+    reviewed, renamed or duplicated: a second run with another setting should not pile up layers,
+    and must not destroy corrections, nor what somebody keeps under a name of their own.
     """
     made = new.metadata[METADATA_KEY]
     for layer in reversed(layers):
@@ -36,9 +36,21 @@ def earlier_result(layers: LayerList, new: Layer) -> Layer | None:
             old.get(key) == made[key]
             for key in ("kind", "source_id", "model", "region", "sections")
         )
-        if same and not (isinstance(layer, Labels) and (is_edited(layer) or is_judged(layer))):
+        if not same or not _has_its_name(layer):
+            continue
+        if not (isinstance(layer, Labels) and (is_edited(layer) or is_judged(layer))):
             return layer
     return None
+
+
+def _has_its_name(result: Layer) -> bool:
+    """Return whether a result is called as it was when it was made; napari may have numbered it."""
+    given = layer_name(_source_name(result), kind_of(result))
+    return result.name == given or result.name.startswith(f"{given} [")
+
+
+def _source_name(result: Layer) -> str:
+    return str(result.metadata[METADATA_KEY].get("source", ""))
 
 
 def hide_covered(layers: LayerList, new: Sequence[Layer]) -> list[Layer]:
@@ -89,6 +101,8 @@ def replace_result(old: Layer, new: Layer) -> None:
         set_labels(old, new.data)
     else:
         old.data = new.data
+    if _source_name(old) != _source_name(new):  # the source was renamed meanwhile
+        old.name = new.name
     old.metadata = dict(new.metadata)
     for name, value in Placement.of(new).keywords().items():
         setattr(old, name, value)
