@@ -416,6 +416,21 @@ def test_the_section_of_a_stack_that_is_shown_is_measured(
 # -- several layers ------------------------------------------------------------------------------
 
 
+def test_grains_of_one_section_are_called_by_its_number_in_the_stack(
+    open_measure: OpenMeasure, qtbot: Any
+) -> None:
+    viewer, dock, _layer = open_measure()
+    place = {"scale": (1, 0.5, 0.5), "units": ("pixel", "um", "um")}
+    viewer.add_image(np.zeros((9, 160, 160), np.uint8), **place)
+    made = {METADATA_KEY: {"kind": "grains", "sections": (7,)}}
+    layer = viewer.add_labels(
+        grains()[None], name="seventh", translate=(7, 0, 0), metadata=made, **place
+    )
+    viewer.layers.selection.active = layer
+    wait(qtbot, dock)
+    assert dock.result().source.name == "seventh, section 7"
+
+
 def test_several_layers_are_compared(open_measure: OpenMeasure, qtbot: Any) -> None:
     viewer, dock, layer = open_measure(**UM)
     for seed in (1, 2):

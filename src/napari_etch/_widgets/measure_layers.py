@@ -142,7 +142,9 @@ class MeasureLayers(LayerWatch):
             lines = np.asarray(lines if section is None else lines[section])
         return LayerInput(
             layer_id=str(layer.unique_id),
-            name=layer.name if section is None else f"{layer.name}, section {section}",
+            name=layer.name
+            if section is None
+            else f"{layer.name}, {_section_words(layer, section)}",
             grains=np.array(self.plane(layer)),
             pixel_size_um=pixel_size_um(layer),
             boundary=lines,
@@ -150,6 +152,14 @@ class MeasureLayers(LayerWatch):
             section=section,
             placements=str(self._form.placements.currentData()),
         )
+
+
+def _section_words(layer: Labels, section: int) -> str:
+    """Return which section of its stack that of a layer is, which may hold one of many."""
+    made = layer.metadata.get(METADATA_KEY)
+    numbers = made.get("sections") if isinstance(made, dict) else None
+    is_told = numbers is not None and len(numbers) == len(layer.data)
+    return f"section {numbers[section] if is_told else section}"
 
 
 def _partition(layer: Labels, section: int | None) -> Any:
