@@ -378,6 +378,19 @@ def test_a_folder_without_a_grain_map_is_refused(etch, tmp_path):
     assert done.stderr.startswith("etch: results holds no grains.tif: name a grain map, or what")
 
 
+def test_a_grain_map_stored_as_floats_is_measured(etch, write_grains, tmp_path):
+    """ImageJ's label maps of 32 bits are floats."""
+    grains = poisson_voronoi(200, 60, 0)
+    for name, stored in (("whole", grains.astype(np.float32)), ("parts", grains + 0.5)):
+        tifffile.imwrite(tmp_path / f"{name}.tif", stored)
+    call = ("measure", "--pixel-size", 0.5, "--out")
+    assert etch(*call, "a", write_grains()).exit_code == etch(*call, "b", "whole.tif").exit_code
+    assert read(tmp_path / "a")["methods"] == read(tmp_path / "b")["methods"]
+    done = etch(*call, "c", "parts.tif")
+    assert done.exit_code == 2
+    assert "takes a grain map of integers" in done.stderr
+
+
 def test_class_maps_give_area_fractions(etch, write_grains, tmp_path):
     classes = np.ones((200, 200), np.uint8)
     classes[:50] = 2

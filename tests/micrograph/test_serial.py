@@ -106,6 +106,14 @@ def test_an_unfinished_stack_leaves_nothing_and_keeps_the_older_one(tmp_path):
     np.testing.assert_array_equal(tifffile.imread(path), maps)
 
 
+def test_whole_numbers_may_be_stored_as_floats(tmp_path):
+    """As ImageJ stores label maps of 32 bits."""
+    maps = grain_maps()
+    stack = open_grain_stack(as_plain_tiff(tmp_path, maps.astype(np.float32)))
+    assert stack[1].dtype == np.int64
+    np.testing.assert_array_equal(stack[1], maps[1])
+
+
 def noise(folder):
     picture = np.random.default_rng(0).integers(0, 255, (3, 90, 90)).astype(np.uint8)
     tifffile.imwrite(folder / "picture.tif", picture, photometric="minisblack")
@@ -120,7 +128,7 @@ def drawn_lines(folder):
 
 
 def fractions(folder):
-    return as_plain_tiff(folder, grain_maps().astype(np.float32))
+    return as_plain_tiff(folder, grain_maps().astype(np.float32) + 0.5)
 
 
 def negative(folder):

@@ -128,12 +128,16 @@ def _read_picture(path: Path) -> np.ndarray:
 def read_corrected(file: Path, corrections: bool) -> tuple[np.ndarray, Correction | None]:
     """Return a map as it was corrected, and the corrections; None where none are taken.
 
+    Floats that are whole numbers become integers.
+
     Raises
     ------
     ValueError
         As `load_map` does.
     """
-    grains = load_map(file)
+    from napari_etch.micrograph.serial import whole_floats
+
+    grains = whole_floats(load_map(file))
     correction = correction_beside(file, grains.shape) if corrections else None
     return (grains if correction is None else correction.labels), correction
 

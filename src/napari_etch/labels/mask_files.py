@@ -12,6 +12,7 @@ from napari_etch.grains.class_table import ClassTable
 from napari_etch.labels.published import from_published
 from napari_etch.labels.report import LabelsError
 from napari_etch.micrograph import MicrographError
+from napari_etch.micrograph.serial import whole_floats
 from napari_etch.micrograph.tiff import refuse_truncated
 
 MASK_SUFFIXES = (".tif", ".tiff", ".png", ".npy")
@@ -144,8 +145,7 @@ def _whole(array: npt.NDArray[Any], name: str) -> npt.NDArray[Any]:
     """
     if array.dtype == bool:
         return array.astype(np.uint8)
-    if array.dtype.kind == "f" and np.isfinite(array).all() and (array == np.rint(array)).all():
-        array = array.astype(np.int64)
+    array = whole_floats(array)
     if array.dtype.kind not in "iu":
         raise LabelsError(f"{name} holds {array.dtype} numbers, which are no labels.")
     if array.min() < 0 or array.max() > _MOST:

@@ -55,7 +55,7 @@ class SectionStack(Sequence[Section]):
         if isinstance(index, slice):
             return [self[each] for each in range(*index.indices(len(self)))]
         at = range(len(self))[int(index)]
-        section = _guarded(self.path, lambda: self._load(at))
+        section = whole_floats(_guarded(self.path, lambda: self._load(at)))
         if section.shape != self.shape[1:]:
             raise MicrographError(
                 f"section {at} of {self.path} has shape {section.shape} and the first "
@@ -65,6 +65,16 @@ class SectionStack(Sequence[Section]):
 
     def __iter__(self) -> Iterator[Section]:
         return (self[index] for index in range(len(self)))
+
+
+def whole_floats(labels: Section) -> Section:
+    """Return floats that are whole numbers as integers, and any other array as it is.
+
+    ImageJ's images of 32 bits are floats, label maps among them.
+    """
+    if labels.dtype.kind != "f" or not np.isfinite(labels).all():
+        return labels
+    return labels.astype(np.int64) if (labels == np.rint(labels)).all() else labels
 
 
 def open_grain_stack(path: str | os.PathLike[str]) -> SectionStack:
