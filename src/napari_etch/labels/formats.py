@@ -50,7 +50,9 @@ class Format:
 
 
 _EIGHT_BITS = "Images with decimals are scaled to 8 bits."
-_BESIDE = "The ignore mask lies beside, in ignore/; the tool itself does not know it."
+_BESIDE = (
+    "An ignore mask lies beside, in ignore/, if there is one; the tool itself does not know it."
+)
 
 FORMATS: dict[str, Format] = {
     each.name: each
