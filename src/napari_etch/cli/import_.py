@@ -28,8 +28,9 @@ def import_(
     annotations: Annotated[
         Path,
         typer.Argument(
+            metavar="FILE",
             help="VIA, COCO or LabelMe JSON, ImageJ regions, HDF5, OME-Zarr, a mask, or a folder "
-            "of YOLO, StarDist, Cellpose, masks …"
+            "of YOLO, StarDist, Cellpose, masks …",
         ),
     ],
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder of the result.")],
