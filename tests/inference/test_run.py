@@ -106,7 +106,29 @@ def test_batch_norms_are_folded_and_the_numbers_stay() -> None:
         np.testing.assert_allclose(folded(image), network(image), atol=1e-5)
 
 
-def test_a_network_that_cannot_be_traced_runs_unfolded() -> None:
+def test_to_prepare_a_network_leaves_those_that_run_in_other_threads_alone() -> None:
+    network, image = trained(PoolingNet), torch.from_numpy(noise(1, 2, 8, 8))
+    others: list[BaseException] = []
+    stop = threading.Event()
+
+    def go_on() -> None:
+        try:
+            while not stop.is_set():
+                with torch.inference_mode():
+                    network(image)
+        except BaseException as error:
+            others.append(error)
+
+    thread = threading.Thread(target=go_on)
+    thread.start()
+    for _ in range(20):
+        fused_copy(network, 2, 4)
+    stop.set()
+    thread.join()
+    assert others == []
+
+
+def test_a_network_that_branches_on_its_input_gives_its_numbers() -> None:
     class Branching(PoolingNet):
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             return super().forward(x) if x.mean() > -100 else x
