@@ -158,8 +158,9 @@ def _section_words(layer: Labels, section: int) -> str:
     """Return which section of its stack that of a layer is, which may hold one of many."""
     made = layer.metadata.get(METADATA_KEY)
     numbers = made.get("sections") if isinstance(made, dict) else None
-    is_told = numbers is not None and len(numbers) == len(layer.data)
-    return f"section {numbers[section] if is_told else section}"
+    if numbers is not None and len(numbers) == len(layer.data):
+        section = numbers[section]
+    return f"section {section}"
 
 
 def _partition(layer: Labels, section: int | None) -> Any:
