@@ -64,6 +64,13 @@ def test_a_decimal_comma_is_told(etch, monkeypatch, command, typed, said):
         ("measure", "stack.tif", "--section-distance", "1,8"),
         ("train", "--model", "generalist", "--data", "set", "--minutes", "1,8"),
         ("fit", "steel.tif", "--minutes", "1,8"),
+        ("segment", "steel.tif", "--granularity", "1,8"),
+        ("count", "steel.tif", "--granularity", "1,8"),
+        ("repair", "steel.tif", "--least", "1,8"),
+        ("fracture", "steel.tif", "--least", "1,8"),
+        ("fracture", "steel.tif", "--scale", "1,8"),
+        ("evaluate", "--pred", "a.tif", "--truth", "b.tif", "--tolerance", "1,8"),
+        ("pseudo-label", "steel.tif", "--clip", "1,8"),
     ],
 )
 def test_a_decimal_comma_in_another_size_is_told(etch, monkeypatch, call):
@@ -71,6 +78,22 @@ def test_a_decimal_comma_in_another_size_is_told(etch, monkeypatch, call):
     done = etch(*call, "--out", "out")
     assert done.exit_code == 2
     assert "1,8 is no number: write 1.8" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (("segment", "steel.tif", "--granularity", "1.5"), "1.5 is not between 0 and 1 "),
+        (("segment", "steel.tif", "--granularity", "nan"), "nan is not between 0 and 1 "),
+        (("count", "steel.tif", "--granularity", "1"), "1 is not between 0.02 and 0.98 "),
+        (("pseudo-label", "steel.tif", "--clip", "inf"), "inf is not between 0 and 256 "),
+    ],
+)
+def test_a_number_out_of_its_range_is_told(etch, monkeypatch, call, said):
+    monkeypatch.setenv("COLUMNS", "300")
+    done = etch(*call, "--out", "out")
+    assert done.exit_code == 2
+    assert said in done.stderr
 
 
 @pytest.mark.parametrize("command", ["segment", "count"])

@@ -18,7 +18,15 @@ from napari_etch.cli.console import (
     refuse,
     sentence,
 )
-from napari_etch.cli.options import Device, GrainSize, PixelSize, Quality, Stack, free_file
+from napari_etch.cli.options import (
+    Device,
+    GrainSize,
+    PixelSize,
+    Quality,
+    Stack,
+    between,
+    free_file,
+)
 from napari_etch.cli.reading import refuse_result, tell_margins, tell_reading
 from napari_etch.counting import COUNT_MODEL
 
@@ -44,7 +52,12 @@ def count(
     device: Device = "auto",
     grain_size: GrainSize = None,
     granularity: Annotated[
-        float, typer.Option(min=0.02, max=0.98, help="Near 0: fewest grains, near 1: most.")
+        float,
+        typer.Option(
+            metavar="0.02…0.98",
+            parser=between(0.02, 0.98),
+            help="Near 0: fewest grains, near 1: most.",
+        ),
     ] = 0.5,
     quality: Quality = None,
     stack: Stack = None,

@@ -11,7 +11,7 @@ import typer
 
 from napari_etch.cli.console import bad_input, note, say
 from napari_etch.cli.maps import map_of, read_corrected, read_map, taken_words
-from napari_etch.cli.options import Corrections, free_file
+from napari_etch.cli.options import Corrections, between, free_file
 from napari_etch.evaluation import DEFAULT_MIN_AREA_PX, DEFAULT_TOLERANCE_PX
 
 if TYPE_CHECKING:
@@ -39,7 +39,8 @@ def evaluate(
         Path | None, typer.Option(metavar="FILE", help="Mask; nonzero is not scored.")
     ] = None,
     tolerance: Annotated[
-        float, typer.Option(min=0, metavar="PX", help="How far a boundary may be off.")
+        float,
+        typer.Option(metavar="PX", parser=between(0, 1000), help="How far a boundary may be off."),
     ] = DEFAULT_TOLERANCE_PX,
     truth_kind: Annotated[
         Truth, typer.Option(help="auto: a two-valued 8-bit file holds boundaries.")

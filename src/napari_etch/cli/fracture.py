@@ -19,7 +19,7 @@ from napari_etch.cli.console import (
     say,
     sentence,
 )
-from napari_etch.cli.options import Corrections, Device, PixelSize, Quality
+from napari_etch.cli.options import Corrections, Device, PixelSize, Quality, between, number
 from napari_etch.cli.reading import refuse_result, tell_reading
 
 if TYPE_CHECKING:
@@ -98,12 +98,20 @@ def fracture(
         ),
     ] = None,
     least: Annotated[
-        float, typer.Option(min=0, max=1, help="Pixels less sure than this stay unlabelled.")
+        float,
+        typer.Option(
+            metavar="0…1", parser=between(0, 1), help="Pixels less sure than this stay unlabelled."
+        ),
     ] = 0.0,
     quality: Quality = None,
     scale: Annotated[
         float | None,
-        typer.Option("--scale", help="Size at which the network sees the image, of its own."),
+        typer.Option(
+            "--scale",
+            metavar="FACTOR",
+            parser=number,
+            help="Size at which the network sees the image, of its own.",
+        ),
     ] = None,
     device: Device = "auto",
     pixel_size: PixelSize = None,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -27,6 +27,18 @@ def number(text: str) -> float:
     pointed = text.replace(",", ".")
     remedy = f": write {pointed}" if _DECIMAL_COMMA.fullmatch(text) else ""
     raise typer.BadParameter(f"{text} is no number{remedy}")
+
+
+def between(low: float, high: float) -> Callable[[str], float]:
+    """Return what reads a typed number of a range, ends included."""
+
+    def read(text: str) -> float:
+        value = number(text)
+        if not low <= value <= high:
+            raise typer.BadParameter(f"{text} is not between {low:g} and {high:g}")
+        return value
+
+    return read
 
 
 def free_file(out: Path, overwrite: bool, such_as: str) -> None:

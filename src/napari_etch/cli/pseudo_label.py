@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from napari_etch.cli.console import ExitCode, bad_input, fail, say, sentence
+from napari_etch.cli.options import between
 
 
 def pseudo_label(
@@ -16,7 +17,12 @@ def pseudo_label(
         Path, typer.Option("--out", metavar="DIR", help="The training folder to write.")
     ],
     clip: Annotated[
-        float, typer.Option(min=0, help="CLAHE: limit as a multiple of the mean bin; 0: none.")
+        float,
+        typer.Option(
+            metavar="FACTOR",
+            parser=between(0, 256),
+            help="CLAHE: limit as a multiple of the mean bin; 0: none.",
+        ),
     ] = 2.5,
     tiles: Annotated[int, typer.Option(min=1, help="CLAHE: tiles along each side.")] = 8,
     blur: Annotated[

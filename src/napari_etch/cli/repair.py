@@ -22,7 +22,7 @@ from napari_etch.cli.console import (
     say,
     sentence,
 )
-from napari_etch.cli.options import Corrections, Device, PixelSize
+from napari_etch.cli.options import Corrections, Device, PixelSize, between
 from napari_etch.cli.reading import refuse_result, tell_reading
 
 if TYPE_CHECKING:
@@ -87,7 +87,10 @@ def repair(
         str, typer.Option("--model", metavar="NAME", help="Repair model: ours, or one you trained.")
     ] = "repair",
     least: Annotated[
-        float, typer.Option(min=0, max=1, help="Bridges less sure than this are not made.")
+        float,
+        typer.Option(
+            metavar="0…1", parser=between(0, 1), help="Bridges less sure than this are not made."
+        ),
     ] = 0.5,
     device: Device = "auto",
     pixel_size: PixelSize = None,

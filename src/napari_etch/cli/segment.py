@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from napari_etch.cli.console import bad_input, refuse
-from napari_etch.cli.options import Device, GrainSize, PixelSize, Quality, Stack
+from napari_etch.cli.options import Device, GrainSize, PixelSize, Quality, Stack, between
 
 GRANULARITY = 0.5
 
@@ -29,7 +29,8 @@ def segment(
     device: Device = "auto",
     grain_size: GrainSize = None,
     granularity: Annotated[
-        float, typer.Option(min=0, max=1, help="0: fewest grains, 1: most.")
+        float,
+        typer.Option(metavar="0…1", parser=between(0, 1), help="0: fewest grains, 1: most."),
     ] = GRANULARITY,
     quality: Quality = None,
     close_gaps: Annotated[
