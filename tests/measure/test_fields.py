@@ -75,6 +75,12 @@ def test_the_interval_of_parts_is_about_right():
     assert held >= 17
 
 
+def test_a_field_is_printed_without_its_arrays():
+    said = repr(measure_field(poisson_voronoi(300, 120, 0), 1.0))
+    assert "grain_count=" in said and "array(" not in said
+    assert len(said) < 6000
+
+
 def test_the_largest_grain_is_told_with_its_field():
     fields = [field(count=200, name="fine"), field(count=50, name="coarse")]
     largest = combine_fields(fields).largest

@@ -89,10 +89,11 @@ class FieldMeasurement:
     values: dict[str, float]
     counts: dict[str, float]
     alone: dict[str, Mean]
-    patterns: dict[str, PatternCount]
-    labels: np.ndarray
-    areas_um2: np.ndarray
-    at_border: np.ndarray
+    # a notebook prints what a cell ends with: these fill pages
+    patterns: dict[str, PatternCount] = field(repr=False)
+    labels: np.ndarray = field(repr=False)
+    areas_um2: np.ndarray = field(repr=False)
+    at_border: np.ndarray = field(repr=False)
     anisotropy: Anisotropy | None
     remarks: tuple[str, ...] = ()
     stack: str = ""
