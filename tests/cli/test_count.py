@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import csv
 
+import numpy as np
 import pytest
 import tifffile
+from corrected import correct
 from fakes import DarkIsBoundary
 
 from napari_etch.cli import count
@@ -64,6 +66,46 @@ def test_counts_that_no_disk_takes_are_shown(etch, micrograph_file, monkeypatch)
     assert done.exit_code == 2
     assert "counts.csv: No space left on device" in done.stderr
     assert "steel.tif" in done.stdout and "16" in done.stdout
+
+
+def test_a_grain_map_is_counted_as_it_is(etch, micrograph_file, tmp_path):
+    """A network found 161 of its 212 grains, and an interval around them."""
+    image = micrograph_file()
+    etch("segment", image, "--out", "results", "--pixel-size", 0.5)
+    grains = tifffile.imread(tmp_path / "results" / "steel" / "grains.tif")
+    grains[grains == 2] = 1
+    tifffile.imwrite(tmp_path / "mine.tif", grains)
+    np.save(tmp_path / "mine.npy", np.stack([grains, grains * 0, grains]))
+    inputs = ("results/steel", "results/steel/grains.tif", "mine.tif", "mine.npy")
+    done = etch("count", *inputs, "--out", "counts.csv")
+    assert done.exit_code == 0, done.output
+    assert "mine.tif: a grain map, counted as it is, so without an interval" in done.stderr
+    assert "mine_0001 shows no grain" in done.stderr
+    rows = [row[:4] for row in rows_of(tmp_path / "counts.csv")[1:]]
+    assert rows == [
+        ["steel", "16", "", ""],
+        ["grains.tif", "16", "", ""],
+        ["mine.tif", "15", "", ""],
+        ["mine.npy mine_0000", "15", "", ""],
+        ["mine.npy mine_0002", "15", "", ""],
+    ]
+    assert float(rows_of(tmp_path / "counts.csv")[1][4]) == pytest.approx(9 / 0.048**2, rel=1e-4)
+
+
+def test_a_grain_map_is_counted_as_it_was_corrected(etch, micrograph_file, tmp_path):
+    etch("segment", micrograph_file(), "--out", "results")
+    correct(tmp_path / "results" / "steel" / "grains.tif", 2, 1)
+    done = etch("count", "results/steel", "--out", "counts.csv")
+    assert "1 edit of the Correct dock" in done.stderr
+    assert rows_of(tmp_path / "counts.csv")[1][1] == "15"
+
+
+def test_a_picture_of_32_bits_is_no_grain_map(etch, micrograph_file, tmp_path):
+    picture = tifffile.imread(micrograph_file()).astype(np.int32)
+    tifffile.imwrite(tmp_path / "wide.tif", picture)
+    done = etch("count", "wide.tif", "--out", "counts.csv")
+    assert "grain map" not in done.stderr
+    assert rows_of(tmp_path / "counts.csv")[1][2] != ""
 
 
 def test_what_was_counted_before_ctrl_c_is_shown(etch, micrograph_file, monkeypatch, tmp_path):

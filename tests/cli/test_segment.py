@@ -229,12 +229,22 @@ def test_the_slices_of_a_folder_are_its_files_each_by_itself(etch, micrograph_fi
     assert written == {"a.png", "a.tif", "b"}  # two of one stem are told apart
 
 
-@pytest.mark.parametrize("command", ["segment", "count"])
-def test_a_result_is_no_stack_of_images(etch, micrograph_file, command):
+def test_a_result_is_no_stack_of_images(etch, micrograph_file):
     etch("segment", micrograph_file(), "--out", "out")
-    done = etch(command, "out/steel", "--stack", "--out", "again")
+    done = etch("segment", "out/steel", "--stack", "--out", "again")
     assert done.exit_code == 2
     assert done.stderr.startswith("etch: out/steel is a result, no folder of images: name the im")
+
+
+@pytest.mark.parametrize("command", ["segment", "fit"])
+@pytest.mark.parametrize("name", ["grains.tif", "boundary.tif", "overlay.png"])
+def test_a_map_of_a_result_is_no_micrograph(etch, micrograph_file, command, name):
+    """A network finds grains in each, but others."""
+    etch("segment", micrograph_file(), "--out", "out")
+    done = etch(command, f"out/steel/{name}", "--out", "again")
+    assert done.exit_code == 2
+    assert done.stderr.startswith(f"etch: out/steel/{name} is part of a result, no micrograph")
+    assert done.stderr.count("\n") == 1
 
 
 def test_an_error_of_ours_is_exit_code_1_and_leaves_nothing_half_written(

@@ -18,6 +18,7 @@ from napari_etch.cli.console import (
     refuse,
     sentence,
 )
+from napari_etch.cli.count_maps import counts_of_map, grain_map_of
 from napari_etch.cli.options import (
     Device,
     GrainSize,
@@ -42,7 +43,11 @@ if TYPE_CHECKING:
 def count(
     images: Annotated[
         list[Path],
-        typer.Argument(metavar="IMAGE", help="Images, or folders of the sections of a stack."),
+        typer.Argument(
+            metavar="IMAGE",
+            help="Images, or folders of the sections of a stack. Grain maps and results are "
+            "counted as they are.",
+        ),
     ],
     out: Annotated[Path, typer.Option("--out", metavar="FILE.csv", help="The table goes here.")],
     model: Annotated[
@@ -104,12 +109,27 @@ def _count_all(job: Job, image: Path, counted: list[_Counted]) -> ExitCode:
     from napari_etch.micrograph.reading import image_files
 
     try:
+        grain_map = grain_map_of(image)
+        if grain_map is not None:
+            return _count_map(job, image, grain_map, counted)
         refuse_result(image)
         inside = image_files(image) if job.stack is False and image.is_dir() else [image]
     except (ValueError, OSError) as error:
         fail(sentence(error, str(image)))
         return ExitCode.BAD_INPUT
     return worst([_count_image(job, each, counted) for each in inside])
+
+
+def _count_map(job: Job, image: Path, grain_map: Path, counted: list[_Counted]) -> ExitCode:
+    """Count a grain map as it is; of a stack section by section."""
+    try:
+        found = list(counts_of_map(grain_map, job.pixel_size_um))
+    except (ValueError, OSError) as error:
+        fail(sentence(error, str(image)))
+        return ExitCode.BAD_INPUT
+    for item in found:
+        counted.append((image, "" if item.name == grain_map.stem else f" {item.name}", item))
+    return ExitCode.DONE
 
 
 def _count_image(job: Job, image: Path, counted: list[_Counted]) -> ExitCode:
@@ -196,7 +216,7 @@ def _show(rows: Sequence[tuple[str, GrainCount]]) -> None:
         table.add_row(
             name,
             str(item.count),
-            f"{item.low} to {item.high}",
+            "–" if item.low is None else f"{item.low} to {item.high}",
             str(item.n_inside),
             str(item.n_edge + item.n_corner),
             density,

@@ -53,6 +53,23 @@ def field_size(file: Path, typed: float | None) -> FieldSize:
     ValueError
         When there is no such file, or none is known.
     """
+    size = known_size(file, typed)
+    if size is None:
+        raise ValueError(
+            f"{file}: the pixel size is not known, so there is no grain size: "
+            "give it with --pixel-size"
+        )
+    return size
+
+
+def known_size(file: Path, typed: float | None) -> FieldSize | None:
+    """Return the pixel size as `field_size` does; None when none is known.
+
+    Raises
+    ------
+    ValueError
+        When there is no such file, or its pixels are not square.
+    """
     if not file.exists():
         raise ValueError(f"{file}: there is no such file")
     try:
@@ -67,12 +84,7 @@ def field_size(file: Path, typed: float | None) -> FieldSize:
         if stated is not None and abs(stated[0] / typed - 1) > SAME_PIXEL:
             remark = f"{file.name} states {stated[0]:g} µm a pixel; {typed:g} as typed was used"
         return FieldSize(typed, "typed", remark)
-    if stated is None:
-        raise ValueError(
-            f"{file}: the pixel size is not known, so there is no grain size: "
-            "give it with --pixel-size"
-        )
-    return FieldSize(stated[0], _origin(file, *stated))
+    return None if stated is None else FieldSize(stated[0], _origin(file, *stated))
 
 
 def _origin(file: Path, size_um: float, written: str) -> str:

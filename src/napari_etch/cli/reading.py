@@ -6,10 +6,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_etch.cli.console import note
-from napari_etch.results import FRACTURE_FILE, GRAINS_FILE, SUMMARY_FILE
+from napari_etch.results import ALL_FILES, FRACTURE_FILE, GRAINS_FILE, SUMMARY_FILE
 
 if TYPE_CHECKING:
     from napari_etch.micrograph import Micrograph
+
+
+_PICTURES = tuple(name for name in ALL_FILES if name.endswith((".tif", ".png")))
 
 
 def tell_reading(micrograph: Micrograph, name: str) -> None:
@@ -39,10 +42,14 @@ def tell_margins(micrograph: Micrograph, name: str) -> None:
 
 
 def refuse_result(path: Path) -> None:
-    """Raise ValueError for a folder of results: its maps and its overlay are no micrographs.
+    """Raise ValueError for results: their maps and their overlay are no micrographs.
 
-    They would pass for the sections of a stack.
+    Those of a folder would pass for the sections of a stack, and a network finds grains in each.
     """
+    if path.name in _PICTURES and (path.parent / SUMMARY_FILE).is_file():
+        raise ValueError(
+            f"{path} is part of a result, no micrograph: name the image that it was made from"
+        )
     maps = (path / GRAINS_FILE, path / FRACTURE_FILE)
     if (path / SUMMARY_FILE).is_file() and any(each.is_file() for each in maps):
         raise ValueError(

@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from napari_etch.micrograph import Micrograph
     from napari_etch.repairing import Repaired
 
-# Types of whole numbers that no camera writes: what holds them are labels.
-LABEL_TYPES = ("int32", "uint32", "int64", "uint64")
 # A bridge less sure than this is worth a look.
 SURE = 0.75
 
@@ -196,11 +194,13 @@ def _read(path: Path, folder: Path, options: Options) -> list[tuple[Micrograph, 
     """
     from dataclasses import replace
 
+    from napari_etch.cli.maps import holds_labels
     from napari_etch.micrograph import MicrographError, read_micrograph
     from napari_etch.micrograph.line_map import kind_of_picture
 
     path, kind_inside = _of_result(path, options.kind)
-    refuse_result(path)  # of fracture modes, which have no lines
+    if path.is_dir():
+        refuse_result(path)  # of fracture modes, which have no lines
 
     def read(stack: bool | None) -> Micrograph:
         return read_micrograph(
@@ -214,7 +214,7 @@ def _read(path: Path, folder: Path, options: Options) -> list[tuple[Micrograph, 
         pictures = [(read(None), folder)]
     except MicrographError:  # several images, or none: reading them as sections tells
         pictures = [(each, folder / each.name) for each in read(True).sections()]
-    labels = options.kind is Kind.AUTO and _holds_labels(path)
+    labels = options.kind is Kind.AUTO and holds_labels(path)
     found = []
     for micrograph, target in pictures:
         kind = "grains" if labels else str(kind_inside)
@@ -271,17 +271,6 @@ def _of_result(path: Path, kind: Kind) -> tuple[Path, Kind]:
     if not inside.is_file():
         return path, kind
     return inside, Kind.MAP if kind is Kind.AUTO else kind
-
-
-def _holds_labels(path: Path) -> bool:
-    """Return whether the pixels of a file are of a type that only labels have."""
-    import tifffile
-
-    try:
-        with tifffile.TiffFile(path) as file:
-            return str(file.series[0].dtype) in LABEL_TYPES
-    except (tifffile.TiffFileError, IndexError, OSError):
-        return False
 
 
 def _run(micrograph: Micrograph, kind: str, options: Options) -> Iterator[Any]:

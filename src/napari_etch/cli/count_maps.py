@@ -1,0 +1,89 @@
+"""The grain maps of ``etch count``, which are counted as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari_etch.cli.console import note
+from napari_etch.cli.maps import holds_labels, load_map, read_corrected, taken_words
+from napari_etch.cli.measure_sizes import known_size
+from napari_etch.cli.track_files import GRAINS_3D_FILE
+from napari_etch.results import GRAINS_FILE, SUMMARY_FILE
+
+if TYPE_CHECKING:
+    from napari_etch.counting import GrainCount
+
+
+def grain_map_of(path: Path) -> Path | None:
+    """Return the grain map that an input is or holds; None of a micrograph.
+
+    A network finds grains in a grain map, too, but not these.
+
+    Raises
+    ------
+    ValueError
+        When the file cannot be read.
+    """
+    names = (GRAINS_FILE, GRAINS_3D_FILE)
+    folder = path if path.is_dir() else path.parent
+    if (folder / SUMMARY_FILE).is_file():
+        inside = [path / name for name in names if (path / name).is_file()]
+        if inside or path.name in names:
+            return inside[0] if inside else path
+    return path if path.is_file() and _is_foreign_map(path) else None
+
+
+def _is_foreign_map(path: Path) -> bool:
+    """Return whether a file holds labels: of a type that no camera writes, and no picture."""
+    from napari_etch.micrograph import MicrographError
+    from napari_etch.micrograph.serial import refuse_picture, whole_floats
+
+    if path.suffix.lower() != ".npy" and not holds_labels(path):
+        return False
+    labels = whole_floats(load_map(path))
+    if labels.dtype.kind not in "iu" or labels.ndim not in (2, 3) or not labels.size:
+        return False
+    section = labels if labels.ndim == 2 else labels[len(labels) // 2]
+    try:
+        refuse_picture(section, str(path))
+    except MicrographError:
+        return False
+    return bool(labels.min() >= 0)
+
+
+def counts_of_map(file: Path, typed_um: float | None) -> Iterator[GrainCount]:
+    """Yield the count of a grain map, as it was corrected; of a stack that of each section.
+
+    Parameters
+    ----------
+    file : Path
+        From `grain_map_of`.
+    typed_um : float or None
+        Edge of a pixel, µm; goes before what the file or its result states.
+
+    Raises
+    ------
+    ValueError
+        When the file cannot be read, or shows no grain.
+    """
+    from napari_etch.counting import count_map
+
+    grains, correction = read_corrected(file, True)
+    note(f"{file}: a grain map, counted as it is, so without an interval")
+    if correction is not None:
+        note(f"{file}: {taken_words(correction)}")
+    size = known_size(file, typed_um)
+    if size is not None and size.remark:
+        note(size.remark)
+    um = None if size is None else size.um
+    if grains.ndim == 2:
+        yield count_map(grains, pixel_size_um=um, name=file.stem)
+        return
+    for index, section in enumerate(grains):
+        name = f"{file.stem}_{index:04d}"
+        if section.any():
+            yield count_map(section, pixel_size_um=um, name=name)
+        else:
+            note(f"{name} shows no grain")
