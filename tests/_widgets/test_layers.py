@@ -323,8 +323,8 @@ def opened_again(*names: str) -> ViewerModel:
 
 
 def test_a_boundary_that_was_saved_and_opened_again_is_no_micrograph() -> None:
-    viewer = opened_again("steel", "steel · boundary")
-    assert [is_micrograph(layer) for layer in viewer.layers] == [True, False]
+    viewer = opened_again("steel", "steel · boundary", "steel · closed boundary")
+    assert [is_micrograph(layer) for layer in viewer.layers] == [True, False, False]
 
 
 def test_grains_that_were_saved_and_opened_again_know_their_micrograph_by_its_name() -> None:

@@ -136,7 +136,8 @@ def is_micrograph(layer: Layer) -> bool:
     A result that was saved and opened again is told by its name.
     """
     results = (BOUNDARY, FIT_PREVIEW, PROBABILITY, CONFIDENCE)
-    is_named = any(layer_name("", kind) in layer.name for kind in results)
+    words = (*results, f"closed {BOUNDARY}")
+    is_named = any(layer_name("", word) in layer.name for word in words)
     return isinstance(layer, Image) and kind_of(layer) not in results and not is_named
 
 
