@@ -104,10 +104,18 @@ def test_more_outlines_renew_the_map_but_not_a_corrected_one(open_fracture, qtbo
     assert viewer.layers[MAP] is first and (first.data[100:120, 10:30] == 2).all()
     first.data[0, 0] = 0  # corrected by hand
     run(qtbot, dock)
+    before = len(viewer.layers)
     maps = [layer for layer in viewer.layers if layer.name.startswith(MAP)]
     assert len(maps) == 2 and first in maps and first.data[0, 0] == 0
     assert [layer.visible for layer in maps] == [layer is not first for layer in maps]
     assert f"“{MAP}”, from an earlier run, is hidden" in dock.run_bar.line.text()
+    (newest,) = (layer for layer in maps if layer is not first)
+    newest.name = "to keep"
+    kept = newest.data.copy()
+    drawn.data[100:120, 10:30] = 1
+    run(qtbot, dock)
+    assert np.array_equal(newest.data, kept)
+    assert len(viewer.layers) == before + 1
 
 
 def test_choosing_a_class_sets_the_label_that_is_drawn(open_fracture, qtbot):

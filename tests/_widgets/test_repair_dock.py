@@ -207,6 +207,15 @@ def test_a_second_run_takes_the_place_of_one_nobody_worked_on(
     assert len(viewer.layers) == 7  # judged: it stays
 
 
+def test_a_second_run_leaves_what_was_renamed(open_repair: OpenRepair, qtbot: Any) -> None:
+    viewer, dock = open_repair()
+    run(qtbot, dock)
+    viewer.layers[-3].name = "to keep"
+    run(qtbot, dock)
+    assert "to keep" in viewer.layers
+    assert len(viewer.layers) == 7
+
+
 def test_a_judged_repair_is_hidden_under_the_next_one(open_repair: OpenRepair, qtbot: Any) -> None:
     viewer, dock = open_repair()
     run(qtbot, dock)

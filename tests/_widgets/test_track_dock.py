@@ -136,6 +136,27 @@ def test_a_second_run_takes_the_place_of_the_first(open_track: OpenTrack, qtbot:
     assert first.metadata["napari_etch"]["method"] == "overlap"
 
 
+def test_a_second_run_leaves_a_duplicate_of_corrected_grains(
+    open_track: OpenTrack, qtbot: Any
+) -> None:
+    viewer, dock = open_track()
+    run(qtbot, dock)
+    volume = viewer.layers[VOLUME]
+    volume.data_setitem((np.array([0]), np.array([0]), np.array([0])), np.array([99]))
+    data, keywords, _kind = volume.as_layer_data_tuple()  # as napari duplicates it
+    copy = viewer.add_labels(data.copy(), **{**keywords, "name": f"{VOLUME} copy"})
+    viewer.layers.remove(volume)
+    viewer.layers.selection.active = viewer.layers[GRAINS]
+    run(qtbot, dock)
+    assert copy.data[0, 0, 0] == 99
+    assert viewer.layers[VOLUME] is not copy
+    copy.name = VOLUME
+    assert copy.name != VOLUME  # it is taken, and napari gives a number
+    run(qtbot, dock)
+    assert copy.data[0, 0, 0] == 99
+    assert len(viewer.layers) == 3
+
+
 def test_a_cancelled_run_adds_nothing_and_the_viewer_stays_free(
     open_track: OpenTrack, qtbot: Any
 ) -> None:

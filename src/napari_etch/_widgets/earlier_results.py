@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import zlib
 from typing import TYPE_CHECKING
 
+import numpy as np
 from napari.layers import Labels
 
 from napari_etch._widgets.judged import is_judged
@@ -36,17 +38,27 @@ def earlier_result(layers: LayerList, new: Layer) -> Layer | None:
             old.get(key) == made[key]
             for key in ("kind", "source_id", "model", "region", "sections")
         )
-        if not same or not _has_its_name(layer):
+        if not same or not is_called(layer, layer_name(_source_name(layer), kind_of(layer))):
             continue
         if not (isinstance(layer, Labels) and (is_edited(layer) or is_judged(layer))):
             return layer
     return None
 
 
-def _has_its_name(result: Layer) -> bool:
-    """Return whether a result is called as it was when it was made; napari may have numbered it."""
-    given = layer_name(_source_name(result), kind_of(result))
+def is_called(result: Layer, given: str) -> bool:
+    """Return whether a result has the name that it was given; napari may have numbered it."""
     return result.name == given or result.name.startswith(f"{given} [")
+
+
+def crc(data: np.ndarray) -> int:
+    """Return a number by which an edited map is told from the one that was made."""
+    return zlib.crc32(np.ascontiguousarray(data).data)
+
+
+def take_name(old: Layer, new: Layer) -> None:
+    """Call an earlier result as the new one where their source was renamed meanwhile."""
+    if _source_name(old) != _source_name(new):
+        old.name = new.name
 
 
 def _source_name(result: Layer) -> str:
@@ -101,8 +113,7 @@ def replace_result(old: Layer, new: Layer) -> None:
         set_labels(old, new.data)
     else:
         old.data = new.data
-    if _source_name(old) != _source_name(new):  # the source was renamed meanwhile
-        old.name = new.name
+    take_name(old, new)
     old.metadata = dict(new.metadata)
     for name, value in Placement.of(new).keywords().items():
         setattr(old, name, value)

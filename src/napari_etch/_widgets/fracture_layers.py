@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,7 +10,7 @@ from napari.layers import Image, Labels, Layer, Shapes
 
 from napari_etch._widgets.class_tables import CLASS_FEATURE, class_colormap, class_features
 from napari_etch._widgets.correct_target import CLASSES
-from napari_etch._widgets.earlier_results import hide_covered
+from napari_etch._widgets.earlier_results import crc, hide_covered, is_called, take_name
 from napari_etch._widgets.judged import is_judged
 from napari_etch._widgets.layers import (
     CONFIDENCE,
@@ -230,7 +229,9 @@ def show_map(layers: LayerList, new: list[Layer]) -> list[Layer]:
         there.append(old or layer)
         if old is None:
             layers.append(layer)
-        elif isinstance(old, Labels):
+            continue
+        take_name(old, layer)
+        if isinstance(old, Labels):
             set_labels(old, layer.data)
             old.colormap, old.features = layer.colormap, layer.features
             old.metadata = dict(layer.metadata)
@@ -239,17 +240,18 @@ def show_map(layers: LayerList, new: list[Layer]) -> list[Layer]:
     return hide_covered(layers, there)
 
 
-def crc(classes: npt.NDArray[np.uint8]) -> int:
-    """Return a number by which an edited map is told from the one that was made."""
-    return zlib.crc32(classes.tobytes())
-
-
 def is_untouched_map(layer: Labels) -> bool:
     """Return whether a layer is a map as it was made: nobody corrected it."""
     made = layer.metadata.get(METADATA_KEY)
     if not isinstance(made, dict) or made.get("kind") != MAP or "crc" not in made:
         return False
     return crc(np.asarray(layer.data)) == made["crc"]
+
+
+def _is_kept(layer: Labels) -> bool:
+    """Return whether somebody corrected a map, renamed or duplicated it."""
+    given = layer_name(str(layer.metadata[METADATA_KEY].get("source", "")), MAP)
+    return not (is_untouched_map(layer) and is_called(layer, given))
 
 
 def _earlier(layers: LayerList, new: Layer) -> Layer | None:
@@ -261,7 +263,7 @@ def _earlier(layers: LayerList, new: Layer) -> Layer | None:
         same = all(old.get(key) == made[key] for key in ("kind", "source_id"))
         if not same or np.shape(layer.data) != np.shape(new.data):
             continue
-        if isinstance(layer, Labels) and (not is_untouched_map(layer) or is_judged(layer)):
+        if isinstance(layer, Labels) and (_is_kept(layer) or is_judged(layer)):
             return None  # somebody corrected or reviewed it: it stays, the new one comes beside it
         return layer
     return None

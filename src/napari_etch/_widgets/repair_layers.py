@@ -11,6 +11,7 @@ from napari.utils.colormaps import DirectLabelColormap
 
 from napari_etch._widgets.choices import set_choices
 from napari_etch._widgets.correct_preview import NAME as PREVIEW
+from napari_etch._widgets.earlier_results import is_called
 from napari_etch._widgets.job import Source
 from napari_etch._widgets.layer_choice import about
 from napari_etch._widgets.layer_watch import LayerWatch
@@ -272,8 +273,8 @@ def find_results(layers: LayerList) -> list[Result]:
 def make_way(layers: LayerList, origin: Origin) -> list[Result]:
     """Clear the place of earlier repairs of the same layer for a new one.
 
-    One that nobody judged or edited is removed. Others are hidden, for else they would show through
-    the new one; they are returned, the topmost first.
+    One that nobody judged, edited or renamed is removed. Others are hidden, for else they would
+    show through the new one; they are returned, the topmost first.
     """
     kept = []
     for result in find_results(layers):
@@ -281,7 +282,7 @@ def make_way(layers: LayerList, origin: Origin) -> list[Result]:
         if (made["source_id"], made["source"]) != (origin.layer_id, origin.name):
             continue
         there = [layer for layer in result.layers if layer in layers]
-        if _is_untouched(result):
+        if _is_untouched(result) and _has_its_names(result):
             for layer in there:
                 layers.remove(layer)
             continue
@@ -297,6 +298,16 @@ def _is_untouched(result: Result) -> bool:
     if not result.fits or bridges.accepted.any() or bridges.rejected.any():
         return False
     return bridges.is_cut(np.asarray(result.grains.data))
+
+
+def _has_its_names(result: Result) -> bool:
+    """Return whether nobody keeps a layer of a repair under a name of their own."""
+    base = plain_name(result.pack.name)
+    names = (f"closed {GRAINS}", f"closed {BOUNDARY}", ADDED)
+    return all(
+        is_called(layer, layer_name(base, name))
+        for layer, name in zip(result.layers, names, strict=True)
+    )
 
 
 def write_cut(result: Result) -> int:

@@ -8,6 +8,7 @@ import numpy as np
 from napari.layers import Labels, Surface
 
 from napari_etch._widgets.choices import set_choices
+from napari_etch._widgets.earlier_results import crc, is_called
 from napari_etch._widgets.job import Source
 from napari_etch._widgets.judged import is_judged
 from napari_etch._widgets.layer_watch import LayerWatch, selected
@@ -112,6 +113,7 @@ def grains_layer(tracked: Tracked, origin: Origin) -> Labels:
         "aligned": bool(tracked.shifts),
         "skipped": tuple((each.section, each.why) for each in tracked.tracks.skipped),
         "seconds": round(tracked.seconds, 3),
+        "crc": crc(tracked.grains),
     }
     return Labels(
         tracked.grains,
@@ -131,12 +133,18 @@ def _features(tracked: Tracked) -> Any:
 
 
 def earlier_grains(layers: LayerList, origin: Origin) -> Labels | None:
-    """Return the 3D grains of an earlier run on the same layer that nobody edited or reviewed."""
+    """Return the 3D grains of an earlier run on the same layer that a new one takes the place of.
+
+    Nobody edited, reviewed, renamed or duplicated them. A duplicate has no undo steps: only the
+    pixels tell.
+    """
     for layer in reversed(layers):
         made = layer.metadata.get(METADATA_KEY, {}) if kind_of(layer) == GRAINS_3D else {}
         if made.get("source_id") == origin.layer_id and isinstance(layer, Labels):
-            untouched = not layer._undo_history and not layer._redo_history
-            return layer if untouched and not is_judged(layer) else None
+            given = layer_name(plain_name(str(made.get("source", ""))), GRAINS_3D)
+            is_as_made = is_called(layer, given) and crc(layer.data) == made.get("crc")
+            if is_as_made and not is_judged(layer):
+                return layer
     return None
 
 
