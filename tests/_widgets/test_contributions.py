@@ -248,3 +248,15 @@ def test_napari_saves_selected_layers_with_our_writer(
     found = read_annotations(path)["steel"]
     assert found.kinds == ("grains", "classes")
     assert found.pixel_size_um == pytest.approx(0.25)
+
+
+def test_labels_of_a_region_are_saved_with_that_part_of_a_multi_scale_image(tmp_path: Path) -> None:
+    from napari.layers import Image, Labels
+
+    from napari_etch._widgets.annotation_files import annotated_from
+
+    pixels = np.random.default_rng(0).integers(0, 255, (60, 80), np.uint8)
+    image = Image([pixels, pixels[::2, ::2]], multiscale=True, scale=(0.5, 0.5))
+    labels = Labels(np.ones((20, 30), np.int32), scale=(0.5, 0.5), translate=(5, 10))
+    found, _table = annotated_from([each.as_layer_data_tuple() for each in (image, labels)])
+    np.testing.assert_array_equal(found.image, pixels[10:30, 20:50])

@@ -16,7 +16,7 @@ import numpy as np
 from napari_etch._widgets.samples import LayerData, image_layer_data
 
 if TYPE_CHECKING:
-    from napari.layers import Layer
+    from napari.layers import Image, Layer
 
     from napari_etch.grains.class_table import ClassTable
     from napari_etch.labels import Annotated, AnnotationSet
@@ -144,29 +144,42 @@ def annotated_from(layers: Sequence[LayerData]) -> tuple[Annotated, ClassTable]:
     from napari_etch.grains.class_table import FRACTURE_MODES
     from napari_etch.labels import Annotated, LabelsError
     from napari_etch.labels.mask_files import whole_numbers
-    from napari_etch.micrograph import micrograph_from_array
 
     types = {"grains": np.int32, "classes": np.uint8, "ignore": bool}
     maps: dict[str, Any] = {}
     about: dict[str, Any] = {}
     table = FRACTURE_MODES
     name = ""
-    for layer in (Layer.create(*each) for each in layers):
-        if isinstance(layer, Image):
-            about["image"] = micrograph_from_array(np.asarray(layer.data), rgb=layer.rgb).data
-            name = layer.name
-        else:
-            what = _what(layer)
-            if what in maps:
-                raise LabelsError(f"Two of the layers hold {what}: select one of them.")
-            maps[what] = whole_numbers(np.asarray(layer.data), layer.name).astype(types[what])
-            table = stored_table(layer) or table
-            name = name or layer.name
+    made = [Layer.create(*each) for each in layers]
+    image = next((layer for layer in made if isinstance(layer, Image)), None)
+    labels = [layer for layer in made if layer is not image]
+    if image is not None:
+        name = image.name
+        about["image"] = _pixels_under(image, labels)
+        about["pixel_size_um"] = pixel_size_um(image)
+    for layer in labels:
+        what = _what(layer)
+        if what in maps:
+            raise LabelsError(f"Two of the layers hold {what}: select one of them.")
+        maps[what] = whole_numbers(np.asarray(layer.data), layer.name).astype(types[what])
+        table = stored_table(layer) or table
+        name = name or layer.name
         about["pixel_size_um"] = about.get("pixel_size_um") or pixel_size_um(layer)
     if not maps:
         raise LabelsError("Select a Labels layer, too: there are no labels to save.")
     rows, columns = next(iter(maps.values())).shape
     return Annotated(name, (rows, columns), **maps, **about), table
+
+
+def _pixels_under(image: Image, labels: Sequence[Any]) -> Any:
+    """Return what lies under labels, which may be those of a region; else all of the image."""
+    from napari_etch._widgets.correct_target import window_under
+    from napari_etch._widgets.layers import finest
+    from napari_etch.micrograph import micrograph_from_array
+
+    window, data = (window_under(image, labels[0]) if labels else None), finest(image)
+    part = data if window is None else data[window]
+    return micrograph_from_array(np.asarray(part), rgb=image.rgb).data
 
 
 def _what(layer: Layer) -> str:
