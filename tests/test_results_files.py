@@ -3,16 +3,22 @@ from __future__ import annotations
 import os
 import time
 
+import numpy as np
 import pytest
 
+from napari_etch.counting import count_map
+from napari_etch.micrograph import micrograph_from_array
 from napari_etch.results import (
     ResultExistsError,
     check_replaceable,
     files,
     read_summary,
     whole_file,
+    write_counts,
+    write_segmentation,
     write_whole,
 )
+from napari_etch.segmentation import Segmentation
 
 
 def test_a_file_is_there_once_it_is_whole(tmp_path):
@@ -77,6 +83,17 @@ def test_a_folder_that_a_shell_is_in_is_not_replaced(tmp_path, monkeypatch):
     with pytest.raises(ResultExistsError, match="you are in a folder inside"):
         check_replaceable(tmp_path / "set")
     check_replaceable(tmp_path / "set" / "images" / "new")
+
+
+def test_a_notebook_may_name_the_places_by_strings(tmp_path):
+    """It failed on a folder that was no path after all the work."""
+    micrograph = micrograph_from_array(np.arange(1600, dtype=np.uint16).reshape(40, 40))
+    grains = np.repeat(np.arange(1, 5, dtype=np.int32), 400).reshape(40, 40)
+    found = Segmentation(micrograph, np.zeros((40, 40), np.float32), grains, "mine")
+    assert write_segmentation(found, str(tmp_path / "result")).grain_count == 4
+    write_counts(str(tmp_path / "counts.csv"), [("mine", count_map(grains))])
+    assert (tmp_path / "result" / "grains.tif").is_file()
+    assert (tmp_path / "counts.csv").is_file()
 
 
 def test_a_result_without_a_summary_says_nothing_of_itself(tmp_path):

@@ -54,7 +54,7 @@ def test_the_manifest_says_what_each_image_is(tmp_path):
     source.write_bytes(b"pixels")
     made = {"model": "generalist", "reviewed_share": 0.25}
     each = field(pixel_size_um=0.5, specimen="S1", image_path=source, made=made)
-    exported = export_all([each, field("b")], ExportRequest(tmp_path / "set"))
+    exported = export_all([each, field("b")], ExportRequest(str(tmp_path / "set")))
     manifest = json.loads((tmp_path / "set" / "manifest.json").read_text())
     assert manifest == exported.manifest
     assert (manifest["format"], manifest["labels"]) == ("pairs", "grains")

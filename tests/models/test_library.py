@@ -99,7 +99,7 @@ def test_a_model_stays_where_another_cannot_take_its_place(own, tmp_path, monkey
 
 
 def test_no_model_takes_the_name_of_one_of_the_package(folder):
-    assert lib.add_model(folder, Notes("Generalist")).name == "Generalist-2"
+    assert lib.add_model(str(folder), Notes("Generalist")).name == "Generalist-2"
     assert load_model("generalist").title == "Generalist (any micrograph)"
 
 

@@ -32,7 +32,7 @@ def write_folder(folder, labels=None, name="a"):
 def test_a_folder_is_read_and_lines_go_to_the_nearest_grain(tmp_path):
     labels = checkers()
     labels[39:41] = 0
-    (pair,) = read_training_folder(write_folder(tmp_path, labels))
+    (pair,) = read_training_folder(str(write_folder(tmp_path, labels)))
     assert pair.labels.min() == 1
     assert np.array_equal(pair.labels, checkers())
     assert pair.intercept == pytest.approx(53, abs=1)  # 159 steps, 3 crossings

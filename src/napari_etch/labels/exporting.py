@@ -66,7 +66,7 @@ class ExportRequest:
     Attributes
     ----------
     out : Path
-        Folder of the set.
+        Folder of the set; a string becomes one.
     format : str
         A key of `FORMATS`.
     labels : str
@@ -86,6 +86,9 @@ class ExportRequest:
     tiles: Tiles | None = None
     options: WriteOptions = field(default_factory=WriteOptions)
     overwrite: bool = False
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "out", Path(self.out))
 
 
 @dataclass(frozen=True)

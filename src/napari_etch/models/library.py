@@ -233,12 +233,12 @@ def free_title(title: str) -> str:
 # -- changes -------------------------------------------------------------------------------------
 
 
-def add_model(folder: Path, notes: Notes) -> LibraryModel:
+def add_model(folder: str | os.PathLike[str], notes: Notes) -> LibraryModel:
     """Copy a model into the library.
 
     Parameters
     ----------
-    folder : pathlib.Path
+    folder : str or path
         A model's folder or `.etch` file; it stays as it is.
     notes : Notes
         Its title is numbered when it is taken.
@@ -255,6 +255,7 @@ def add_model(folder: Path, notes: Notes) -> LibraryModel:
     OSError
         When the library cannot be written.
     """
+    folder = Path(folder)
     stored = read_model(folder)
     with _unfinished_copy(folder, stored.weights) as unfinished:
         return _settle(unfinished, stored.card, notes)

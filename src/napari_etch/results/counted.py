@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_etch.results.files import whole_file
+from napari_etch.results.files import PathLike, whole_file
 
 if TYPE_CHECKING:
     from napari_etch.counting import GrainCount
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 COUNT_COLUMNS = ("image", "count", "low", "high", "density_per_mm2")
 
 
-def write_counts(out: Path, rows: Sequence[tuple[str, GrainCount]]) -> None:
+def write_counts(out: PathLike, rows: Sequence[tuple[str, GrainCount]]) -> None:
     """Write a table of counts under a temporary name, then rename it.
 
     Parameters
     ----------
-    out : Path
+    out : str or path
         A CSV file; an earlier one is replaced.
     rows : sequence of (str, GrainCount)
         What the image is called, and its count. Limits and density are empty where they are not
@@ -32,6 +32,7 @@ def write_counts(out: Path, rows: Sequence[tuple[str, GrainCount]]) -> None:
     OSError
         When it cannot be written.
     """
+    out = Path(out)
     out.parent.mkdir(parents=True, exist_ok=True)
     with whole_file(out) as unfinished, unfinished.open("w", newline="", encoding="utf-8") as file:
         table = csv.writer(file, lineterminator="\n")

@@ -63,6 +63,9 @@ MEASURE_FILES = (JSON_FILE, TABLE_FILE, HTML_FILE, EXCEL_FILE, PDF_FILE)
 LEFT_SECONDS, LOCK_SECONDS = 86_400.0, 5.0
 
 
+PathLike = str | os.PathLike[str]
+
+
 class ResultExistsError(ValueError):
     """There already is a result where one should be written."""
 

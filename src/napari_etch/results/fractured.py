@@ -15,6 +15,7 @@ from napari_etch.results.files import (
     FRACTURE_FILE,
     FRACTURE_TABLE_FILE,
     OVERLAY_FILE,
+    PathLike,
     check_free,
     write_whole,
 )
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 def write_fracture(
     found: FractureMap,
-    folder: Path,
+    folder: PathLike,
     *,
     grains: np.ndarray | None = None,
     overwrite: bool = False,
@@ -37,7 +38,7 @@ def write_fracture(
     ----------
     found : FractureMap
         What to write.
-    folder : Path
+    folder : str or path
         Is made, with its parents. Other files in it stay.
     grains : np.ndarray, optional
         Grain map of the image, int, (y, x): a table of the mode of each facet is written, too.
@@ -61,6 +62,7 @@ def write_fracture(
     from napari_etch.fractography import class_areas, facet_modes
     from napari_etch.fractography.reporting import area_table, map_summary, mode_rgb
 
+    folder = Path(folder)
     if not overwrite:
         check_free(folder)
     pixel_size = found.micrograph.pixel_size_um

@@ -20,6 +20,7 @@ from napari_etch.results.files import (
     MEASURE_FILES,
     PDF_FILE,
     TABLE_FILE,
+    PathLike,
     check_free,
     write_whole,
 )
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
 def write_report(
     report: Report,
-    folder: Path,
+    folder: PathLike,
     *,
     excel: bool = False,
     pdf: bool = False,
@@ -42,7 +43,7 @@ def write_report(
     ----------
     report : Report
         What to write.
-    folder : Path
+    folder : str or path
         Is made, with its parents. Other files in it stay.
     excel, pdf : bool
         Write ``measure.xlsx`` and ``report.pdf``, too.
@@ -56,6 +57,7 @@ def write_report(
     OSError
         When the disk does not take it.
     """
+    folder = Path(folder)
     if not overwrite:
         check_free(folder, MEASURE_FILES)
 

@@ -17,6 +17,7 @@ from napari_etch.results.files import (
     BRIDGES_FILE,
     GRAINS_FILE,
     OVERLAY_FILE,
+    PathLike,
     check_free,
     write_whole,
 )
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 def write_repair(
     repaired: Repaired,
     micrograph: Micrograph,
-    folder: Path,
+    folder: PathLike,
     *,
     about: dict[str, Any] | None = None,
     overwrite: bool = False,
@@ -45,7 +46,7 @@ def write_repair(
         What to write.
     micrograph : Micrograph
         What it was made from, (y, x) or (y, x, 3).
-    folder : Path
+    folder : str or path
         Is made, with its parents. Other files in it stay.
     about : dict, optional
         What else ``summary.json`` shall say.
@@ -64,6 +65,7 @@ def write_repair(
     OSError
         When the disk does not take it.
     """
+    folder = Path(folder)
     if not overwrite:
         check_free(folder)
     pixel_size = micrograph.pixel_size_um

@@ -17,6 +17,7 @@ from napari_etch.results.files import (
     OVERLAY_FILE,
     SHIFTS_FILE,
     TABLE_FILE,
+    PathLike,
     check_free,
     write_whole,
 )
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 
 def write_segmentation(
     segmentation: Segmentation,
-    folder: Path,
+    folder: PathLike,
     *,
     overwrite: bool = False,
     shifts: Sequence[SectionShift] = (),
@@ -44,7 +45,7 @@ def write_segmentation(
     ----------
     segmentation : Segmentation
         What to write.
-    folder : Path
+    folder : str or path
         Is made, with its parents. Other files in it stay.
     overwrite : bool
         Replace an earlier result.
@@ -63,6 +64,7 @@ def write_segmentation(
     OSError
         When the disk does not take it.
     """
+    folder = Path(folder)
     if not overwrite:
         check_free(folder)
     sizes = summarise_sizes(segmentation.grains, segmentation.micrograph.pixel_size_um)

@@ -6,6 +6,7 @@ and `specimens.csv` (columns image and specimen) are optional.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -85,12 +86,12 @@ class Pair:
         )
 
 
-def read_training_folder(folder: Path, labels: str = "grains") -> list[Pair]:
+def read_training_folder(folder: str | os.PathLike[str], labels: str = "grains") -> list[Pair]:
     """Read every micrograph of a training folder; the sections of a stack one by one.
 
     Parameters
     ----------
-    folder : Path
+    folder : str or path
         With `images/` and `labels/`, perhaps `ignore/` and `specimens.csv`; TIFF or PNG labels.
     labels : str
         What the labels are, see `training.truth.truth_of`: ``grains``, ``boundary``, ``classes``.
@@ -105,6 +106,7 @@ def read_training_folder(folder: Path, labels: str = "grains") -> list[Pair]:
     """
     if labels not in KINDS:
         raise TrainingDataError(f"labels are {labels!r}: choose {', '.join(KINDS)}.")
+    folder = Path(folder)
     images = folder / IMAGES
     if not images.is_dir() or not (folder / LABELS).is_dir():
         part = folder / "train"

@@ -6,6 +6,7 @@ One contract serves the command line, the Train dock and scripts: a trainer is a
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import wraps
@@ -31,7 +32,8 @@ class TrainRequest:
         A key of `TRAINERS`.
     data : pathlib.Path
         Training folder: `images/` and `labels/` with equal stems, optionally `ignore/` (nonzero is
-        not learnt from) and `specimens.csv` (columns image, specimen) to split by.
+        not learnt from) and `specimens.csv` (columns image, specimen) to split by. A string
+        becomes a path.
     labels : str
         What the files in `labels/` are: ``grains``, ``boundary`` or ``classes``.
     start : str or None
@@ -58,6 +60,11 @@ class TrainRequest:
     device: str = "auto"
     checkpoint: Path | None = None
     options: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "data", Path(self.data))
+        if self.checkpoint is not None:
+            object.__setattr__(self, "checkpoint", Path(self.checkpoint))
 
 
 @dataclass(frozen=True)
@@ -117,11 +124,11 @@ class Trained:
     before: dict[str, float] = field(default_factory=dict)
     after: dict[str, float] = field(default_factory=dict)
 
-    def save(self, path: Path) -> None:
+    def save(self, path: str | os.PathLike[str]) -> None:
         """Write the model's folder (float16); each file is renamed into place."""
         from napari_etch.models.weights_file import write_model
 
-        write_model(path, self.tensors, self.card)
+        write_model(Path(path), self.tensors, self.card)
 
 
 TrainEvent = TrainStep | TrainNotice | Trained
