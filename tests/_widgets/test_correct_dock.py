@@ -506,6 +506,25 @@ def test_what_was_left_behind_is_offered_and_comes_back(
     np.testing.assert_array_equal(read_journal(again.session.journal.path).grains, last)
 
 
+def test_a_layer_that_is_removed_by_mistake_can_be_brought_back(desk: Desk, qtbot: Any) -> None:
+    viewer, dock, layer, hands = desk
+    hands.key(KEY.Key_S)
+    hands.drag((32, 5), (32, 58))
+    last = layer.data.copy()
+    viewer.layers.remove(layer)
+    qtbot.waitUntil(lambda: dock.restore_box.isVisibleTo(dock), timeout=PATIENCE)
+    assert dock.line.text() == (
+        "“steel · grains” was removed with 1 step: “Restore” brings it back."
+    )
+    dock.restore_box.restore.click()
+    qtbot.waitUntil(lambda: dock.session is not None, timeout=PATIENCE)
+    np.testing.assert_array_equal(dock.session.layer.data, last)
+    assert not dock.restore_box.isVisibleTo(dock)
+    viewer.layers.remove(dock.session.layer)
+    qtbot.waitUntil(lambda: dock.restore_box.isVisibleTo(dock), timeout=PATIENCE)
+    assert dock.restore_box.choice.count() == 1
+
+
 def test_verdicts_outlive_another_boundary_map_and_the_process(
     desk: Desk, qtbot: Any, add_correct: AddDock, folder: Path
 ) -> None:

@@ -21,6 +21,7 @@ from napari_etch._widgets.correct_restore import (
     Restorer,
     held,
     left_behind,
+    removed_text,
     restored_layer,
 )
 from napari_etch._widgets.correct_reviewing import Reviewing
@@ -42,7 +43,7 @@ from napari_etch._widgets.correct_verdicts import Verdict
 from napari_etch._widgets.dock import Dock
 from napari_etch._widgets.keys import CORRECT_BINDINGS, UNDO_BINDINGS, bind_keys
 from napari_etch._widgets.scroll import UprightScroll
-from napari_etch.corrections import Restored, Summary, user_folder
+from napari_etch.corrections import Restored, Summary, summary_of, user_folder
 from napari_etch.grains.editing import EditError
 
 if TYPE_CHECKING:
@@ -184,7 +185,7 @@ class CorrectDock(Dock):
         if self.is_gone:
             return
         self._trouble = ""
-        self._close_gone()
+        removed = self._close_gone()
         before, layer = self.session, self.layers.grains()
         self._take(self._session_of(layer) if isinstance(layer, Labels) else None)
         self._look_for_journals()
@@ -199,6 +200,9 @@ class CorrectDock(Dock):
         if trouble != self._said_trouble or self.session is not before:
             self._said_trouble = trouble
             self.line.say_trouble(trouble)
+        if removed:  # by mistake, perhaps: napari does not bring layers back
+            self.restore_box.offer(removed, more=True)
+            self.line.say_trouble(removed_text(removed[-1]))
         self.reviewing.count()
 
     def _session_of(self, layer: Labels) -> CorrectSession | None:
@@ -228,13 +232,19 @@ class CorrectDock(Dock):
             self.session = session
         self._show_section()
 
-    def _close_gone(self) -> None:
+    def _close_gone(self) -> list[Summary]:
+        """Close the sessions of layers that were removed; return the journals that hold work."""
         there = {str(layer.unique_id) for layer in self._viewer.layers}
+        held = []
         for session in self.sessions.gone(there):
             if session is self.session:
                 self._take(None)
+            path = session.journal.path
             session.close()
             session.deleteLater()
+            summary = None if path is None else summary_of(path)
+            held += [] if summary is None else [summary]
+        return held
 
     def _show_section(self) -> None:
         session = self.session

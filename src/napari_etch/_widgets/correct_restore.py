@@ -40,8 +40,8 @@ Read = Callable[[Summary, Any], Any]
 #: What a journal calls that which it keeps of the metadata of a layer.
 _MADE = "made"
 
-OFFER = "Corrections of an earlier session can be restored:"
-READING = "Corrections of an earlier session are being read …"
+OFFER = "Corrections can be restored:"
+READING = "Corrections are being read …"
 
 
 def left_behind(folders: Sequence[Path]) -> list[Summary]:
@@ -182,6 +182,12 @@ def held(edits: int, verdicts: int) -> str:
     return " and ".join(said) or "nothing"
 
 
+def removed_text(summary: Summary) -> str:
+    """Return what is said when a layer is removed that was corrected."""
+    with_what = held(summary.edits, summary.verdicts)
+    return f"“{summary.name}” was removed with {with_what}: “Restore” brings it back."
+
+
 class RestoreBox(QWidget):
     """Offers to restore; hidden while there is nothing to.
 
@@ -223,7 +229,8 @@ class RestoreBox(QWidget):
     def offer(self, found: list[Summary], *, more: bool = False) -> None:
         """Offer these journals, besides those offered already if there are only `more`."""
         found = [*self._found, *found] if more else found
-        self._found = sorted(found, key=lambda summary: -summary.changed)
+        each_once = {summary.path: summary for summary in found}.values()
+        self._found = sorted(each_once, key=lambda summary: -summary.changed)
         self.choice.clear()
         self.choice.addItems([words(summary) for summary in self._found])
         self.setVisible(bool(found))
