@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -35,6 +36,20 @@ def test_help_names_every_command_without_loading_torch():
     assert "heavy: set()" in done.stdout
     for command in ("segment", "demo", "models", "virtual", "evaluate"):
         assert command in done.stdout
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp850", "cp932", "latin-1"])
+def test_a_pipe_without_codes_for_all_signs_stops_nothing(encoding):
+    """Most code pages of Windows have none for µ, ² or …; it was an internal error."""
+    code = "from napari_etch.cli import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", code, "segment", "--help"],
+        capture_output=True,
+        check=False,
+        env={**os.environ, "PYTHONIOENCODING": encoding},
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert b"--pixel-size" in done.stdout
 
 
 def test_an_unknown_command_is_bad_usage():

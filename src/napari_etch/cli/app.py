@@ -25,7 +25,13 @@ from napari_etch.cli import (
     train,
     virtual,
 )
-from napari_etch.cli.console import ExitCode, fail, fail_inside, quiet_libraries
+from napari_etch.cli.console import (
+    ExitCode,
+    fail,
+    fail_inside,
+    print_what_can_be_printed,
+    quiet_libraries,
+)
 
 
 class _Commands(TyperGroup):
@@ -92,6 +98,7 @@ def main() -> None:
     The exit code is 0 when all was done, 2 for bad usage or input, 1 for an internal error, 130
     after Ctrl-C. With ``ETCH_DEBUG=1`` an internal error shows its traceback.
     """
+    print_what_can_be_printed()
     try:
         app()
     except Exception as error:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import enum
+import io
 import logging
 import os
 import re
+import sys
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -115,6 +117,16 @@ def _stands(name: str, text: str, *, inside: bool = False) -> bool:
 def called(path: Path) -> str:
     """Return the name of a file or folder, also of one given as ``.`` or ``..``."""
     return path.resolve().name if path.name in ("", "..") else path.name
+
+
+def print_what_can_be_printed() -> None:
+    """Print a question mark for what the terminal or the pipe has no code for.
+
+    Such as µ or … in most code pages of Windows, and names of files that are no UTF-8.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
 
 
 def quiet_libraries() -> None:
