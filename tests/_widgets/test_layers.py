@@ -258,6 +258,8 @@ def test_a_cut_into_a_new_layer_leaves_the_old_one_alone() -> None:
     assert new.name != grains.name
     np.testing.assert_allclose(new.translate, grains.translate)
     assert not is_edited(new)
+    again = results(image, region=Region(32, 32, 128, 128))[1]
+    assert earlier_result(viewer.layers, again) is None  # both are kept by the next run, too
 
 
 def test_a_second_run_takes_the_place_of_the_first() -> None:

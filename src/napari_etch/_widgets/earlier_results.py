@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 def earlier_result(layers: LayerList, new: Layer) -> Layer | None:
     """Return the layer that a new result takes the place of, if there is one.
 
-    That is a result of the same kind, from the same source, model and region, that nobody edited,
-    reviewed, renamed or duplicated: a second run with another setting should not pile up layers,
-    and must not destroy corrections, nor what somebody keeps under a name of their own.
+    That is a result of the same kind, from the same source, model and region: a second run with
+    another setting should not pile up layers. One that somebody edited, reviewed, renamed,
+    duplicated, or cut into a layer of its own is kept.
     """
     made = new.metadata[METADATA_KEY]
     for layer in reversed(layers):
@@ -38,7 +38,8 @@ def earlier_result(layers: LayerList, new: Layer) -> Layer | None:
             old.get(key) == made[key]
             for key in ("kind", "source_id", "model", "region", "sections")
         )
-        if not same or not is_called(layer, layer_name(_source_name(layer), kind_of(layer))):
+        given = layer_name(_source_name(layer), kind_of(layer))
+        if not same or old.get("is_kept") or not is_called(layer, given):
             continue
         if not (isinstance(layer, Labels) and (is_edited(layer) or is_judged(layer))):
             return layer

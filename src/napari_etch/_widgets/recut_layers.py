@@ -56,10 +56,11 @@ def recut_copy(layer: Labels, granularity: float) -> Labels:
     """Return a new grain layer cut at another granularity; the given one stays as it is."""
     made = layer.metadata[METADATA_KEY]
     partitions = recut(made["partitions"], granularity)
+    made = {**made, "partitions": partitions, "granularity": granularity, "is_kept": True}
     return Labels(
         stack_grains(partitions, is_stack=layer.ndim == 3),
         name=layer_name(made["source"], GRAINS),
         opacity=layer.opacity,
-        metadata={METADATA_KEY: {**made, "partitions": partitions, "granularity": granularity}},
+        metadata={METADATA_KEY: made},
         **Placement.of(layer).keywords(),
     )
