@@ -96,6 +96,21 @@ def test_a_micrograph_that_moved_is_asked_for(etch, results, tmp_path):
     assert done.exit_code == 0, done.output
 
 
+def test_a_micrograph_that_is_named_is_told_by_its_pixels(etch, micrograph_file, tmp_path):
+    """Another one of the same name and size was taken without a word."""
+    image = micrograph_file("one.tif")
+    etch("segment", image, "--out", "results")
+    shutil.move(image, tmp_path / "renamed.tif")
+    done = etch("export", "results", "--out", "set", "--images", "renamed.tif")
+    assert done.exit_code == 0 and "other pixels" not in done.stderr, done.output
+    (tmp_path / "others").mkdir()
+    pixels = tifffile.imread(tmp_path / "renamed.tif")
+    tifffile.imwrite(tmp_path / "others" / "one.tif", pixels[::-1].copy())
+    done = etch("export", "results", "--out", "other", "--images", "others")
+    assert done.exit_code == 0
+    assert "one: one.tif has other pixels than the micrograph that was segmented" in done.stderr
+
+
 def test_a_result_is_never_paired_with_another_micrograph_of_its_name(
     etch, micrograph_file, tmp_path, monkeypatch
 ):

@@ -20,7 +20,12 @@ from napari_etch.labels.names import MANIFEST_FILE, SPECIMENS_FILE
 from napari_etch.labels.report import LabelsError, Notes, Report
 from napari_etch.labels.split import Split
 from napari_etch.labels.tiles import Tiles
-from napari_etch.labels.values import PIXEL_SIZE, PIXEL_SIZE_CONFLICT, SPECIMEN
+from napari_etch.labels.values import (
+    IMAGE_CONFLICT,
+    PIXEL_SIZE,
+    PIXEL_SIZE_CONFLICT,
+    SPECIMEN,
+)
 from napari_etch.labels.writing import SetWriter, WriteOptions, draw_boundary
 from napari_etch.results import (
     ResultExistsError,
@@ -258,8 +263,9 @@ class _Writing:
             reason = getattr(error, "strerror", None) or " ".join(str(error).split())
             self.notes.skip(source.name, "", reason)
             return
-        if PIXEL_SIZE_CONFLICT in whole.made:
-            self.notes.change(source.name, "", str(whole.made[PIXEL_SIZE_CONFLICT]))
+        for key in (PIXEL_SIZE_CONFLICT, IMAGE_CONFLICT):
+            if key in whole.made:
+                self.notes.change(source.name, "", str(whole.made[key]))
         self._kinds |= dict.fromkeys(chosen.kinds)
         origin = source_of(whole)
         pieces = [chosen] if self.request.tiles is None else self.request.tiles.cut(chosen)

@@ -29,7 +29,7 @@ from napari_etch.labels.reviewed import (
     is_open,
     only_reviewed,
 )
-from napari_etch.labels.values import PIXEL_SIZE_CONFLICT, about_from
+from napari_etch.labels.values import IMAGE_CONFLICT, PIXEL_SIZE_CONFLICT, about_from
 from napari_etch.micrograph import Micrograph, read_micrograph
 from napari_etch.results import FRACTURE_FILE, GRAINS_FILE, SUMMARY_FILE, read_summary
 from napari_etch.results.source_image import is_source, likely_paths, read_source
@@ -361,6 +361,9 @@ def _read_result(folder: Path, summary: Mapping[str, Any], options: SourceOption
     made["edits"] = sum(each.edits for each in corrections.values())
     made["labels"] = str(folder.resolve())
     made |= _conflict(options.pixel_size_um, micrograph)
+    if not is_source(micrograph, summary):
+        taken = micrograph.path.name if micrograph.path else micrograph.name
+        made[IMAGE_CONFLICT] = f"{taken} has other pixels than the micrograph that was segmented"
     # sections of a stack look alike, so they stay together in a split
     specimen = str(about_from(summary).get("specimen", "")) or (
         folder.resolve().name if stack else ""
@@ -385,7 +388,8 @@ def _image_of(folder: Path, summary: Mapping[str, Any], options: SourceOptions) 
     if given is not None:
         return read_source(given, summary, size)
     others = []
-    for path in likely_paths(folder, summary):
+    alone = [path for path in options.images if path.is_file()] if len(options.images) == 1 else []
+    for path in (*alone, *likely_paths(folder, summary)):
         if path.exists():
             micrograph = read_source(path, summary, size)
             if is_source(micrograph, summary):

@@ -14,6 +14,8 @@ from napari_etch.labels.annotated import Annotated
 PIXEL_SIZE, SPECIMEN = "pixel_size_um", "specimen"
 # In `Annotated.made`: that the image states another pixel size than was typed.
 PIXEL_SIZE_CONFLICT = "pixel_size_conflict"
+# In `Annotated.made`: that an image, as it was named, is not the one that the labels are of.
+IMAGE_CONFLICT = "image_conflict"
 _MOST = np.iinfo(np.int32).max
 
 
