@@ -12,7 +12,7 @@ from napari.components import ViewerModel
 from napari.layers import Image, Labels, Shapes
 
 from napari_etch._widgets.correct_target import micrograph_of
-from napari_etch._widgets.earlier_results import earlier_result, replace_result
+from napari_etch._widgets.earlier_results import earlier_result, hide_covered, replace_result
 from napari_etch._widgets.job import Region, Settings
 from napari_etch._widgets.layers import (
     METADATA_KEY,
@@ -327,6 +327,19 @@ def opened_again(*names: str) -> ViewerModel:
 def test_a_boundary_that_was_saved_and_opened_again_is_no_micrograph() -> None:
     viewer = opened_again("steel", "steel · boundary", "steel · closed boundary")
     assert [is_micrograph(layer) for layer in viewer.layers] == [True, False, False]
+
+
+def test_a_run_hides_the_result_that_was_saved_and_opened_again() -> None:
+    viewer = opened_again("steel", "steel · boundary", "steel · grains", "other · grains")
+    there = list(viewer.layers)
+    part = [
+        viewer.add_layer(layer)
+        for layer in results(viewer.layers["steel"], region=Region(0, 0, 64, 64))
+    ]
+    assert hide_covered(viewer.layers, part) == []
+    new = [viewer.add_layer(layer) for layer in results(viewer.layers["steel"])]
+    assert hide_covered(viewer.layers, new) == [*there[1:3], *part]
+    assert [layer.visible for layer in there] == [True, False, False, True]
 
 
 def test_grains_that_were_saved_and_opened_again_know_their_micrograph_by_its_name() -> None:

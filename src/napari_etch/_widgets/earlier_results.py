@@ -9,7 +9,14 @@ import numpy as np
 from napari.layers import Labels
 
 from napari_etch._widgets.judged import is_judged
-from napari_etch._widgets.layers import METADATA_KEY, kind_of, layer_name, set_labels, source_id_of
+from napari_etch._widgets.layers import (
+    METADATA_KEY,
+    axes_of,
+    kind_of,
+    layer_name,
+    set_labels,
+    source_id_of,
+)
 from napari_etch._widgets.placement import Placement
 from napari_etch._widgets.recut_layers import is_edited
 
@@ -83,11 +90,26 @@ def hide_covered(layers: LayerList, new: Sequence[Layer]) -> list[Layer]:
     hidden = [
         layer
         for layer in layers
-        if layer.visible and layer not in new and any(_covers(each, layer) for each in new)
+        if layer.visible
+        and layer not in new
+        and any(_covers(each, layer) or _is_opened_again(each, layer) for each in new)
     ]
     for layer in hidden:
         layer.visible = False
     return hidden
+
+
+def _is_opened_again(new: Layer, old: Layer) -> bool:
+    """Return whether a layer is such a result that was saved and opened again, or restored."""
+    given = layer_name(_source_name(new), kind_of(new))
+    if source_id_of(old) or type(old) is not type(new) or not is_called(old, given):
+        return False
+    return axes_of(old) == axes_of(new) and _lie_alike(old, new)
+
+
+def _lie_alike(one: Layer, two: Layer) -> bool:
+    pairs = ((one.scale, two.scale), (one.translate, two.translate))
+    return all(np.allclose(*pair) for pair in pairs)
 
 
 def _covers(new: Layer, old: Layer) -> bool:
