@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import csv
 import json
 
 import numpy as np
@@ -376,6 +377,33 @@ def test_a_folder_without_a_grain_map_is_refused(etch, tmp_path):
     done = etch("measure", "results", "--out", "out")
     assert done.exit_code == 2
     assert done.stderr.startswith("etch: results holds no grains.tif: name a grain map, or what")
+
+
+def test_a_boundary_map_of_8_or_16_bits_is_one_from_0_to_1(etch, micrograph_file, tmp_path):
+    """Over 0 to 255, G was that of a mask, and boundaries were 220 times sure."""
+    etch("segment", micrograph_file(), "--out", "results")
+    grains, lines = (
+        tmp_path / "results" / "steel" / f"{name}.tif" for name in ("grains", "boundary")
+    )
+    strength = 0.2 + 0.5 * tifffile.imread(lines)
+    for name, stored in (
+        ("0.tif", strength.astype(np.float32)),
+        ("8.tif", np.rint(strength * 255).astype(np.uint8)),
+        ("16.tif", np.rint(strength * 65535).astype(np.uint16)),
+        ("wide.tif", (strength * 300).astype(np.float32)),
+    ):
+        tifffile.imwrite(tmp_path / name, stored)
+    call = ("measure", grains, "--pixel-size", 0.5, "--overwrite", "--out", "out", "--boundary")
+    sure = []
+    for name in ("0.tif", "8.tif", "16.tif"):
+        assert etch(*call, name).exit_code == 0
+        with (tmp_path / "out" / "grains.csv").open() as file:
+            sure.append([float(row["boundary_confidence"]) for row in csv.DictReader(file)])
+    assert sure[1] == pytest.approx(sure[0], abs=0.005)
+    assert sure[2] == pytest.approx(sure[0], abs=0.005)
+    done = etch(*call, "wide.tif")
+    assert done.exit_code == 2
+    assert "wide.tif runs from" in done.stderr and "a boundary map from 0 to 1" in done.stderr
 
 
 def test_a_grain_map_stored_as_floats_is_measured(etch, write_grains, tmp_path):

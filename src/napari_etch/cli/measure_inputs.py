@@ -45,6 +45,7 @@ from napari_etch.results import (
 from napari_etch.results.source_image import is_source, likely_paths, read_source
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
     import pandas as pd
 
     from napari_etch.grains import Partition
@@ -207,7 +208,7 @@ def _read(
     remarks = [size.remark]
     if correction is not None:
         remarks.append(f"{name}: {taken_words(correction)}")
-    lines = None if boundary is None else read_map(boundary)
+    lines = None if boundary is None else _boundary_map(boundary)
     if lines is not None and lines.shape != grains.shape:
         raise ValueError(
             f"{boundary} is {lines.shape}, {file} {grains.shape}: give maps of one image"
@@ -235,7 +236,7 @@ def _read(
             size.origin,
             "; ".join(filter(None, remarks)),
             shown,
-            None if line is None else np.asarray(line, np.float32),
+            line,
             summary,
             corrected=None if correction is None else True,
             stack=name if grains.ndim == 3 else "",
@@ -243,6 +244,26 @@ def _read(
         )
         for at, (called, part, line, shown) in enumerate(sections)
     ]
+
+
+def _boundary_map(path: Path) -> npt.NDArray[np.float32]:
+    """Read a boundary map; one of 8 or 16 bits is brought to 0 … 1, as ours are.
+
+    Raises
+    ------
+    ValueError
+        When it has other values.
+    """
+    lines = read_map(path)
+    low, high = (float(end) for end in (lines.min(initial=0), lines.max(initial=0)))
+    if lines.dtype in (np.uint8, np.uint16) and high > 1:
+        return (lines / np.float32(np.iinfo(lines.dtype).max)).astype(np.float32)
+    if not (low >= 0 and high <= 1):
+        raise ValueError(
+            f"{path} runs from {low:g} to {high:g}, and a boundary map from 0 to 1, or over 8 or "
+            "16 bits: scale it"
+        )
+    return lines.astype(np.float32)
 
 
 def _refuse_mask(grains: np.ndarray, file: Path) -> None:
