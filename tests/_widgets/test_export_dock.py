@@ -14,12 +14,14 @@ import pytest
 import tifffile
 from _widgets.fakes import PATIENCE
 from measure.tessellation import poisson_voronoi
+from napari.components import ViewerModel
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 
 from napari_etch._widgets.correct_dock import CorrectDock
 from napari_etch._widgets.export_dock import NO_FOLDER, NO_LABELS, NONE_TICKED, ExportDock
 from napari_etch._widgets.import_box import NO_IMAGE
+from napari_etch._widgets.import_layers import ignored_of
 from napari_etch._widgets.layers import METADATA_KEY, kind_of
 from napari_etch.labels import folders, read_annotations
 
@@ -243,6 +245,18 @@ def test_cancel_leaves_nothing_and_sections_of_a_stack_are_images(
     found = read_annotations(tmp_path / "set")
     assert list(found) == ["stack_0000", "stack_0001", "stack_0002"]
     assert {each.specimen for each in found.values()} == {"stack"}
+
+
+def test_an_ignore_layer_that_was_opened_again_is_that_of_its_image_alone() -> None:
+    viewer = ViewerModel()
+    one, two = (viewer.add_image(picture(), name=name) for name in ("one", "two"))
+    mask = np.zeros((96, 96), np.uint8)
+    mask[:9] = 1
+    viewer.add_labels(mask, name="one · ignore")
+    assert np.array_equal(ignored_of(viewer.layers, one), mask > 0)
+    assert ignored_of(viewer.layers, two) is None
+    viewer.add_labels(mask, name="painted · ignore")
+    assert np.array_equal(ignored_of(viewer.layers, two), mask > 0)
 
 
 def test_labels_of_parts_of_an_image_are_exported_with_those_parts(

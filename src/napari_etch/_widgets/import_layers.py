@@ -20,6 +20,7 @@ from napari_etch._widgets.layers import (
     layer_name,
     source_id_of,
 )
+from napari_etch._widgets.made_from import is_named_after
 from napari_etch._widgets.placement import Placement
 
 if TYPE_CHECKING:
@@ -96,10 +97,20 @@ def ignored_of(layers: LayerList, image: Image) -> Any:
     for layer in layers:
         if not is_ignore(layer) or tuple(layer.data.shape) != shape:
             continue
-        if source_id_of(layer) in ("", None, str(image.unique_id)):
+        if _belongs_to(layer, image, layers):
             mask = np.asarray(layer.data) > 0
             found = mask if found is None else found | mask
     return found
+
+
+def _belongs_to(ignored: Labels, image: Image, layers: LayerList) -> bool:
+    """Return whether an ignore layer is one of this image; one that was painted may be of any."""
+    made_from = source_id_of(ignored)
+    if made_from:
+        return made_from == str(image.unique_id)
+    images = [layer for layer in layers if isinstance(layer, Image)]
+    named = [layer for layer in images if is_named_after(ignored, layer)]
+    return image in named or not named
 
 
 def imported_layers(
