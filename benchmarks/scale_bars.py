@@ -1,4 +1,4 @@
-"""How often a burned-in scale bar is found, how well it is masked, and what else is taken for one.
+"""How often a burned-in scale bar is found, masked and read, and what else is taken for one.
 
     python benchmarks/scale_bars.py [--prints 400] [--data DATA]
 
@@ -6,6 +6,7 @@ Scale bars of many kinds (`tests/printing.py`) are printed into the bundled micr
 virtual ones, most as JPEG. The virtual ones are looked at without a print, too, upright, turned,
 enlarged without smoothing and inverted, as they are and with straight lines along the rows, and so
 are the micrographs in DATA, a folder with the development sets, of which none has a scale bar.
+Information bars of six makes (`tests/info_bars.py`) are read, too.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,21 +24,24 @@ sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 from count_intervals import drawn
+from info_bars import KINDS, any_strip, info_strip, length_of
 from printing import any_print, printed
 
 from napari_etch.micrograph import micrograph_from_array, read_micrograph
 from napari_etch.micrograph.info_bar import find_info_bar
-from napari_etch.micrograph.scale_bar import find_scale_bar
+from napari_etch.micrograph.scale_bar import find_in_info_bar, find_scale_bar
 from napari_etch.samples import sample_steel
 
 VIRTUAL = 200
 NOT_IMAGES = ("boundary", "labels", "classes", "_m.tif", "/masks/", "precipitates.png", "probab")
+LENGTH = 0.02  # of a bar's length that may be wrong
 SIDE = 4096  # px, of the image that the time is taken of
 
 
 def found_share(name: str, prints: int, specimen: Iterator[np.ndarray]) -> None:
     rows: dict[str, list[tuple[float, float]]] = {"on a box": [], "on the specimen": []}
     missed = {"on a box": 0, "on the specimen": 0}
+    said = {kind: Counter[str]() for kind in rows}
     for number, image in zip(range(prints), specimen, strict=False):
         how = any_print(number)
         kind = "on a box" if how.is_plain_to_see else "on the specimen"
@@ -45,6 +50,8 @@ def found_share(name: str, prints: int, specimen: Iterator[np.ndarray]) -> None:
         if bar is None:
             missed[kind] += 1
             continue
+        off = abs(bar.length - made.length) > max(2, LENGTH * made.length)
+        said[kind][_outcome(bar.text, how.label, off)] += 1
         mask = np.ones(made.image.shape[:2], bool)
         mask[bar.box.slices] = False
         rows[kind].append((made.covered(mask), made.lost(mask)))
@@ -55,8 +62,31 @@ def found_share(name: str, prints: int, specimen: Iterator[np.ndarray]) -> None:
             f"{name}, {kind}: {len(each)} of {count} found; of these {(covered >= 0.95).sum()} "
             f"covered by 95 % or more, median {np.median(covered):.2f}; "
             f"specimen lost, in areas of the print: median {np.median(lost):.2f}, "
-            f"95 % below {np.percentile(lost, 95):.2f}"
+            f"95 % below {np.percentile(lost, 95):.2f}; what it says: {_told(said[kind])}"
         )
+
+
+def _outcome(text: str, label: str, is_length_off: bool) -> str:
+    if not text:
+        return "not read"
+    if text.replace(" ", "") != label.replace("um", "µm").replace("μ", "µ").replace(" ", ""):
+        return "read wrongly"
+    return "read, but its length is off" if is_length_off else "read rightly"
+
+
+def _told(outcomes: Counter[str]) -> str:
+    return ", ".join(f"{count} {outcome}" for outcome, count in outcomes.most_common())
+
+
+def read_share(prints: int) -> None:
+    said = {kind: Counter[str]() for kind in KINDS}
+    for number in range(prints):
+        how = any_strip(number)
+        found = find_in_info_bar(info_strip(how))
+        off = found is not None and abs(found.length - length_of(how)) > 2
+        said[how.kind][_outcome("" if found is None else found.text, how.label, off)] += 1
+    for kind, outcomes in said.items():
+        print(f"information bars, {kind}: {_told(outcomes)}")
 
 
 def virtual() -> Iterator[np.ndarray]:
@@ -132,6 +162,7 @@ def main() -> None:
     given = parser.parse_args()
     found_share("bundled micrograph", given.prints, steel())
     found_share("virtual micrographs", min(given.prints, VIRTUAL), virtual())
+    read_share(given.prints)
     wrongly_found("virtual micrographs", virtual())
     wrongly_found("virtual micrographs with straight lines", with_straight_lines())
     if given.data is not None:

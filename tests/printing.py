@@ -123,7 +123,7 @@ def printed(specimen: np.ndarray, how: Print) -> Printed:
     draw = ImageDraw.Draw(canvas)
     draw.fontmode = "L" if how.smooth else "1"
     size = max(11, int(how.size * height))
-    font = ImageFont.truetype(_font_file(how.font), size)
+    font = ImageFont.truetype(font_file(how.font), size)
     text = draw.textbbox((0, 0), how.label, font=font)
     shape = _Layout.of(how, size, int(how.length * width), text)
     pad = size // 2
@@ -149,7 +149,8 @@ def printed(specimen: np.ndarray, how: Print) -> Printed:
     return Printed(np.array(done), box, shape.length)
 
 
-def _font_file(name: str) -> str:
+def font_file(name: str) -> str:
+    """Return the path of a font that comes with matplotlib."""
     return str(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / f"{name}.ttf")
 
 

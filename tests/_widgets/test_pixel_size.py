@@ -8,14 +8,18 @@ from typing import Any
 import numpy as np
 import pytest
 from _widgets.fakes import PATIENCE, PITCH
+from info_bars import info_strip, strip_of
 from micrograph.scenes import specimen
 from napari.components import ViewerModel
 from printing import print_of, printed
+from qtpy.QtWidgets import QInputDialog
 
+from napari_etch._widgets.correct_preview import camera_of
 from napari_etch._widgets.correct_target import micrograph_of, window_under
 from napari_etch._widgets.export_layers import groups_of
 from napari_etch._widgets.layers import GRAINS, METADATA_KEY, kind_of, pixel_size_um
-from napari_etch._widgets.pixel_size import set_pixel_size
+from napari_etch._widgets.pixel_size import _ask_length, set_pixel_size
+from napari_etch.micrograph.scale_bar import micrometres_of
 
 pytestmark = pytest.mark.gui
 
@@ -30,6 +34,11 @@ def noise() -> np.ndarray:
 def refreshed(qtbot: Any, dock: Any, size: float) -> None:
     box = dock.form.pixel_size.number
     qtbot.waitUntil(lambda: abs(box.value() - size) < 1e-5, timeout=PATIENCE)
+
+
+def shown_scale_bar(viewer: Any) -> bool:
+    overlays = getattr(getattr(viewer, "canvas", None), "overlays", viewer)
+    return bool(overlays.scale_bar.visible)
 
 
 def draw_line(shapes: Any, *ends: tuple[float, float]) -> None:
@@ -95,7 +104,7 @@ def test_a_pixel_size_of_0_is_refused_and_the_field_goes_back(
 def test_line_over_the_scale_bar_gives_the_pixel_size(open_dock: OpenDock, qtbot: Any) -> None:
     viewer, dock = open_dock()
     image = viewer.add_image(noise(), name="steel")
-    dock.pixel_size.ask_length = lambda _parent: 10.0
+    dock.pixel_size.ask_length = lambda _parent, _says: 10.0
     button = dock.form.pixel_size.line
     button.click()
     shapes = viewer.layers.selection.active
@@ -112,15 +121,50 @@ def test_a_scale_bar_that_is_found_has_its_line_already(open_dock: OpenDock, qtb
     viewer, dock = open_dock()
     made = printed(specimen(200, 256), print_of(size=0.08, box="filled"))
     image = viewer.add_image(made.image, name="steel")
-    dock.pixel_size.ask_length = lambda _parent: 10.0
+    asked: list[str] = []
+
+    def ask(_parent: Any, says: str) -> float:
+        asked.append(says)
+        return 10.0
+
+    dock.pixel_size.ask_length = ask
     button = dock.form.pixel_size.line
     button.click()
     shapes = viewer.layers.selection.active
     assert shapes.nshapes == 1
-    assert "scale bar that was found" in dock.run_bar.line.text()
+    assert "scale bar that was found, which seems to say 50 µm" in dock.run_bar.line.text()
     button.click()
+    assert asked == ["50 µm"]
+    assert shown_scale_bar(viewer)
     assert pixel_size_um(image) == pytest.approx(10 / made.length, rel=0.03)
     assert [layer.name for layer in viewer.layers] == ["steel"]
+
+
+def test_the_bar_in_an_information_bar_has_its_line_too(open_dock: OpenDock, qtbot: Any) -> None:
+    viewer, dock = open_dock()
+    strip = info_strip(strip_of(label="5 µm"))
+    rows = 500
+    image = viewer.add_image(np.vstack([specimen(rows, strip.shape[1]), strip]), name="frame")
+    dock.pixel_size.ask_length = lambda _parent, says: micrometres_of(says)
+    dock.form.pixel_size.line.click()
+    (line,) = viewer.layers.selection.active.data
+    assert (line[:, 0] > rows).all()
+    assert camera_of(viewer).center[-2:] == pytest.approx(line.mean(axis=0))
+    dock.form.pixel_size.line.click()
+    assert pixel_size_um(image) == pytest.approx(5 / 100, rel=0.02)
+
+
+def test_the_question_has_what_the_bar_says_already(qtbot: Any, monkeypatch: Any) -> None:
+    given: list[Any] = []
+
+    def answer(*question: Any) -> tuple[float, bool]:
+        given.extend(question)
+        return question[3], True
+
+    monkeypatch.setattr(QInputDialog, "getDouble", answer)
+    assert _ask_length(None, "200 nm") == pytest.approx(0.2)  # type: ignore[arg-type]
+    assert "seems to say 200 nm" in given[2]
+    assert _ask_length(None, "") == 50.0  # type: ignore[arg-type]
 
 
 def test_line_layer_is_not_offered_as_a_region(open_dock: OpenDock, qtbot: Any) -> None:
@@ -134,7 +178,7 @@ def test_line_layer_is_not_offered_as_a_region(open_dock: OpenDock, qtbot: Any) 
 def test_without_a_line_nothing_is_asked(open_dock: OpenDock, qtbot: Any) -> None:
     viewer, dock = open_dock()
     image = viewer.add_image(noise(), name="steel")
-    dock.pixel_size.ask_length = lambda _parent: pytest.fail("asked too early")
+    dock.pixel_size.ask_length = lambda _parent, _says: pytest.fail("asked too early")
     dock.form.pixel_size.line.click()
     dock.form.pixel_size.line.click()
     assert "Draw a line" in dock.run_bar.line.text()
@@ -144,7 +188,7 @@ def test_without_a_line_nothing_is_asked(open_dock: OpenDock, qtbot: Any) -> Non
 def test_too_short_a_line_is_refused_and_stays(open_dock: OpenDock, qtbot: Any) -> None:
     viewer, dock = open_dock()
     image = viewer.add_image(noise(), name="steel")
-    dock.pixel_size.ask_length = lambda _parent: 10.0
+    dock.pixel_size.ask_length = lambda _parent, _says: 10.0
     dock.form.pixel_size.line.click()
     draw_line(viewer.layers.selection.active, (5, 5), (5, 5.2))
     dock.form.pixel_size.line.click()
@@ -156,7 +200,7 @@ def test_too_short_a_line_is_refused_and_stays(open_dock: OpenDock, qtbot: Any) 
 def test_cancelled_question_changes_nothing(open_dock: OpenDock, qtbot: Any) -> None:
     viewer, dock = open_dock()
     image = viewer.add_image(noise(), name="steel")
-    dock.pixel_size.ask_length = lambda _parent: None
+    dock.pixel_size.ask_length = lambda _parent, _says: None
     dock.form.pixel_size.line.click()
     draw_line(viewer.layers.selection.active, (5, 5), (5, 25))
     dock.form.pixel_size.line.click()
@@ -171,7 +215,7 @@ def test_sections_keep_their_distance(open_dock: OpenDock, qtbot: Any) -> None:
     assert stack.scale == pytest.approx((7, 0.25, 0.25))
     dock.form.pixel_size.line.click()
     draw_line(viewer.layers.selection.active, (5, 5), (5, 25))
-    dock.pixel_size.ask_length = lambda _parent: 10.0
+    dock.pixel_size.ask_length = lambda _parent, _says: 10.0
     dock.form.pixel_size.line.click()
     assert stack.scale == pytest.approx((7, 0.5, 0.5))
 

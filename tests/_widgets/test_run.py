@@ -12,6 +12,7 @@ import dask.array as da
 import numpy as np
 import pytest
 from _widgets.fakes import PITCH, FakeModel, FakePredict, drain, fake_engine
+from micrograph.scenes import specimen
 from printing import print_of, printed
 
 from napari_etch._widgets.job import MAX_SECTION_PIXELS, Region, Settings, Source, refusal
@@ -161,14 +162,18 @@ def test_an_information_bar_that_the_reader_found_is_left_out_of_a_rectangle_too
 
 @pytest.mark.parametrize("region", [None, Region(40, 60, 200, 256)])
 def test_a_scale_bar_is_left_out_of_the_whole_image_and_of_a_rectangle(region) -> None:
-    made = printed(noise(200, 256), print_of(size=0.08, box="filled"))
+    made = printed(specimen(200, 256), print_of(size=0.08, box="filled"))
     source = Source(made.image, "sem")
     _, result = run(source, region=region, skip_info_bar=True)
     whole = micrograph_from_array(made.image, keep_info_bar=False).mask
     part = region or source.whole
     assert not whole.all()
     assert ((result.partitions[0].grains > 0) == whole[part.slices]).all()
-    assert result.notices == ("The scale bar at the lower right was left out.",)
+    assert result.notices == (
+        "The scale bar at the lower right was left out.",
+        f"The scale bar says 50 µm over {made.length} px, {50 / made.length:.3g} µm a pixel: "
+        "“From a line…” takes that over.",
+    )
     _, result = run(source, region=region)
     assert result.partitions[0].grains.all() and not result.notices
 

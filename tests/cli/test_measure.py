@@ -372,6 +372,16 @@ def test_what_track_wrote_is_measured_by_the_name_of_its_folder(etch, write_grai
     assert pd.read_csv(tmp_path / "out" / "grains3d.csv")["sections"].max() > 1
 
 
+def test_a_folder_of_results_is_measured_result_by_result(etch, write_grains, tmp_path):
+    for seed, name in enumerate(("b", "a")):
+        path = write_grains(f"results/{name}/grains.tif", seed)
+        (path.parent / "summary.json").write_text('{"image": {}}')
+    (tmp_path / "results" / "notes").mkdir()
+    done = etch("measure", "results", write_grains("c.tif", 3), "--out", "out")
+    assert done.exit_code == 0, done.output
+    assert [field["name"] for field in read(tmp_path / "out")["fields"]] == ["a", "b", "c"]
+
+
 def test_a_folder_without_a_grain_map_is_refused(etch, tmp_path):
     (tmp_path / "results").mkdir()
     done = etch("measure", "results", "--out", "out")

@@ -43,7 +43,12 @@ def test_a_scale_bar_that_is_left_out_is_told(etch, tmp_path, command):
     out = "out" if command == "segment" else "counts.csv"
     done = etch(command, "sem.tif", "--out", out)
     assert done.exit_code == 0, done.output
-    assert done.stderr.splitlines() == ["sem.tif: the scale bar at the lower right is left out"]
+    size = f"{50 / made.length:.3g}"
+    assert done.stderr.splitlines() == [
+        "sem.tif: the scale bar at the lower right is left out",
+        f"sem.tif: the scale bar says 50 µm over {made.length} px, {size} µm a pixel: "
+        f"if that is right, --pixel-size {size}",
+    ]
     kept = etch(command, "sem.tif", "--out", out, "--keep-info-bar", "--overwrite")
     assert kept.exit_code == 0 and not kept.stderr
 
@@ -62,6 +67,51 @@ def test_a_result_says_where_the_scale_bar_is_and_finds_it_again(etch, tmp_path)
     mask = np.ones(made.image.shape, bool)
     mask[said["top"] : said["bottom"], said["left"] : said["right"]] = False
     assert (back.mask == mask).all()
+
+
+def test_a_pixel_size_that_the_scale_bar_contradicts_is_told(etch, tmp_path):
+    made = printed(specimen(200, 256), print_of(size=0.08, box="filled"))
+    tifffile.imwrite(tmp_path / "sem.tif", made.image)
+    right = 50 / made.length
+    agrees = etch("segment", "sem.tif", "--out", "one", "--pixel-size", f"{right:.3g}")
+    assert "the scale bar says" not in agrees.stderr
+    differs = etch("segment", "sem.tif", "--out", "two", "--pixel-size", 0.1)
+    assert differs.stderr.splitlines()[-1].endswith(f"{right:.3g} µm a pixel, but 0.1 µm was used")
+
+
+def test_the_pixel_size_is_taken_from_the_scale_bar_where_that_is_asked_for(etch, tmp_path):
+    made = printed(specimen(200, 256), print_of(size=0.08, box="filled"))
+    tifffile.imwrite(tmp_path / "sem.tif", made.image)
+    tifffile.imwrite(tmp_path / "plain.tif", specimen(200, 256))
+    done = etch("segment", "sem.tif", "plain.tif", "--out", "out", "--scale-bar")
+    assert done.exit_code == 0
+    size = 50 / made.length
+    told = f"sem.tif: {size:.3g} µm a pixel by the scale bar of 50 µm, {made.length} px"
+    assert told in done.stderr.splitlines()
+    assert "plain.tif: no scale bar could be read, so the pixel size is not known" in done.stderr
+    summary = json.loads((tmp_path / "out" / "sem" / "summary.json").read_text("utf-8"))
+    assert summary["pixel_size_um"] == pytest.approx(size)
+    assert summary["pixel_size_source"] == f"scale bar of 50 µm, {made.length} px"
+    typed = etch("count", "sem.tif", "--out", "n.csv", "--scale-bar", "--pixel-size", size)
+    assert typed.exit_code == 0 and "by the scale bar" not in typed.stderr
+
+
+def test_measuring_without_a_pixel_size_tells_what_the_scale_bar_says(etch, tmp_path):
+    made = printed(specimen(200, 256), print_of(size=0.08, box="filled"))
+    tifffile.imwrite(tmp_path / "sem.tif", made.image)
+    assert etch("segment", "sem.tif", "--out", "out").exit_code == 0
+    done = etch("measure", "out/sem", "--out", "sizes")
+    assert done.exit_code == 2
+    assert "the scale bar says 50 µm over" in " ".join(done.stderr.split())
+    summary = tmp_path / "out" / "sem" / "summary.json"
+    said = json.loads(summary.read_text("utf-8"))
+    for damaged in (None, "50 µm", {"text": "50 µm"}, {"text": 1, "pixel_size_um": "?"}):
+        said["image"]["printed_scale"] = damaged
+        summary.write_text(json.dumps(said), "utf-8")
+        done = etch("measure", "out/sem", "--out", "sizes")
+        assert done.exit_code == 2
+        assert "give it with --pixel-size" in " ".join(done.stderr.split())
+        assert "scale bar" not in done.stderr
 
 
 @pytest.mark.parametrize(

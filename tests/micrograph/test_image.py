@@ -147,7 +147,7 @@ def test_grey_is_finite_and_between_zero_and_one(data):
     try:
         micrograph = micrograph_from_array(data)
     except MicrographError as error:
-        assert "finite" in str(error)
+        assert "finite" in str(error) or "pixels wide" in str(error)
         return
     for section in micrograph.sections():
         grey = section.grey()

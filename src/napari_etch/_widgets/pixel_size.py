@@ -11,6 +11,8 @@ from napari.utils.transforms import Affine
 from qtpy.QtCore import QObject, Signal
 from qtpy.QtWidgets import QDoubleSpinBox, QHBoxLayout, QInputDialog, QPushButton, QWidget
 
+from napari_etch._widgets.correct_preview import camera_of
+from napari_etch._widgets.correct_walk import USUAL_CANVAS
 from napari_etch._widgets.layers import (
     METADATA_KEY,
     NO_DISTANCE,
@@ -27,8 +29,12 @@ from napari_etch._widgets.layers import (
 from napari_etch._widgets.made_from import is_named_after
 from napari_etch._widgets.placement import Placement
 from napari_etch._widgets.stated_size import FROM_LINE, TYPED, conflict_of
-from napari_etch.micrograph import MicrographError, calibration_from_line
-from napari_etch.micrograph.scale_bar import find_scale_bar
+from napari_etch.micrograph import (
+    MicrographError,
+    calibration_from_line,
+    micrograph_from_array,
+)
+from napari_etch.micrograph.scale_bar import ScaleBar, micrometres_of
 
 if TYPE_CHECKING:
     from napari.components import LayerList, ViewerModel
@@ -37,12 +43,19 @@ if TYPE_CHECKING:
 _LINE_TIP = (
     "Draw a line over the scale bar of the image, then press this again and say how long it is."
 )
-
+_FILL = 0.4  # of the window that the line over a scale bar fills
 
 _FOUND_TIP = (
     "A line lies over the scale bar that was found: move its ends where they are off, then press "
     "this again and say how long it is."
 )
+
+
+def _read_tip(text: str) -> str:
+    return (
+        f"A line lies over the scale bar that was found, which seems to say {text}: move its ends "
+        "where they are off, then press this again."
+    )
 
 
 class PixelSizeBox(QWidget):
@@ -101,7 +114,8 @@ class PixelSizeSetter(QObject):
     image : callable
         Returns the chosen image, or None.
     ask_length : callable, optional
-        Asks the user for the length of the line in µm; None when they cancel.
+        Asks the user for the length of the line in µm; None when they cancel. It is given the
+        length that the scale bar seems to say, such as "50 µm"; "" for none.
 
     Signals
     -------
@@ -116,7 +130,7 @@ class PixelSizeSetter(QObject):
         viewer: ViewerModel,
         box: PixelSizeBox,
         image: Callable[[], Image | None],
-        ask_length: Callable[[QWidget], float | None] | None = None,
+        ask_length: Callable[[QWidget, str], float | None] | None = None,
     ) -> None:
         super().__init__(box)
         self._viewer, self._box, self._image = viewer, box, image
@@ -146,6 +160,8 @@ class PixelSizeSetter(QObject):
         if before is not None and abs(size_um - before) < 1e-5 * before:
             return
         set_pixel_size(self._viewer, image, size_um)
+        if before is None:
+            show_scale_bar(self._viewer)
         self._say_set(image, size_um, TYPED, "as typed")
 
     def use_line(self) -> None:
@@ -162,7 +178,7 @@ class PixelSizeSetter(QObject):
             shapes.mode = "add_line"
             self.said.emit("Draw a line over the scale bar first.", True)
             return
-        length = self.ask_length(self._box)
+        length = self.ask_length(self._box, shapes.metadata[METADATA_KEY].get("says", ""))
         if length is None:
             return
         ends = [drawn_in_image(vertex, shapes, image).tolist() for vertex in shapes.data[-1]]
@@ -171,6 +187,9 @@ class PixelSizeSetter(QObject):
         except MicrographError as error:
             self.said.emit(str(error), True)
             return
+        # Before the line goes: with Mesa's software rendering, an image that is all that is left to
+        # draw after a shapes layer was removed crashes napari 0.9.
+        show_scale_bar(self._viewer)
         self._viewer.layers.remove(shapes)
         set_pixel_size(self._viewer, image, found.pixel_size_um)
         self._viewer.layers.selection.active = image
@@ -203,26 +222,46 @@ class PixelSizeSetter(QObject):
             **(place if image.ndim == 2 else place.plane()).keywords(),
         )
         self._viewer.add_layer(shapes)
-        ends = _found_bar(image)
-        if ends is None:
+        found = _found_bar(image)
+        if found is None:
             shapes.mode = "add_line"
             self.said.emit(_LINE_TIP, False)
             return
-        shapes.add_lines(ends)
+        row = (found.bar.top + found.bar.bottom - 1) / 2
+        shapes.add_lines(np.array([(row, found.bar.left - 0.5), (row, found.bar.right - 0.5)]))
         shapes.mode = "direct"
-        self.said.emit(_FOUND_TIP, False)
+        shapes.metadata[METADATA_KEY]["says"] = found.text
+        self._look_at(shapes)
+        self.said.emit(_read_tip(found.text) if found.text else _FOUND_TIP, False)
+
+    def _look_at(self, shapes: Shapes) -> None:
+        """Show a line so large that its ends can be judged; the view is fitted again afterwards."""
+        ends = np.array([shapes.data_to_world(end) for end in shapes.data[0]])[:, -2:]
+        camera = camera_of(self._viewer)
+        canvas = getattr(getattr(self._viewer, "canvas", None), "size", USUAL_CANVAS)
+        wanted = _FILL * min(canvas) / float(np.hypot(*(ends[1] - ends[0])))
+        camera.zoom = max(float(camera.zoom), wanted)
+        camera.center = (*tuple(camera.center)[:-2], *ends.mean(axis=0).tolist())
 
 
-def _found_bar(image: Image) -> np.ndarray | None:
-    """Return the ends of the scale bar that is burned into a single image, (2, 2): y and x, px."""
+def _found_bar(image: Image) -> ScaleBar | None:
+    """Return the scale bar of a single image, burned in or in its information bar."""
     source = source_of(image)
     if source.is_stack or not isinstance(source.data, np.ndarray):
         return None
-    found = find_scale_bar(source.plane(0, source.whole))
-    if found is None:
+    plane = source.plane(0, source.whole)
+    try:
+        seen = micrograph_from_array(plane, keep_info_bar=False, info_bar_row=source.info_bar_row)
+    except MicrographError:
         return None
-    row = (found.bar.top + found.bar.bottom - 1) / 2
-    return np.array([(row, found.bar.left - 0.5), (row, found.bar.right - 0.5)])
+    return seen.printed_scale or next((bar for bar in seen.scale_bars if bar is not None), None)
+
+
+def show_scale_bar(viewer: ViewerModel) -> None:
+    """Show napari's own scale bar, to be compared with the printed one."""
+    # napari 0.9 moved the overlays from the viewer to its canvas
+    overlays = getattr(getattr(viewer, "canvas", None), "overlays", viewer)
+    overlays.scale_bar.visible = True
 
 
 def set_pixel_size(viewer: ViewerModel, image: Image, size_um: float) -> None:
@@ -336,8 +375,16 @@ def _linear_of(layer: Layer) -> np.ndarray:
     return np.asarray(own.linear_matrix, float)
 
 
-def _ask_length(parent: QWidget) -> float | None:
+def _ask_length(parent: QWidget, says: str) -> float | None:
+    """Ask how long the line is, µm; what the scale bar seems to say stands there already."""
+    seems = f": the scale bar seems to say {says}" if says else ""
     length, agreed = QInputDialog.getDouble(
-        parent, "Scale bar", "Length of the line, µm", 50.0, 1e-5, 1e7, 5
+        parent,
+        "Scale bar",
+        f"Length of the line, µm{seems}",
+        micrometres_of(says) if says else 50.0,
+        1e-5,
+        1e7,
+        5,
     )
     return float(length) if agreed else None

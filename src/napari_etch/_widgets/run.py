@@ -228,6 +228,11 @@ class _Harvest:
         bar = done.micrograph.scale_bar_words()
         if bar:
             self.notices[f"{bar.capitalize()} was left out."] = None
+        scale = done.micrograph.printed_scale_words()
+        if scale:
+            known = done.micrograph.calibration is not None
+            take = "" if known else ": “From a line…” takes that over"
+            self.notices[f"{scale[0].upper()}{scale[1:]}{take}."] = None
         if not self.has_margins:  # of a stack the first section tells
             self._tell_margins(done.micrograph)
 

@@ -20,6 +20,7 @@ from napari_etch._widgets.layers import (
     boundary_look,
     layer_name,
 )
+from napari_etch._widgets.pixel_size import show_scale_bar
 from napari_etch._widgets.run import is_bright
 from napari_etch._widgets.samples import LayerData, image_layer_data
 from napari_etch.results import BOUNDARY_FILE, GRAINS_FILE
@@ -78,9 +79,8 @@ def fill_viewer(viewer: Any, micrograph: Micrograph, folder: Path) -> None:
 
     for data in result_layer_data(micrograph, folder):
         viewer.add_layer(Layer.create(*data))
-    # napari 0.9 moved the overlays from the viewer to its canvas
-    overlays = getattr(getattr(viewer, "canvas", None), "overlays", viewer)
-    overlays.scale_bar.visible = micrograph.pixel_size_um is not None
+    if micrograph.pixel_size_um is not None:
+        show_scale_bar(viewer)
     viewer.window.add_plugin_dock_widget("napari-etch", "Segment")
 
 

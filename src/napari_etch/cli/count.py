@@ -24,11 +24,12 @@ from napari_etch.cli.options import (
     GrainSize,
     PixelSize,
     Quality,
+    ScaleBarSize,
     Stack,
     between,
     free_file,
 )
-from napari_etch.cli.reading import refuse_result, tell_margins, tell_reading
+from napari_etch.cli.reading import refuse_result, sized, tell_margins, tell_reading
 from napari_etch.counting import COUNT_MODEL
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ def count(
         str, typer.Option("--model", metavar="NAME_OR_PATH", help="See: etch models list.")
     ] = COUNT_MODEL,
     pixel_size: PixelSize = None,
+    scale_bar: ScaleBarSize = False,
     device: Device = "auto",
     grain_size: GrainSize = None,
     granularity: Annotated[
@@ -88,7 +90,16 @@ def count(
     ready = ready_model(model, device, granularity, options)
     if maps_classes(ready):
         refuse(f"--model {model} maps fracture modes, which are not counted: use etch fracture")
-    job = Job(ready, device, granularity, options, pixel_size, stack, keep_info_bar)
+    job = Job(
+        ready,
+        device,
+        granularity,
+        options,
+        pixel_size,
+        stack,
+        keep_info_bar,
+        by_scale_bar=scale_bar,
+    )
     counted: list[_Counted] = []
     try:
         done = each_in_turn(
@@ -141,6 +152,7 @@ def _count_image(job: Job, image: Path, counted: list[_Counted]) -> ExitCode:
     except (ValueError, OSError) as error:
         fail(sentence(error, str(image)))
         return ExitCode.BAD_INPUT
+    micrograph = sized(micrograph, called(image), job.by_scale_bar)
     tell_reading(micrograph, called(image))
     tell_margins(micrograph, called(image))
     try:

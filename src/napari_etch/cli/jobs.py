@@ -11,7 +11,7 @@ import typer
 
 from napari_etch.cli.console import ExitCode, called, fail, fail_inside, note, refuse, say, sentence
 from napari_etch.cli.progress import follow
-from napari_etch.cli.reading import refuse_result, tell_margins, tell_reading
+from napari_etch.cli.reading import refuse_result, sized, tell_margins, tell_reading
 from napari_etch.measure import SizeSummary
 from napari_etch.micrograph import (
     Micrograph,
@@ -46,6 +46,7 @@ class Job:
     keep_info_bar: bool = False
     overwrite: bool = False
     align: bool = False
+    by_scale_bar: bool = False
 
 
 def worst(codes: Iterable[ExitCode]) -> ExitCode:
@@ -206,6 +207,7 @@ def _read(job: Job, image: Path, folder: Path) -> list[tuple[Micrograph, Path]]:
 
 def _segment_part(job: Job, micrograph: Micrograph, folder: Path, image: Path) -> ExitCode:
     name = micrograph.name if job.stack is False else called(image)
+    micrograph = sized(micrograph, name, job.by_scale_bar)
     tell_reading(micrograph, name)
     tell_margins(micrograph, name)
     try:

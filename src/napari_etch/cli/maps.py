@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -47,6 +48,17 @@ def holds_labels(path: Path) -> bool:
             return str(file.series[0].dtype) in LABEL_TYPES
     except (tifffile.TiffFileError, IndexError, OSError):
         return False
+
+
+def each_result(paths: Sequence[Path]) -> list[Path]:
+    """Return paths, and in place of a folder of results the results with grains in it."""
+    from napari_etch.labels.sources import result_folders
+
+    found: list[Path] = []
+    for path in paths:
+        inside = [each for each in result_folders(path) if (each / GRAINS_FILE).is_file()]
+        found += inside or [path]
+    return found
 
 
 def read_map(path: Path) -> np.ndarray:

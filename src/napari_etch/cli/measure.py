@@ -24,7 +24,8 @@ def measure(
         list[Path],
         typer.Argument(
             metavar="GRAINS",
-            help="Grain maps, or result folders of etch segment, repair or track; a field each.",
+            help="Grain maps, or result folders of etch segment, repair or track, a field each; or "
+            "a folder of such folders.",
         ),
     ],
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="The report goes here.")],
@@ -75,6 +76,7 @@ def measure(
     DIR gets measure.json, grains.csv and report.html.
     """
     from napari_etch.cli.jobs import spare_segmentation
+    from napari_etch.cli.maps import each_result
     from napari_etch.cli.measure_classes import area_fractions
     from napari_etch.cli.measure_inputs import read_fields
     from napari_etch.cli.measure_volumes import volume_table, volumes_of_earlier
@@ -95,6 +97,7 @@ def measure(
         spare_segmentation(out)  # its table of grains is called as ours
         check_free(out, () if overwrite else files)
         check_writable(out.parent, out)
+    grains = each_result(grains)
     with bad_input():
         fields = read_fields(
             grains, pixel_size, image or [], boundary or [], corrections=corrections

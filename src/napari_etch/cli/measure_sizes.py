@@ -57,7 +57,7 @@ def field_size(file: Path, typed: float | None) -> FieldSize:
     if size is None:
         raise ValueError(
             f"{file}: the pixel size is not known, so there is no grain size: "
-            "give it with --pixel-size"
+            f"give it with --pixel-size{_scale_bar(file)}"
         )
     return size
 
@@ -85,6 +85,19 @@ def known_size(file: Path, typed: float | None) -> FieldSize | None:
             remark = f"{file.name} states {stated[0]:g} µm a pixel; {typed:g} as typed was used"
         return FieldSize(typed, "typed", remark)
     return None if stated is None else FieldSize(stated[0], _origin(file, *stated))
+
+
+def _scale_bar(file: Path) -> str:
+    """Return what the scale bar of a result's micrograph says, in brackets, where it was read."""
+    image = summary_beside(file).get("image")
+    said = image.get("printed_scale") if isinstance(image, dict) else None
+    if not isinstance(said, dict):
+        return ""
+    try:
+        size = f"{said['pixel_size_um']:.3g}"
+        return f" (the scale bar says {said['text']} over {said['length_px']} px, which is {size})"
+    except (KeyError, TypeError, ValueError):
+        return ""
 
 
 def _origin(file: Path, size_um: float, written: str) -> str:

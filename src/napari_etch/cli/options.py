@@ -120,6 +120,13 @@ PixelSize = Annotated[
         callback=plausible_pixel_size,
     ),
 ]
+ScaleBarSize = Annotated[
+    bool,
+    typer.Option(
+        "--scale-bar",
+        help="Where no pixel size is typed or stated, take the one that the scale bar says.",
+    ),
+]
 Corrections = Annotated[
     bool,
     typer.Option(

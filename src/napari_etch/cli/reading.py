@@ -15,6 +15,18 @@ if TYPE_CHECKING:
 _PICTURES = tuple(name for name in ALL_FILES if name.endswith((".tif", ".png")))
 
 
+def sized(micrograph: Micrograph, name: str, by_bar: bool) -> Micrograph:
+    """Return an image with the pixel size of its scale bar, where that is asked for and needed."""
+    if not by_bar or micrograph.calibration is not None:
+        return micrograph
+    found = micrograph.sized_by_bar()
+    if found.calibration is None:
+        note(f"{name}: no scale bar could be read, so the pixel size is not known")
+    else:
+        note(f"{name}: {found.pixel_size_um:.3g} µm a pixel by the {found.calibration.source}")
+    return found
+
+
 def tell_reading(micrograph: Micrograph, name: str) -> None:
     """Tell what is left out of an image, and where its file contradicts what was typed."""
     if micrograph.info_bar_row is not None:
@@ -22,7 +34,13 @@ def tell_reading(micrograph: Micrograph, name: str) -> None:
     bar = micrograph.scale_bar_words()
     if bar:
         note(f"{name}: {bar} is left out")
+    scale = micrograph.printed_scale_words()
     calibration = micrograph.calibration
+    if scale and calibration is None and micrograph.printed_scale is not None:
+        size = f"{micrograph.printed_scale.pixel_size_um:.3g}"
+        scale += f": if that is right, --pixel-size {size}"
+    if scale:
+        note(f"{name}: {scale}")
     if calibration is not None and calibration.conflict:
         note(f"{name}: {calibration.conflict}")
 

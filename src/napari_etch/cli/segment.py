@@ -8,7 +8,15 @@ from typing import Annotated, Any
 import typer
 
 from napari_etch.cli.console import bad_input, refuse
-from napari_etch.cli.options import Device, GrainSize, PixelSize, Quality, Stack, between
+from napari_etch.cli.options import (
+    Device,
+    GrainSize,
+    PixelSize,
+    Quality,
+    ScaleBarSize,
+    Stack,
+    between,
+)
 
 GRANULARITY = 0.5
 
@@ -26,6 +34,7 @@ def segment(
         str, typer.Option("--model", metavar="NAME_OR_PATH", help="See: etch models list.")
     ] = "generalist",
     pixel_size: PixelSize = None,
+    scale_bar: ScaleBarSize = False,
     device: Device = "auto",
     grain_size: GrainSize = None,
     granularity: Annotated[
@@ -79,7 +88,9 @@ def segment(
     options = {name: value for name, value in given.items() if value is not None}
     ready = ready_model(model, device, granularity, options)
     if maps_classes(ready):
-        _refuse_for_modes(model, stack=stack, align=align, granularity=granularity)
+        _refuse_for_modes(
+            model, stack=stack, align=align, granularity=granularity, scale_bar=scale_bar
+        )
         from napari_etch.cli.fracture import FractureJob, run_fracture
 
         modes = FractureJob(
@@ -103,6 +114,7 @@ def segment(
         keep_info_bar,
         overwrite,
         align,
+        scale_bar,
     )
     end_with(each_in_turn(images, lambda image: segment_image(job, image, folders[image])))
 
@@ -123,13 +135,16 @@ def ready_model(name: str, device: str, granularity: float, options: dict[str, A
     return model
 
 
-def _refuse_for_modes(model: str, *, stack: bool | None, align: bool, granularity: float) -> None:
+def _refuse_for_modes(
+    model: str, *, stack: bool | None, align: bool, granularity: float, scale_bar: bool
+) -> None:
     """Refuse what only grains have; silently dropped, it would pass for done."""
     given = {
         "--stack": stack is True,
         "--slices": stack is False,
         "--align": align,
         "--granularity": granularity != GRANULARITY,
+        "--scale-bar": scale_bar,
     }
     dropped = [option for option, is_given in given.items() if is_given]
     if dropped:

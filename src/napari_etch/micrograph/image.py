@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,13 @@ from napari_etch.micrograph.calibration import Calibration
 from napari_etch.micrograph.errors import MicrographError
 from napari_etch.micrograph.info_bar import find_info_bar
 from napari_etch.micrograph.pixels import canonical, luminance
-from napari_etch.micrograph.scale_bar import KnownBar, ScaleBar, SoughtBar
+from napari_etch.micrograph.scale_bar import KnownBar, ScaleBar, SoughtBar, find_in_info_bar
 
 _GREY_PERCENTILES = (0.1, 99.9)
 # Percentiles of a regular subsample: exact enough, and 60 ms instead of 1 s at 4096².
 _MAX_SAMPLES = 1_000_000
+# A scale bar agrees with a pixel size within this share, or so many px at its ends.
+_SAME_SCALE, _ENDS = 0.03, 2.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,6 +111,43 @@ class Micrograph:
         words = f"the scale bar at the {found[0].place(self.height, self.width)}"
         many = f" of {len(found)} of {len(self.data)} sections"
         return words + (many if self.is_stack else "")
+
+    @cached_property
+    def printed_scale(self) -> ScaleBar | None:
+        """The first scale bar whose length can be read: burned in, or in the information bar."""
+        for bar in self.scale_bars:
+            if bar is not None and bar.text:
+                return bar
+        if self.info_bar_row is None:
+            return None
+        section = self.data[0] if self.is_stack else self.data
+        found = find_in_info_bar(section[self.info_bar_row :])
+        return None if found is None else found.moved(self.info_bar_row)
+
+    def sized_by_bar(self) -> Micrograph:
+        """Return it with the pixel size that its scale bar says, where none is known."""
+        bar = self.printed_scale
+        if self.calibration is not None or bar is None or bar.pixel_size_um is None:
+            return self
+        found = Calibration(bar.pixel_size_um, f"scale bar of {bar.text}, {bar.length} px")
+        return replace(self, calibration=found)
+
+    def printed_scale_words(self) -> str:
+        """Return what a scale bar says of the pixel size, where that is news; or "".
+
+        News is what is not known otherwise, or what the pixel size in use contradicts.
+        """
+        bar = self.printed_scale
+        if bar is None or bar.pixel_size_um is None:
+            return ""
+        size = f"{bar.pixel_size_um:.3g} µm a pixel"
+        says = f"the scale bar says {bar.text} over {bar.length} px, {size}"
+        if self.calibration is None:
+            return says
+        used = self.calibration.pixel_size_um
+        if abs(bar.pixel_size_um / used - 1) <= max(_SAME_SCALE, _ENDS / bar.length):
+            return ""
+        return f"{says}, but {used:.4g} µm was used"
 
     @property
     def mask(self) -> np.ndarray:

@@ -45,6 +45,7 @@ def said_of_image(micrograph: Micrograph) -> dict[str, Any]:
         "is_stack": micrograph.is_stack,
         "info_bar_row": micrograph.info_bar_row,
         "scale_bar": _said_of_bars(micrograph),
+        "printed_scale": _said_of_scale(micrograph),
     }
 
 
@@ -54,6 +55,14 @@ def _said_of_bars(micrograph: Micrograph) -> Any:
     if not any(said):
         return None
     return said if micrograph.is_stack else said[0]
+
+
+def _said_of_scale(micrograph: Micrograph) -> Any:
+    """Return what a scale bar says; None where there is none or it could not be read."""
+    bar = micrograph.printed_scale
+    if bar is None:
+        return None
+    return {"text": bar.text, "length_px": bar.length, "pixel_size_um": bar.pixel_size_um}
 
 
 def _known_bars(about: Mapping[str, Any]) -> tuple[KnownBar, ...]:

@@ -10,10 +10,12 @@ import numpy.typing as npt
 from napari_etch.micrograph.box import Box, around
 from napari_etch.micrograph.scale_bar.bar import ScaleBar
 from napari_etch.micrograph.scale_bar.bar_shape import Bar, find_bars
+from napari_etch.micrograph.scale_bar.beside import MOST_GAP, is_beside
 from napari_etch.micrograph.scale_bar.filled_box import filled_box
 from napari_etch.micrograph.scale_bar.levels import Levels, Picture
 from napari_etch.micrograph.scale_bar.lone_bar import find_lone_bar
-from napari_etch.micrograph.scale_bar.printed_text import Line, find_text
+from napari_etch.micrograph.scale_bar.printed_text import find_text
+from napari_etch.micrograph.scale_bar.reading import read_length
 
 _LEAST_SIDE = 64
 _TEXT_HEIGHT = 0.09  # of the image's height: the tallest character
@@ -21,8 +23,6 @@ _REACH = 0.2  # of the image's height: so far around a bar text and filled box a
 # On the way from the colour beside the bar to that of the bar: from where on a pixel is ink. Thin
 # letters are paler than the bar, and what lies behind them may be as bright.
 _INK = (0.6, 0.45, 0.3, 0.75)
-_MOST_GAP = 2.0  # from the bar to the text, of the text's height
-_OFF_MIDDLE = 0.15  # of the bar's length: as far the text's middle may be off that of the bar
 _HALF = 0.5  # of a bar's length: where text parts it, the other half is no shorter
 _MOST_TICK = 0.3  # of the bar's length
 _MARGIN = 0.005  # of the image's height, at least 3 px: blurred edges, and JPEG beside them
@@ -73,7 +73,9 @@ def _with_text(picture: Picture, bar: Bar) -> ScaleBar | None:
     box = bar.box.moved(-part.top, -part.left)
     printed = _printed(levels, bar)
     for least in _INK:
-        text = _text_beside(printed, least, box, max(12, round(_TEXT_HEIGHT * picture.height)))
+        letters = _without_bar(printed, least, box)
+        found_text = find_text(letters, least, max(12, round(_TEXT_HEIGHT * picture.height)))
+        text = [line for line in found_text if is_beside(line.box, box)]
         if text:
             break
     else:
@@ -88,7 +90,13 @@ def _with_text(picture: Picture, bar: Bar) -> ScaleBar | None:
         found = around([known, *(line.whole for line in text)])
     found = found.moved(part.top, part.left)
     margin = _margin(picture)
-    return ScaleBar(found.widened(margin, margin, size), whole.moved(part.top, part.left))
+    hidden = ink & (letters < least)
+    hidden[whole.widened(1, 1, hidden.shape).slices] = False
+    return ScaleBar(
+        found.widened(margin, margin, size),
+        whole.moved(part.top, part.left),
+        read_length(letters, text, hidden),
+    )
 
 
 def _printed(levels: Levels, bar: Bar) -> Levels:
@@ -97,27 +105,13 @@ def _printed(levels: Levels, bar: Bar) -> Levels:
     return np.asarray((levels - bar.beside) @ way / (way @ way), np.float32)
 
 
-def _text_beside(printed: Levels, least: float, bar: Box, tallest: int) -> list[Line]:
-    """Return the lines of text that belong to a bar."""
+def _without_bar(printed: Levels, least: float, bar: Box) -> Levels:
+    """Return the picture without a bar and its ticks."""
     from scipy import ndimage as ndi
 
     parts, _ = ndi.label(printed >= least, np.ones((3, 3)))
-    own = np.unique(parts[bar.widened(1, 1, printed.shape).slices])  # with its ticks
-    found = find_text(np.where(np.isin(parts, own[own > 0]), 0, printed), least, tallest)
-    return [line for line in found if _is_beside(line.box, bar)]
-
-
-def _is_beside(line: Box, bar: Box) -> bool:
-    """Whether text lies above or below a bar as it is printed there, or goes on from it."""
-    if line.left < bar.right and bar.left < line.right:
-        gap = max(line.top - bar.bottom, bar.top - line.bottom)
-        middles = abs(line.left + line.right - bar.left - bar.right) / 2
-        ends = min(abs(line.left - bar.left), abs(line.right - bar.right))
-        aligned = middles <= _OFF_MIDDLE * bar.width + line.height or ends <= line.height
-        return aligned and 0 <= gap <= _MOST_GAP * line.height
-    gap = max(line.left - bar.right, bar.left - line.right)
-    level = line.top <= bar.bottom and bar.top <= line.bottom
-    return level and gap <= _MOST_GAP * line.height
+    own = np.unique(parts[bar.widened(1, 1, printed.shape).slices])
+    return np.where(np.isin(parts, own[own > 0]), np.float32(0), printed)
 
 
 def _whole_bar(ink: npt.NDArray[np.bool_], bar: Box, text: Box) -> Box:
@@ -126,7 +120,7 @@ def _whole_bar(ink: npt.NDArray[np.bool_], bar: Box, text: Box) -> Box:
     edges = np.flatnonzero(np.diff(np.concatenate(([False], filled, [False]))))
     beside = ink[[max(0, bar.top - 2), min(len(ink) - 1, bar.bottom + 1)]]
     parts, known = [bar], around([bar, text])
-    gap = int(_MOST_GAP * text.height)
+    gap = int(MOST_GAP * text.height)
     for left, right in edges.reshape(-1, 2).tolist():
         near = left <= known.right + gap and right >= known.left - gap
         if near and right - left >= _HALF * bar.width and beside[:, left:right].mean() <= 0.2:
