@@ -52,6 +52,18 @@ def test_a_snapped_split_follows_the_boundary_map_and_not_the_hand(tiling):
     assert misplaced(truth, editor.grains, pair) < 0.6 * len(line)
 
 
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16])
+def test_a_boundary_map_of_whole_numbers_is_followed_as_one_from_0_to_1(tiling, kind):
+    """Clipped at 1 it was a mask."""
+    truth, boundary = tiling((160, 160), diameter=40, seed=3)
+    scaled = np.rint(boundary * np.iinfo(kind).max).astype(kind)
+    editor = GrainEditor(truth.copy(), boundary=scaled)
+    assert editor.boundary is not None
+    assert np.allclose(editor.boundary, boundary, atol=1 / 255)
+    drawn = (boundary > 0.5).astype(kind)
+    assert GrainEditor(truth.copy(), boundary=drawn).boundary is drawn
+
+
 @pytest.mark.parametrize("snap", [True, False])
 @pytest.mark.parametrize("share", [(0.0, 1.0), (0.2, 0.8), (0.35, 0.65), (-0.3, 1.3)])
 def test_a_stroke_too_short_or_too_long_closes_onto_the_outline(tiling, snap, share):

@@ -23,7 +23,7 @@ from napari_etch.grains.editing import (
 )
 from napari_etch.grains.editing.change import Change, Labels, Window, closed
 from napari_etch.grains.editing.errors import EditError
-from napari_etch.grains.editing.field import Field, checked_grains
+from napari_etch.grains.editing.field import Field, checked_grains, from_0_to_1
 from napari_etch.grains.editing.index import GrainIndex
 from napari_etch.grains.editing.wire import REACH
 
@@ -42,7 +42,7 @@ class GrainEditor:
     grains : ndarray of integers, shape (y, x)
         Grain map, 0 is not a grain. Held by reference, never copied.
     boundary : ndarray of float, shape (y, x), optional
-        Boundary map in [0, 1], which snapped cuts follow.
+        Boundary map in [0, 1], or of 8 or 16 bits, which snapped cuts follow.
     image : ndarray, shape (y, x), optional
         The micrograph, grey, for the magic wand.
     locked : iterable of int
@@ -98,6 +98,7 @@ class GrainEditor:
         self._tiling = tiling
         self._class_names = class_names
         index = index or GrainIndex(grains, read=tiling)
+        boundary = None if boundary is None else from_0_to_1(boundary)
         self._any_field = Field(grains, index, boundary, image, set(locked))
 
     # ---------------------------------------------------------------- state
