@@ -107,6 +107,8 @@ def test_the_boundary_map_gives_a_confidence():
     table = grain_table(grains, boundary=boundary).set_index("label")
     assert table.loc[5, "boundary_confidence"] == pytest.approx(0.8 / 4)
     assert table.loc[6, "boundary_confidence"] == 0
+    whole = grain_table(grains, boundary=np.rint(boundary * 255).astype(np.uint8))
+    assert whole["boundary_confidence"].to_numpy() == pytest.approx(table["boundary_confidence"])
     with pytest.raises(ValueError, match="two maps of one image"):
         grain_table(grains, boundary=boundary[:5])
 

@@ -36,6 +36,7 @@ from napari_etch.micrograph import (
     micrograph_from_array,
     read_micrograph,
 )
+from napari_etch.micrograph.pixels import from_0_to_1
 from napari_etch.micrograph.serial import refuse_picture
 from napari_etch.results import (
     BOUNDARY_FILE,
@@ -254,10 +255,8 @@ def _boundary_map(path: Path) -> npt.NDArray[np.float32]:
     ValueError
         When it has other values.
     """
-    lines = read_map(path)
+    lines: np.ndarray = from_0_to_1(read_map(path))
     low, high = (float(end) for end in (lines.min(initial=0), lines.max(initial=0)))
-    if lines.dtype in (np.uint8, np.uint16) and high > 1:
-        return (lines / np.float32(np.iinfo(lines.dtype).max)).astype(np.float32)
     if not (low >= 0 and high <= 1):
         raise ValueError(
             f"{path} runs from {low:g} to {high:g}, and a boundary map from 0 to 1, or over 8 or "

@@ -15,6 +15,7 @@ from napari_etch.measure.contacts import (
 )
 from napari_etch.measure.hulls import convex_hulls
 from napari_etch.measure.runs import Runs, runs_of
+from napari_etch.micrograph.pixels import from_0_to_1
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -62,7 +63,8 @@ def grain_table(
     pixel_size_um : float, optional
         Edge of a pixel, µm. Without it the columns in µm are left out.
     boundary : np.ndarray, optional
-        Boundary map in [0, 1], (y, x), for the column ``boundary_confidence``.
+        Boundary map in [0, 1], or of 8 or 16 bits, (y, x), for the column
+        ``boundary_confidence``.
 
     Returns
     -------
@@ -108,6 +110,7 @@ def grain_table(
         )
     if not (grains > 0).any():
         return grain_table(np.ones((1, 1), np.int32), pixel_size_um=pixel_size_um)[:0]
+    boundary = from_0_to_1(boundary)
     runs = runs_of(grains)
     contacts = contacts_of(grains, runs)
     area = runs.total(runs.length)

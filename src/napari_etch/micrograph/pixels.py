@@ -177,6 +177,18 @@ def unmasked(data: Any) -> np.ndarray:
     return np.asarray((data.astype(np.float32) if real else data).filled(np.nan))
 
 
+def from_0_to_1(boundary: Any) -> Any:
+    """Return a boundary map in [0, 1]: one of 8 or 16 bits scaled, any other as it is.
+
+    Clipped at 1, all but its zeros would be equally strong.
+    """
+    if not isinstance(boundary, np.ndarray) or boundary.dtype not in (np.uint8, np.uint16):
+        return boundary
+    if boundary.max(initial=0) <= 1:
+        return boundary
+    return (boundary / np.float32(np.iinfo(boundary.dtype).max)).astype(np.float32)
+
+
 def canonical(data: Any, name: str, *, rgb: bool | None = None) -> np.ndarray:
     """Validate an array and bring it to one of the shapes and types that a micrograph may have.
 

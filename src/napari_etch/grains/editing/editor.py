@@ -23,9 +23,10 @@ from napari_etch.grains.editing import (
 )
 from napari_etch.grains.editing.change import Change, Labels, Window, closed
 from napari_etch.grains.editing.errors import EditError
-from napari_etch.grains.editing.field import Field, checked_grains, from_0_to_1
+from napari_etch.grains.editing.field import Field, checked_grains
 from napari_etch.grains.editing.index import GrainIndex
 from napari_etch.grains.editing.wire import REACH
+from napari_etch.micrograph.pixels import from_0_to_1
 
 __all__ = ["GrainEditor"]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,21 +12,9 @@ from napari_etch.grains.editing.change import Change, Labels, Window, grow, unio
 from napari_etch.grains.editing.errors import EditError
 from napari_etch.grains.editing.index import GrainIndex
 
-__all__ = ["Field", "checked_grains", "from_0_to_1"]
+__all__ = ["Field", "checked_grains"]
 
 Float = npt.NDArray[np.float32]
-
-
-def from_0_to_1(boundary: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Return a boundary map in [0, 1]: one of 8 or 16 bits scaled, any other as it is.
-
-    Clipped at 1, all but its zeros would be equally strong, and no cut would follow it.
-    """
-    if not isinstance(boundary, np.ndarray) or boundary.dtype not in (np.uint8, np.uint16):
-        return boundary
-    if boundary.max(initial=0) <= 1:
-        return boundary
-    return (boundary / np.float32(np.iinfo(boundary.dtype).max)).astype(np.float32)
 
 
 @dataclass(eq=False)
