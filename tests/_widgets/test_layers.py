@@ -23,6 +23,7 @@ from napari_etch._widgets.layers import (
     result_layers,
     source_of,
 )
+from napari_etch._widgets.made_from import image_id_of
 from napari_etch._widgets.pixel_size import set_pixel_size
 from napari_etch._widgets.recut_layers import is_edited, recut_copy, recut_layer
 from napari_etch._widgets.run import segment
@@ -354,6 +355,11 @@ def test_grains_that_were_saved_and_opened_again_know_their_micrograph_by_its_na
         "f1 · grains": "f1",
         "f1b · grains": "f1b",
     }
+    images = [layer for layer in viewer.layers if is_micrograph(layer)]
+    for name in ("f1", "f1b"):
+        identity = str(viewer.layers[name].unique_id)
+        assert image_id_of(viewer.layers[f"{name} · grains"], images) == identity
+        assert image_id_of(viewer.layers[name], images) == identity
     set_pixel_size(viewer, viewer.layers["f1"], 0.5)
     sized = [layer.name for layer in viewer.layers if pixel_size_um(layer) == 0.5]
     assert sized == ["f1", "f1 · boundary", "f1 · grains"]

@@ -49,6 +49,7 @@ from napari_etch._widgets.layers import (
     source_of,
 )
 from napari_etch._widgets.library_watch import LibraryWatch
+from napari_etch._widgets.made_from import image_id_of
 from napari_etch._widgets.preferences import load_preferences
 from napari_etch._widgets.run import Failed, Note, Stopped
 from napari_etch._widgets.scroll import UprightScroll
@@ -114,9 +115,9 @@ class FractureChoice(LayerWatch):
         active = self._viewer.layers.selection.active
         if active is None:
             return
-        wanted = str(active.unique_id) if is_micrograph(active) else source_id_of(active)
         images = [layer for layer in self._viewer.layers if is_micrograph(layer)]
-        if any(wanted == str(layer.unique_id) for layer in images):
+        wanted = image_id_of(active, images)
+        if wanted:
             self.refresh(image_id=wanted)
 
 

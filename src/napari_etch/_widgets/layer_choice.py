@@ -22,6 +22,7 @@ from napari_etch._widgets.layers import (
     source_id_of,
     source_of,
 )
+from napari_etch._widgets.made_from import image_id_of
 from napari_etch._widgets.recut_layers import can_recut
 
 if TYPE_CHECKING:
@@ -51,8 +52,8 @@ class LayerChoice(LayerWatch):
         active = self._viewer.layers.selection.active
         if active is None:
             return
-        wanted = str(active.unique_id) if is_micrograph(active) else source_id_of(active)
-        if any(wanted == str(layer.unique_id) for layer in self.images()):
+        wanted = image_id_of(active, self.images())
+        if wanted:
             self.refresh(image_id=wanted)
         else:
             self.changed.emit()

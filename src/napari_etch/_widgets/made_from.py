@@ -29,3 +29,14 @@ def likeliest_first(images: Iterable[Image], result: Layer) -> list[Image]:
         return str(image.unique_id) != made_from, -len(image.name) if is_in_name else 0
 
     return sorted(images, key=unlikeness)
+
+
+def image_id_of(selected: Layer, images: Iterable[Image]) -> str:
+    """Return the identity of that of some images which a layer is, or belongs to; or nothing."""
+    there = {str(image.unique_id): image for image in images}
+    own = source_id_of(selected)
+    for identity in (str(selected.unique_id), own):
+        if identity in there:
+            return identity
+    named = [key for key, image in there.items() if is_named_after(selected, image)]
+    return named[0] if named and not own else ""

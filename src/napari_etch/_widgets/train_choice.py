@@ -14,9 +14,9 @@ from napari_etch._widgets.layers import (
     kind_of,
     region_from_shapes,
     region_layer,
-    source_id_of,
     source_of,
 )
+from napari_etch._widgets.made_from import image_id_of
 from napari_etch._widgets.train_form import TrainForm
 from napari_etch._widgets.train_job import Part
 from napari_etch._widgets.train_preview import shown_section
@@ -122,7 +122,7 @@ class TrainChoice(LayerWatch):
         active = self._viewer.layers.selection.active
         if active is None:
             return []
-        wanted = str(active.unique_id) if is_micrograph(active) else source_id_of(active)
+        wanted = image_id_of(active, self.all_images())
         return [wanted] if wanted in there else []
 
     def _about(self) -> str:
