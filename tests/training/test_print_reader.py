@@ -7,6 +7,7 @@ import matplotlib
 import numpy as np
 import pytest
 import torch
+from safetensors import safe_open
 from safetensors.numpy import load_file
 
 from napari_etch.micrograph.scale_bar.letters import CHARACTERS, ROWS, WEIGHTS, answers, read_line
@@ -40,6 +41,14 @@ def test_the_shipped_weights_are_those_of_the_network():
     assert {name: value.shape for name, value in shipped.items()} == {
         name: tuple(value.shape) for name, value in fresh.items()
     }
+
+
+def test_the_shipped_weights_say_how_they_were_made():
+    with safe_open(WEIGHTS, "numpy") as file:
+        card = file.metadata()
+    assert card["command"] == "python -m napari_etch.training.print_reader"
+    assert int(card["steps"]) > 1000
+    assert card["licence"] == "BSD-3-Clause"
 
 
 def test_lines_follow_from_their_seed(fonts):

@@ -156,7 +156,16 @@ def train(
         if step % _LOOK == 0:
             share = read_share(network, held, 100, seed) if held else float("nan")
             _say(f"{step} steps, loss {loss.item():.3f}, held fonts {share:.2f}")
-    save_file(network.folded(), out)
+    card = {
+        "command": "python -m napari_etch.training.print_reader",
+        "data": "Lines printed in fonts, over specimen and noise (training.printed_lines).",
+        "fonts": str(len(fonts)),
+        "minutes": f"{minutes:g}",
+        "steps": str(step),
+        "seed": str(seed),
+        "licence": "BSD-3-Clause",
+    }
+    save_file(network.folded(), out, metadata=card)
     return network
 
 
