@@ -441,8 +441,12 @@ def test_class_maps_give_area_fractions(etch, write_grains, tmp_path):
 def test_area_fractions_have_the_names_of_the_classes(etch, write_grains, tmp_path):
     classes = np.ones((200, 200), np.uint8)
     classes[:50] = 2
-    for made, second in (("one", "transgranular"), ("two", "dimple")):
-        table = [{"id": 1, "name": "intergranular"}, {"id": 2, "name": second}]
+    for made, second, number in (
+        ("one", "transgranular", 2),
+        ("two", "dimple", 2),
+        ("three", "transgranular", 3),
+    ):
+        table = [{"id": 1, "name": "intergranular"}, {"id": number, "name": second}]
         (tmp_path / made).mkdir()
         tifffile.imwrite(tmp_path / made / "fracture.tif", classes)
         summary = {"class_table": {"attribute": "name", "classes": table}}
@@ -456,6 +460,10 @@ def test_area_fractions_have_the_names_of_the_classes(etch, write_grains, tmp_pa
     done = etch(*call, "one", "--classes", "two")
     assert done.exit_code == 2
     assert "class 2 is transgranular in one and dimple in two: measure maps of" in done.stderr
+    done = etch(*call, "one", "--classes", "three")
+    assert done.exit_code == 2
+    said = " ".join(done.stderr.split())
+    assert "transgranular is class 2 in one and 3 in three: measure maps of" in said
 
 
 def test_area_fractions_are_of_the_class_map_as_it_was_corrected(etch, write_grains, tmp_path):

@@ -12,6 +12,8 @@ from napari_etch.grains.class_table import ClassTable
 from napari_etch.measure import AreaFraction, area_fraction
 from napari_etch.results import FRACTURE_FILE, read_summary
 
+_TOGETHER = "measure maps of one class table together"
+
 
 def area_fractions(
     paths: Sequence[Path], *, corrections: bool = True
@@ -60,16 +62,22 @@ def _names(files: Sequence[Path]) -> dict[int, str]:
     Raises
     ------
     ValueError
-        When two of them call one number differently, which makes two classes of it.
+        When two of them call one number differently, which makes two classes of it, or number one
+        class differently.
     """
     called: dict[int, tuple[str, Path]] = {}
+    numbered: dict[str, tuple[int, Path]] = {}
     for folder in (file.parent for file in files if file.name == FRACTURE_FILE):
         table = read_summary(folder).get("class_table")
         for value, name in (ClassTable.from_json(table).names if table else {}).items():
             first, where = called.setdefault(value, (name, folder))
             if first != name:
                 raise ValueError(
-                    f"class {value} is {first} in {where} and {name} in {folder}: measure maps of "
-                    "one class table together"
+                    f"class {value} is {first} in {where} and {name} in {folder}: {_TOGETHER}"
+                )
+            number, where = numbered.setdefault(name, (value, folder))
+            if number != value:
+                raise ValueError(
+                    f"{name} is class {number} in {where} and {value} in {folder}: {_TOGETHER}"
                 )
     return {value: name for value, (name, _) in called.items()}
