@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from typing import Any
 
+import dask.array as da
 import numpy as np
 import pytest
 from _widgets.fakes import PITCH, FakeModel, drain, fake_engine
@@ -25,6 +26,7 @@ from napari_etch._widgets.layers import (
 )
 from napari_etch._widgets.made_from import image_id_of
 from napari_etch._widgets.pixel_size import set_pixel_size
+from napari_etch._widgets.recut import stack_grains
 from napari_etch._widgets.recut_layers import is_edited, recut_copy, recut_layer
 from napari_etch._widgets.run import segment
 
@@ -224,6 +226,22 @@ def test_painting_on_the_layer_does_not_reach_the_cut_it_came_from() -> None:
     _, grains = results(micrograph())
     grains.data[:] = 1
     assert is_edited(grains)
+
+
+@pytest.mark.parametrize("is_replaced", [False, True], ids=["in place", "replaced by a script"])
+def test_painting_after_a_cut_does_not_reach_the_partition(is_replaced: bool) -> None:
+    _, grains = results(micrograph(), granularity=0.9)
+    if is_replaced:
+        grains.data = da.from_array(grains.data)
+    recut_layer(grains, 0.3)
+    grains.data[:] = 1
+    assert is_edited(grains)
+
+
+def test_grains_of_one_image_that_are_only_read_are_not_copied() -> None:
+    _, grains = results(micrograph())
+    partitions = grains.metadata[METADATA_KEY]["partitions"]
+    assert stack_grains(partitions, is_stack=False, copy=False) is partitions[0].grains
 
 
 def test_undo_after_a_cut_does_not_write_old_pixels_into_the_new_grains() -> None:

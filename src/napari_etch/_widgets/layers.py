@@ -262,7 +262,7 @@ def _provenance(result: Segmented, origin: Origin) -> dict[str, Any]:
 
 
 def set_labels(layer: Labels, data: np.ndarray) -> None:
-    """Replace a grain map and forget its undo steps.
+    """Replace a grain map by a copy of another, and forget its undo steps.
 
     napari keeps the undo steps when the data are replaced, and undoing one then writes pixels of
     the old map into the new one. Switching `editable` off is the public way to empty the history.
@@ -275,7 +275,7 @@ def set_labels(layer: Labels, data: np.ndarray) -> None:
         layer.refresh(extent=False)
         layer.events.data(value=layer.data)
     else:
-        layer.data = data
+        layer.data = np.array(data)
     layer.editable = False
     layer.editable = editable
     if editable:

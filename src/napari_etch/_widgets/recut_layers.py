@@ -47,7 +47,7 @@ def recut_layer(layer: Labels, granularity: float) -> int:
     """
     made = layer.metadata[METADATA_KEY]
     partitions = recut(made["partitions"], granularity)
-    set_labels(layer, stack_grains(partitions, is_stack=layer.ndim == 3))
+    set_labels(layer, stack_grains(partitions, is_stack=layer.ndim == 3, copy=False))
     layer.metadata[METADATA_KEY] = {**made, "partitions": partitions, "granularity": granularity}
     return count_grains(partitions)
 
