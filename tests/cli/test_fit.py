@@ -13,6 +13,8 @@ import numpy as np
 import pytest
 import tifffile
 import torch
+from micrograph.scenes import specimen
+from printing import print_of, printed
 from typer.testing import CliRunner
 
 from napari_etch.cli.app import app
@@ -193,6 +195,15 @@ def test_of_a_long_stack_sections_all_over_it_are_learnt_from(etch, learning, tm
     assert "stack.tif: 16 of 40 sections are learnt from" in done.stderr
     names = learning.asked["names"]
     assert len(names) == 16 and names[0] == "stack_0000" and names[-1] == "stack_0039"
+
+
+def test_a_pixel_size_that_cannot_be_typed_is_not_asked_for(etch, learning, tmp_path):
+    made = printed(specimen(200, 256), print_of(size=0.08, box="filled"))
+    tifffile.imwrite(tmp_path / "sem.tif", made.image)
+    done = etch("sem.tif", "--out", "model")
+    assert done.exit_code == 0, done.output
+    assert "sem.tif: the scale bar at the lower right is left out" in done.stderr.splitlines()
+    assert "--pixel-size" not in done.stderr
 
 
 def test_a_folder_of_sections_is_learnt_from(etch, learning, steel, tmp_path):

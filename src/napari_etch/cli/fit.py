@@ -110,7 +110,7 @@ def _read(image: Path, keep_info_bar: bool) -> list[Micrograph]:
     with bad_input(str(image)):
         refuse_result(image)
         micrograph = read_micrograph(image, keep_info_bar=keep_info_bar, stack=True)
-    tell_reading(micrograph, image.name)
+    tell_reading(micrograph, image.name, takes_size=False)
     tell_margins(micrograph, image.name)
     sections = list(micrograph.sections())
     if len(sections) == 1:

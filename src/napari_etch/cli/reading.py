@@ -27,15 +27,18 @@ def sized(micrograph: Micrograph, name: str, by_bar: bool) -> Micrograph:
     return found
 
 
-def tell_reading(micrograph: Micrograph, name: str) -> None:
-    """Tell what is left out of an image, and where its file contradicts what was typed."""
+def tell_reading(micrograph: Micrograph, name: str, *, takes_size: bool = True) -> None:
+    """Tell what is left out of an image, and where its file contradicts what was typed.
+
+    Where no pixel size is known, what a scale bar says of it, if the command takes one.
+    """
     if micrograph.info_bar_row is not None:
         note(f"{name}: the information bar from row {micrograph.info_bar_row} down is left out")
     bar = micrograph.scale_bar_words()
     if bar:
         note(f"{name}: {bar} is left out")
-    scale = micrograph.printed_scale_words()
     calibration = micrograph.calibration
+    scale = micrograph.printed_scale_words() if takes_size or calibration is not None else ""
     if scale and calibration is None and micrograph.printed_scale is not None:
         size = f"{micrograph.printed_scale.pixel_size_um:.3g}"
         scale += f": if that is right, --pixel-size {size}"

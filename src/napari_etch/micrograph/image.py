@@ -110,7 +110,7 @@ class Micrograph:
             return ""
         words = f"the scale bar at the {found[0].place(self.height, self.width)}"
         many = f" of {len(found)} of {len(self.data)} sections"
-        return words + (many if self.is_stack else "")
+        return words + (many if self.is_stack and len(self.data) > 1 else "")
 
     @cached_property
     def printed_scale(self) -> ScaleBar | None:
