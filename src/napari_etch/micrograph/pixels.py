@@ -182,7 +182,8 @@ def from_0_to_1(boundary: Any) -> Any:
 
     Clipped at 1, all but its zeros would be equally strong.
     """
-    if not isinstance(boundary, np.ndarray) or boundary.dtype not in (np.uint8, np.uint16):
+    kinds = (np.uint8, np.uint16)
+    if not isinstance(boundary, np.ndarray) or boundary.dtype.newbyteorder("=") not in kinds:
         return boundary
     if boundary.max(initial=0) <= 1:
         return boundary
