@@ -377,9 +377,12 @@ def test_a_folder_of_results_is_measured_result_by_result(etch, write_grains, tm
         path = write_grains(f"results/{name}/grains.tif", seed)
         (path.parent / "summary.json").write_text('{"image": {}}')
     (tmp_path / "results" / "notes").mkdir()
+    stack = write_grains("stack.tif", grains=numbered_one_by_one(2))
+    assert etch("track", stack, "--out", "results/t").exit_code == 0
     done = etch("measure", "results", write_grains("c.tif", 3), "--out", "out")
     assert done.exit_code == 0, done.output
-    assert [field["name"] for field in read(tmp_path / "out")["fields"]] == ["a", "b", "c"]
+    names = [field["name"] for field in read(tmp_path / "out")["fields"]]
+    assert names == ["a", "b", "t section 0", "t section 1", "c"]
 
 
 def test_a_folder_without_a_grain_map_is_refused(etch, tmp_path):

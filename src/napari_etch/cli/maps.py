@@ -54,11 +54,8 @@ def each_result(paths: Sequence[Path]) -> list[Path]:
     """Return paths, and in place of a folder of results the results with grains in it."""
     from napari_etch.labels.sources import result_folders
 
-    found: list[Path] = []
-    for path in paths:
-        inside = [each for each in result_folders(path) if (each / GRAINS_FILE).is_file()]
-        found += inside or [path]
-    return found
+    maps = (GRAINS_FILE, GRAINS_3D_FILE)
+    return [each for path in paths for each in result_folders(path, maps) or [path]]
 
 
 def read_map(path: Path) -> np.ndarray:

@@ -34,6 +34,8 @@ from napari_etch.micrograph import Micrograph, read_micrograph
 from napari_etch.results import FRACTURE_FILE, GRAINS_FILE, SUMMARY_FILE, read_summary
 from napari_etch.results.source_image import is_source, likely_paths, read_source
 
+# What can be exported of a result.
+_MAPS = (GRAINS_FILE, FRACTURE_FILE)
 # What `Micrograph.sections` puts behind the name of a stack.
 _SECTION = re.compile(r"_\d{4,}$")
 
@@ -121,28 +123,35 @@ def find_sources(
     return found, report, table
 
 
-def result_folders(path: Path) -> list[Path]:
-    """Return the result folders at a path: itself, those in it, or in it the slices of a file."""
+def result_folders(path: Path, maps: Sequence[str] = _MAPS) -> list[Path]:
+    """Return the result folders at a path: itself, those in it, or in it the slices of a file.
+
+    Parameters
+    ----------
+    path : Path
+    maps : sequence of str
+        A result holds a file of one of these names.
+    """
+
+    def is_result(folder: Path) -> bool:
+        return (folder / SUMMARY_FILE).is_file() and bool(_maps_in(folder, maps))
+
     if not path.is_dir():
         return []
-    if _is_result(path):
+    if is_result(path):
         return [path]
     found: list[Path] = []
     for inside in _folders_in(path):
-        found += [inside] if _is_result(inside) else filter(_is_result, _folders_in(inside))
+        found += [inside] if is_result(inside) else filter(is_result, _folders_in(inside))
     return found
-
-
-def _is_result(folder: Path) -> bool:
-    return (folder / SUMMARY_FILE).is_file() and bool(_maps_in(folder))
 
 
 def _folders_in(folder: Path) -> list[Path]:
     return sorted(each for each in folder.iterdir() if each.is_dir() and each.name[0] != ".")
 
 
-def _maps_in(folder: Path) -> list[str]:
-    return [name for name in (GRAINS_FILE, FRACTURE_FILE) if (folder / name).is_file()]
+def _maps_in(folder: Path, maps: Sequence[str] = _MAPS) -> list[str]:
+    return [name for name in maps if (folder / name).is_file()]
 
 
 # -- annotations -----------------------------------------------------------------------------------
