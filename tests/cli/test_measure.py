@@ -403,7 +403,9 @@ def test_a_boundary_map_of_8_or_16_bits_is_one_from_0_to_1(etch, micrograph_file
         ("0.tif", strength.astype(np.float32)),
         ("8.tif", np.rint(strength * 255).astype(np.uint8)),
         ("16.tif", np.rint(strength * 65535).astype(np.uint16)),
+        ("rounded.tif", (strength / strength.max() * 1.0002).astype(np.float32)),
         ("wide.tif", (strength * 300).astype(np.float32)),
+        ("nan.tif", np.where(strength > 0.5, strength, np.nan).astype(np.float32)),
     ):
         tifffile.imwrite(tmp_path / name, stored)
     call = ("measure", grains, "--pixel-size", 0.5, "--overwrite", "--out", "out", "--boundary")
@@ -414,6 +416,8 @@ def test_a_boundary_map_of_8_or_16_bits_is_one_from_0_to_1(etch, micrograph_file
             sure.append([float(row["boundary_confidence"]) for row in csv.DictReader(file)])
     assert sure[1] == pytest.approx(sure[0], abs=0.005)
     assert sure[2] == pytest.approx(sure[0], abs=0.005)
+    assert etch(*call, "rounded.tif").exit_code == 0
+    assert "nan.tif holds NaN, and a boundary map" in etch(*call, "nan.tif").stderr
     done = etch(*call, "wide.tif")
     assert done.exit_code == 2
     assert "wide.tif runs from" in done.stderr and "a boundary map from 0 to 1" in done.stderr

@@ -53,6 +53,8 @@ if TYPE_CHECKING:
 
 # Sections that a remark names one by one.
 _MOST_SECTIONS = 8
+# So far may a boundary map be off 0 … 1, as one that was resampled is.
+_ROUNDING = 1e-3
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,9 +100,7 @@ class FieldInput:
             return None
         from napari_etch.grains.cutting import cut_grains
 
-        return cut_grains(
-            np.clip(self.boundary, 0, 1), mean_intercept_px(self.whole), mask=self.whole > 0
-        )
+        return cut_grains(self.boundary, mean_intercept_px(self.whole), mask=self.whole > 0)
 
     def source(self) -> FieldSource:
         """Return what the report says of the field."""
@@ -256,13 +256,15 @@ def _boundary_map(path: Path) -> npt.NDArray[np.float32]:
         When it has other values.
     """
     lines: np.ndarray = from_0_to_1(read_map(path))
+    if np.isnan(lines).any():
+        raise ValueError(f"{path} holds NaN, and a boundary map a number from 0 to 1 everywhere")
     low, high = (float(end) for end in (lines.min(initial=0), lines.max(initial=0)))
-    if not (low >= 0 and high <= 1):
+    if not (low >= -_ROUNDING and high <= 1 + _ROUNDING):
         raise ValueError(
             f"{path} runs from {low:g} to {high:g}, and a boundary map from 0 to 1, or over 8 or "
             "16 bits: scale it"
         )
-    return lines.astype(np.float32)
+    return np.clip(lines, 0, 1).astype(np.float32)
 
 
 def _refuse_mask(grains: np.ndarray, file: Path) -> None:
