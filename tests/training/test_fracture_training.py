@@ -81,6 +81,7 @@ def test_a_stopped_training_goes_on_where_it_was(data, tmp_path):
     [
         ({"options": {"colour": 1}}, "colour is no option"),
         ({"options": {"hold_out": 0.9}}, "from 0 to 0.5"),
+        ({"options": {"size": 32}}, "size is 32: give 64 px or more"),
         ({"start": "generalist"}, "maps no classes"),
         ({"options": {"class_table": ["flat"]}}, "not in the class table"),
     ],

@@ -152,7 +152,7 @@ def _options(request: TrainRequest) -> tuple[Recipe, float, Any]:
     if not 0 < recipe.unlabelled_share < 1:
         raise TrainError("unlabelled_share is a part of the crops: give one between 0 and 1.")
     if recipe.size < 64:
-        raise TrainError("A training needs at least one step of one crop of 64 px.")
+        raise TrainError(f"size is {recipe.size}: give 64 px or more.")
     return recipe, share, table
 
 
