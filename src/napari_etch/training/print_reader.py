@@ -27,7 +27,6 @@ from napari_etch.training.printed_lines import Picture, font_files, printed_line
 
 _UNKNOWN = CHARACTERS.index("?") + 1
 _WIDTHS = (16, 32, 64, 96, 96)
-_MOST_COLUMNS = 400
 _BATCH, _RATE, _WARM_UP = 48, 2e-3, 200
 # Drawing takes longer than learning: a batch is learnt from so many times, out of so many.
 _REUSE, _POOL = 3, 400
@@ -97,14 +96,12 @@ class Batches(torch.utils.data.IterableDataset[Any]):
             yield _side_by_side(list(islice(lines, _BATCH)))
 
 
-def _side_by_side(
-    lines: Sequence[tuple[Picture, str]],
-) -> tuple[Tensor, list[int], list[list[int]]]:
-    widest = min(_MOST_COLUMNS, max(picture.shape[1] for picture, _ in lines))
+def _side_by_side(lines: Sequence[tuple[Picture, str]]) -> Batch:
+    widest = max(picture.shape[1] for picture, _ in lines)
     batch = np.zeros((len(lines), 1, ROWS, widest), np.float32)
     for row, (picture, _) in zip(batch, lines, strict=True):
-        row[0, :, : picture.shape[1]] = picture[:, :widest]
-    lengths = [min(widest, picture.shape[1]) // 2 for picture, _ in lines]
+        row[0, :, : picture.shape[1]] = picture
+    lengths = [picture.shape[1] // 2 for picture, _ in lines]
     return torch.from_numpy(batch), lengths, [wanted(text) for _, text in lines]
 
 
