@@ -5,7 +5,7 @@ import pytest
 import tifffile
 
 from napari_etch.micrograph import MicrographError, read_micrograph, write_tiff
-from napari_etch.micrograph.serial import open_grain_stack, write_grain_stack
+from napari_etch.micrograph.serial import open_grain_stack, whole_floats, write_grain_stack
 
 
 def grain_maps(count=5, dtype=np.int32):
@@ -200,3 +200,11 @@ def test_what_is_no_stack_of_grain_maps_is_refused_in_one_sentence(tmp_path, mak
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(MicrographError, match=r"nothing\.tif does not exist"):
         open_grain_stack(tmp_path / "nothing.tif")
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, 0.5, 1e20])
+def test_floats_that_are_no_labels_stay_floats(value):
+    labels = np.array([[1.0, value]])
+    assert whole_floats(labels) is labels
+    assert whole_floats(np.array([[1.0, 7.0]])).tolist() == [[1, 7]]
+    assert whole_floats(np.array([[1.0, 7.0]])).dtype == np.int64

@@ -27,6 +27,7 @@ _TIFF = (".tif", ".tiff")
 # with pieces of less than this many px a noisy picture.
 _PIECES_A_LABEL = 20
 _LEAST_PIECE_PX = 6
+_WHOLE = 2.0**53  # beyond it floats have no odd numbers, and further on integers have no place
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,7 +73,7 @@ def whole_floats(labels: Section) -> Section:
 
     ImageJ's images of 32 bits are floats, label maps among them.
     """
-    if labels.dtype.kind != "f" or not np.isfinite(labels).all():
+    if labels.dtype.kind != "f" or not (np.abs(labels) < _WHOLE).all():
         return labels
     return labels.astype(np.int64) if (labels == np.rint(labels)).all() else labels
 
