@@ -6,13 +6,16 @@ import math
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, replace
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from napari_etch.training.trainers import TrainError
 
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
 HOLD_OUT = "hold_out"
 
-R = TypeVar("R")
+R = TypeVar("R", bound="DataclassInstance")
 
 
 def chosen(
@@ -36,7 +39,7 @@ def chosen(
     TrainError
         When an option is unknown, or of another kind.
     """
-    own: dict[str, Any] = asdict(recipe)  # type: ignore[call-overload]
+    own: dict[str, Any] = asdict(recipe)
     unknown = sorted(set(options) - set(own))
     if unknown:
         known = ", ".join(sorted({*own, *also}))
@@ -45,7 +48,7 @@ def chosen(
         name: _of_kind(name, value, own[name], 0 if name in zero else 1)
         for name, value in options.items()
     }
-    return replace(recipe, **given)  # type: ignore[type-var]
+    return replace(recipe, **given)
 
 
 def take_hold_out(options: dict[str, Any], usual: float) -> float:
