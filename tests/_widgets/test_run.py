@@ -178,6 +178,20 @@ def test_a_scale_bar_is_left_out_of_the_whole_image_and_of_a_rectangle(region) -
     assert result.partitions[0].grains.all() and not result.notices
 
 
+def test_of_a_stack_the_first_section_tells_what_the_scale_bar_says() -> None:
+    one, two = (
+        printed(specimen(200, 256), print_of(size=0.08, length=length, box="filled"))
+        for length in (0.2, 0.25)
+    )
+    assert one.length != two.length
+    stack = Source(np.stack([one.image, two.image]), "sem")
+    _, result = run(stack, skip_info_bar=True)
+    said = [notice for notice in result.notices if "says" in notice]
+    assert said == [
+        f"The scale bar says 50 µm over {one.length} px, {50 / one.length:.3g} µm a pixel."
+    ]
+
+
 def test_a_notice_is_shown_at_once_and_again_at_the_end() -> None:
     updates, result = run(Source(noise(64, 64), "steel"), FakePredict(notice="Half the tile."))
     assert Note("Half the tile.") in updates

@@ -207,7 +207,9 @@ class _Harvest:
     notices: dict[str, None] = field(default_factory=dict)  # a set that keeps the order
     bright: bool = False
     gaps: int = 0  # that were closed
+    of_stack: bool = False
     has_margins: bool = False
+    has_scale: bool = False
     prediction: Prediction | None = None
 
     def says(self) -> tuple[str, ...]:
@@ -228,13 +230,19 @@ class _Harvest:
         bar = done.micrograph.scale_bar_words()
         if bar:
             self.notices[f"{bar.capitalize()} was left out."] = None
-        scale = done.micrograph.printed_scale_words()
-        if scale:
-            known = done.micrograph.calibration is not None
-            take = "" if known else ": “From a line…” takes that over"
-            self.notices[f"{scale[0].upper()}{scale[1:]}{take}."] = None
-        if not self.has_margins:  # of a stack the first section tells
+        if not self.has_scale:  # of a stack the first section tells
+            self._tell_scale(done.micrograph)
+        if not self.has_margins:
             self._tell_margins(done.micrograph)
+
+    def _tell_scale(self, micrograph: Micrograph) -> None:
+        scale = micrograph.printed_scale_words()
+        self.has_scale = bool(scale)
+        if scale:
+            # of a stack, that button finds no scale bar
+            is_taken = micrograph.calibration is None and not self.of_stack
+            take = ": “From a line…” takes that over" if is_taken else ""
+            self.notices[f"{scale[0].upper()}{scale[1:]}{take}."] = None
 
     def _tell_margins(self, micrograph: Micrograph) -> None:
         from napari_etch.micrograph.margins import margin_trouble
@@ -254,7 +262,7 @@ def _segment(
 
     region = settings.region or source.whole
     sections = _sections(source, settings)
-    started, ticker, harvest = time.monotonic(), _Ticker(), _Harvest()
+    started, ticker, harvest = time.monotonic(), _Ticker(), _Harvest(of_stack=source.is_stack)
     if source.size_conflict:
         harvest.notices[f"{source.size_conflict[:1].upper()}{source.size_conflict[1:]}."] = None
     yield from ticker.progress(0, "loading the model", always=True)
