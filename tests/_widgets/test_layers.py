@@ -381,3 +381,10 @@ def test_grains_that_were_saved_and_opened_again_know_their_micrograph_by_its_na
     set_pixel_size(viewer, viewer.layers["f1"], 0.5)
     sized = [layer.name for layer in viewer.layers if pixel_size_um(layer) == 0.5]
     assert sized == ["f1", "f1 · boundary", "f1 · grains"]
+
+
+def test_of_two_images_whose_names_begin_that_of_a_result_it_is_of_the_longer() -> None:
+    viewer = opened_again("f1", "f1 · detail", "f1 · detail · grains")
+    images = [layer for layer in viewer.layers if is_micrograph(layer)]
+    identity = str(viewer.layers["f1 · detail"].unique_id)
+    assert image_id_of(viewer.layers["f1 · detail · grains"], images) == identity

@@ -32,11 +32,16 @@ def likeliest_first(images: Iterable[Image], result: Layer) -> list[Image]:
 
 
 def image_id_of(selected: Layer, images: Iterable[Image]) -> str:
-    """Return the identity of that of some images which a layer is, or belongs to; or nothing."""
+    """Return the identity of that of some images which a layer is, or belongs to; or nothing.
+
+    Of several whose name begins that of the layer, it is the one with the longest.
+    """
     there = {str(image.unique_id): image for image in images}
     own = source_id_of(selected)
     for identity in (str(selected.unique_id), own):
         if identity in there:
             return identity
-    named = [key for key, image in there.items() if is_named_after(selected, image)]
-    return named[0] if named and not own else ""
+    named = {key: image for key, image in there.items() if is_named_after(selected, image)}
+    if own or not named:
+        return ""
+    return max(named, key=lambda key: len(named[key].name))
