@@ -7,6 +7,7 @@ from collections.abc import Callable, Generator
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from _widgets.fakes import PATIENCE
 from _widgets.hands import Hands
@@ -15,6 +16,7 @@ from qtpy.QtCore import Qt
 
 from napari_etch._widgets.correct_dock import CorrectDock
 from napari_etch._widgets.correct_preview import camera_of
+from napari_etch._widgets.correct_stack import join_through, part_from_here
 from napari_etch._widgets.track_dock import TrackDock
 from napari_etch._widgets.track_form import numbers_in
 from napari_etch.grains.tracking import track_steps
@@ -123,6 +125,39 @@ def test_what_was_tracked_is_joined_and_parted_in_the_correct_dock(
     hands.undo()
     hands.undo()
     np.testing.assert_array_equal(layer.data, drifting())
+
+
+def test_what_is_said_of_3d_grains_follows_their_corrections(
+    open_track: OpenTrack, add_correct: Callable[[Any], CorrectDock], qtbot: Any
+) -> None:
+    viewer, dock = open_track()
+    run(qtbot, dock)
+    layer = viewer.layers[VOLUME]
+    correct = add_correct(viewer)
+    viewer.layers.selection.active = layer
+    assert correct.session.layer is layer
+    tracked = layer.features.copy()
+    layer.selected_label = 1
+    sizes = np.bincount(layer.data.ravel())
+    join_through(correct.session, 1, 2)
+    both = sizes[1] + sizes[2]
+    assert 2 not in set(layer.features["index"])
+    assert f"voxels: {both}" in layer.get_status((2, 5, 5), world=True)["coordinates"]
+    assert dock.box.about.text() == f"Grain 1: sections 0 to 5, {both} voxels."
+    viewer.dims.set_point(0, 4)  # section 2
+    part_from_here(correct.session, 7)
+    rows = layer.features.set_index("index")
+    assert rows.loc[7, ["sections", "first_section", "last_section"]].tolist() == [2, 0, 1]
+    assert rows.loc[7, ["began", "ended"]].tolist() == ["first section", "disappears"]
+    assert rows.loc[10, ["sections", "first_section", "last_section"]].tolist() == [4, 2, 5]
+    assert rows.loc[10, ["began", "ended"]].tolist() == ["appears", "last section"]
+    assert rows["voxels"].to_dict() == {
+        grain: np.count_nonzero(layer.data == grain) for grain in rows.index
+    }
+    layer.undo()
+    layer.undo()
+    undone = layer.features.sort_values("index", ignore_index=True)
+    pd.testing.assert_frame_equal(undone, tracked)
 
 
 def test_a_second_run_takes_the_place_of_the_first(open_track: OpenTrack, qtbot: Any) -> None:

@@ -27,6 +27,7 @@ from napari_etch._widgets.correct_target import (
 from napari_etch._widgets.correct_tour import BoundaryTour
 from napari_etch._widgets.correct_verdicts import VerdictSteps
 from napari_etch._widgets.layers import finest
+from napari_etch._widgets.track_rows import AreaChange, GrainRows
 from napari_etch.corrections import Journal, Review, State
 from napari_etch.corrections.past import Past
 from napari_etch.grains.editing import Change, EditError, GrainEditor, is_tiling
@@ -108,6 +109,7 @@ class CorrectSession(QObject):
         self._facets = FacetTour(self, notes or {}, chosen_class)
         self.tour: BoundaryTour | FacetTour = self._facets if self.is_classes else self._grains
         self._past: Past[Any] = Past()
+        self._rows = GrainRows(layer)
         self.last_said = ""
         self.journal = self._open_journal(edits)
         self.verdicts = VerdictSteps()
@@ -327,6 +329,8 @@ class CorrectSession(QObject):
             self._note_facets(step)
         else:
             self._note_grains(step, labels)
+            if self.is_stack:
+                self._rows.note(self._area_changes(step, labels))
         self.edited.emit(step)
 
     def _note_facets(self, step: Step) -> None:
@@ -359,6 +363,19 @@ class CorrectSession(QObject):
             self.set_state([label for label, its in now.items() if its is state], state)
         self._grains.edited(labels)
 
+    def _area_changes(self, step: Step, labels: set[int]) -> list[AreaChange]:
+        found = []
+        for section, _, before in self._sections_of(step):
+            editor = self.editor(section)
+            after = step.after[section - step.window[0].start]
+            for label in labels:
+                more = int(np.count_nonzero(after == label)) - int(
+                    np.count_nonzero(before == label)
+                )
+                area = editor.area(label)
+                found.append(AreaChange(section, label, area - more, area))
+        return found
+
     def _exists(self, label: int, step: Step) -> bool:
         return any(
             self.editor(section).area(label) > 0 for section, _, _ in self._sections_of(step)
@@ -377,6 +394,7 @@ class CorrectSession(QObject):
         self._is_stale = False
         self._editors.clear()
         self._top = int(self.layer.data.max(initial=0))
+        self._rows = GrainRows(self.layer)
         self.tour.start_anew()
         self.journal.close(keep=self.journal.is_worth_keeping)
         self.journal = self._open_journal()

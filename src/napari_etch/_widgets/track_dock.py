@@ -109,6 +109,7 @@ class TrackDock(Dock):
         # `self` is half gone when Qt says destroyed: only what was captured here may be used.
         layers, gone = self.layers, self.__dict__
         slider, display, selected = self._on_slider, self._on_display, self._on_selected
+        rows = self._on_rows
 
         def end() -> None:
             gone.update(is_gone=True)
@@ -118,6 +119,7 @@ class TrackDock(Dock):
             watched = gone.get("_watched")
             if watched is not None:
                 watched.events.selected_label.disconnect(selected)
+                watched.events.features.disconnect(rows)
 
         self.destroyed.connect(end)
 
@@ -156,11 +158,13 @@ class TrackDock(Dock):
             return
         if self._watched is not None:
             self._watched.events.selected_label.disconnect(self._on_selected)
+            self._watched.events.features.disconnect(self._on_rows)
         if self._said_of is not None:
             self._say("")  # it was said of the grains of another layer
         self._watched = layer
         if layer is not None:
             layer.events.selected_label.connect(self._on_selected)
+            layer.events.features.connect(self._on_rows)
 
     def _tell_grain(self) -> None:
         layer = self._watched
@@ -263,6 +267,9 @@ class TrackDock(Dock):
     def _on_selected(self, _event: object = None) -> None:
         self._tell_grain()
         self._on_slider()
+
+    def _on_rows(self, _event: object = None) -> None:
+        self._tell_grain()  # it was corrected
 
     def _on_slider(self, _event: object = None) -> None:
         layer = self._watched

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 GRAINS_3D = "3D grains"
 SURFACES = "surfaces"
+#: What is said of each grain; `track_rows.GrainRows` keeps it as grains are corrected.
+ROW_COLUMNS = ("sections", "first_section", "last_section", "began", "ended", "voxels")
 NO_DISTANCE_KNOWN = "section distance unknown: type it in Measure ▸ 3D"
 #: Numbers of a stack go through its sections where such a share of the pixels has the number of the
 #: one above, on average of so many pairs of sections, looked at in every so many px.
@@ -128,8 +130,7 @@ def grains_layer(tracked: Tracked, origin: Origin) -> Labels:
 def _features(tracked: Tracked) -> Any:
     """Return what napari's table and the status line say of each grain."""
     table = tracked.tracks.table()
-    columns = ["grain", "sections", "first_section", "last_section", "began", "ended", "voxels"]
-    return table[columns].rename(columns={"grain": "index"})
+    return table[["grain", *ROW_COLUMNS]].rename(columns={"grain": "index"})
 
 
 def earlier_grains(layers: LayerList, origin: Origin) -> Labels | None:
