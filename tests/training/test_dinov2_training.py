@@ -153,6 +153,7 @@ def test_unknown_options_and_labels_are_refused_in_a_sentence(start, data):
     refused("batch is 2.5", options={"batch": 2.5})
     refused("patience is None", options={"patience": None})
     refused("holdout is 0.9", options={"holdout": 0.9})
+    refused(r"cache is \[1\]: give a folder", options={"cache": [1]})
     refused("target is 'lines'", options={"target": "lines"})
     refused("grains or boundaries", labels="classes")
     refused("generalist is no vision transformer", start="generalist")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -73,7 +74,7 @@ class Options:
         Raises
         ------
         TrainError
-            When there is no such option, or no such target.
+            When there is no such option, or no such value of it.
         """
         known = set(cls.__dataclass_fields__)
         strange = sorted(set(given) - known)
@@ -84,7 +85,9 @@ class Options:
         cache = given.get("cache")
         options = chosen(cls(), {name: value for name, value in given.items() if name != "cache"})
         if cache is not None:
-            options = replace(options, cache=Path(cache))
+            if not isinstance(cache, str | int | os.PathLike):
+                raise TrainError(f"cache is {cache!r}: give a folder.")
+            options = replace(options, cache=Path(str(cache)))
         if not options.rate:
             raise TrainError("rate is 0: give a number above 0.")
         if options.holdout > 0.5:
