@@ -92,6 +92,8 @@ def test_the_pixel_size_is_taken_from_the_scale_bar_where_that_is_asked_for(etch
     summary = json.loads((tmp_path / "out" / "sem" / "summary.json").read_text("utf-8"))
     assert summary["pixel_size_um"] == pytest.approx(size)
     assert summary["pixel_size_source"] == f"scale bar of 50 µm, {made.length} px"
+    kept = etch("count", "sem.tif", "--out", "k.csv", "--scale-bar", "--keep-info-bar")
+    assert "sem.tif: --keep-info-bar looks for no scale bar, so the pixel" in kept.stderr
     typed = etch("count", "sem.tif", "--out", "n.csv", "--scale-bar", "--pixel-size", size)
     assert typed.exit_code == 0 and "by the scale bar" not in typed.stderr
 

@@ -20,7 +20,9 @@ def sized(micrograph: Micrograph, name: str, by_bar: bool) -> Micrograph:
     if not by_bar or micrograph.calibration is not None:
         return micrograph
     found = micrograph.sized_by_bar()
-    if found.calibration is None:
+    if not micrograph.bars:
+        note(f"{name}: --keep-info-bar looks for no scale bar, so the pixel size is not known")
+    elif found.calibration is None:
         note(f"{name}: no scale bar could be read, so the pixel size is not known")
     else:
         note(f"{name}: {found.pixel_size_um:.3g} µm a pixel by the {found.calibration.source}")
