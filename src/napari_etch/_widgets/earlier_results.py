@@ -104,12 +104,8 @@ def _is_opened_again(new: Layer, old: Layer) -> bool:
     given = layer_name(_source_name(new), kind_of(new))
     if source_id_of(old) or type(old) is not type(new) or not is_called(old, given):
         return False
-    return axes_of(old) == axes_of(new) and _lie_alike(old, new)
-
-
-def _lie_alike(one: Layer, two: Layer) -> bool:
-    pairs = ((one.scale, two.scale), (one.translate, two.translate))
-    return all(np.allclose(*pair) for pair in pairs)
+    places = ((old.scale, new.scale), (old.translate, new.translate))
+    return axes_of(old) == axes_of(new) and all(np.allclose(*each) for each in places)
 
 
 def _covers(new: Layer, old: Layer) -> bool:
