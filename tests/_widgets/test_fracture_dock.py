@@ -121,8 +121,10 @@ def test_more_outlines_renew_the_map_but_not_a_corrected_one(open_fracture, qtbo
 def test_choosing_a_class_sets_the_label_that_is_drawn(open_fracture, qtbot):
     viewer, dock, _classes = open_fracture()
     dock.draw()
+    assert "an area that is intergranular, double-click" in dock.run_bar.line.text()
     dock.form.classes.setCurrentIndex(1)
     assert viewer.layers[OUTLINES].selected_label == 2
+    assert "an area that is transgranular, double-click" in dock.run_bar.line.text()
 
 
 def test_shapes_with_a_class_are_outlines(open_fracture, qtbot):

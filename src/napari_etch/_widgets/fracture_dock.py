@@ -277,10 +277,6 @@ class FractureDock(Dock):
             layer.mode = "polygon"
         self.layers.refresh(image_id=str(image.unique_id), outlines_id=str(layer.unique_id))
         self._on_class(int(self.form.classes.currentData()))
-        self._say(
-            f"Click the corners of an area that is {self.form.classes.currentText()}, double-click "
-            "to end it; then the next one."
-        )
 
     def _on_outlines(self) -> None:
         """Make a Shapes layer that was chosen ready to hold classes."""
@@ -295,6 +291,11 @@ class FractureDock(Dock):
         elif isinstance(layer, Shapes):
             set_shape_class(layer, self.table, number)
             self._refresh()
+        if layer is not None and str(layer.mode) in ("add_polygon", "polygon"):
+            self._say(
+                f"Click the corners of an area that is {self.form.classes.currentText()}, "
+                "double-click to end it; then the next one."
+            )
 
     def _choose_classes(self) -> None:
         path, _kind = QFileDialog.getOpenFileName(self, "Class table", "", "Class table (*.json)")
