@@ -202,6 +202,13 @@ def test_a_new_model_of_the_library_is_offered(calm_threads, make_napari_viewer)
     tell_library_changed()
     assert dock.form.model.findData("mine") >= 0
     assert dock.form.model.currentData() == OUTLINES_ALONE, "what was chosen stays chosen"
+    assert not dock.run_bar.line.text()
+    dock.form.model.setCurrentIndex(dock.form.model.findData("mine"))
+    offered[0] = SimpleNamespace(title="Renamed", name="renamed")
+    tell_library_changed()
+    assert dock.run_bar.line.text().startswith(
+        "“Mine” was renamed or deleted: “Renamed” is chosen now."
+    )
 
 
 def test_more_classes_come_from_a_file(open_fracture, qtbot, tmp_path):

@@ -19,6 +19,7 @@ from napari_etch._widgets.form import GAPS
 from napari_etch._widgets.judged import is_judged
 from napari_etch._widgets.keys import KEY_BINDINGS
 from napari_etch._widgets.layers import METADATA_KEY
+from napari_etch._widgets.library_watch import tell_library_changed
 from napari_etch._widgets.recut_layers import granularity_of
 from napari_etch._widgets.samples import image_layer_data
 from napari_etch._widgets.segment_dock import SegmentDock
@@ -473,6 +474,27 @@ def test_the_slider_shows_what_the_selected_map_was_cut_at(open_dock: OpenDock, 
     assert again.form.granularity.value() == pytest.approx(0.3)
     again.more_grains()
     assert again.form.granularity.value() == pytest.approx(0.35)
+
+
+def test_a_chosen_model_that_is_renamed_or_deleted_is_told(
+    open_dock: OpenDock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next run would be made by another model, without a word."""
+    _viewer, dock = open_dock()
+    offered = [FakeModel(), FakeModel(name="mine", title="Mine")]
+    monkeypatch.setattr(dock, "_list_models", lambda: offered)
+    tell_library_changed()
+    assert dock.form.model.currentData() == "fake"
+    dock.form.model.setCurrentIndex(1)
+    offered[1] = FakeModel(name="mine", title="Mine, but better")
+    tell_library_changed()
+    assert dock.form.model.currentData() == "mine" and not dock.run_bar.line.text()
+    offered[1] = FakeModel(name="other", title="Other")
+    tell_library_changed()
+    assert dock.form.model.currentData() == "fake"
+    assert dock.run_bar.line.text().startswith(
+        "“Mine, but better” was renamed or deleted: “Fake model” is chosen now."
+    )
 
 
 def test_the_slider_acts_on_the_selected_grains(open_dock: OpenDock, qtbot: Any) -> None:

@@ -22,6 +22,24 @@ def set_choices(combo: QComboBox, choices: Sequence[tuple[str, Any]], chosen: An
     combo.blockSignals(False)
 
 
+def chosen_instead(combo: QComboBox, before: Any, text: str) -> str:
+    """Return a sentence where a combo box that was filled again lost what was chosen before.
+
+    Parameters
+    ----------
+    combo : QComboBox
+        Of models.
+    before, text : object, str
+        The value and the text that were chosen; a value of None is none.
+    """
+    if before is None or combo.currentData() in (None, before):
+        return ""
+    return (
+        f"“{text}” was renamed or deleted: “{combo.currentText()}” is chosen now. Choose another "
+        "model if that is not the one you want."
+    )
+
+
 def set_ticks(box: QListWidget, rows: Sequence[tuple[str, str]], ticked: Collection[str]) -> None:
     """Fill a list with (text, identity) that can be ticked, and tick some, without signals."""
     box.blockSignals(True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from napari.layers import Image, Labels, Layer, Shapes
 from qtpy.QtWidgets import QFileDialog, QVBoxLayout, QWidget
 
-from napari_etch._widgets.choices import set_choices
+from napari_etch._widgets.choices import chosen_instead, set_choices
 from napari_etch._widgets.class_tables import stored_table
 from napari_etch._widgets.commands import train_on_classes
 from napari_etch._widgets.controller import RunController
@@ -169,8 +169,13 @@ class FractureDock(Dock):
         set_choices(self.form.model, [*entries, (ALONE, OUTLINES_ALONE)], chosen)
 
     def _on_library(self) -> None:
-        self._offer_models(self.form.model.currentData())
+        model = self.form.model
+        before, text = model.currentData(), model.currentText()
+        self._offer_models(before)
         self._refresh()
+        instead = chosen_instead(model, before, text)
+        if instead:
+            self._say(instead, trouble=True)
 
     def _lay_out(self) -> None:
         inner = QWidget()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, cast
 from napari.layers import Labels
 from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
+from napari_etch._widgets.choices import chosen_instead
 from napari_etch._widgets.controller import RunController
 from napari_etch._widgets.count_box import CountBox
 from napari_etch._widgets.counter import LayerCounter
@@ -174,8 +175,13 @@ class SegmentDock(Dock):
 
     def _on_library(self) -> None:
         """Offer what the library holds now; the chosen model stays chosen while it is there."""
-        self._read_models(self.form.model.currentData() or self._preferences.model)
+        model = self.form.model
+        before, text = model.currentData(), model.currentText()
+        self._read_models(before or self._preferences.model)
         self._refresh()
+        instead = chosen_instead(model, before, text)
+        if instead:
+            self._say(instead, trouble=True)
 
     def _probe(self, probe_devices: Callable[[], dict[str, str]]) -> None:
         offer_devices(self.form.device, probe_devices)
