@@ -196,7 +196,9 @@ def test_what_was_outlined_and_corrected_goes_to_the_train_dock(open_fracture, q
 
 def test_a_new_model_of_the_library_is_offered(calm_threads, make_napari_viewer):
     offered: list[Any] = []
-    dock = FractureDock(make_napari_viewer(), models=lambda: offered, probe_devices=lambda: {})
+    viewer = make_napari_viewer()
+    dock = FractureDock(viewer, models=lambda: offered, probe_devices=lambda: {})
+    viewer.window.add_dock_widget(dock, name="Fracture")
     assert dock.form.model.currentData() == OUTLINES_ALONE
     offered.append(SimpleNamespace(title="Mine", name="mine"))
     tell_library_changed()
