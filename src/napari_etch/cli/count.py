@@ -172,19 +172,14 @@ def _count_image(job: Job, image: Path, counted: list[_Counted]) -> ExitCode:
 
 def _read(job: Job, image: Path) -> Micrograph:
     """Return an image or a stack; the images of a file that holds several are its sections."""
-    from napari_etch.micrograph import MicrographError, read_micrograph
-
-    def read(stack: bool | None) -> Micrograph:
-        return read_micrograph(
-            image, pixel_size_um=job.pixel_size_um, keep_info_bar=job.keep_info_bar, stack=stack
-        )
+    from napari_etch.micrograph import MicrographError
 
     if job.stack:
-        return read(True)
+        return job.read(image, True)
     try:
-        return read(None)
+        return job.read(image, None)
     except MicrographError:  # several images, or none: reading them as sections tells
-        return read(True)
+        return job.read(image, True)
 
 
 def _counts(job: Job, micrograph: Micrograph, show: Callable[..., None]) -> Iterator[GrainCount]:

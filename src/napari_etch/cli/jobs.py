@@ -48,6 +48,12 @@ class Job:
     align: bool = False
     by_scale_bar: bool = False
 
+    def read(self, image: Path, stack: bool | None) -> Micrograph:
+        """Read an input with the options of the call; `stack` as `read_micrograph` takes it."""
+        return read_micrograph(
+            image, pixel_size_um=self.pixel_size_um, keep_info_bar=self.keep_info_bar, stack=stack
+        )
+
 
 def worst(codes: Iterable[ExitCode]) -> ExitCode:
     """Return the exit code of many jobs: an internal error weighs more than bad input."""
@@ -181,27 +187,18 @@ def names_in_folder(files: Sequence[Path]) -> list[str]:
 
 def _read(job: Job, image: Path, folder: Path) -> list[tuple[Micrograph, Path]]:
     """Return the micrographs of an input, each with the folder its result goes to."""
-
-    def read(stack: bool | None) -> Micrograph:
-        return read_micrograph(
-            image,
-            pixel_size_um=job.pixel_size_um,
-            keep_info_bar=job.keep_info_bar,
-            stack=stack,
-        )
-
     if job.stack is not False:
         try:
-            return [(read(job.stack), folder)]
+            return [(job.read(image, job.stack), folder)]
         except SeveralImagesError as error:
             raise SeveralImagesError(
                 error.found,
                 "use --stack to read them as a stack or --slices to treat each by itself.",
             ) from None
     try:
-        return [(read(None), folder)]
+        return [(job.read(image, None), folder)]
     except MicrographError:  # several images, or none: reading them as sections tells
-        sections = list(read(True).sections())
+        sections = list(job.read(image, True).sections())
     return [(section, folder / section.name) for section in sections]
 
 

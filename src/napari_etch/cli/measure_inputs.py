@@ -164,8 +164,7 @@ def read_fields(
     _refuse_twice(files)
     names = _names(files)
     sizes = [field_size(file, pixel_size_um) for file in files]
-    if pixel_size_um is not None:
-        refuse_mixed(files)
+    refuse_mixed(files, sizes)
     fields = []
     for at, file in enumerate(files):
         boundary = boundaries[at] if boundaries else beside(file, BOUNDARY_FILE)

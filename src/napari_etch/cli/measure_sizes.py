@@ -14,11 +14,15 @@ from napari_etch.results import SUMMARY_FILE
 
 @dataclass(frozen=True)
 class FieldSize:
-    """The pixel size of a field, where it is from, and what is to be told of it."""
+    """The pixel size of a field, where it is from, and what is to be told of it.
+
+    `stated_um` is the one that the file or its result states, where a typed one goes before it.
+    """
 
     um: float
     origin: str
     remark: str = ""
+    stated_um: float | None = None
 
 
 def _stated_size(file: Path) -> tuple[float, str] | None:
@@ -83,7 +87,7 @@ def known_size(file: Path, typed: float | None) -> FieldSize | None:
         remark = ""
         if stated is not None and abs(stated[0] / typed - 1) > SAME_PIXEL:
             remark = f"{file.name} states {stated[0]:g} µm a pixel; {typed:g} as typed was used"
-        return FieldSize(typed, "typed", remark)
+        return FieldSize(typed, "typed", remark, stated[0] if stated else None)
     return None if stated is None else FieldSize(stated[0], _origin(file, *stated))
 
 
@@ -109,9 +113,13 @@ def _origin(file: Path, size_um: float, written: str) -> str:
     return written
 
 
-def refuse_mixed(files: Sequence[Path]) -> None:
+def refuse_mixed(files: Sequence[Path], sizes: Sequence[FieldSize]) -> None:
     """Refuse one typed pixel size for files that state different ones."""
-    stated = {file: size[0] for file in files if (size := _stated_size(file)) is not None}
+    stated = {
+        file: size.stated_um
+        for file, size in zip(files, sizes, strict=True)
+        if size.stated_um is not None
+    }
     if not stated:
         return
     low, high = min(stated, key=stated.__getitem__), max(stated, key=stated.__getitem__)
