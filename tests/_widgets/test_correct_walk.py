@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from napari.components import ViewerModel
 
-from napari_etch._widgets.correct_preview import Preview, camera_of, ringed
-from napari_etch._widgets.correct_walk import USUAL_CANVAS, Walk
+from napari_etch._widgets.correct_preview import Preview, ringed
+from napari_etch._widgets.correct_walk import Walk
 from napari_etch._widgets.tour import View
+from napari_etch._widgets.view import USUAL_CANVAS, camera_of
 
 #: A boundary in two pieces: its middle is a pixel of the first.
 PIECES = np.array([((90, 40), (0, 30)), ((90, 460), (0, 30))], np.float32)

@@ -14,11 +14,11 @@ from napari.components import ViewerModel
 from printing import print_of, printed
 from qtpy.QtWidgets import QInputDialog
 
-from napari_etch._widgets.correct_preview import camera_of
 from napari_etch._widgets.correct_target import micrograph_of, window_under
 from napari_etch._widgets.export_layers import groups_of
 from napari_etch._widgets.layers import GRAINS, METADATA_KEY, kind_of, pixel_size_um
 from napari_etch._widgets.pixel_size import _ask_length, set_pixel_size
+from napari_etch._widgets.view import camera_of
 from napari_etch.micrograph.scale_bar import micrometres_of
 
 pytestmark = pytest.mark.gui

@@ -15,10 +15,10 @@ from napari.layers import Labels, Surface
 from qtpy.QtCore import Qt
 
 from napari_etch._widgets.correct_dock import CorrectDock
-from napari_etch._widgets.correct_preview import camera_of
 from napari_etch._widgets.correct_stack import join_through, part_from_here
 from napari_etch._widgets.track_dock import TrackDock
 from napari_etch._widgets.track_form import numbers_in
+from napari_etch._widgets.view import camera_of
 from napari_etch.grains.tracking import track_steps
 
 pytestmark = pytest.mark.gui

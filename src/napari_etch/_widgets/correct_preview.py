@@ -9,6 +9,7 @@ import numpy.typing as npt
 from napari.layers import Vectors
 
 from napari_etch._widgets.placement import Placement
+from napari_etch._widgets.view import camera_of
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -295,8 +296,3 @@ def _place_events(layer: Labels) -> list[Any]:
         events.affine,
         events.units,
     ]
-
-
-def camera_of(viewer: ViewerModel) -> Any:
-    """Return the camera, which has moved within the viewer in napari 0.9."""
-    return viewer.scene.camera if hasattr(viewer, "scene") else viewer.camera

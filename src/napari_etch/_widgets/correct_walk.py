@@ -9,8 +9,9 @@ import numpy as np
 import numpy.typing as npt
 from qtpy.QtCore import QObject, Signal
 
-from napari_etch._widgets.correct_preview import Preview, camera_of
+from napari_etch._widgets.correct_preview import Preview
 from napari_etch._widgets.tour import Stop, View
+from napari_etch._widgets.view import camera_of, canvas_size, centre_on
 from napari_etch.grains.editing import EditError
 
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 #: zoom that the user has chosen stays; a boundary shorter than SHORTEST px is shown as if it were
 #: as long, for the sake of what is around it.
 FILL, LEAST, MOST, SHORTEST = 0.25, 0.3, 2.2, 24.0
-USUAL_CANVAS = (700.0, 900.0)
 #: Share of the view that holds all that is drawn.
 ROOM = 0.95
 
@@ -185,7 +185,7 @@ class Walk(QObject):
         place[-2:] = view.y, view.x
         if layer.ndim == 3:
             place[0] = session.section
-        canvas = getattr(getattr(self._viewer, "canvas", None), "size", USUAL_CANVAS)
+        canvas = canvas_size(self._viewer)
         pixel = abs(float(layer.scale[-1]))
         wanted = FILL * min(canvas) / (max(view.extent, SHORTEST) * pixel)
         # A facet may be all of the image: there is nothing to see around that.
@@ -202,7 +202,7 @@ class Walk(QObject):
         middle = np.clip(middle, drawn[1] - ROOM * half, drawn[0] + ROOM * half)
         middle = np.array(inside(middle, half, layer.extent.world[:, -2:]))
         middle = np.clip(middle, drawn[1] - half, drawn[0] + half)  # a ring may reach outside
-        camera.center = (*camera.center[:-2], *middle.tolist())
+        centre_on(self._viewer, middle)
 
 
 def _ends_of(

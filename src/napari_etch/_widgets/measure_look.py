@@ -9,7 +9,8 @@ import numpy as np
 from napari.utils.colormaps import DirectLabelColormap, ensure_colormap
 from qtpy.QtCore import QObject, QTimer
 
-from napari_etch._widgets.correct_preview import Preview, camera_of, outline_segments
+from napari_etch._widgets.correct_preview import Preview, outline_segments
+from napari_etch._widgets.view import centre_on
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -97,8 +98,7 @@ class Flash(QObject):
         at = np.zeros(layer.ndim)
         at[-2:] = y, x
         world = np.asarray(layer.data_to_world(at))[-2:]
-        camera = camera_of(self._viewer)
-        camera.center = (*tuple(camera.center)[:-2], float(world[0]), float(world[1]))
+        centre_on(self._viewer, world)
 
 
 def visible_region_of(layer: Labels) -> tuple[int, int, int, int]:

@@ -11,8 +11,6 @@ from napari.utils.transforms import Affine
 from qtpy.QtCore import QObject, Signal
 from qtpy.QtWidgets import QDoubleSpinBox, QHBoxLayout, QInputDialog, QPushButton, QWidget
 
-from napari_etch._widgets.correct_preview import camera_of
-from napari_etch._widgets.correct_walk import USUAL_CANVAS
 from napari_etch._widgets.layers import (
     METADATA_KEY,
     NO_DISTANCE,
@@ -29,6 +27,7 @@ from napari_etch._widgets.layers import (
 from napari_etch._widgets.made_from import is_named_after
 from napari_etch._widgets.placement import Placement
 from napari_etch._widgets.stated_size import FROM_LINE, TYPED, conflict_of
+from napari_etch._widgets.view import camera_of, canvas_size, centre_on, show_scale_bar
 from napari_etch.micrograph import (
     MicrographError,
     calibration_from_line,
@@ -238,10 +237,9 @@ class PixelSizeSetter(QObject):
         """Show a line so large that its ends can be judged; the view is fitted again afterwards."""
         ends = np.array([shapes.data_to_world(end) for end in shapes.data[0]])[:, -2:]
         camera = camera_of(self._viewer)
-        canvas = getattr(getattr(self._viewer, "canvas", None), "size", USUAL_CANVAS)
-        wanted = _FILL * min(canvas) / float(np.hypot(*(ends[1] - ends[0])))
+        wanted = _FILL * min(canvas_size(self._viewer)) / float(np.hypot(*(ends[1] - ends[0])))
         camera.zoom = max(float(camera.zoom), wanted)
-        camera.center = (*tuple(camera.center)[:-2], *ends.mean(axis=0).tolist())
+        centre_on(self._viewer, ends.mean(axis=0))
 
 
 def _found_bar(image: Image) -> ScaleBar | None:
@@ -255,13 +253,6 @@ def _found_bar(image: Image) -> ScaleBar | None:
     except MicrographError:
         return None
     return seen.printed_scale or next((bar for bar in seen.scale_bars if bar is not None), None)
-
-
-def show_scale_bar(viewer: ViewerModel) -> None:
-    """Show napari's own scale bar, to be compared with the printed one."""
-    # napari 0.9 moved the overlays from the viewer to its canvas
-    overlays = getattr(getattr(viewer, "canvas", None), "overlays", viewer)
-    overlays.scale_bar.visible = True
 
 
 def set_pixel_size(viewer: ViewerModel, image: Image, size_um: float) -> None:

@@ -20,9 +20,9 @@ from napari_etch._widgets.layers import (
     boundary_look,
     layer_name,
 )
-from napari_etch._widgets.pixel_size import show_scale_bar
 from napari_etch._widgets.run import is_bright
 from napari_etch._widgets.samples import LayerData, image_layer_data
+from napari_etch._widgets.view import show_scale_bar
 from napari_etch.results import BOUNDARY_FILE, GRAINS_FILE
 
 if TYPE_CHECKING:

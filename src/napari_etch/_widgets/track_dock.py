@@ -9,7 +9,6 @@ from napari.layers import Labels, Surface
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_etch._widgets.controller import RunController
-from napari_etch._widgets.correct_preview import camera_of
 from napari_etch._widgets.dock import Dock
 from napari_etch._widgets.earlier_results import replace_result
 from napari_etch._widgets.layers import METADATA_KEY, Origin, gone_words, kind_of
@@ -38,6 +37,7 @@ from napari_etch._widgets.track_run import (
     track_refusal,
 )
 from napari_etch._widgets.trouble_colour import trouble_colour
+from napari_etch._widgets.view import camera_of, centre_on
 
 if TYPE_CHECKING:
     import napari
@@ -278,9 +278,7 @@ class TrackDock(Dock):
         section = self._section(layer)
         place = middle_of(layer, int(layer.selected_label), section)
         if place is not None:
-            world = layer.data_to_world((section, *place))
-            camera = camera_of(self._viewer)
-            camera.center = (*camera.center[:-2], float(world[-2]), float(world[-1]))
+            centre_on(self._viewer, layer.data_to_world((section, *place)))
 
     def _section(self, layer: Labels) -> int:
         at = float(layer.world_to_data(self._viewer.dims.point[-3:])[0])
