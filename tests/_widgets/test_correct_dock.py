@@ -23,6 +23,7 @@ from napari_etch._widgets.correct_sessions import reviewed_of
 from napari_etch._widgets.correct_target import fits
 from napari_etch._widgets.export_layers import is_reviewed
 from napari_etch._widgets.keys import CORRECT_BINDINGS, KEY_BINDINGS
+from napari_etch._widgets.layers import pixel_size_um
 from napari_etch._widgets.pixel_size import PixelSizeBox, set_pixel_size
 from napari_etch.corrections import State, journals_in, read_journal
 from napari_etch.grains.editing import is_tiling
@@ -744,6 +745,27 @@ def test_a_dock_that_is_opened_again_knows_what_was_reviewed(
     qtbot.waitUntil(lambda: again.session is None, timeout=PATIENCE)
     (left,) = left_behind([folder])
     assert (left.edits, left.verdicts) == (1, 1)
+
+
+def test_a_pixel_size_typed_while_correcting_comes_back_with_the_map(
+    make_napari_viewer: Callable[..., Any], add_correct: Callable[[Any], CorrectDock], qtbot: Any
+) -> None:
+    """The journal began before the size was known, and stated the place of then."""
+    viewer = make_napari_viewer()
+    image = viewer.add_image(np.zeros((SIDE, SIDE), np.uint8), name="steel")
+    layer = viewer.add_labels(cells(), name="steel · grains")
+    dock = add_correct(viewer)
+    dock.gestures.make("join", [(20.0, 20.0), (20.0, 100.0)])
+    set_pixel_size(viewer, image, 0.25)
+    assert dock.session is not None
+    assert (dock.session.journal.edits, dock.session.journal.verdicts) == (1, 0)
+    viewer.layers.remove(layer)  # as good as a crash: the journal stays
+    qtbot.waitUntil(lambda: dock.session is None, timeout=PATIENCE)
+    again = add_correct(viewer)
+    again.restore_box.restore.click()
+    qtbot.waitUntil(lambda: "steel · grains" in viewer.layers, timeout=PATIENCE)
+    assert pixel_size_um(viewer.layers["steel · grains"]) == 0.25
+    assert fits(image, viewer.layers["steel · grains"])
 
 
 def test_a_restored_map_says_which_pixel_size_its_image_needs(

@@ -21,6 +21,7 @@ from napari_etch._widgets.repair_dock import RepairDock
 from napari_etch._widgets.repair_journal import read_repair, repairs_left_behind
 from napari_etch._widgets.repair_layers import ACCEPTED_COLOUR, FALLEN_COLOUR
 from napari_etch.corrections import JournalError
+from napari_etch.corrections.verdicts import is_verdict
 
 pytestmark = [pytest.mark.gui, pytest.mark.usefixtures("calm_threads")]
 
@@ -33,6 +34,7 @@ import napari
 import numpy as np
 from qtpy.QtWidgets import QApplication
 from _widgets.repair_fakes import MIDDLES, FakeRepair, broken_lines
+from napari_etch._widgets.pixel_size import set_pixel_size
 from napari_etch._widgets.repair_dock import RepairDock
 
 viewer = napari.Viewer(show=False)
@@ -68,6 +70,7 @@ with result.grains.block_history():
 dock.session.follow()
 show(MIDDLES[2])
 dock.say_right()
+set_pixel_size(viewer, viewer.layers["net"], 0.4)  # typed after all has begun
 say()
 """
 
@@ -118,7 +121,7 @@ def test_verdicts_and_edits_survive_a_kill(
     names = [layer.name for layer in viewer.layers]
     assert names == ["net · closed grains", "net · closed boundary", "net · added"]
     for layer in viewer.layers:
-        np.testing.assert_allclose(layer.scale, (0.5, 0.5))
+        np.testing.assert_allclose(layer.scale, (0.4, 0.4))
     colour = viewer.layers["net · added"].get_color
     np.testing.assert_allclose(colour(1), ACCEPTED_COLOUR, atol=1e-6)
     np.testing.assert_allclose(colour(4), FALLEN_COLOUR, atol=1e-6)
@@ -131,7 +134,7 @@ def test_verdicts_and_edits_survive_a_kill(
     assert journal.flush()
     journal.close()
     (again,) = repairs_left_behind(tmp_path)
-    assert sum(note is not None for note in read_repair(again).notes.values()) == 4
+    assert sum(map(is_verdict, read_repair(again).notes.values())) == 4
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs SIGKILL")

@@ -47,5 +47,5 @@ def test_what_follows_from_an_edit_is_no_verdict() -> None:
     assert all(map(is_verdict, made.keep(0, (1, 2)).values()))
     assert all(map(is_verdict, made.dismiss(0, np.array([[1, 2]])).values()))
     assert is_verdict(str(State.ACCEPTED)) and is_verdict(0.5)
-    for other in (None, str(State.EDITED), str(State.UNREVIEWED)):
+    for other in (None, str(State.EDITED), str(State.UNREVIEWED), {"scale": [0.2, 0.2]}):
         assert not is_verdict(other)

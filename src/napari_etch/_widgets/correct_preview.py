@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from napari.layers import Vectors
 
-from napari_etch._widgets.placement import Placement
+from napari_etch._widgets.placement import Placement, place_events
 from napari_etch._widgets.view import camera_of
 
 if TYPE_CHECKING:
@@ -250,12 +250,12 @@ class Preview:
 
     def _lie_over(self, grains: Labels | None) -> None:
         """Listen to where another grain map lies; the pixel size may be typed at any time."""
-        for event in [] if self._over is None else _place_events(self._over):
+        for event in [] if self._over is None else place_events(self._over):
             event.disconnect(self._on_place)
         self._over = grains
         if grains is not None:
             self._grains_scale = abs(float(grains.scale[-1]))
-            for event in _place_events(grains):
+            for event in place_events(grains):
                 event.connect(self._on_place)
 
     def _on_place(self, _event: Any = None) -> None:
@@ -283,16 +283,3 @@ def _place_over(grains: Labels) -> Placement:
     """Return where lines lie that are drawn over the section shown of a grain map."""
     place = Placement.of(grains)
     return place if grains.ndim == 2 else place.plane()
-
-
-def _place_events(layer: Labels) -> list[Any]:
-    """Return the events that say that a layer lies elsewhere."""
-    events = layer.events
-    return [
-        events.scale,
-        events.translate,
-        events.rotate,
-        events.shear,
-        events.affine,
-        events.units,
-    ]

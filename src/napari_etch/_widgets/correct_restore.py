@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -39,6 +39,8 @@ Read = Callable[[Summary, Any], Any]
 
 #: What a journal calls that which it keeps of the metadata of a layer.
 _MADE = "made"
+#: The note of where a layer lies since its journal began.
+_PLACE = "place"
 
 OFFER = "Corrections can be restored:"
 READING = "Corrections are being read …"
@@ -92,6 +94,16 @@ def about_layer(layer: Labels, *, has_classes: bool) -> dict[str, Any]:
     }
 
 
+def place_note(layer: Labels) -> dict[str, Any]:
+    """Return the note of where a layer lies now; its pixel size may be typed at any time."""
+    return {_PLACE: Placement.of(layer).as_json()}
+
+
+def latest_place(notes: Mapping[str, Any], first: dict[str, Any]) -> dict[str, Any]:
+    """Return where a layer was last: as its journal notes it, or else as it says at its start."""
+    return notes.get(_PLACE) or first
+
+
 def restored_layer(summary: Summary, back: Restored) -> Labels:
     """Return the map of a journal as a layer in its old place."""
     made = back.about.get(_MADE)
@@ -103,7 +115,7 @@ def restored_layer(summary: Summary, back: Restored) -> Labels:
         back.grains,
         name=summary.name,
         metadata={METADATA_KEY: made},
-        **place_of(back.about, back.grains.ndim),
+        **place_of(latest_place(back.notes, back.about), back.grains.ndim),
         **GRAINS_LOOK,
         **class_look(made),
     )

@@ -15,7 +15,7 @@ from napari_etch._widgets.correct_facets import FacetTour
 from napari_etch._widgets.correct_history import EDIT, UNDO, HistoryGuard, Indices, Pixels, Step
 from napari_etch._widgets.correct_parts import Parts, parts_of
 from napari_etch._widgets.correct_reading import Reading, read
-from napari_etch._widgets.correct_restore import about_layer
+from napari_etch._widgets.correct_restore import about_layer, place_note
 from napari_etch._widgets.correct_stack import region_of
 from napari_etch._widgets.correct_target import (
     GreyView,
@@ -27,6 +27,7 @@ from napari_etch._widgets.correct_target import (
 from napari_etch._widgets.correct_tour import BoundaryTour
 from napari_etch._widgets.correct_verdicts import VerdictSteps
 from napari_etch._widgets.layers import finest
+from napari_etch._widgets.placement import place_events
 from napari_etch._widgets.track_rows import AreaChange, GrainRows
 from napari_etch.corrections import Journal, Review, State
 from napari_etch.corrections.past import Past
@@ -115,12 +116,16 @@ class CorrectSession(QObject):
         self.verdicts = VerdictSteps()
         self.guard = HistoryGuard(layer, self._mend, self._on_step, self._turn_verdict)
         layer.events.data.connect(self._on_data)
+        for event in place_events(layer):
+            event.connect(self._on_place)
 
     def close(self) -> None:
         """Let go of the layer; a journal without edits or verdicts is deleted."""
         self.tour.stop()
         self.guard.release()
         self.layer.events.data.disconnect(self._on_data)
+        for event in place_events(self.layer):
+            event.disconnect(self._on_place)
         self.journal.close(keep=self.journal.is_worth_keeping)
 
     # -- the map ---------------------------------------------------------------------------------
@@ -388,6 +393,9 @@ class CorrectSession(QObject):
         self._past.clear()
         self.verdicts.clear()
         self.tour.forget()
+
+    def _on_place(self, _event: Any = None) -> None:
+        self.journal.note(**place_note(self.layer))
 
     def _start_anew(self) -> None:
         """Take the data for a new map: it was replaced, by a script or by the slider."""

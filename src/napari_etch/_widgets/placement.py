@@ -93,6 +93,19 @@ class Placement:
         return replace(self, translate=tuple(float(value) for value in shift))
 
 
+def place_events(layer: Layer) -> list[Any]:
+    """Return the events that say that a layer lies elsewhere."""
+    events = layer.events
+    return [
+        events.scale,
+        events.translate,
+        events.rotate,
+        events.shear,
+        events.affine,
+        events.units,
+    ]
+
+
 def _is_apart(linear: np.ndarray) -> bool:
     """Return whether a transform leaves the last two axes to themselves."""
     return bool(np.allclose(linear[:-2, -2:], 0) and np.allclose(linear[-2:, :-2], 0))

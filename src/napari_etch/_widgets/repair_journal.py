@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from napari_etch._widgets.correct_restore import left_behind, read_back
+from napari_etch._widgets.correct_restore import left_behind, place_note, read_back
+from napari_etch._widgets.placement import place_events
 from napari_etch._widgets.repair_bridges import Bridges
 from napari_etch._widgets.repair_layers import Result
 from napari_etch._widgets.repair_pack import (
@@ -82,6 +83,9 @@ class RepairJournal:
             about={_PACK: self._path.name, "kind": "repair"},
             on_news=on_news,
         )
+        self._on_place()
+        for event in place_events(result.grains):
+            event.connect(self._on_place)
         self.look()
 
     def _write(self, pack: RepairPack) -> None:
@@ -105,6 +109,9 @@ class RepairJournal:
         self._noted = notes
         self.journal.note(**changed)
 
+    def _on_place(self, _event: Any = None) -> None:
+        self.journal.note(**place_note(self._result.grains))
+
     def _look_at(self, grains: npt.NDArray[np.integer]) -> None:
         differs = grains != self._known
         rows, columns = np.flatnonzero(differs.any(1)), np.flatnonzero(differs.any(0))
@@ -126,6 +133,8 @@ class RepairJournal:
 
     def close(self) -> None:
         """Write what is left and end; one without edits or verdicts is deleted."""
+        for event in place_events(self._result.grains):
+            event.disconnect(self._on_place)
         keep = self.journal.is_worth_keeping
         self.journal.close(keep=keep)
         if keep:
@@ -147,7 +156,7 @@ class RestoredRepair:
     grains : ndarray of int
         The closed grains with all edits.
     notes : dict
-        Verdicts, see `take_notes`.
+        Verdicts, see `take_notes`, and where the layers lie.
     """
 
     pack: RepairPack

@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QObject, Signal
 
-from napari_etch._widgets.correct_restore import RestoreBox, Restorer, held, place_of
+from napari_etch._widgets.correct_restore import (
+    RestoreBox,
+    Restorer,
+    held,
+    latest_place,
+    place_of,
+)
 from napari_etch._widgets.correct_saved import SavedLine
 from napari_etch._widgets.repair_bridges import Bridges
 from napari_etch._widgets.repair_journal import (
@@ -95,7 +101,7 @@ class RepairKeeping(QObject):
         self.box.set_busy(False)
         bridges = Bridges(back.pack.repaired)
         take_notes(bridges, back.notes)
-        place = place_of(back.pack.place, 2)
+        place = place_of(latest_place(back.notes, back.pack.place), 2)
         result = result_layers(back.pack, bridges, place)
         result.grains.data[...] = back.grains
         standing = bridges.standing(back.grains)

@@ -26,10 +26,11 @@ _NO_VERDICTS = (None, str(State.EDITED), str(State.UNREVIEWED), _DRAWN)
 def is_verdict(value: Any) -> bool:
     """Return whether a note of a journal is something that the user has judged.
 
-    That a grain was edited, or a boundary drawn, follows from an edit, which counts as that. Notes
-    are what JSON can hold, so they compare as plain values do.
+    That a grain was edited, or a boundary drawn, follows from an edit, which counts as that; where
+    a layer lies, which is noted as a dict, was not judged. Notes are what JSON can hold, so they
+    compare as plain values do.
     """
-    return value not in _NO_VERDICTS
+    return not isinstance(value, dict) and value not in _NO_VERDICTS
 
 
 class Verdicts:
