@@ -617,6 +617,35 @@ def test_grains_in_space_are_measured_when_the_distance_is_known(
     dock.flash.stop()
 
 
+def test_a_table_of_grains_in_space_says_when_it_is_of_an_earlier_state(
+    make_napari_viewer: Callable[..., Any], qtbot: Any
+) -> None:
+    """It was shown and saved as if it were that of the corrected grains, or of the new size."""
+    viewer = make_napari_viewer()
+    units = ("um", "um", "um")
+    layer = viewer.add_labels(balls(), name="tracked", scale=(2, 0.5, 0.5), units=units)
+    dock = MeasureDock(viewer)
+    viewer.window.add_dock_widget(dock, name="Measure")
+    wait(qtbot, dock)
+    panel = dock.volume
+    panel.button.click()
+    qtbot.waitUntil(lambda: not panel.is_running and panel.table is not None, timeout=PATIENCE)
+    viewer.dims.set_current_step(0, 1)
+    qtbot.wait(400)
+    assert panel.save.isEnabled()  # to look at another section changes nothing
+    for change in (
+        lambda: layer.data_setitem((np.array([4]), np.array([20]), np.array([20])), 1),
+        lambda: dock.form.pixel_size.number.setValue(0.25),
+        lambda: panel.distance.setValue(3.0),
+    ):
+        change()
+        qtbot.waitUntil(lambda: not panel.save.isEnabled(), timeout=PATIENCE)
+        assert panel.text.text() == panel.save.toolTip() and "measure again" in panel.text.text()
+        panel.button.click()
+        qtbot.waitUntil(lambda: not panel.is_running, timeout=PATIENCE)
+        assert panel.save.isEnabled() and panel.text.text().startswith("5 grains")
+
+
 @pytest.mark.parametrize("typed", [4.0, 1.0])
 def test_a_typed_distance_of_sections_holds_for_all_layers_of_the_stack(
     make_napari_viewer: Callable[..., Any], qtbot: Any, typed: float

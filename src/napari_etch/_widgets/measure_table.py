@@ -38,9 +38,9 @@ COLUMNS: dict[str, tuple[str, str]] = {
 #: The same of the table of grains in space; lengths are in px where the voxel is not known.
 COLUMNS_3D: dict[str, tuple[str, str]] = {
     "label": ("grain", "Number of the grain in the layer."),
-    "volume": ("volume", "In µm³."),
-    "eqd": ("diameter", "Diameter of the ball of equal volume, µm."),
-    "surface": ("surface", "By Crofton's formula in thirteen directions, µm²."),
+    "volume": ("volume µm³", "By its voxels."),
+    "eqd": ("diameter µm", "Diameter of the ball of equal volume."),
+    "surface": ("surface µm²", "By Crofton's formula in thirteen directions."),
     "sphericity": ("sphericity", "Surface of that ball over the grain's own; 1 is a ball."),
     "faces": ("faces", "Grains that share a face with it."),
     "touches_border": ("at border", "Cut by a side of the stack, or beside 0."),

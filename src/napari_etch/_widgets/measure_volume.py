@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import zlib
 from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -38,6 +39,7 @@ NO_STACK = (
 NOT_TRACKED = (
     "Each section is numbered by itself, so these are no grains in space: run the Track dock first."
 )
+STALE = "The grains, their pixel size or the distance of the sections changed since: measure again."
 Voxel = tuple[float, float, float]
 
 
@@ -128,6 +130,8 @@ class VolumePanel(QWidget):
         self._layer: Labels | None = None
         self._worker: Any = None
         self.table: pd.DataFrame | None = None
+        self._asked: tuple[Voxel, int] | None = None
+        self._is_stale = False
         self._stop = threading.Event()
         self.distance = QDoubleSpinBox()
         self.distance.setRange(0.0, 10_000.0)
@@ -179,7 +183,7 @@ class VolumePanel(QWidget):
         """Speak of another layer; what was measured of the one before goes."""
         if layer is self._layer:
             self.show_distance()
-            self._allow()
+            self._show_whether_stale()
             return
         self._stop.set()
         self._layer = layer
@@ -208,7 +212,7 @@ class VolumePanel(QWidget):
     def _on_distance(self, distance_um: float) -> None:
         if distance_um:
             self.distance_typed.emit(distance_um)
-        self._allow()
+        self._show_whether_stale()
 
     def _allow(self) -> None:
         trouble = self.why_not()
@@ -216,7 +220,7 @@ class VolumePanel(QWidget):
         self.button.setEnabled(self.is_running or not trouble)
         self.button.setToolTip(trouble or "Volume, surface, sphericity and faces of every grain.")
         self.distance.setEnabled(not self.is_running)
-        none = "" if self.table is not None else "Measure first."
+        none = "Measure first." if self.table is None else STALE if self._is_stale else ""
         self.save.setEnabled(not none)
         self.save.setToolTip(none or f"Write the table, such as {VOLUME_FILE}.")
         if self.table is None:
@@ -229,14 +233,12 @@ class VolumePanel(QWidget):
             return
         if self.why_not() or self._layer is None:
             return
-        edge = pixel_size_um(self._layer)
-        assert edge is not None
         self._show(None)
         self._stop = threading.Event()
         self._stops[:] = [self._stop]
-        voxel = (self.distance.value(), edge, edge)
         data = np.array(self._layer.data)  # a copy, so that corrections go on meanwhile
-        worker = create_worker(measure_volume, data, voxel, self._stop, _start_thread=False)
+        self._asked = self._voxel(), _crc(self._layer.data)
+        worker = create_worker(measure_volume, data, self._voxel(), self._stop, _start_thread=False)
         worker.yielded.connect(lambda share: self.bar.setValue(round(100 * share)))
         worker.returned.connect(self._on_measured)
         worker.finished.connect(self._on_finished)
@@ -253,6 +255,7 @@ class VolumePanel(QWidget):
             self.said.emit(found, True)
         else:
             self._show(found)
+            self._show_whether_stale()
 
     def _on_finished(self) -> None:
         self._worker = None
@@ -261,8 +264,21 @@ class VolumePanel(QWidget):
 
     def _show(self, table: pd.DataFrame | None) -> None:
         self.table = table
+        self._is_stale = False
         self.rows.show_table(table)
         self.text.setText("" if table is None else volume_text(table))
+
+    def _voxel(self) -> Voxel:
+        """Return the edges of a voxel of the chosen stack, µm; 0 where they are not known."""
+        edge = 0.0 if self._layer is None else pixel_size_um(self._layer) or 0.0
+        return self.distance.value(), edge, edge
+
+    def _show_whether_stale(self) -> None:
+        """Say whether the table is still that of the stack: it is measured only when asked for."""
+        if self.table is not None and self._layer is not None:
+            self._is_stale = self._asked != (self._voxel(), _crc(self._layer.data))
+            self.text.setText(STALE if self._is_stale else volume_text(self.table))
+        self._allow()
 
     def save_table(self) -> None:
         """Ask where to, and write the table; it appears whole."""
@@ -275,6 +291,11 @@ class VolumePanel(QWidget):
             self.said.emit(f"{path} could not be saved: {error.strerror or error}.", True)
             return
         self.said.emit(f"Saved {path}.", False)
+
+
+def _crc(grains: Any) -> int:
+    """Return a number that differs for other grains; a map that is read in parts stays as it is."""
+    return zlib.crc32(np.ascontiguousarray(grains)) if isinstance(grains, np.ndarray) else 0
 
 
 def _set_all(events: list[threading.Event]) -> None:
