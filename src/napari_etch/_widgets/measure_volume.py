@@ -295,7 +295,7 @@ class VolumePanel(QWidget):
 
 def _crc(grains: Any) -> int:
     """Return a number that differs for other grains; a map that is read in parts stays as it is."""
-    return zlib.crc32(np.ascontiguousarray(grains)) if isinstance(grains, np.ndarray) else 0
+    return zlib.crc32(np.ascontiguousarray(grains).data) if isinstance(grains, np.ndarray) else 0
 
 
 def _set_all(events: list[threading.Event]) -> None:
