@@ -22,6 +22,7 @@ from napari_etch._widgets.layers import METADATA_KEY, kind_of, pixel_size_um, se
 from napari_etch._widgets.measure_dock import MeasureDock
 from napari_etch._widgets.measure_export import image_of
 from napari_etch._widgets.measure_marks import KIND_COLOURS, PATTERN, PLACES
+from napari_etch._widgets.view import camera_of
 from napari_etch.grains import partition
 from napari_etch.grains.class_table import FRACTURE_MODES
 
@@ -304,6 +305,21 @@ def test_a_pattern_is_drawn_with_every_place_that_counts(
     assert viewer.layers.selection.active is layer
     dock.form.pattern.setCurrentIndex(0)
     assert not dock.marks.layers()
+
+
+def test_marks_do_not_hide_the_grains_close_by(open_measure: OpenMeasure) -> None:
+    """They grew with the zoom: in a large image they covered the boundaries that they counted."""
+    viewer, dock, layer = open_measure(**UM)
+    dock.form.pattern.setCurrentIndex(dock.form.pattern.findData("heyn"))
+    kinds = {kind_of(each): each for each in viewer.layers}
+    lines, before = kinds[PATTERN], kinds[PATTERN].edge_width
+    camera = camera_of(viewer)
+    far = camera.zoom
+    camera.zoom = 100 * far
+    assert lines.edge_width * layer.scale[-1] * camera.zoom <= 4
+    assert kinds[PLACES].canvas_size_limits[1] < 20
+    camera.zoom = far
+    assert lines.edge_width == before
 
 
 def test_one_placement_is_shown_by_itself(open_measure: OpenMeasure, qtbot: Any) -> None:

@@ -33,6 +33,7 @@ from napari_etch._widgets.layer_watch import LayerWatch
 from napari_etch._widgets.layers import METADATA_KEY, kind_of, layer_name
 from napari_etch._widgets.measure_fields import one_of_each_field, same_field_remarks
 from napari_etch._widgets.measure_layers import is_helper
+from napari_etch._widgets.measure_marks import MARK_LIMITS
 from napari_etch._widgets.placement import Placement
 from napari_etch._widgets.repair_layers import section_shown
 from napari_etch.grains.class_table import FRACTURE_MODES, ClassTable
@@ -299,6 +300,7 @@ def _points_layer(layer: Labels, field: np.ndarray, grid: PointGrid, table: Clas
         ndim=2,
         name=layer_name(layer.name, GRID),
         size=max(3.0, max(field.shape) / 70),
+        canvas_size_limits=MARK_LIMITS,
         border_width=0.15,
         border_color="black",
         face_color=face or "white",

@@ -9,6 +9,7 @@ from napari.layers import Points, Vectors
 
 from napari_etch._widgets.layers import METADATA_KEY, kind_of, layer_name, source_id_of
 from napari_etch._widgets.placement import Placement
+from napari_etch._widgets.view import camera_of
 from napari_etch.measure.counting import CROSSING, END, TANGENT, TRIPLE, PatternCount
 
 if TYPE_CHECKING:
@@ -20,6 +21,9 @@ LINE_COLOUR = "#20c05c"
 KIND_COLOURS = {CROSSING: "#ffd60a", TRIPLE: "#ff3df0", TANGENT: "#27e0ff", END: "#ffffff"}
 #: A circle is drawn by this many straight pieces.
 _PIECES = 240
+#: On the screen a line is no wider and a mark no larger, px: close by, they would hide the grains
+#: whose boundaries they are to be compared with.
+_WIDEST, MARK_LIMITS = 3.0, (4, 14)
 
 
 def pattern_vectors(count: PatternCount) -> np.ndarray:
@@ -42,6 +46,7 @@ class Marks:
 
     def __init__(self, viewer: ViewerModel) -> None:
         self._viewer = viewer
+        self._lines: Vectors | None = None
 
     def show(self, grains: Labels, count: PatternCount) -> None:
         """Draw a pattern and what it counted over a grain map, in place of another one."""
@@ -51,7 +56,10 @@ class Marks:
         if isinstance(lines, Vectors):
             lines.data = pattern_vectors(count)
         else:
-            self._put(_lines_layer(grains, count, place))
+            self._lines = _lines_layer(grains, count, place)
+            self._fit_width()
+            camera_of(self._viewer).events.zoom.connect(self._fit_width)
+            self._put(self._lines)
         if isinstance(places, Points):
             _move_points(places, count)
         else:
@@ -59,6 +67,7 @@ class Marks:
 
     def remove(self) -> None:
         """Take the layers out."""
+        camera_of(self._viewer).events.zoom.disconnect(self._fit_width)
         for layer in self.layers():
             self._viewer.layers.remove(layer)
 
@@ -75,6 +84,15 @@ class Marks:
             if kind_of(each) == kind and source_id_of(each) == str(grains.unique_id) and same:
                 return each
         return None
+
+    def _fit_width(self, _event: Any = None) -> None:
+        """Draw the lines as wide as suits the field, but no wider than that on the screen."""
+        if self._lines is None:
+            return
+        on_screen = float(camera_of(self._viewer).zoom) * abs(float(self._lines.scale[-1]))
+        width = min(self._lines.metadata[METADATA_KEY]["width"], _WIDEST / on_screen)
+        if width != self._lines.edge_width:
+            self._lines.edge_width = width
 
     def _put(self, new: Layer) -> None:
         active = self._viewer.layers.selection.active
@@ -94,7 +112,7 @@ def _lines_layer(grains: Labels, count: PatternCount, place: Placement) -> Vecto
         edge_width=_width(grains),
         vector_style="line",
         opacity=1.0,
-        metadata=_made(grains, PATTERN),
+        metadata={METADATA_KEY: {**_made(grains, PATTERN), "width": _width(grains)}},
         **place.keywords(),
     )
 
@@ -105,11 +123,12 @@ def _places_layer(grains: Labels, count: PatternCount, place: Placement) -> Poin
         ndim=2,
         name=layer_name(grains.name, PLACES),
         size=5 * _width(grains),
+        canvas_size_limits=MARK_LIMITS,
         border_width=0.15,
         border_color="black",
         face_color=_colours(count),
         features=_features(count),
-        metadata=_made(grains, PLACES),
+        metadata={METADATA_KEY: _made(grains, PLACES)},
         **place.keywords(),
     )
 
@@ -127,7 +146,7 @@ def _width(grains: Labels) -> float:
 
 
 def _made(grains: Labels, kind: str) -> dict[str, Any]:
-    return {METADATA_KEY: {"source_id": str(grains.unique_id), "kind": kind}}
+    return {"source_id": str(grains.unique_id), "kind": kind}
 
 
 def _colours(count: PatternCount) -> list[str] | str:
