@@ -11,8 +11,9 @@ import tifffile
 from npe2 import PluginManager, PluginManifest
 
 import napari_etch
-from napari_etch._widgets.reader import get_reader
+from napari_etch._widgets.reader import get_reader, write_calibrated
 from napari_etch._widgets.samples import steel, virtual
+from napari_etch.micrograph import MicrographError
 
 ROOT = Path(__file__).resolve().parents[2]
 MANIFEST = Path(napari_etch.__file__).parent / "napari.yaml"
@@ -138,6 +139,34 @@ def test_napari_opens_a_file_with_the_reader(
     [layer] = viewer.open(str(calibrated), plugin="napari-etch")
     np.testing.assert_allclose(layer.scale, (0.25, 0.25))
     assert [str(unit) for unit in layer.units] == ["micrometer", "micrometer"]
+
+
+@pytest.mark.gui
+@pytest.mark.parametrize("kind", ["image", "labels", "colour"])
+def test_a_layer_is_saved_with_its_pixel_size_and_opened_as_what_it_is(
+    make_napari_viewer: Any, registered: PluginManager, tmp_path: Path, kind: str
+) -> None:
+    """napari's own TIFF has no pixel size; grains with one were opened as a micrograph."""
+    data: Any = noise(40, 50, 4) if kind == "colour" else noise(40, 50)
+    if kind == "labels":
+        data = data.astype(np.int32) + 70_000  # more than a micrograph holds
+    viewer = make_napari_viewer()
+    add = viewer.add_labels if kind == "labels" else viewer.add_image
+    layer = add(data, scale=(0.25, 0.25), units=("µm", "µm"))
+    path = tmp_path / "saved.tif"
+    assert viewer.layers.save(str(path), plugin="napari-etch") == [str(path)]
+    [again] = viewer.open(str(path), plugin="napari-etch")
+    assert type(again) is type(layer) and again.name == "saved"
+    np.testing.assert_array_equal(again.data, data[..., :3] if kind == "colour" else data)
+    np.testing.assert_allclose(again.scale, (0.25, 0.25))
+    assert [str(unit) for unit in again.units] == ["micrometer", "micrometer"]
+
+
+def test_a_layer_that_no_tiff_of_ours_can_hold_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "four.tif"
+    with pytest.raises(MicrographError, match="shape"):
+        write_calibrated(str(path), np.zeros((2, 3, 4, 5)), {})
+    assert not path.exists()
 
 
 @pytest.mark.gui

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_etch.cli.console import note
-from napari_etch.cli.maps import holds_labels, load_map, read_corrected, taken_words
+from napari_etch.cli.maps import load_map, read_corrected, taken_words
 from napari_etch.cli.measure_sizes import known_size
 from napari_etch.cli.track_files import GRAINS_3D_FILE
 from napari_etch.results import GRAINS_FILE, SUMMARY_FILE
@@ -39,6 +39,7 @@ def _is_foreign_map(path: Path) -> bool:
     """Return whether a file holds labels: of a type that no camera writes, and no picture."""
     from napari_etch.micrograph import MicrographError
     from napari_etch.micrograph.serial import refuse_picture, whole_floats
+    from napari_etch.micrograph.tiff import holds_labels
 
     if path.suffix.lower() != ".npy" and not holds_labels(path):
         return False

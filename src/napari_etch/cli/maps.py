@@ -16,10 +16,6 @@ if TYPE_CHECKING:
     from napari_etch.labels.reviewed import Correction
 
 
-# Types of whole numbers that no camera writes: what holds them are labels.
-LABEL_TYPES = ("int32", "uint32", "int64", "uint64")
-
-
 def map_of(path: Path) -> Path:
     """Return the grain map that a path names: itself, or that of a folder of results.
 
@@ -37,17 +33,6 @@ def map_of(path: Path) -> Path:
         f"{path} holds no {GRAINS_FILE}: name a grain map, or what etch segment, etch repair or "
         "etch track wrote for one image or stack"
     )
-
-
-def holds_labels(path: Path) -> bool:
-    """Return whether the pixels of a file are of a type that only labels have."""
-    import tifffile
-
-    try:
-        with tifffile.TiffFile(path) as file:
-            return str(file.series[0].dtype) in LABEL_TYPES
-    except (tifffile.TiffFileError, IndexError, OSError):
-        return False
 
 
 def each_result(paths: Sequence[Path]) -> list[Path]:

@@ -194,9 +194,9 @@ def _read(path: Path, folder: Path, options: Options) -> list[tuple[Micrograph, 
     """
     from dataclasses import replace
 
-    from napari_etch.cli.maps import holds_labels
     from napari_etch.micrograph import MicrographError, read_micrograph
     from napari_etch.micrograph.line_map import kind_of_picture
+    from napari_etch.micrograph.tiff import holds_labels
 
     path, kind_inside = _of_result(path, options.kind)
     if path.is_dir():

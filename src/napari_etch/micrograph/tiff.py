@@ -24,6 +24,8 @@ _SECTION_AXES = "ZTIQ"  # Z, time, and tifffile's "sequence" and "unknown"
 # Deflate cannot do better than 1032; more than that in a large file is a damaged header.
 _MAX_COMPRESSION = 1100
 _PLAUSIBLE_BYTES = 500_000_000
+# Types of whole numbers that no camera writes: what holds them are labels.
+_LABEL_TYPES = ("int32", "uint32", "int64", "uint64")
 _MAX_THUMBNAIL = 0.5  # of the image's area; the first lower level of a pyramid has a quarter
 
 
@@ -87,6 +89,17 @@ def read_tiff(path: Path, *, stack: bool, calibrate: bool) -> RawImage:
         data, rgb = _samples(data, "S" in axes, page, path.name)
         calibration = tiff_calibration(tif, page, path.name) if calibrate else None
         return RawImage(data, rgb, calibration, tiff_info_bar_row(page))
+
+
+def holds_labels(path: Path) -> bool:
+    """Return whether the pixels of a file are of a type that only labels have."""
+    import tifffile
+
+    try:
+        with tifffile.TiffFile(path) as tif:
+            return str(tif.series[0].dtype) in _LABEL_TYPES
+    except (tifffile.TiffFileError, IndexError, OSError):
+        return False
 
 
 def refuse_truncated(path: Path) -> None:
