@@ -100,3 +100,17 @@ def test_ctrl_c_while_the_program_is_read_is_a_sentence():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (130, "etch: stopped before it began\n")
+
+
+@pytest.mark.parametrize("reading", ["typer.main.get_group", "typer.core.TyperGroup.make_context"])
+def test_ctrl_c_while_the_options_are_read_is_a_sentence(reading):
+    where, _, name = reading.rpartition(".")
+    code = (
+        "import typer, typer.core, typer.main\n"
+        "def interrupted(*args, **options): raise KeyboardInterrupt\n"
+        f"{where}.{name} = interrupted\n"
+        "from napari_etch.cli import main\n"
+        "main()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (130, "etch: stopped before it began\n")

@@ -37,6 +37,14 @@ from napari_etch.cli.console import (
 class _Commands(TyperGroup):
     """The commands, of which none is stopped in silence."""
 
+    def make_context(self, *args: Any, **options: Any) -> Any:
+        """Read what was typed; typer ends a Ctrl-C in it without a word."""
+        try:
+            return super().make_context(*args, **options)
+        except KeyboardInterrupt:
+            fail("stopped before it began")
+            raise typer.Exit(ExitCode.STOPPED) from None
+
     def invoke(self, ctx: Any) -> Any:
         """Run a command; those that can say more of what is left say it themselves."""
         try:
