@@ -81,6 +81,17 @@ def test_a_field_is_printed_without_its_arrays():
     assert len(said) < 6000
 
 
+def test_how_rare_coarse_grains_are_is_asked_of_all_fields():
+    fine = [field(seed, size=200, count=300, name=f"fine {seed}") for seed in range(9)]
+    grains = poisson_voronoi(200, 300, 9)
+    grains[:80, :80] = grains.max() + 1  # a sixth of this field, a sixtieth of all
+    odd = measure_field(grains, 1.0, name="odd", directions=False)
+    measured = combine_fields([*fine, odd])
+    assert measured.largest.field == "odd"
+    assert measured.largest.coarse_share == measured.duplex.coarse_share < 0.05
+    assert "too many" not in measured.largest.remark
+
+
 def test_the_largest_grain_is_told_with_its_field():
     fields = [field(count=200, name="fine"), field(count=50, name="coarse")]
     largest = combine_fields(fields).largest

@@ -129,11 +129,13 @@ def combine_fields(fields: Sequence[FieldMeasurement]) -> Measurement:
     areas = np.concatenate([each.areas_um2 for each in fields])
     cut = np.concatenate([each.at_border for each in fields])
     inner = [each.areas_um2[~each.at_border] for each in fields]
+    classes = duplex(areas, mean_area_um2=mean_area, cut=cut)
     return Measurement(
         fields=tuple(fields),
         results=results,
-        largest=_largest(fields, mean_area),
-        duplex=duplex(areas, mean_area_um2=mean_area, cut=cut),
+        # how rare such grains are is asked of all fields: one of them may hold little else
+        largest=replace(_largest(fields, mean_area), coarse_share=classes.coarse_share),
+        duplex=classes,
         anisotropy=_mean_anisotropy(fields),
         distribution=distribution(inner, _singles(fields))
         if any(part.size for part in inner)

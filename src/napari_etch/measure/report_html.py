@@ -153,7 +153,9 @@ def _pictures(report: Report) -> str:
         )
     left_out = len(report.sources) - MOST_PICTURES
     if left_out > 0:
-        shown.append(f"<p class=muted>Pictures of {left_out} more fields are left out.</p>")
+        one = left_out == 1
+        fields = "picture of 1 more field is" if one else f"pictures of {left_out} more fields are"
+        shown.append(f"<p class=muted>The {fields} left out.</p>")
     return "".join(shown)
 
 
