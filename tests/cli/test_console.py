@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 from napari_etch.cli.console import sentence
@@ -42,3 +46,30 @@ def test_a_result_that_is_being_written_goes_by_its_name():
     assert sentence(full) == "out/Stahl 1/boundary.tif: No space left"
     error = ValueError(f"{hidden} could not be written")
     assert sentence(error, "out/Stahl 1") == "out/Stahl 1/boundary.tif could not be written"
+
+
+FULL = Path("/dev/full")  # writing to it fails as on a full disk
+there_is_one = pytest.mark.skipif(not FULL.exists(), reason="there is no full disk to print to")
+
+
+@there_is_one
+@pytest.mark.parametrize("command", ["--version", "models list", "models list --json"])
+def test_what_is_printed_to_a_full_disk_is_told_in_a_sentence(command):
+    done = _etch(command, "stdout")
+    assert done.returncode == 2
+    assert done.stderr.startswith("etch: what is printed could not be written (")
+    assert done.stderr.count("\n") == 1
+
+
+@there_is_one
+def test_remarks_that_find_no_place_do_not_stop_a_command():
+    done = _etch("evaluate --pred none.tif --truth none.tif", "stderr")
+    assert (done.returncode, done.stdout) == (2, "")
+
+
+def _etch(command, full):
+    code = "from napari_etch.cli import main; main()"
+    with FULL.open("w") as disk:
+        streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, full: disk}
+        words = [sys.executable, "-c", code, *command.split()]
+        return subprocess.run(words, text=True, check=False, **streams)

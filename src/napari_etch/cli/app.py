@@ -30,7 +30,9 @@ from napari_etch.cli.console import (
     fail,
     fail_inside,
     print_what_can_be_printed,
+    printing_failed,
     quiet_libraries,
+    say,
 )
 
 
@@ -83,7 +85,7 @@ def _print_version(wanted: bool) -> None:
     if wanted:
         from napari_etch import __version__
 
-        typer.echo(f"etch {__version__}")
+        say(f"etch {__version__}")
         raise typer.Exit
 
 
@@ -109,6 +111,10 @@ def main() -> None:
     print_what_can_be_printed()
     try:
         app()
+    except SystemExit as ended:
+        if printing_failed() and not ended.code:
+            sys.exit(ExitCode.BAD_INPUT)
+        raise
     except Exception as error:
         fail_inside(error)
         sys.exit(ExitCode.INTERNAL)

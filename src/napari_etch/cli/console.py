@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import errno
 import io
 import logging
 import os
@@ -10,9 +11,9 @@ import re
 import sys
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import NoReturn
+from typing import IO, NoReturn
 
 import typer
 
@@ -29,19 +30,58 @@ class ExitCode(enum.IntEnum):
     STOPPED = 130  # 128 + SIGINT, as shells have it
 
 
+# Why what was printed found no place, such as on a full disk: it is lost, the work goes on.
+_lost: list[str] = []
+
+
 def say(message: str) -> None:
     """Print a line of the result."""
-    typer.echo(message)
+    with printing():
+        typer.echo(message)
 
 
 def note(message: str) -> None:
     """Print a remark beside the result."""
-    typer.echo(message, err=True)
+    try:
+        typer.echo(message, err=True)
+    except OSError as error:
+        if error.errno == errno.EPIPE:
+            raise
+        _to_nowhere(sys.stderr)  # there is no place left to say it
 
 
 def fail(message: str) -> None:
     """Print what went wrong."""
-    typer.echo(f"etch: {message}", err=True)
+    note(f"etch: {message}")
+
+
+@contextmanager
+def printing() -> Iterator[None]:
+    """Print in this context; where it goes to a full disk, the work goes on and this is told.
+
+    A pipe that nobody reads any more ends the command, as it does all others.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno == errno.EPIPE:
+            raise
+        _to_nowhere(sys.stdout)
+        _lost.append(error.strerror or type(error).__name__)
+        fail(f"what is printed could not be written ({_lost[0]}): make room where it goes to")
+
+
+def printing_failed() -> bool:
+    """Return whether something that was to be printed was lost."""
+    return bool(_lost)
+
+
+def _to_nowhere(stream: IO[str]) -> None:
+    """Let a stream end in nothing: what it still holds would fail again when Python ends."""
+    with suppress(OSError, ValueError, AttributeError):  # a stream without a file behind it
+        nothing = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nothing, stream.fileno())
+        os.close(nothing)
 
 
 def refuse(message: str) -> NoReturn:

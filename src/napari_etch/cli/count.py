@@ -15,6 +15,7 @@ from napari_etch.cli.console import (
     fail,
     fail_inside,
     note,
+    printing,
     refuse,
     sentence,
 )
@@ -228,4 +229,5 @@ def _show(rows: Sequence[tuple[str, GrainCount]]) -> None:
             str(item.n_edge + item.n_corner),
             density,
         )
-    Console().print(table)
+    with printing():
+        Console().print(table)

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from napari_etch.cli.console import ExitCode, bad_input, fail, refuse, say
+from napari_etch.cli.console import ExitCode, bad_input, fail, printing, refuse, say
 
 app = typer.Typer(help="The models.", no_args_is_help=True)
 
@@ -36,7 +36,8 @@ def list_all(
         own = getattr(info, "licence", "") == "yours"
         about = getattr(info, "description", "") if own else info.title
         table.add_row(info.name, info.kind, about, "yes" if info.ready else info.why_not)
-    Console().print(table)
+    with printing():
+        Console().print(table)
 
 
 def _print_json() -> None:
