@@ -116,6 +116,7 @@ def repair(
     """
     from napari_etch.micrograph import MicrographError
     from napari_etch.micrograph.pixels import unmasked
+    from napari_etch.micrograph.serial import whole_floats
     from napari_etch.models.repair import bridge_gaps
 
     if kind not in KINDS:
@@ -124,7 +125,10 @@ def repair(
         raise RepairError(f"The least confidence of a bridge is from 0 to 1, not {least}.")
     try:
         image = np.ma.filled(image, 0) if kind == "grains" else unmasked(image)
-        given = kind_of_picture(image) if kind == "auto" else kind
+        given = kind
+        if kind == "auto":
+            given = kind_of_picture(image)
+            image = whole_floats(image) if given == "grains" else image
         start = 0.0
         if given == "micrograph":
             lines = yield from _find_lines(image, device, cancel)

@@ -7,6 +7,7 @@ import pytest
 import tifffile
 from corrected import correct
 from fakes import DarkIsBoundary
+from skimage.io import imsave
 
 from napari_etch.cli import count
 from napari_etch.grains.class_table import FRACTURE_MODES
@@ -98,6 +99,24 @@ def test_a_grain_map_is_counted_as_it_was_corrected(etch, micrograph_file, tmp_p
     done = etch("count", "results/steel", "--out", "counts.csv")
     assert "1 edit of the Correct dock" in done.stderr
     assert rows_of(tmp_path / "counts.csv")[1][1] == "15"
+
+
+@pytest.mark.parametrize(
+    ("suffix", "kind"), [("tif", "u1"), ("tif", "u2"), ("tif", "f4"), ("png", "u1"), ("png", "u2")]
+)
+def test_a_grain_map_of_any_type_is_counted_as_it_is(etch, micrograph_file, tmp_path, kind, suffix):
+    """A network found 42 of the 52 grains in one."""
+    micrograph_file()
+    grains = np.arange(1, 13).reshape(3, 4).repeat(20, 0).repeat(30, 1)
+    grains[:20, :60] = 1
+    if suffix == "tif":
+        tifffile.imwrite(tmp_path / "mine.tif", grains.astype(kind))
+    else:
+        imsave(tmp_path / "mine.png", grains.astype(kind), check_contrast=False)
+    done = etch("count", f"mine.{suffix}", "steel.tif", "--out", "counts.csv")
+    assert f"mine.{suffix}: a grain map, counted as it is" in done.stderr
+    rows = [row[1:3] for row in rows_of(tmp_path / "counts.csv")[1:]]
+    assert rows[0] == ["11", ""] and rows[1][1] != ""
 
 
 def test_a_picture_of_32_bits_is_no_grain_map(etch, micrograph_file, tmp_path):

@@ -36,6 +36,17 @@ def test_a_blank_margin_is_told(etch, micrograph_file, command, tmp_path):
     ]
 
 
+def test_a_grain_map_in_place_of_a_micrograph_is_told(etch, micrograph_file, tmp_path):
+    grains = np.arange(1, 17, dtype=np.uint16).reshape(4, 4).repeat(24, 0).repeat(24, 1)
+    tifffile.imwrite(tmp_path / "mine.tif", grains)
+    done = etch("segment", "mine.tif", micrograph_file(), "--out", "out")
+    assert done.exit_code == 0, done.output
+    assert done.stderr.splitlines() == [
+        "mine.tif: it looks like a grain map and no micrograph; etch measure, count and repair "
+        "take one as it is"
+    ]
+
+
 @pytest.mark.parametrize("command", ["segment", "count"])
 def test_a_scale_bar_that_is_left_out_is_told(etch, tmp_path, command):
     made = printed(specimen(200, 256), print_of(size=0.08, box="filled"))

@@ -113,6 +113,19 @@ def test_gaps_of_a_grain_map_are_closed_and_its_type_tells_what_it_is(etch, tmp_
     assert json.loads((tmp_path / "fixed/grains/summary.json").read_text())["kind"] == "grains"
 
 
+def test_a_grain_map_of_any_type_is_one_and_a_picture_of_32_bits_is_none(etch, tmp_path):
+    from skimage.measure import label
+
+    grains = label(~broken_lines(), connectivity=1)
+    tifffile.imwrite("decimals.tif", grains.astype(np.float32))
+    noisy = np.where(broken_lines(), 60, 170) + np.random.default_rng(0).normal(0, 12, (120, 120))
+    tifffile.imwrite("wide.tif", noisy.astype(np.int32))
+    etch("repair", "decimals.tif", "wide.tif", "--out", "fixed")
+    for name, kind in (("decimals", "grains"), ("wide", "micrograph")):
+        summary = json.loads((tmp_path / "fixed" / name / "summary.json").read_text())
+        assert summary["kind"] == kind
+
+
 def test_a_micrograph_is_segmented_first(etch, tmp_path):
     rng = np.random.default_rng(0)
     image = np.where(broken_lines(), 60, 170) + rng.normal(0, 12, (120, 120))

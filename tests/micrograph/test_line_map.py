@@ -4,7 +4,12 @@ import numpy as np
 import pytest
 
 from napari_etch.micrograph import MicrographError
-from napari_etch.micrograph.line_map import kind_of_picture, lines_of_grains, read_line_map
+from napari_etch.micrograph.line_map import (
+    kind_of_picture,
+    lines_of_grains,
+    looks_labelled,
+    read_line_map,
+)
 
 LINES = np.zeros((40, 50), bool)
 LINES[20, 3:], LINES[:, 25] = True, True
@@ -87,6 +92,24 @@ def test_a_micrograph_is_not_taken_for_a_map(dev_data):
 
     for path in ("steel-optical/image.png", "sem-etched/labelled/070_image.png"):
         assert kind_of_picture(imread(dev_data / path)) == "micrograph"
+
+
+@pytest.mark.parametrize("kind", ["u1", ">u2", "i4", "f4", "f8"])
+def test_a_grain_map_is_told_by_its_numbers_not_by_their_type(kind):
+    grains = np.arange(1, 13).reshape(3, 4).repeat(20, 0).repeat(30, 1).astype(kind)
+    assert kind_of_picture(grains) == "grains"
+    assert looks_labelled(np.pad(grains, 5)) and not looks_labelled(np.tile(grains, (9, 9)))
+    assert not looks_labelled(grains - grains.dtype.type(0.5) if kind[0] == "f" else grains // 4)
+    assert not looks_labelled(np.stack([grains] * 3, axis=-1))
+
+
+def test_neither_noise_nor_single_bright_pixels_are_labels():
+    rng = np.random.default_rng(0)
+    noise = rng.integers(0, 256, (200, 200), np.uint8)
+    sparks = np.zeros((200, 200), np.uint16)
+    sparks.ravel()[rng.choice(40000, 40, replace=False)] = rng.choice(5000, 40, replace=False)
+    empty = np.zeros((0, 5), np.uint8), np.full((20, 20), np.nan)
+    assert not any(looks_labelled(each) for each in (noise, sparks, *empty))
 
 
 def test_noise_is_no_map():

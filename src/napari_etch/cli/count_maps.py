@@ -36,22 +36,32 @@ def grain_map_of(path: Path) -> Path | None:
 
 
 def _is_foreign_map(path: Path) -> bool:
-    """Return whether a file holds labels: of a type that no camera writes, and no picture."""
-    from napari_etch.micrograph import MicrographError
-    from napari_etch.micrograph.serial import refuse_picture, whole_floats
+    """Return whether a file holds labels: of a type that no camera writes, or a number a grain."""
+    from napari_etch.micrograph.serial import is_picture, whole_floats
     from napari_etch.micrograph.tiff import holds_labels
 
     if path.suffix.lower() != ".npy" and not holds_labels(path):
-        return False
+        return _looks_labelled(path)
     labels = whole_floats(load_map(path))
     if labels.dtype.kind not in "iu" or labels.ndim not in (2, 3) or not labels.size:
         return False
     section = labels if labels.ndim == 2 else labels[len(labels) // 2]
+    return bool(labels.min() >= 0) and not is_picture(section)
+
+
+def _looks_labelled(path: Path) -> bool:
+    """Return whether the middle of a file of any type looks like labels; what cannot be read not.
+
+    Reading it as a micrograph then tells what is wrong.
+    """
+    from napari_etch.micrograph.line_map import looks_labelled
+    from napari_etch.micrograph.tiff import middle_page
+
     try:
-        refuse_picture(section, str(path))
-    except MicrographError:
+        tiff = path.suffix.lower() in (".tif", ".tiff")
+        return looks_labelled(middle_page(path) if tiff else load_map(path))
+    except ValueError:
         return False
-    return bool(labels.min() >= 0)
 
 
 def counts_of_map(file: Path, typed_um: float | None) -> Iterator[GrainCount]:

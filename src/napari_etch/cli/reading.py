@@ -50,11 +50,26 @@ def tell_reading(micrograph: Micrograph, name: str, *, takes_size: bool = True) 
         note(f"{name}: {calibration.conflict}")
 
 
+def _tell_labels(micrograph: Micrograph, name: str) -> None:
+    from napari_etch.micrograph.line_map import looks_labelled
+
+    first = next(iter(micrograph.sections()))
+    if looks_labelled(first.data):
+        note(
+            f"{name}: it looks like a grain map and no micrograph; etch measure, count and repair "
+            "take one as it is"
+        )
+
+
 def tell_margins(micrograph: Micrograph, name: str) -> None:
-    """Tell of a blank margin around a micrograph: it becomes a grain, and grains seem larger."""
+    """Tell of a blank margin around a micrograph: it becomes a grain, and grains seem larger.
+
+    And of a grain map in place of a micrograph, in which a network finds other grains.
+    """
     from napari_etch.micrograph.margins import find_margins, margin_trouble
     from napari_etch.micrograph.pixels import luminance
 
+    _tell_labels(micrograph, name)
     for section in micrograph.sections():
         grey = luminance(section.data) if section.is_rgb else section.data
         margins = find_margins(grey[: section.info_bar_row])

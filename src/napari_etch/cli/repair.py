@@ -196,6 +196,7 @@ def _read(path: Path, folder: Path, options: Options) -> list[tuple[Micrograph, 
 
     from napari_etch.micrograph import MicrographError, read_micrograph
     from napari_etch.micrograph.line_map import kind_of_picture
+    from napari_etch.micrograph.serial import is_picture
     from napari_etch.micrograph.tiff import holds_labels
 
     path, kind_inside = _of_result(path, options.kind)
@@ -217,7 +218,7 @@ def _read(path: Path, folder: Path, options: Options) -> list[tuple[Micrograph, 
     labels = options.kind is Kind.AUTO and holds_labels(path)
     found = []
     for micrograph, target in pictures:
-        kind = "grains" if labels else str(kind_inside)
+        kind = "grains" if labels and not is_picture(micrograph.data) else str(kind_inside)
         if kind == Kind.AUTO:
             kind = kind_of_picture(micrograph.data)
         if kind != Kind.MICROGRAPH:

@@ -16,6 +16,9 @@ POLARITIES = ("auto", "dark", "bright")
 # In a boundary map so much of the field lies so near to the value of the interiors; a micrograph's
 # grains differ and carry noise. Both are shares, of the pixels and of the range of values.
 _FLAT, _NEARLY = 0.5, 0.03
+# Each number of a grain map lies in about one piece; the grey values of a micrograph lie in
+# hundreds, and those of single bright pixels in specks. A window of the middle tells, px.
+_WINDOW, _LEAST_LABELS, _PIECES_A_LABEL, _LEAST_PIECE_PX = 512, 5, 1.5, 20
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,13 +44,15 @@ class LineMap:
 
 
 def kind_of_picture(picture: npt.NDArray[Any]) -> str:
-    """Return "map" for a picture of flat interiors and lines, "micrograph" for any other.
+    """Return "grains" for a label map, "map" for flat interiors and lines, else "micrograph".
 
     Parameters
     ----------
     picture : ndarray (y, x) or (y, x, 3)
     """
     grey = _grey(picture)
+    if looks_labelled(picture):
+        return "grains"
     inside = grey[np.isfinite(grey)]
     if inside.size == 0:
         return "map"
@@ -57,6 +62,37 @@ def kind_of_picture(picture: npt.NDArray[Any]) -> str:
     near = _NEARLY * (high - low)
     flat = max(np.mean(inside <= low + near), np.mean(inside >= high - near))
     return "map" if flat >= _FLAT else "micrograph"
+
+
+def looks_labelled(picture: npt.NDArray[Any]) -> bool:
+    """Return whether a picture is a map of grain numbers, whatever the type of its pixels.
+
+    Parameters
+    ----------
+    picture : ndarray (y, x)
+        Any other shape holds no labels, nor do fewer than five numbers tell.
+    """
+    import cc3d
+
+    if picture.ndim != 2 or not picture.size or not _are_numbers_of_grains(picture):
+        return False
+    top, left = (max(0, (side - _WINDOW) // 2) for side in picture.shape)
+    window = picture[top : top + _WINDOW, left : left + _WINDOW]
+    inside = window[window > 0]
+    labels = np.unique(inside).size
+    if labels < _LEAST_LABELS:
+        return False
+    pieces = int(cc3d.connected_components(window.astype(np.int32), connectivity=8).max())
+    return pieces <= min(_PIECES_A_LABEL * labels, inside.size / _LEAST_PIECE_PX)
+
+
+def _are_numbers_of_grains(picture: npt.NDArray[Any]) -> bool:
+    """Return whether all pixels are whole numbers from 0."""
+    if picture.dtype.kind not in "iuf" or not picture.min() >= 0:  # nor NaN
+        return False
+    if picture.max() > np.iinfo(np.int32).max:
+        return False
+    return picture.dtype.kind != "f" or bool((picture == np.floor(picture)).all())
 
 
 def read_line_map(picture: npt.NDArray[Any], polarity: str = "auto") -> LineMap:

@@ -313,3 +313,12 @@ def refuse_picture(section: Section, name: str) -> None:
             "picture or drawn lines and no grain map: make grain maps with etch segment or "
             "etch repair"
         )
+
+
+def is_picture(section: Section) -> bool:
+    """Return whether whole numbers (y, x) from 0 are what `refuse_picture` refuses."""
+    try:
+        refuse_picture(section, "")
+    except MicrographError:
+        return True
+    return False

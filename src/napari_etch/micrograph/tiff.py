@@ -102,6 +102,25 @@ def holds_labels(path: Path) -> bool:
         return False
 
 
+def middle_page(path: Path) -> np.ndarray:
+    """Return the pixels of one page of a TIFF file, that in the middle of a stack.
+
+    Raises
+    ------
+    ValueError
+        When it cannot be read.
+    """
+    import tifffile
+
+    try:
+        with tifffile.TiffFile(path) as tif:
+            pages = tif.series[0].pages
+            page = pages[len(pages) // 2]
+            return np.asarray((page or tif.series[0].keyframe).asarray())
+    except Exception as error:  # decoders raise anything on damaged files
+        raise ValueError(f"{path.name} cannot be read: copy it again from its source") from error
+
+
 def refuse_truncated(path: Path) -> None:
     """Raise MicrographError for a TIFF of labels that ends before its pixels or pages do.
 
