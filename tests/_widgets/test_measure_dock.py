@@ -25,6 +25,7 @@ from napari_etch._widgets.measure_marks import KIND_COLOURS, PATTERN, PLACES
 from napari_etch._widgets.view import camera_of
 from napari_etch.grains import partition
 from napari_etch.grains.class_table import FRACTURE_MODES
+from napari_etch.measure.segmentation_range import segmentation_range
 
 pytestmark = [pytest.mark.gui, pytest.mark.usefixtures("calm_threads")]
 
@@ -534,6 +535,33 @@ def test_a_segmented_layer_says_how_far_the_granularity_moves_it(
     low, high = dock.uncertainty().ranges["saltykov"]
     assert f"{said}{low:.2f} to {high:.2f}." in dock.form.about.text()
     assert low < dock.result().alone.result("saltykov").grain_number <= high
+
+
+def test_the_range_of_granularity_is_that_of_all_fields_taken_together(
+    make_napari_viewer: Callable[..., Any], qtbot: Any
+) -> None:
+    """It was left out, and the report said that no boundary map had come with the grains."""
+    viewer = make_napari_viewer()
+    cuts = []
+    for step in (20, 24):
+        boundary = np.zeros((120, 120), np.float32)
+        for at in range(step, 120, step):
+            boundary[at] = boundary[:, at] = 0.9
+        boundary[10] = 0.4
+        cuts.append(partition(boundary))
+        made = {"kind": "grains", "partitions": (cuts[-1],), "granularity": 0.5, "source_id": "1"}
+        viewer.add_labels(np.array(cuts[-1].grains), metadata={METADATA_KEY: made}, **UM)
+    dock = MeasureDock(viewer)
+    viewer.window.add_dock_widget(dock)
+    qtbot.waitUntil(lambda: bool(dock.results), timeout=PATIENCE)  # and perhaps not its range
+    for row in range(2):
+        dock.form.compare.item(row).setCheckState(Qt.CheckState.Checked)
+    qtbot.waitUntil(lambda: len(dock.ranges) == 2, timeout=PATIENCE)
+    wanted = segmentation_range(cuts, dock.result().source.pixel_size_um)
+    found = dock.uncertainty()
+    assert found is not None and found.ranges.keys() == wanted.ranges.keys()
+    assert found.ranges["saltykov"] == pytest.approx(wanted.ranges["saltykov"])
+    assert "gives a planimetric G of" in dock.form.about.text()
 
 
 # -- saving --------------------------------------------------------------------------------------

@@ -32,7 +32,8 @@ from napari_etch._widgets.measure_words import about_text, size_rows
 from napari_etch._widgets.pixel_size import PixelSizeSetter, set_pixel_size, set_section_distance
 from napari_etch._widgets.scroll import UprightScroll
 from napari_etch.measure import Measurement, combine_fields, count_pattern
-from napari_etch.measure.segmentation_range import SegmentationRange
+from napari_etch.measure.field import FieldMeasurement
+from napari_etch.measure.segmentation_range import SegmentationRange, range_over
 
 if TYPE_CHECKING:
     import napari
@@ -60,7 +61,7 @@ class MeasureDock(Dock):
         super().__init__()
         self._viewer = napari_viewer
         self.results: dict[str, LayerResult] = {}
-        self.ranges: dict[str, SegmentationRange | None] = {}
+        self.ranges: dict[str, tuple[FieldMeasurement, ...] | None] = {}
         self._watched: Labels | None = None
         self._count_shown: Any = None
         self._drawn: Any = None
@@ -173,10 +174,18 @@ class MeasureDock(Dock):
 
     def _measure(self) -> None:
         """Measure the chosen layers that are not what they were when they were measured."""
-        wanted = [each for each in self.layers.chosen() if not self._is_known(each)]
-        if wanted:
+        chosen = self.layers.chosen()
+        wanted = [each for each in chosen if not self._is_known(each)]
+        # one that was given up before it came to the range, for the sake of another layer
+        unranged = [each for each in chosen if each not in wanted and self._lacks_range(each)]
+        if wanted or (unranged and not self.runner.is_running):
             self._say("Measuring…", False)
-            self.runner.ask([self.layers.snapshot(each) for each in wanted])
+            self.runner.ask([self.layers.snapshot(each) for each in (*wanted, *unranged)])
+
+    def _lacks_range(self, layer: Labels) -> bool:
+        known = self.results.get(str(layer.unique_id))
+        is_measured = known is not None and known.field is not None
+        return is_measured and str(layer.unique_id) not in self.ranges
 
     def _is_known(self, layer: Labels) -> bool:
         known = self.results.get(str(layer.unique_id))
@@ -316,9 +325,15 @@ class MeasureDock(Dock):
         return same_field_remarks(layers, unless=is_copy)
 
     def uncertainty(self) -> SegmentationRange | None:
-        """Return how far G moves with the granularity, of a single layer only."""
-        chosen = self.layers.chosen()
-        return self.ranges.get(str(chosen[0].unique_id)) if len(chosen) == 1 else None
+        """Return how far G moves with the granularity, once that of all chosen layers is known."""
+        cuts = [self.ranges.get(str(layer.unique_id)) for layer in self.layers.chosen()]
+        known = [each for each in cuts if each is not None]
+        if not known or len(known) < len(cuts):
+            return None
+        try:
+            return range_over(known)
+        except ValueError:  # of different magnifications
+            return None
 
     def _trouble(self, found: list[LayerResult], together: Measurement | None) -> str:
         layer = self.layers.grains()

@@ -17,7 +17,7 @@ from napari_etch.measure import (
     measure_field,
     without_parting_lines,
 )
-from napari_etch.measure.segmentation_range import SegmentationRange, segmentation_range
+from napari_etch.measure.segmentation_range import measure_cuts
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -86,10 +86,10 @@ class LayerResult:
 
 @dataclass(frozen=True)
 class LayerRange:
-    """How far the grain size of a layer moves with its granularity."""
+    """A layer as it is cut at each granularity; None where it cannot be, or to a single grain."""
 
     layer_id: str
-    found: SegmentationRange | None = field(default=None)
+    found: tuple[FieldMeasurement, ...] | None = field(default=None)
 
 
 def measure_inputs(
@@ -114,7 +114,7 @@ def measure_inputs(
     for source in inputs:
         if stop.is_set():
             return
-        if source.partition is not None and source.pixel_size_um is not None:
+        if source.pixel_size_um is not None:
             yield LayerRange(source.layer_id, _range(source, stop))
 
 
@@ -143,11 +143,12 @@ def measured(source: LayerInput) -> LayerResult:
     return LayerResult(source, grains, table, found, combine_fields([found]))
 
 
-def _range(source: LayerInput, stop: threading.Event) -> SegmentationRange | None:
-    assert source.pixel_size_um is not None
+def _range(source: LayerInput, stop: threading.Event) -> tuple[FieldMeasurement, ...] | None:
+    if source.partition is None or source.pixel_size_um is None:
+        return None
     try:
-        return segmentation_range(
-            [source.partition],
+        return measure_cuts(
+            source.partition,
             source.pixel_size_um,
             placements=source.placements,
             cancelled=stop.is_set,

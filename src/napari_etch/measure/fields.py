@@ -121,9 +121,6 @@ def combine_fields(fields: Sequence[FieldMeasurement]) -> Measurement:
         raise ValueError("there is no field to measure: choose at least one grain map")
     _check_one_pixel_size(fields)
     independent = independent_fields(fields)
-    results = tuple(
-        result for each in METHODS if (result := _result(each, independent)) is not None
-    )
     whole = sum(each.counts["saltykov"] for each in fields)
     mean_area = 1e6 * sum(each.area_mm2 for each in fields) / whole
     areas = np.concatenate([each.areas_um2 for each in fields])
@@ -132,7 +129,7 @@ def combine_fields(fields: Sequence[FieldMeasurement]) -> Measurement:
     classes = duplex(areas, mean_area_um2=mean_area, cut=cut)
     return Measurement(
         fields=tuple(fields),
-        results=results,
+        results=_results(independent),
         # how rare such grains are is asked of all fields: one of them may hold little else
         largest=replace(_largest(fields, mean_area), coarse_share=classes.coarse_share),
         duplex=classes,
@@ -142,6 +139,22 @@ def combine_fields(fields: Sequence[FieldMeasurement]) -> Measurement:
         else None,
         remarks=_remarks(independent),
     )
+
+
+def grain_numbers(fields: Sequence[FieldMeasurement]) -> dict[str, float]:
+    """Return G by the key of each method, of fields taken together as `combine_fields` does.
+
+    Raises
+    ------
+    ValueError
+        When their pixel sizes differ.
+    """
+    _check_one_pixel_size(fields)
+    return {each.method.key: each.grain_number for each in _results(independent_fields(fields))}
+
+
+def _results(independent: Sequence[IndependentField]) -> tuple[MethodResult, ...]:
+    return tuple(result for each in METHODS if (result := _result(each, independent)) is not None)
 
 
 def _check_one_pixel_size(fields: Sequence[FieldMeasurement]) -> None:

@@ -123,8 +123,8 @@ def _segmentation(report: Report) -> str:
     ranged = range_text(found)
     if found is None or not ranged:
         return (
-            "<h2>Segmentation</h2><p class=muted>The grain map came without the boundary map it "
-            "was cut from, so what the choice of granularity adds is not known.</p>"
+            "<h2>Segmentation</h2><p class=muted>What the choice of granularity adds is not known: "
+            "that takes, of every field, the boundary map that its grains were cut from.</p>"
         )
     cells = [f"{each:.1f}" for each in found.grain_numbers["saltykov"]]
     steps = [f"{each:g}" for each in found.granularities]

@@ -8,8 +8,8 @@ from typing import Protocol
 
 import numpy as np
 
-from napari_etch.measure.field import TooFewGrainsError, measure_field
-from napari_etch.measure.fields import combine_fields
+from napari_etch.measure.field import FieldMeasurement, TooFewGrainsError, measure_field
+from napari_etch.measure.fields import grain_numbers
 
 # Boundaries taken for real with 30 to 70 % are open to dispute: over this range G of the hand-drawn
 # maps of the development sets lies inside (docs/measuring.md).
@@ -80,26 +80,72 @@ def segmentation_range(
     ValueError
         When a cut leaves no two grains, or no granularity is given.
     """
-    steps = tuple(sorted(granularities))
+    cuts = []
+    for each in partitions:
+        measured = measure_cuts(
+            each,
+            pixel_size_um,
+            granularities=granularities,
+            placements=placements,
+            cancelled=cancelled,
+        )
+        if measured is None:
+            return None
+        cuts.append(measured)
+    return range_over(cuts, granularities)
+
+
+def measure_cuts(
+    partition: Cuttable,
+    pixel_size_um: float,
+    *,
+    granularities: Sequence[float] = PLAUSIBLE,
+    placements: str = "several",
+    cancelled: Callable[[], bool] | None = None,
+) -> tuple[FieldMeasurement, ...] | None:
+    """Measure a field as it is cut at each granularity; see `segmentation_range`.
+
+    Returns
+    -------
+    tuple of FieldMeasurement or None
+        By ascending granularity; None when it was cancelled.
+    """
+    steps = sorted(granularities)
     if not steps:
         raise ValueError("there is no granularity to cut at")
-    found: list[dict[str, float]] = []
+    found = []
     for granularity in steps:
         if cancelled is not None and cancelled():
             return None
-        cuts = [each.recut(granularity).grains for each in partitions]
+        cut = partition.recut(granularity).grains
         try:
-            fields = [
-                measure_field(cut, pixel_size_um, directions=False, placements=placements)
-                for cut in cuts
-            ]
+            found.append(measure_field(cut, pixel_size_um, directions=False, placements=placements))
         except TooFewGrainsError:
             raise ValueError(
                 f"cut at granularity {granularity:g}, a field shows fewer than two grains"
             ) from None
-        measured = combine_fields(fields)
-        found.append({each.method.key: each.grain_number for each in measured.results})
+    return tuple(found)
+
+
+def range_over(
+    cuts: Sequence[Sequence[FieldMeasurement]], granularities: Sequence[float] = PLAUSIBLE
+) -> SegmentationRange:
+    """Return the grain size of fields taken together over the granularities they were cut at.
+
+    Parameters
+    ----------
+    cuts : sequence of sequence of FieldMeasurement
+        Of each field what `measure_cuts` returned.
+    granularities : sequence of float
+        The same for all of them.
+
+    Raises
+    ------
+    ValueError
+        When their pixel sizes differ.
+    """
+    found = [grain_numbers(fields) for fields in zip(*cuts, strict=True)]
     common = [key for key in found[0] if all(key in each for each in found)]
     numbers = {key: tuple(each[key] for each in found) for key in common}
     ranges = {key: (min(values), max(values)) for key, values in numbers.items()}
-    return SegmentationRange(steps, numbers, ranges)
+    return SegmentationRange(tuple(sorted(granularities)), numbers, ranges)
