@@ -513,8 +513,16 @@ def test_the_range_says_what_lies_in_it(open_measure: OpenMeasure) -> None:
     dock.form.plot.set_range(0, middle)
     inside = whole["ecd_um"] <= middle
     assert f"{inside.sum()} of {len(whole)} whole grains" in dock.form.range_text.text()
+    sizes = whole["ecd_um"][inside]
+    numbers = f"Mean {sizes.mean():.4g}, median {sizes.median():.4g}"
+    assert f"{numbers}, standard deviation {sizes.std(ddof=0):.3g}." in dock.form.range_text.text()
     dock.form.by_area.setChecked(True)
     assert dock.form.plot.counts.sum() == pytest.approx(whole["area_um2"].sum())
+    by_area = np.average(whole["ecd_um"], weights=whole["area_um2"])
+    assert f"Mean {by_area:.4g}," in dock.form.range_text.text()
+    dock.form.column.setCurrentIndex(dock.form.column.findData("orientation_deg"))
+    dock.form.plot_chosen.emit()
+    assert "ean" not in dock.form.range_text.text().partition("whole grains")[2]
 
 
 def test_a_segmented_layer_says_how_far_the_granularity_moves_it(

@@ -28,7 +28,7 @@ from napari_etch._widgets.measure_plot import whole_grains
 from napari_etch._widgets.measure_runner import MeasureRunner
 from napari_etch._widgets.measure_table import COLUMNS, shown_columns
 from napari_etch._widgets.measure_volume import VolumePanel
-from napari_etch._widgets.measure_words import about_text, size_rows
+from napari_etch._widgets.measure_words import about_text, size_rows, spread_text
 from napari_etch._widgets.pixel_size import PixelSizeSetter, set_pixel_size, set_section_distance
 from napari_etch._widgets.scroll import UprightScroll
 from napari_etch.measure import Measurement, combine_fields, count_pattern
@@ -415,10 +415,14 @@ class MeasureDock(Dock):
         values, areas = whole_grains(found.table, column, by_area=True)
         inside = (values >= low) & (values <= high)
         share = 100 * areas[inside].sum() / areas.sum() if areas.size else 0.0
-        self.form.range_text.setText(
+        said = (
             f"{low:.4g} … {high:.4g}: {int(inside.sum())} of {values.size} whole grains, "
             f"{share:.0f} % of their area."
         )
+        if column != "orientation_deg":  # a direction has no mean: 1° and 179° are all but one
+            weights = areas if self.form.by_area.isChecked() else np.ones_like(areas)
+            said = f"{said} {spread_text(values[inside], weights[inside])}"
+        self.form.range_text.setText(said.strip())
 
     def flash_grain(self, label: int) -> None:
         """Flash the grain of a row."""

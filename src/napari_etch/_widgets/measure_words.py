@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from napari_etch.measure import METHODS, Measurement, MethodResult
 from napari_etch.measure.report import interval_text, more_fields_text, range_text
@@ -91,3 +94,22 @@ def about_text(
         said.append(f"Anisotropy {found.index:.2f}, longest at {found.along_deg:.0f}°.")
     said += [f"{each[:1].upper()}{each[1:]}." for each in (*remarks, *together.remarks)]
     return " ".join(said)
+
+
+def spread_text(values: np.ndarray, weights: np.ndarray) -> str:
+    """Return mean, median and standard deviation of what was measured of grains, as a sentence.
+
+    Parameters
+    ----------
+    values : np.ndarray, (n,)
+    weights : np.ndarray, (n,)
+        All alike, or the areas of the grains; then half of the area lies below the median.
+    """
+    if values.size < 2:
+        return ""
+    mean = float(np.average(values, weights=weights))
+    deviation = math.sqrt(float(np.average((values - mean) ** 2, weights=weights)))
+    order = np.argsort(values)
+    share = np.cumsum(weights[order]) / weights.sum()
+    median = float(np.interp(0.5, share - weights[order] / weights.sum() / 2, values[order]))
+    return f"Mean {mean:.4g}, median {median:.4g}, standard deviation {deviation:.3g}."
