@@ -363,6 +363,47 @@ def test_the_sections_of_a_stack_are_shown_with_their_micrographs(etch, microgra
     assert "steel.tif is 1 × 96 × 96 px, its grain map 2 × 96 × 96: give the mic" in done.stderr
 
 
+def test_a_micrograph_with_other_pixels_is_told(etch, micrograph_file, tmp_path):
+    page = tifffile.imread(micrograph_file("one.tif"))
+    tifffile.imwrite(tmp_path / "two.tif", page[::-1])
+    etch("segment", "one.tif", "two.tif", "--out", "results", "--pixel-size", 0.5)
+    fields = ("results/one", "results/two")
+    swapped = etch("measure", *fields, "--out", "a", "--image", "two.tif", "--image", "one.tif")
+    said = "one: two.tif has other pixels than the micrograph that was segmented"
+    assert said in swapped.stderr and said in read(tmp_path / "a")["remarks"]
+    right = etch("measure", *fields, "--out", "b", "--image", "one.tif", "--image", "two.tif")
+    assert "other pixels" not in right.stderr
+
+
+def test_a_slice_is_shown_with_its_section_of_the_file_that_is_named(
+    etch, micrograph_file, tmp_path
+):
+    page = tifffile.imread(micrograph_file())
+    tifffile.imwrite(tmp_path / "pile.tif", np.stack([page, page[::-1]]), photometric="minisblack")
+    etch("segment", "pile.tif", "--slices", "--out", "results", "--pixel-size", 1)
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "pile.tif").rename(tmp_path / "elsewhere" / "pile.tif")
+    done = etch(
+        "measure", "results/pile/pile_0001", "--out", "out", "--image", "elsewhere/pile.tif"
+    )
+    assert done.exit_code == 0, done.output
+    assert read(tmp_path / "out")["fields"][0]["image"].endswith("pile.tif")
+
+
+def test_the_micrograph_tells_the_pixel_size_of_a_map_that_states_none(
+    etch, micrograph_file, write_grains, tmp_path
+):
+    grains = write_grains(grains=checkerboard(4, 24), pixel_size_um=None)
+    image = micrograph_file(resolution=(1e4 / 0.1, 1e4 / 0.1), resolutionunit="CENTIMETER")
+    done = etch("measure", grains, "--out", "out", "--image", image)
+    assert done.exit_code == 0, done.output
+    field = read(tmp_path / "out")["fields"][0]
+    assert field["pixel_size_um"] == pytest.approx(0.1)
+    assert field["pixel_size_from"] == "TIFF resolution tags of steel.tif"
+    done = etch("measure", grains, "--out", "b", "--image", image, "--pixel-size", 0.2)
+    assert "steel.tif states 0.1 µm a pixel; 0.2 as typed was used" in done.stderr
+
+
 def test_what_track_wrote_is_measured_by_the_name_of_its_folder(etch, write_grains, tmp_path):
     path = write_grains(grains=numbered_one_by_one(3))
     assert etch("track", path, "--out", "tracked").exit_code == 0

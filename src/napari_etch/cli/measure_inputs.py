@@ -163,13 +163,15 @@ def read_fields(
     files = [map_of(path) for path in paths]
     _refuse_twice(files)
     names = _names(files)
-    sizes = [field_size(file, pixel_size_um) for file in files]
+    given: Sequence[Path | None] = images or [None] * len(files)
+    sizes = [
+        field_size(file, pixel_size_um, image) for file, image in zip(files, given, strict=True)
+    ]
     refuse_mixed(files, sizes)
     fields = []
     for at, file in enumerate(files):
         boundary = boundaries[at] if boundaries else beside(file, BOUNDARY_FILE)
-        image = images[at] if images else None
-        fields += _read(names[at], file, sizes[at], image, boundary, corrections)
+        fields += _read(names[at], file, sizes[at], given[at], boundary, corrections)
     return fields
 
 
@@ -214,6 +216,8 @@ def _read(
             f"{boundary} is {lines.shape}, {file} {grains.shape}: give maps of one image"
         )
     picture = _picture(image, file, summary, grains.shape)
+    if image is not None and picture is not None and not is_source(picture, summary):
+        remarks.append(f"{name}: {image} has other pixels than the micrograph that was segmented")
     if grains.ndim == 2:
         sections = [(name, grains, lines, picture)]
     elif grains.ndim == 3:
@@ -282,6 +286,10 @@ def _picture(
     """Return the micrograph or stack of a map: the one given, or the one that was segmented."""
     if given is None:
         return _segmented(file, summary, shape)
+    with suppress(MicrographError):  # a section of it, perhaps, or moved as it was
+        source = read_source(given, summary, 1.0)
+        if _pixels(source) == shape and is_source(source, summary):
+            return source
     stack = len(shape) == 3
     image = read_micrograph(given, pixel_size_um=1.0, keep_info_bar=True, stack=stack)
     if _pixels(image) != shape:

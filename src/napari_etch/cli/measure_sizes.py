@@ -49,15 +49,17 @@ def _stated_size(file: Path) -> tuple[float, str] | None:
     return (float(known), SUMMARY_FILE) if isinstance(known, int | float) and known > 0 else None
 
 
-def field_size(file: Path, typed: float | None) -> FieldSize:
+def field_size(file: Path, typed: float | None, image: Path | None = None) -> FieldSize:
     """Return the pixel size of a field: the typed one, or that which its file or result states.
+
+    Where these state none, it is that which the given micrograph states.
 
     Raises
     ------
     ValueError
         When there is no such file, or none is known.
     """
-    size = known_size(file, typed)
+    size = known_size(file, typed, image)
     if size is None:
         raise ValueError(
             f"{file}: the pixel size is not known, so there is no grain size: "
@@ -66,7 +68,7 @@ def field_size(file: Path, typed: float | None) -> FieldSize:
     return size
 
 
-def known_size(file: Path, typed: float | None) -> FieldSize | None:
+def known_size(file: Path, typed: float | None, image: Path | None = None) -> FieldSize | None:
     """Return the pixel size as `field_size` does; None when none is known.
 
     Raises
@@ -76,8 +78,11 @@ def known_size(file: Path, typed: float | None) -> FieldSize | None:
     """
     if not file.exists():
         raise ValueError(f"{file}: there is no such file")
+    by = file
     try:
         stated = _stated_size(file)
+        if stated is None and image is not None:
+            by, stated = image, _stated_size(image)
     except MicrographError as error:
         sentence = str(error).split(";")[0]
         raise ValueError(
@@ -86,9 +91,13 @@ def known_size(file: Path, typed: float | None) -> FieldSize | None:
     if typed is not None:
         remark = ""
         if stated is not None and abs(stated[0] / typed - 1) > SAME_PIXEL:
-            remark = f"{file.name} states {stated[0]:g} µm a pixel; {typed:g} as typed was used"
+            remark = f"{by.name} states {stated[0]:g} µm a pixel; {typed:g} as typed was used"
         return FieldSize(typed, "typed", remark, stated[0] if stated else None)
-    return None if stated is None else FieldSize(stated[0], _origin(file, *stated))
+    if stated is None:
+        return None
+    if by is not file:
+        return FieldSize(stated[0], f"{stated[1]} of {by.name}")
+    return FieldSize(stated[0], _origin(file, *stated))
 
 
 def _scale_bar(file: Path) -> str:
