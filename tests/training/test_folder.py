@@ -125,6 +125,18 @@ def test_grains_are_not_learnt_from_as_lines(tmp_path):
         read_training_folder(write_folder(tmp_path), "boundary")
 
 
+@pytest.mark.parametrize("part", ["", "train"])
+def test_classes_are_not_learnt_from_as_grains(tmp_path, part):
+    """All pixels of a fracture mode were one grain, and the training went on."""
+    folder = write_folder(tmp_path / part, (checkers() % 2 + 1).astype(np.int32))
+    (tmp_path / "manifest.json").write_text('{"labels": "classes"}')
+    with pytest.raises(TrainingDataError, match=r"holds class maps, as .* give --labels classes"):
+        read_training_folder(folder)
+    assert len(read_training_folder(folder, "classes")) == 1
+    (tmp_path / "manifest.json").write_text("[]")  # of some other program
+    assert len(read_training_folder(folder)) == 1
+
+
 def test_a_set_in_parts_is_told_from_no_set(tmp_path):
     write_folder(tmp_path / "train")
     with pytest.raises(TrainingDataError, match="is a set in parts: train on one, such as"):

@@ -6,6 +6,7 @@ and `specimens.csv` (columns image and specimen) are optional.
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 # Mean intercepts, px, to which crops are brought; log-uniform.
 INTERCEPTS = (16.0, 64.0)
 IMAGES, LABELS, IGNORE, SPECIMENS = "images", "labels", "ignore", "specimens.csv"
+MANIFEST = "manifest.json"  # what an export or import says of its set
+PARTS = ("train", "val", "test")  # of a set that was split, which has one manifest
 _SUFFIXES = (".tif", ".tiff", ".png")
 _WORDS = {"grains": "grain map", "boundary": "boundary mask", "classes": "class map"}
 
@@ -99,8 +102,8 @@ def read_training_folder(folder: str | os.PathLike[str], labels: str = "grains")
     Raises
     ------
     TrainingDataError
-        When a folder, a partner or a label is missing, sizes differ, or the table of specimens is
-        of other images.
+        When a folder, a partner or a label is missing, sizes differ, the table of specimens is of
+        other images, or the folder's manifest says that its labels are of another kind.
     napari_etch.micrograph.MicrographError
         When an image cannot be read.
     """
@@ -116,6 +119,7 @@ def read_training_folder(folder: str | os.PathLike[str], labels: str = "grains")
             f"{folder} is no training folder: put micrographs in images/ and their "
             f"{_WORDS[labels]}s, with equal names, in labels/."
         )
+    _refuse_other_manifest(folder, labels)
     files = sorted(path for path in images.iterdir() if path.is_file() and path.name[0] != ".")
     if not files:
         raise TrainingDataError(f"{images} is empty: put at least one micrograph there.")
@@ -127,6 +131,20 @@ def read_training_folder(folder: str | os.PathLike[str], labels: str = "grains")
         )
     pairs = [pair for path in files for pair in _read_pairs(path, folder, labels)]
     return [replace(pair, specimen=specimens.get(pair.source, "")) for pair in pairs]
+
+
+def _refuse_other_manifest(folder: Path, kind: str) -> None:
+    """Refuse a set whose manifest states another kind of labels: classes would pass for grains."""
+    whole = folder.parent if folder.name in PARTS else folder
+    try:
+        stated = json.loads((whole / MANIFEST).read_text(encoding="utf-8"))["labels"]
+    except (OSError, ValueError, KeyError, TypeError):  # there is none, or it is another program's
+        return
+    if stated in KINDS and stated != kind:
+        raise TrainingDataError(
+            f"{folder} holds {_WORDS[stated]}s, as its {MANIFEST} says, and no {_WORDS[kind]}s: "
+            f"give --labels {stated}."
+        )
 
 
 def _read_specimens(path: Path) -> dict[str, str]:
