@@ -77,18 +77,40 @@ def test_a_section_distance_that_a_stack_contradicts_is_told(etch, maps):
     assert said in done.stderr
 
 
-def test_corrections_beside_a_result_are_told(etch, tmp_path, maps):
+def test_what_was_corrected_beside_a_result_is_tracked(etch, tmp_path, maps):
     (tmp_path / "result").mkdir()
     path = tmp_path / "result" / "grains.tif"
     write_tiff(path, maps)
     corrected = maps.copy()
     journal = Journal(corrected, "grains", [path.parent], about={"source_path": str(path)})
-    corrected[0, :4, :4] = 2
-    journal.record((slice(0, 1), slice(0, 4), slice(0, 4)), maps[:1, :4, :4], corrected[:1, :4, :4])
+    joined = slice(0, 6), slice(0, 20), slice(0, 60)  # the upper row of grains, one in each section
+    corrected[joined] = maps[:, :1, :1]
+    journal.record(joined, maps[joined], corrected[joined])
     journal.close()
-    done = etch("track", "result", "--out", "tracked")
-    assert done.exit_code == 0, done.output
-    assert "result: corrections of the Correct dock (1) lie beside grains.tif" in done.stderr
+    for more, grains in (((), 7), (("--no-corrections",), 9)):
+        done = etch("track", "result", "--out", "tracked", "--overwrite", *more)
+        assert done.exit_code == 0, done.output
+        assert f"result: {grains} grains through 6 sections" in done.stdout
+        told = "result: 1 edit of the Correct dock beside the result was taken along"
+        assert (told in done.stderr) == (not more)
+        summary = json.loads((tmp_path / "tracked" / "summary.json").read_text())
+        assert summary["corrections_taken"] == (0 if more else 1)
+        assert summary["grain_maps"]["path"] == str(path)
+
+
+def test_what_is_no_stack_of_grain_maps_is_told_by_what_it_is(etch, tmp_path, maps):
+    for at, name in enumerate(("one", "two")):
+        folder = tmp_path / "results" / name
+        folder.mkdir(parents=True)
+        write_tiff(folder / "grains.tif", maps[at])
+        (folder / "summary.json").write_text("{}")
+    done = etch("track", "results", "--out", "tracked")
+    assert done.exit_code == 2
+    assert "results holds 2 results: name that of one stack" in done.stderr
+    assert etch("track", "stack.tif", "--out", "tracked").exit_code == 0
+    done = etch("track", "tracked", "--out", "again")
+    assert done.exit_code == 2
+    assert "tracked was tracked already: name the grain maps that went into it" in done.stderr
 
 
 def test_without_a_voxel_size_the_pixel_size_of_the_file_is_kept(etch, tmp_path, maps):

@@ -5,14 +5,14 @@ from __future__ import annotations
 import enum
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from napari_etch.cli.console import ExitCode, bad_input, called, fail, note, refuse, say, sentence
-from napari_etch.cli.options import voxel
-from napari_etch.results import GRAINS_FILE
+from napari_etch.cli.options import Corrections, voxel
 
 if TYPE_CHECKING:
     from napari_etch.cli.track_files import Options
@@ -101,6 +101,7 @@ def track(
             "--mesh-grain", metavar="N", help="Surfaces of these grains alone; may be repeated."
         ),
     ] = None,
+    corrections: Corrections = True,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace earlier results.")
     ] = False,
@@ -136,7 +137,7 @@ def track(
         check_writable(out.parent, out)
     judge = _loaded(classifier) if method is Way.PAIRS else None
     try:
-        _track(grains, out, options, judge, align)
+        _track(grains, out, options, judge, align=align, corrections=corrections)
     except (ValueError, OSError) as error:
         fail(sentence(error, str(grains)))
         raise typer.Exit(ExitCode.BAD_INPUT) from None
@@ -153,7 +154,13 @@ def _loaded(path: Path | None) -> Classifier:
 
 
 def _track(
-    grains: Path, out: Path, options: Options, classifier: Classifier | None, align: bool
+    grains: Path,
+    out: Path,
+    options: Options,
+    classifier: Classifier | None,
+    *,
+    align: bool,
+    corrections: bool,
 ) -> None:
     from napari_etch.cli.measure_volumes import tell_distance
     from napari_etch.cli.progress import progress_bar
@@ -164,9 +171,11 @@ def _track(
 
     began = time.monotonic()
     name = called(grains)
-    inside = grains / GRAINS_FILE
-    stack = open_grain_stack(inside if inside.is_file() else grains)
-    _tell_corrections(name, inside, stack)
+    file = _maps_of(grains)
+    stack = open_grain_stack(file)
+    edits = 0
+    if corrections:
+        stack, edits = _corrected(name, file, stack)
     with progress_bar(name) as show:
         shifts = _shifts(stack, lambda part: show(0.2 * part, None, "aligning")) if align else ()
         first = 0.2 if align else 0.0
@@ -195,6 +204,7 @@ def _track(
                 tracks,
                 options,
                 shifts,
+                edits,
                 began,
                 lambda part: tell(done + (1 - done) * part, "writing"),
             )
@@ -208,18 +218,40 @@ def _track(
     say(f"{name}: {_result_words(tracks)} -> {out}")
 
 
-def _tell_corrections(name: str, file: Path, stack: SectionStack) -> None:
-    """Tell of what was corrected in napari beside a result: the map on disk is what is tracked."""
-    from napari_etch.cli.maps import correction_beside
+def _maps_of(grains: Path) -> Path:
+    """Return the grain maps that a path names: itself, or those of the result of one stack.
 
-    if not file.is_file():
-        return
-    found = correction_beside(file, stack.shape)
-    if found is not None:
-        note(
-            f"{name}: corrections of the Correct dock ({found.edits}) lie beside {GRAINS_FILE} and "
-            "are not tracked: save the layer over it in napari first"
+    Raises
+    ------
+    ValueError
+        For what was tracked already, and for the results of several images.
+    """
+    from napari_etch.cli.maps import each_result
+    from napari_etch.cli.track_files import GRAINS_3D_FILE
+    from napari_etch.results import GRAINS_FILE
+
+    found = each_result([grains])
+    if len(found) > 1:
+        raise ValueError(
+            f"{grains} holds {len(found)} results: name that of one stack; sections of one "
+            "specimen are segmented with --stack"
         )
+    if (found[0] / GRAINS_3D_FILE).is_file():
+        raise ValueError(f"{found[0]} was tracked already: name the grain maps that went into it")
+    inside = found[0] / GRAINS_FILE
+    return inside if inside.is_file() else grains
+
+
+def _corrected(name: str, file: Path, stack: SectionStack) -> tuple[SectionStack, int]:
+    """Return the sections as they were corrected in napari, and the number of edits; tell of it."""
+    from napari_etch.cli.maps import correction_beside, taken_words
+
+    found = correction_beside(file, stack.shape)
+    if found is None:
+        return stack, 0
+    note(f"{name}: {taken_words(found)}")
+    labels = found.labels
+    return replace(stack, _load=lambda index: labels[index]), found.edits
 
 
 def _shifts(stack: SectionStack, tell: Callable[[float], None]) -> tuple[SectionShift, ...]:

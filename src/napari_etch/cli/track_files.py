@@ -63,6 +63,7 @@ def write_tracks(
     tracks: Tracks,
     options: Options,
     shifts: tuple[SectionShift, ...],
+    edits: int,
     began: float,
     tell: Callable[[float], None],
 ) -> float:
@@ -81,6 +82,8 @@ def write_tracks(
     options : Options
     shifts : tuple of SectionShift
         Empty when the stack was not aligned.
+    edits : int
+        Of the Correct dock, which were taken along.
     began : float
         When the work began, on the monotonic clock.
     tell : callable
@@ -112,7 +115,7 @@ def write_tracks(
     if options.mesh is not None:
         _write_meshes(folder, options)
     summary = _summary(name, stack, tracks, options, shifts, time.monotonic() - began)
-    write_summary(folder, summary)
+    write_summary(folder, {**summary, "corrections_taken": edits})
     return float(measures.attrs[LINES])
 
 
@@ -182,7 +185,7 @@ def _summary(
     ended = Counter(each.ended for each in tracks.grains)
     return plain(
         {
-            "grain_maps": {"name": name, "path": stack.path},
+            "grain_maps": {"name": name, "path": stack.path.resolve()},
             "sections": tracks.shape[0],
             "height_px": tracks.shape[1],
             "width_px": tracks.shape[2],
