@@ -404,6 +404,16 @@ def test_the_micrograph_tells_the_pixel_size_of_a_map_that_states_none(
     assert "steel.tif states 0.1 µm a pixel; 0.2 as typed was used" in done.stderr
 
 
+def test_the_results_of_a_folder_are_measured_in_the_order_of_their_numbers(
+    etch, micrograph_file, tmp_path
+):
+    images = [micrograph_file(f"field{number}.tif") for number in (10, 2)]
+    etch("segment", *images, "--out", "results", "--pixel-size", 1)
+    etch("measure", "results", "--out", "out")
+    names = [each["name"] for each in read(tmp_path / "out")["fields"]]
+    assert names == ["field2", "field10"]
+
+
 def test_what_track_wrote_is_measured_by_the_name_of_its_folder(etch, write_grains, tmp_path):
     path = write_grains(grains=numbered_one_by_one(3))
     assert etch("track", path, "--out", "tracked").exit_code == 0

@@ -31,6 +31,7 @@ from napari_etch.labels.reviewed import (
 )
 from napari_etch.labels.values import IMAGE_CONFLICT, PIXEL_SIZE_CONFLICT, about_from
 from napari_etch.micrograph import Micrograph, read_micrograph
+from napari_etch.micrograph.reading import natural_key
 from napari_etch.results import FRACTURE_FILE, GRAINS_FILE, SUMMARY_FILE, read_summary
 from napari_etch.results.source_image import is_source, likely_paths, read_source
 
@@ -147,7 +148,8 @@ def result_folders(path: Path, maps: Sequence[str] = _MAPS) -> list[Path]:
 
 
 def _folders_in(folder: Path) -> list[Path]:
-    return sorted(each for each in folder.iterdir() if each.is_dir() and each.name[0] != ".")
+    inside = (each for each in folder.iterdir() if each.is_dir() and each.name[0] != ".")
+    return sorted(inside, key=lambda each: natural_key(each.name))
 
 
 def _maps_in(folder: Path, maps: Sequence[str] = _MAPS) -> list[str]:
