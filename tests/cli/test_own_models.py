@@ -76,6 +76,22 @@ def test_export_and_import_are_a_round_trip(etch, tmp_path):
     assert set(names()) == {"duplex", "Other-steel"}
 
 
+def test_an_export_goes_to_out_as_that_of_other_commands(etch, tmp_path):
+    done = etch("models", "export", "duplex", "--out", "file")
+    assert done.exit_code == 0 and (tmp_path / "file.etch").is_file(), done.output
+    for places in ((), ("one", "--out", "two")):
+        done = etch("models", "export", "duplex", *places)
+        assert done.exit_code == 2
+        assert "say once where duplex is to be written: give one FILE, or --out FILE" in done.stderr
+
+
+@pytest.mark.parametrize("command", [("export", "x"), ("rename", "x"), ("delete", "--yes")])
+def test_a_model_that_comes_along_is_no_model_of_the_library(etch, command):
+    done = etch("models", command[0], "generalist", *command[1:])
+    assert done.exit_code == 2
+    assert "generalist comes with napari-etch and is no model of your library" in done.stderr
+
+
 def test_an_export_does_not_replace_a_file_unless_told(etch, tmp_path):
     (tmp_path / "file.etch").write_text("mine")
     done = etch("models", "export", "duplex", "file")

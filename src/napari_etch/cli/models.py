@@ -91,7 +91,12 @@ def fetch(
 @app.command()
 def export(
     name: OwnName,
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="The .etch file to write.")],
+    file: Annotated[
+        Path | None, typer.Argument(metavar="FILE", help="The .etch file to write; or --out FILE.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="The .etch file to write.")
+    ] = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace a file that is there.")
     ] = False,
@@ -100,6 +105,10 @@ def export(
     from napari_etch.models.library import export_model
     from napari_etch.models.weights_file import SUFFIX
 
+    if (file is None) == (out is None):
+        refuse(f"say once where {name} is to be written: give one FILE, or --out FILE")
+    file = file or out
+    assert file is not None
     written = file if file.suffix == SUFFIX else file.with_name(file.name + SUFFIX)
     if written.exists() and not overwrite:
         refuse(f"{written} exists: choose another name, or add --overwrite")
@@ -144,11 +153,10 @@ def delete(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
     """Delete a model of your library for good."""
-    from napari_etch.models.library import delete_model, find_model
+    from napari_etch.models.library import delete_model, own_model
 
-    model = find_model(name)
-    if model is None:
-        refuse(f"there is no model {name!r} in your library: see etch models list")
+    with bad_input(f"the model {name}"):
+        model = own_model(name)
     if not yes and not _confirmed(f"Delete {model.title} for good?"):
         say("nothing was deleted")
         return

@@ -173,8 +173,20 @@ def find_model(name: str) -> LibraryModel | None:
     return None
 
 
-def _found(name: str) -> LibraryModel:
+def own_model(name: str) -> LibraryModel:
+    """Return a model of the library by its name, as `find_model` does.
+
+    Raises
+    ------
+    ModelError
+        When there is none of that name.
+    """
     model = find_model(name)
+    if model is None and name in {path.name for path in SHIPPED.iterdir()}:
+        raise ModelError(
+            f"{name} comes with napari-etch and is no model of your library: every installation "
+            "has it"
+        )
     if model is None:
         raise ModelError(f"There is no model {name!r} in the library: see “etch models list”.")
     return model
@@ -285,7 +297,7 @@ def replace_model(name: str, folder: Path, notes: Notes) -> LibraryModel:
     OSError
         When the library cannot be written; the model is then what it was.
     """
-    model = _found(name)
+    model = own_model(name)
     stored = read_model(folder)
     with _unfinished_copy(folder, stored.weights) as unfinished:
         _write_card(unfinished, replace(notes, title=model.title).into_card(stored.card))
@@ -358,7 +370,7 @@ def rename_model(name: str, title: str) -> LibraryModel:
     ModelError
         When there is no such model, or the name is taken or empty.
     """
-    model = _found(name)
+    model = own_model(name)
     title = " ".join(title.split())
     new = plain_name(title)
     if not title:
@@ -380,7 +392,7 @@ def delete_model(name: str) -> None:
     ModelError
         When there is no such model.
     """
-    model = _found(name)
+    model = own_model(name)
     # Renamed first: a deletion that is interrupted leaves no half model behind.
     shutil.rmtree(_set_aside(model.path).parent)
 
@@ -407,7 +419,7 @@ def export_model(name: str, file: Path, *, overwrite: bool = False) -> Path:
     ModelError
         When there is no such model, it is incomplete, or the file exists.
     """
-    return pack_model(_found(name).path, file, overwrite=overwrite)
+    return pack_model(own_model(name).path, file, overwrite=overwrite)
 
 
 def _write_card(folder: Path, card: dict[str, Any]) -> None:
