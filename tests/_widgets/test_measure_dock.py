@@ -107,6 +107,13 @@ def test_a_typed_pixel_size_gives_grain_sizes(open_measure: OpenMeasure, qtbot: 
     assert dock.form.sizes.rowCount() == 12
     # 60 grains on (80 µm)²
     assert float(g_of(dock)) == pytest.approx(np.log2(60 / 0.0064) - 2.954, abs=0.3)
+    found = {each.method.key: each.mean.value for each in dock.measurement().results}
+    intercept, area = 1000 / found["heyn"], 1e6 / found["saltykov"]
+    assert f"Mean intercept {intercept:.4g} µm (lines). Mean area {area:.4g} µm²" in (
+        dock.form.about.text()
+    )
+    tips = {dock.form.sizes.item(row, 1).toolTip() for row in range(12)}
+    assert any(f", mean intercept {intercept:#.4g} µm, G " in tip for tip in tips)
     assert all(button.isEnabled() for button in dock.form.exports.values())
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_etch.measure import METHODS, Measurement, MethodResult
-from napari_etch.measure.report import interval_text, more_fields_text, range_text
+from napari_etch.measure.report import interval_text, measured_text, more_fields_text, range_text
 
 if TYPE_CHECKING:
     from napari_etch.measure.segmentation_range import SegmentationRange
@@ -50,7 +50,7 @@ def size_rows(
 def _cell(result: MethodResult | None) -> Cell:
     if result is None:
         return "", "This method found nothing to count."
-    tip = f"{result.mean.value:.4g} {result.method.unit}, G {result.grain_number:.3f}"
+    tip = f"{measured_text(result)}, G {result.grain_number:.3f}"
     if result.method.recalled:
         tip += "; rule recalled, not checked against the text of the standard"
     return f"{result.grain_number:.1f}", tip
@@ -87,6 +87,7 @@ def about_text(
     ranged = range_text(uncertainty)
     if ranged:
         said.append(f"Segmentation: {ranged}.")
+    said += _means(together)
     largest = together.largest
     said.append(f"Largest grain: G {largest.grain_number:.1f}. Structure: {together.duplex.kind}.")
     if together.anisotropy is not None:
@@ -94,6 +95,17 @@ def about_text(
         said.append(f"Anisotropy {found.index:.2f}, longest at {found.along_deg:.0f}°.")
     said += [f"{each[:1].upper()}{each[1:]}." for each in (*remarks, *together.remarks)]
     return " ".join(said)
+
+
+def _means(together: Measurement) -> list[str]:
+    """Return the mean intercept and the mean area, which many ask for in place of G."""
+    heyn, saltykov = together.result("heyn"), together.result("saltykov")
+    said = []
+    if heyn is not None:
+        said.append(f"Mean intercept {1000 / heyn.mean.value:.4g} µm (lines).")
+    if saltykov is not None:
+        said.append(f"Mean area {1e6 / saltykov.mean.value:.4g} µm² (whole field).")
+    return said
 
 
 def spread_text(values: np.ndarray, weights: np.ndarray) -> str:

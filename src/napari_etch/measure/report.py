@@ -118,6 +118,14 @@ def four_digits(value: float) -> str:
     return f"{mantissa} × 10{str(int(exponent)).translate(_RAISED)}"
 
 
+def measured_text(result: MethodResult) -> str:
+    """Return what a method measured, with its unit; of intersections the mean intercept, too."""
+    said = f"{four_digits(result.mean.value)} {result.method.unit}"
+    if result.method.scale != "intercepts":
+        return said
+    return f"{said}, mean intercept {four_digits(1000 / result.mean.value)} µm"
+
+
 def interval_text(result: MethodResult) -> str:
     """Return ``9.6 … 10.2``, or why there is no interval."""
     if result.g_low is None and result.g_high is None:

@@ -15,6 +15,7 @@ from napari_etch.measure.report import (
     four_digits,
     headline,
     interval_text,
+    measured_text,
     more_fields_text,
     range_text,
 )
@@ -99,7 +100,7 @@ def _methods(report: Report) -> str:
                     f"{escape(each.method.title)}<br><span class=muted>"
                     f"{escape(each.method.note)}</span>",
                     escape(each.method.standard) + mark,
-                    f"{four_digits(each.mean.value)} {escape(each.method.unit)}",
+                    escape(measured_text(each)),
                     f"<b>{each.grain_number:.1f}</b>",
                     interval_text(each),
                     "" if accuracy is None else f"{accuracy:.0f}",
