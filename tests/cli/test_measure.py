@@ -574,6 +574,11 @@ def test_an_earlier_report_is_kept(etch, write_grains, tmp_path):
             ("--pixel-size", 1),
             "holds one value, 255, beside 0, so it is drawn lines or a mask",
         ),
+        (
+            checkerboard(4, 20) / np.float32(16),
+            ("--pixel-size", 1),
+            "holds decimals, as a boundary map, and no grain map: make grain maps with etch seg",
+        ),
         (checkerboard(4, 20), ("--pixel-size", -1), "is not between 1e-06 and 10000 µm"),
         (
             checkerboard(4, 20),

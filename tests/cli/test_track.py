@@ -113,6 +113,16 @@ def test_what_is_no_stack_of_grain_maps_is_told_by_what_it_is(etch, tmp_path, ma
     assert "tracked was tracked already: name the grain maps that went into it" in done.stderr
 
 
+def test_a_full_disk_is_told_by_the_folder_of_the_results(etch, maps, monkeypatch):
+    def full(*arguments):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("napari_etch.cli.track_files.write_tracks", full)
+    done = etch("track", "stack.tif", "--out", "tracked")
+    assert done.exit_code == 2
+    assert done.stderr == "etch: tracked: No space left on device\n"
+
+
 def test_without_a_voxel_size_the_pixel_size_of_the_file_is_kept(etch, tmp_path, maps):
     assert etch("track", "stack.tif", "--out", "out").exit_code == 0
     summary = json.loads((tmp_path / "out" / "summary.json").read_text())

@@ -228,6 +228,11 @@ def _read(
         ]
     else:
         raise ValueError(f"{file}: a grain map is (y, x) or a stack (z, y, x), not {grains.shape}")
+    if grains.dtype.kind == "f":
+        raise ValueError(
+            f"{file} holds decimals, as a boundary map, and no grain map: make grain maps with "
+            "etch segment or etch repair"
+        )
     if grains.size and grains.dtype.kind in "iu":
         _refuse_mask(grains, file)
         refuse_picture(sections[len(sections) // 2][1], str(file))

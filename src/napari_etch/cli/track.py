@@ -138,8 +138,11 @@ def track(
     judge = _loaded(classifier) if method is Way.PAIRS else None
     try:
         _track(grains, out, options, judge, align=align, corrections=corrections)
-    except (ValueError, OSError) as error:
+    except ValueError as error:
         fail(sentence(error, str(grains)))
+        raise typer.Exit(ExitCode.BAD_INPUT) from None
+    except OSError as error:  # what cannot be read says its own name; a full disk has none
+        fail(sentence(error, str(out)))
         raise typer.Exit(ExitCode.BAD_INPUT) from None
     except KeyboardInterrupt:
         fail("stopped; nothing was written")
