@@ -409,3 +409,22 @@ def test_help_names_every_format():
     done = CliRunner().invoke(app, ["export", "--help"], env={"COLUMNS": "200"})
     for name in FORMATS:
         assert name in done.stdout
+
+
+@pytest.mark.parametrize("form", ["via", "hdf5"])
+@pytest.mark.parametrize("more", [(), ("--as", "maps")])
+def test_a_pixel_size_that_annotations_contradict_is_told(etch, tmp_path, form, more):
+    (tmp_path / "set" / "images").mkdir(parents=True)
+    (tmp_path / "set" / "labels").mkdir()
+    tifffile.imwrite(tmp_path / "set" / "images" / "a.tif", np.zeros((40, 40), np.uint8))
+    grains = np.arange(1, 5, dtype=np.int32).reshape(2, 2).repeat(20, 0).repeat(20, 1)
+    tifffile.imwrite(tmp_path / "set" / "labels" / "a.tif", grains)
+    assert (
+        etch("export", "set", "--out", "x", "--format", form, "--pixel-size", 0.25).exit_code == 0
+    )
+    done = etch("import", "x", "--out", "y", "--pixel-size", 0.5, *more)
+    assert done.exit_code == 0, done.output
+    assert "a: its labels state 0.25 µm a pixel; 0.5 as typed was used" in done.stderr
+    if not more:
+        assert "as typed" not in etch("export", "y", "--out", "z", "--format", "hdf5").stderr
+        assert "as typed" not in etch("export", "z", "--out", "zz").stderr

@@ -31,6 +31,7 @@ from napari_etch.labels.reviewed import (
 )
 from napari_etch.labels.values import IMAGE_CONFLICT, PIXEL_SIZE_CONFLICT, about_from
 from napari_etch.micrograph import Micrograph, read_micrograph
+from napari_etch.micrograph.calibration import SAME_PIXEL
 from napari_etch.micrograph.reading import natural_key
 from napari_etch.results import FRACTURE_FILE, GRAINS_FILE, SUMMARY_FILE, read_summary
 from napari_etch.results.source_image import is_source, likely_paths, read_source
@@ -205,13 +206,29 @@ def with_image(each: Annotated, pixel_size_um: float | None = None) -> Annotated
         When the image was not found, or has another size.
     """
     if each.image is not None:
-        return each if pixel_size_um is None else replace(each, pixel_size_um=pixel_size_um)
+        return _typed(each, pixel_size_um)
     if each.image_path is None:
         raise LabelsError("its image was not found: say with --images where it is")
     micrograph = read_micrograph(each.image_path, keep_info_bar=True, pixel_size_um=pixel_size_um)
     size = pixel_size_um or each.pixel_size_um or micrograph.pixel_size_um
+    each = _typed(each, pixel_size_um)
     made = {**each.made, **_conflict(pixel_size_um, micrograph)}
     return replace(each, image=micrograph.data, pixel_size_um=size, made=made)
+
+
+def _typed(each: Annotated, pixel_size_um: float | None) -> Annotated:
+    """Return annotations with a typed pixel size, and what is told where they state another.
+
+    What was told when the set was made is no news: it has the typed one since.
+    """
+    made = {key: value for key, value in each.made.items() if key != PIXEL_SIZE_CONFLICT}
+    if pixel_size_um is None:
+        return replace(each, made=made)
+    stated = each.pixel_size_um
+    if stated is not None and abs(stated / pixel_size_um - 1) > SAME_PIXEL:
+        said = f"its labels state {stated:.4g} µm a pixel; {pixel_size_um:.4g} as typed was used"
+        made[PIXEL_SIZE_CONFLICT] = said
+    return replace(each, pixel_size_um=pixel_size_um, made=made)
 
 
 def with_pixel_size(each: Annotated, pixel_size_um: float | None = None) -> Annotated:
@@ -225,10 +242,10 @@ def with_pixel_size(each: Annotated, pixel_size_um: float | None = None) -> Anno
         Goes before what is known.
     """
     if each.image_path is None or (pixel_size_um is None and each.pixel_size_um is not None):
-        return each if pixel_size_um is None else replace(each, pixel_size_um=pixel_size_um)
+        return _typed(each, pixel_size_um)
     with suppress(ValueError):
         return replace(with_image(each, pixel_size_um), image=each.image)
-    return replace(each, pixel_size_um=pixel_size_um)
+    return _typed(each, pixel_size_um)
 
 
 def _with_specimens(sources: Sequence[LabelSource], table: Path) -> list[LabelSource]:
