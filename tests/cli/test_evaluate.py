@@ -118,3 +118,23 @@ def test_a_colour_image_is_not_a_map(etch, halves):
     done = etch("evaluate", "--pred", "pred.png", "--truth", "truth.tif")
     assert done.exit_code == 2
     assert "colour image" in done.stderr
+
+
+def test_fracture_modes_are_scored_by_classes(etch, tmp_path):
+    """They were two grains, with a G."""
+    truth = np.ones((40, 80), np.uint8)
+    truth[:, 40:] = 2
+    imsave("truth.png", truth, check_contrast=False)
+    folder = tmp_path / "modes"
+    folder.mkdir()
+    tifffile.imwrite(folder / "fracture.tif", np.roll(truth, 8, axis=1))
+    tifffile.imwrite("mine.tif", np.roll(truth, 8, axis=1))
+    for pred, more in (("modes", ()), ("modes/fracture.tif", ()), ("mine.tif", ("classes",))):
+        more = ("--truth-kind", *more) if more else ()
+        done = etch("evaluate", "--pred", pred, "--truth", "truth.png", *more)
+        assert done.exit_code == 0, done.output
+        scores = json.loads(done.stdout)
+        assert scores["accuracy"] == 0.8 and scores["iou"] == {"1": 0.666667, "2": 0.666667}
+        assert scores["share_pred"] == {"1": 0.5, "2": 0.5}
+    done = etch("evaluate", "--pred", "modes", "--truth", "truth.png", "--tolerance", 2)
+    assert done.exit_code == 2 and "classes are scored pixel by pixel" in done.stderr

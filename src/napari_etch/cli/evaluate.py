@@ -1,21 +1,24 @@
-"""``etch evaluate``: a grain map against truth."""
+"""``etch evaluate``: a grain map, or a map of fracture modes, against truth."""
 
 from __future__ import annotations
 
 import json
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from napari_etch.cli.console import bad_input, note, say
+from napari_etch.cli.console import bad_input, note, refuse, say
 from napari_etch.cli.maps import map_of, read_corrected, read_map, taken_words
 from napari_etch.cli.options import Corrections, between, free_file
 from napari_etch.evaluation import DEFAULT_MIN_AREA_PX, DEFAULT_TOLERANCE_PX
+from napari_etch.results import FRACTURE_FILE, GRAINS_FILE
 
 if TYPE_CHECKING:
     import numpy as np
+
+    from napari_etch.evaluation import ClassScores, GrainScores
 
 
 class Truth(StrEnum):
@@ -24,16 +27,23 @@ class Truth(StrEnum):
     auto = "auto"
     labels = "labels"
     boundary = "boundary"
+    classes = "classes"
 
 
 def evaluate(
     pred: Annotated[
         Path,
-        typer.Option(metavar="FILE", help="Grain map: TIFF, PNG or NPY; or a folder of results."),
+        typer.Option(
+            metavar="FILE",
+            help="Grain map or class map: TIFF, PNG or NPY; or a folder of results.",
+        ),
     ],
     truth: Annotated[
         Path,
-        typer.Option(metavar="FILE", help="Label map or drawn boundaries; or a folder of results."),
+        typer.Option(
+            metavar="FILE",
+            help="Label map, drawn boundaries or class map; or a folder of results.",
+        ),
     ],
     ignore: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Mask; nonzero is not scored.")
@@ -43,7 +53,11 @@ def evaluate(
         typer.Option(metavar="PX", parser=between(0, 1000), help="How far a boundary may be off."),
     ] = DEFAULT_TOLERANCE_PX,
     truth_kind: Annotated[
-        Truth, typer.Option(help="auto: a two-valued 8-bit file holds boundaries.")
+        Truth,
+        typer.Option(
+            help="auto: a two-valued 8-bit file holds boundaries; what etch fracture wrote is "
+            "scored by classes."
+        ),
     ] = Truth.auto,
     min_area: Annotated[
         int, typer.Option(min=1, metavar="PX", help="Smaller truth grains are left out.")
@@ -56,28 +70,33 @@ def evaluate(
         bool, typer.Option("--overwrite", help="Replace a file that is there.")
     ] = False,
 ) -> None:
-    """Score a grain map against truth and print the scores as JSON."""
-    from napari_etch.evaluation import evaluate_grains
+    """Score a grain map, or a map of fracture modes, against truth and print the scores as JSON."""
+    from napari_etch.evaluation import evaluate_classes, evaluate_grains
     from napari_etch.results import plain, whole_file
 
     if out is not None:
         free_file(out, overwrite, "scores.json")
-    pred_map, true_map = _read(pred, corrections), _read(truth, corrections)
+    kind = truth_kind.value
+    by_class = kind == "classes" or (kind == "auto" and _is_class_map(pred))
+    if by_class and (tolerance, min_area) != (DEFAULT_TOLERANCE_PX, DEFAULT_MIN_AREA_PX):
+        refuse("classes are scored pixel by pixel: leave out --tolerance and --min-area")
+    read = _read_classes if by_class else _read
+    pred_map, true_map = read(pred, corrections), read(truth, corrections)
     mask = None if ignore is None else read_map(ignore) != 0
+    scores: ClassScores | GrainScores
     with bad_input(f"{pred} and {truth}"):
-        scores = evaluate_grains(
-            pred_map,
-            true_map,
-            ignore=mask,
-            tolerance_px=tolerance,
-            truth_kind=truth_kind.value,
-            min_area_px=min_area,
-        )
-    rounded = {
-        name: round(value, 6) if isinstance(value, float) else value
-        for name, value in plain(scores.as_dict()).items()
-    }
-    text = json.dumps(rounded, indent=1)
+        if by_class:
+            scores = evaluate_classes(pred_map, true_map, ignore=mask)
+        else:
+            scores = evaluate_grains(
+                pred_map,
+                true_map,
+                ignore=mask,
+                tolerance_px=tolerance,
+                truth_kind="auto" if kind == "classes" else kind,
+                min_area_px=min_area,
+            )
+    text = json.dumps(_rounded(plain(scores.as_dict())), indent=1)
     try:
         if out is not None:
             with bad_input(str(out)):
@@ -86,6 +105,30 @@ def evaluate(
                     unfinished.write_text(text + "\n", encoding="utf-8")
     finally:  # what no disk takes is not lost
         say(text)
+
+
+def _rounded(value: Any) -> Any:
+    """Return numbers to six places, also those inside."""
+    if isinstance(value, dict):
+        return {name: _rounded(each) for name, each in value.items()}
+    return round(value, 6) if isinstance(value, float) else value
+
+
+def _is_class_map(path: Path) -> bool:
+    """Return whether a path is what `etch fracture` wrote: its map, or its folder."""
+    if path.is_dir():
+        return (path / FRACTURE_FILE).is_file() and not (path / GRAINS_FILE).exists()
+    return path.name == FRACTURE_FILE
+
+
+def _read_classes(path: Path, corrections: bool) -> np.ndarray:
+    """Read a map of classes, or that of a folder of results, as it was corrected."""
+    with bad_input():
+        file = path / FRACTURE_FILE if path.is_dir() else path
+        classes, correction = read_corrected(file, corrections)
+    if correction is not None:
+        note(f"{path}: {taken_words(correction)}")
+    return classes
 
 
 def _read(path: Path, corrections: bool) -> np.ndarray:
