@@ -12,7 +12,7 @@ import typer
 from napari_etch.cli.console import bad_input, note, refuse, say
 from napari_etch.cli.maps import map_of, read_corrected, read_map, taken_words
 from napari_etch.cli.options import Corrections, between, free_file
-from napari_etch.evaluation import DEFAULT_MIN_AREA_PX, DEFAULT_TOLERANCE_PX
+from napari_etch.evaluation import DEFAULT_MIN_AREA_PX, DEFAULT_TOLERANCE_PX, TruthKind
 from napari_etch.results import FRACTURE_FILE, GRAINS_FILE
 
 if TYPE_CHECKING:
@@ -28,6 +28,13 @@ class Truth(StrEnum):
     labels = "labels"
     boundary = "boundary"
     classes = "classes"
+
+
+_KINDS: dict[Truth, TruthKind] = {
+    Truth.auto: "auto",
+    Truth.labels: "labels",
+    Truth.boundary: "boundary",
+}
 
 
 def evaluate(
@@ -76,8 +83,9 @@ def evaluate(
 
     if out is not None:
         free_file(out, overwrite, "scores.json")
-    kind = truth_kind.value
-    by_class = kind == "classes" or (kind == "auto" and _is_class_map(pred))
+    if truth_kind is Truth.auto and _is_class_map(pred):
+        truth_kind = Truth.classes
+    by_class = truth_kind is Truth.classes
     if by_class and (tolerance, min_area) != (DEFAULT_TOLERANCE_PX, DEFAULT_MIN_AREA_PX):
         refuse("classes are scored pixel by pixel: leave out --tolerance and --min-area")
     read = _read_classes if by_class else _read
@@ -85,7 +93,7 @@ def evaluate(
     mask = None if ignore is None else read_map(ignore) != 0
     scores: ClassScores | GrainScores
     with bad_input(f"{pred} and {truth}"):
-        if by_class:
+        if truth_kind is Truth.classes:
             scores = evaluate_classes(pred_map, true_map, ignore=mask)
         else:
             scores = evaluate_grains(
@@ -93,7 +101,7 @@ def evaluate(
                 true_map,
                 ignore=mask,
                 tolerance_px=tolerance,
-                truth_kind="auto" if kind == "classes" else kind,
+                truth_kind=_KINDS[truth_kind],
                 min_area_px=min_area,
             )
     text = json.dumps(_rounded(plain(scores.as_dict())), indent=1)
