@@ -427,6 +427,23 @@ def test_the_slider_cuts_the_grains_again_without_a_run(open_dock: OpenDock, qtb
     assert len(predict.calls) == 1
 
 
+def test_the_dock_knows_of_corrections_when_it_comes_back_to_the_front(
+    open_dock: OpenDock, qtbot: Any
+) -> None:
+    """It went on saying that the slider cuts a map that it would not cut."""
+    viewer, dock = open_dock()
+    viewer.add_image(noise(*SHAPE), name="steel")
+    run_to_end(qtbot, dock)
+    grains = viewer.layers["steel · grains"]
+    assert dock.hint.text() == "Moving the slider cuts “steel · grains” again."
+    grains.data_setitem((np.arange(9), np.arange(9)), 77)
+    dock.come_to_front(True)
+    assert "corrected or reviewed; the slider is" in dock.hint.text()
+    grains.undo()
+    dock.come_to_front(True)
+    assert dock.hint.text() == "Moving the slider cuts “steel · grains” again."
+
+
 def test_the_slider_does_not_overwrite_corrections(open_dock: OpenDock, qtbot: Any) -> None:
     viewer, dock = open_dock()
     viewer.add_image(noise(*SHAPE), name="steel")

@@ -56,6 +56,11 @@ class GrainCutter(QObject):
         self._timer.stop()
         self._target = weakref.ref(layer) if layer is not None and can_recut(layer) else None
 
+    def may_not_cut(self) -> bool:
+        """Return whether the target has corrections or verdicts that a cut would overwrite."""
+        layer = self.target
+        return layer is not None and (is_edited(layer) or is_judged(layer))
+
     def ask(self, granularity: float) -> None:
         """Cut soon: while the slider keeps moving there is at most one cut per waiting time."""
         self._granularity = granularity
@@ -68,7 +73,7 @@ class GrainCutter(QObject):
         layer = self.target
         if layer is None:
             return
-        if is_edited(layer) or is_judged(layer):
+        if self.may_not_cut():
             self.refused.emit()
             return
         started = time.perf_counter()

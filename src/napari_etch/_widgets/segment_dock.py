@@ -204,6 +204,12 @@ class SegmentDock(Dock):
             tile=tile_edge(self._preferences.tile_memory_mb),
         )
 
+    def come_to_front(self, front: bool) -> None:
+        """Look whether the slider may cut: what it cuts was perhaps corrected in another dock."""
+        if front:
+            self._cut_refused = self.cutter.may_not_cut()
+            self._show_cut(self.cutter.target)
+
     def why_not(self) -> str:
         """Return why no run can be started now, as one sentence; empty when it can."""
         image = self.layers.image()
