@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from skimage.metrics import adapted_rand_error, variation_of_information
 
-from napari_etch.evaluation import evaluate_classes, evaluate_grains
+from napari_etch.evaluation import evaluate_classes, evaluate_grains, evaluate_stack
 
 
 def voronoi(seed, shape=(90, 110), count=25):
@@ -201,3 +201,36 @@ def test_classes_are_scored_as_by_the_development_scorer(scorer, seed):
     assert ours.miou == pytest.approx(theirs["miou"])
     assert {str(key): value for key, value in ours.iou.items()} == pytest.approx(theirs["iou"])
     assert ours.confusion == theirs["confusion_rows_truth_columns_pred"]
+
+
+def test_a_stack_whose_sections_are_numbered_one_by_one_is_right_in_its_sections_only():
+    truth = np.stack([halves()] * 4)
+    numbered = truth + 2 * np.arange(4)[:, None, None]
+    scores = evaluate_stack(numbered, truth)
+    assert (scores.vi, scores.vi_split, scores.vi_merge) == (2, 2, 0)
+    assert scores.sections["vi"] == 0 and scores.tracking_vi == 2
+    assert (scores.count_pred, scores.count_true, scores.tp50) == (8, 2, 0)
+    assert evaluate_stack(truth, truth).ap50 == scores.sections["ap50"] == 1
+    drawn = np.zeros(truth.shape, np.uint8)
+    drawn[:, :, 39:41] = 255
+    scores = evaluate_stack(numbered, drawn)
+    assert scores.vi is None is scores.tracking_vi and scores.sections["vi"] == 0
+    with pytest.raises(ValueError, match="must be a stack"):
+        evaluate_stack(truth[0], truth[0])
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_stack_is_scored_as_by_the_development_scorer(scorer, seed):
+    truth = np.stack([voronoi(seed), voronoi(seed), voronoi(seed + 1)])
+    pred = np.stack([voronoi(seed + each, count=31) for each in (20, 21, 22)])
+    pred[:, 40:44] = 0
+    ignore = np.zeros(truth.shape, bool)
+    ignore[1, 70:, :40] = True
+    ours = evaluate_stack(pred, truth, ignore=ignore).as_dict()
+    theirs = scorer.score_volume(pred, truth, ignore)
+    sections = ours.pop("sections")
+    shared = ours.keys() & theirs.keys()
+    assert len(shared) == len(ours)
+    assert ours == pytest.approx({name: theirs[name] for name in shared}, rel=1e-6)
+    means = {name: theirs["per_slice"]["mean"][name] for name in sections if name[:4] != "boun"}
+    assert {name: sections[name] for name in means} == pytest.approx(means, rel=1e-6)

@@ -13,6 +13,7 @@ boundary mask (nonzero on the line). What the scores agree on:
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -143,6 +144,100 @@ def evaluate_grains(
 
 
 @dataclass(frozen=True)
+class StackScores:
+    """How well the grains of a stack agree with truth; None where a number has no meaning.
+
+    Attributes
+    ----------
+    vi, vi_split, vi_merge, are, ari, ap50, map, pq, tp50, count_pred, count_true, count_ratio
+        Of grains in space, as in `GrainScores`; None where the truth is drawn lines, which do not
+        tell what is one grain in two sections.
+    tracking_vi : float or None
+        VI in space less the mean VI of the sections: what is wrong from section to section.
+    sections : dict of str to float or None
+        Means of the scores of the sections, each by itself.
+    tolerance_px, min_area_px
+        What the scores were taken with; in space the area is a volume, voxels.
+    """
+
+    vi: float | None
+    vi_split: float | None
+    vi_merge: float | None
+    are: float | None
+    ari: float | None
+    ap50: float | None
+    map: float | None
+    pq: float | None
+    tp50: int | None
+    count_pred: int | None
+    count_true: int | None
+    count_ratio: float | None
+    tracking_vi: float | None
+    sections: dict[str, float | None]
+    tolerance_px: float
+    min_area_px: int
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the scores by name, ready for JSON."""
+        return asdict(self)
+
+
+_IN_SPACE = ("vi", "vi_split", "vi_merge", "are", "ari", "ap50", "map", "pq", "tp50")
+_COUNTS = ("count_pred", "count_true", "count_ratio")
+_IN_SECTIONS = (*_IN_SPACE[:8], "count_ratio", "delta_g", "boundary_f1")
+
+
+def evaluate_stack(
+    pred: np.ndarray,
+    truth: np.ndarray,
+    *,
+    ignore: np.ndarray | None = None,
+    tolerance_px: float = DEFAULT_TOLERANCE_PX,
+    truth_kind: TruthKind = "auto",
+    min_area_px: int = DEFAULT_MIN_AREA_PX,
+) -> StackScores:
+    """Score the grain maps of a stack, numbered through its sections, in space and by section.
+
+    Parameters
+    ----------
+    pred, truth, ignore : np.ndarray
+        As for `evaluate_grains`, (z, y, x).
+    tolerance_px, truth_kind, min_area_px
+        As for `evaluate_grains`.
+
+    Returns
+    -------
+    StackScores
+
+    Raises
+    ------
+    ValueError
+        When the arrays are not 3D, differ in shape, or the prediction holds fractions.
+    """
+    pred, truth, masked = _checked(pred, truth, ignore, dimensions=3)
+    if truth_kind == "auto":
+        truth_kind = "boundary" if _is_drawn(truth) else "labels"
+    labels = _dense(_filled(pred))
+    options: dict[str, Any] = {"tolerance_px": tolerance_px, "min_area_px": min_area_px}
+    sections = [
+        evaluate_grains(each, true, ignore=mask, truth_kind=truth_kind, **options).as_dict()
+        for each, true, mask in zip(labels, truth, masked, strict=True)
+    ]
+    means = {name: _mean_of(section[name] for section in sections) for name in _IN_SECTIONS}
+    in_space: dict[str, Any] = dict.fromkeys((*_IN_SPACE, *_COUNTS))
+    if truth_kind == "labels":
+        claimed = _claimed_truth(truth, masked, truth_kind, min_area_px)
+        in_space = _overlap_scores(labels, claimed) | _counts(_kept(labels, claimed), claimed)
+    vi, of_sections = in_space["vi"], means["vi"]
+    tracking = None if vi is None or of_sections is None else vi - of_sections
+    return StackScores(**in_space, tracking_vi=tracking, sections=means, **options)
+
+
+def _mean_of(values: Iterable[float | None]) -> float | None:
+    return _mean(np.array([value for value in values if value is not None], float))
+
+
+@dataclass(frozen=True)
 class ClassScores:
     """How well a map of classes agrees with truth, over the pixels that truth labels.
 
@@ -238,12 +333,13 @@ class _Truth:
 
 
 def _checked(
-    pred: np.ndarray, truth: np.ndarray, ignore: np.ndarray | None
+    pred: np.ndarray, truth: np.ndarray, ignore: np.ndarray | None, dimensions: int = 2
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     pred, truth = np.ma.filled(pred, 0), np.ma.filled(truth, 0)
     masked = np.zeros(truth.shape, bool) if ignore is None else np.asarray(ignore) != 0
-    if truth.ndim != 2:
-        raise ValueError(f"the truth must be one 2D map, not an array of shape {truth.shape}")
+    if truth.ndim != dimensions:
+        wanted = "one 2D map" if dimensions == 2 else "a stack (z, y, x)"
+        raise ValueError(f"the truth must be {wanted}, not an array of shape {truth.shape}")
     for name, array in (("prediction", pred), ("ignore mask", masked)):
         if array.shape != truth.shape:
             raise ValueError(
@@ -258,8 +354,7 @@ def _claimed_truth(truth: np.ndarray, masked: np.ndarray, kind: str, min_area: i
     from skimage.measure import label
 
     if kind == "auto":
-        two_values = truth.dtype in (np.bool_, np.uint8) and np.unique(truth).size <= 2
-        kind = "boundary" if two_values else "labels"
+        kind = "boundary" if _is_drawn(truth) else "labels"
     lines = None
     if kind == "boundary":
         lines = truth != 0
@@ -270,6 +365,10 @@ def _claimed_truth(truth: np.ndarray, masked: np.ndarray, kind: str, min_area: i
     if lines is not None:
         lines = lines | small
     return _Truth(_dense(np.where(small, 0, labels)), masked, masked | small, lines)
+
+
+def _is_drawn(truth: np.ndarray) -> bool:
+    return truth.dtype in (np.bool_, np.uint8) and np.unique(truth).size <= 2
 
 
 def _filled(labels: np.ndarray) -> np.ndarray:
@@ -384,12 +483,9 @@ def _size_scores(pred: np.ndarray, truth: _Truth) -> dict[str, Any]:
     all_true = np.arange(int(shared_out.max()) + 1) > 0
     in_pred, edge_pred = _interior(pred, kept, truth)
     in_true, edge_true = _interior(shared_out, all_true, truth)
-    count_pred, count_true = int(kept.sum()), int(truth.labels.max())
     field = int(np.count_nonzero(~truth.unscored))
     return {
-        "count_pred": count_pred,
-        "count_true": count_true,
-        "count_ratio": count_pred / count_true if count_true else None,
+        **_counts(kept, truth),
         "ks_ecd": _distance(in_pred, in_true) if in_pred.size and in_true.size else None,
         "interior_pred": int(in_pred.size),
         "interior_true": int(in_true.size),
@@ -400,6 +496,15 @@ def _size_scores(pred: np.ndarray, truth: _Truth) -> dict[str, Any]:
             _planimetric_mean(field, in_true.size, edge_true),
         ),
         "delta_g_interior": _delta_g(_mean(in_pred), _mean(in_true)),
+    }
+
+
+def _counts(kept: np.ndarray, truth: _Truth) -> dict[str, Any]:
+    count_pred, count_true = int(kept.sum()), int(truth.labels.max())
+    return {
+        "count_pred": count_pred,
+        "count_true": count_true,
+        "count_ratio": count_pred / count_true if count_true else None,
     }
 
 

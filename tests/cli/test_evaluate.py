@@ -138,3 +138,15 @@ def test_fracture_modes_are_scored_by_classes(etch, tmp_path):
         assert scores["share_pred"] == {"1": 0.5, "2": 0.5}
     done = etch("evaluate", "--pred", "modes", "--truth", "truth.png", "--tolerance", 2)
     assert done.exit_code == 2 and "classes are scored pixel by pixel" in done.stderr
+
+
+def test_a_stack_is_scored_in_space_and_by_section(etch, halves):
+    tifffile.imwrite("truth.tif", np.stack([halves] * 3), photometric="minisblack")
+    np.save("pred.npy", np.stack([halves, halves + 2, halves]))
+    done = etch("evaluate", "--pred", "pred.npy", "--truth", "truth.tif")
+    assert done.exit_code == 0, done.output
+    scores = json.loads(done.stdout)
+    assert scores["sections"]["vi"] == 0 < scores["tracking_vi"] == scores["vi"]
+    tifffile.imwrite("one.tif", halves)
+    done = etch("evaluate", "--pred", "pred.npy", "--truth", "one.tif")
+    assert done.exit_code == 2 and "give two maps of one image" in done.stderr

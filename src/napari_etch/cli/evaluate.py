@@ -18,7 +18,7 @@ from napari_etch.results import FRACTURE_FILE, GRAINS_FILE
 if TYPE_CHECKING:
     import numpy as np
 
-    from napari_etch.evaluation import ClassScores, GrainScores
+    from napari_etch.evaluation import ClassScores, GrainScores, StackScores
 
 
 class Truth(StrEnum):
@@ -77,8 +77,11 @@ def evaluate(
         bool, typer.Option("--overwrite", help="Replace a file that is there.")
     ] = False,
 ) -> None:
-    """Score a grain map, or a map of fracture modes, against truth and print the scores as JSON."""
-    from napari_etch.evaluation import evaluate_classes, evaluate_grains
+    """Score a grain map, or a map of fracture modes, against truth and print the scores as JSON.
+
+    The grains of a stack are scored in space, and section by section.
+    """
+    from napari_etch.evaluation import evaluate_classes, evaluate_grains, evaluate_stack
     from napari_etch.results import plain, whole_file
 
     if out is not None:
@@ -91,12 +94,13 @@ def evaluate(
     read = _read_classes if by_class else _read
     pred_map, true_map = read(pred, corrections), read(truth, corrections)
     mask = None if ignore is None else read_map(ignore) != 0
-    scores: ClassScores | GrainScores
+    scores: ClassScores | GrainScores | StackScores
     with bad_input(f"{pred} and {truth}"):
         if truth_kind is Truth.classes:
             scores = evaluate_classes(pred_map, true_map, ignore=mask)
         else:
-            scores = evaluate_grains(
+            score = evaluate_stack if true_map.ndim == 3 else evaluate_grains
+            scores = score(
                 pred_map,
                 true_map,
                 ignore=mask,
