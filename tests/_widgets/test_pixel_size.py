@@ -12,12 +12,14 @@ from info_bars import info_strip, strip_of
 from micrograph.scenes import specimen
 from napari.components import ViewerModel
 from printing import print_of, printed
+from qtpy.QtCore import Qt
+from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QInputDialog
 
 from napari_etch._widgets.correct_target import micrograph_of, window_under
 from napari_etch._widgets.export_layers import groups_of
 from napari_etch._widgets.layers import GRAINS, METADATA_KEY, kind_of, pixel_size_um
-from napari_etch._widgets.pixel_size import _ask_length, set_pixel_size
+from napari_etch._widgets.pixel_size import PixelSizeBox, _ask_length, set_pixel_size
 from napari_etch._widgets.view import camera_of
 from napari_etch.micrograph.scale_bar import micrometres_of
 
@@ -311,3 +313,29 @@ def test_what_lies_over_a_turned_or_oblong_image_stays_on_it(
         groups, trouble = groups_of(viewer.layers, [grains])
         assert not trouble
         assert groups[0].image is image
+
+
+@pytest.mark.parametrize(
+    ("size", "shown"),
+    [
+        (0.2252252, "0.22523 µm"),
+        (0.007344, "0.0073440 µm"),
+        (0.000553, "0.00055300 µm"),
+        (12.0, "12.00000 µm"),
+    ],
+)
+def test_the_pixel_size_of_an_sem_keeps_its_digits(qtbot: Any, size: float, shown: str) -> None:
+    """Half a nanometre had two digits, whether it was shown or typed."""
+    box = PixelSizeBox()
+    qtbot.addWidget(box)
+    typed: list[float] = []
+    box.typed.connect(typed.append)
+    box.show_size(size)
+    assert box.number.text() == shown
+    QTest.keyClick(box.number, Qt.Key.Key_Return)
+    assert typed == []  # what is shown and what it holds are the same
+    box.show_size(None)
+    box.number.selectAll()
+    QTest.keyClicks(box.number, f"{size:.9f}".rstrip("0"))
+    QTest.keyClick(box.number, Qt.Key.Key_Return)
+    assert typed == [pytest.approx(size)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
 _LINE_TIP = (
     "Draw a line over the scale bar of the image, then press this again and say how long it is."
 )
+_DECIMALS, _MOST_DECIMALS = 5, 9
 _FILL = 0.4  # of the window that the line over a scale bar fills
 
 _FOUND_TIP = (
@@ -57,6 +59,27 @@ def _read_tip(text: str) -> str:
     )
 
 
+class _SizeNumber(QDoubleSpinBox):
+    """A number of µm with five digits that count: a pixel of an SEM is half a nanometre."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setDecimals(_MOST_DECIMALS)
+        self.setRange(0.0, 100_000.0)
+
+    def textFromValue(self, value: float) -> str:
+        """Return what is shown of a number."""
+        locale = self.locale()
+        locale.setNumberOptions(locale.numberOptions() | locale.NumberOption.OmitGroupSeparator)
+        return str(locale.toString(float(value), "f", _decimals_of(value)))
+
+
+def _decimals_of(value: float) -> int:
+    """Return the decimals of a number of which five digits count."""
+    needed = 4 - math.floor(math.log10(value)) if value > 0 else 0
+    return min(max(needed, _DECIMALS), _MOST_DECIMALS)
+
+
 class PixelSizeBox(QWidget):
     """A number in µm and a button for the scale bar.
 
@@ -70,9 +93,7 @@ class PixelSizeBox(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.number = QDoubleSpinBox()
-        self.number.setDecimals(5)
-        self.number.setRange(0.0, 100_000.0)
+        self.number = _SizeNumber()
         self.number.setStepType(QDoubleSpinBox.StepType.AdaptiveDecimalStepType)
         self.number.setSpecialValueText("unknown")
         self.number.setSuffix(" µm")
@@ -99,7 +120,8 @@ class PixelSizeBox(QWidget):
     def put(self, size_um: float | None) -> None:
         """Put a pixel size into the field without a signal."""
         self.number.blockSignals(True)
-        self.number.setValue(size_um or 0.0)
+        # as it is shown: to press Enter there must not mean another size
+        self.number.setValue(round(size_um, _decimals_of(size_um)) if size_um else 0.0)
         self.number.blockSignals(False)
 
 
