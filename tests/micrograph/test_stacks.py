@@ -12,6 +12,7 @@ from napari_etch.micrograph import MicrographError, read_micrograph, write_tiff
 
 SECTIONS = np.stack([specimen(60, 80, seed=i) for i in range(4)])
 RGB = np.moveaxis(SECTIONS[:3], 0, -1)
+LUMINANCE = np.array([0.299, 0.587, 0.114])
 
 
 @pytest.mark.parametrize("n", [2, 3, 4])
@@ -58,12 +59,25 @@ def test_one_image_as_a_stack_has_one_section(tmp_path):
 
 
 def test_colour_pages_become_a_grey_stack(tmp_path):
-    colours = np.stack([RGB, RGB[::-1]])
-    tifffile.imwrite(tmp_path / "a.tif", colours, photometric="rgb")
+    tinted = np.rint(SECTIONS[:2, ..., None] * np.array([1, 0.9, 0.7])).astype(np.uint8)
+    tifffile.imwrite(tmp_path / "a.tif", tinted, photometric="rgb")
     micrograph = read_micrograph(tmp_path / "a.tif", stack=True)
     assert micrograph.data.shape == (2, 60, 80)
     assert micrograph.data.dtype == np.float32
-    np.testing.assert_allclose(micrograph.data[0], RGB @ np.array([0.299, 0.587, 0.114]), atol=1e-3)
+    np.testing.assert_allclose(micrograph.data, tinted @ LUMINANCE, atol=1e-3)
+
+
+def test_sections_that_differ_in_hue_keep_its_boundaries(tmp_path):
+    patches = np.full((60, 80, 3), (140, 60, 83), np.uint8)
+    patches[:, 40:] = (60, 110, 65)  # as bright
+    tifffile.imwrite(tmp_path / "pages.tif", np.stack([patches, patches]), photometric="rgb")
+    for number in range(2):
+        Image.fromarray(patches).save(tmp_path / f"{number}.png")
+    (tmp_path / "pages.tif").rename(tmp_path.with_suffix(".tif"))
+    for source in (tmp_path, tmp_path.with_suffix(".tif"), tmp_path / "0.png"):
+        for section in read_micrograph(source, stack=True).data:
+            drawn = patches @ LUMINANCE - section
+            assert drawn[:, 39:41].min() > 20 > 1 > drawn[:, :30].max()
 
 
 def test_channels_are_refused(tmp_path):

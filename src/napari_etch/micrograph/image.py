@@ -12,6 +12,7 @@ import numpy as np
 
 from napari_etch.micrograph.box import Box
 from napari_etch.micrograph.calibration import Calibration
+from napari_etch.micrograph.colour import grey_with_colour
 from napari_etch.micrograph.errors import MicrographError
 from napari_etch.micrograph.info_bar import find_info_bar
 from napari_etch.micrograph.pixels import canonical, luminance
@@ -223,7 +224,23 @@ class Micrograph:
             sections. NaN pixels get the median; a constant image is all zeros.
         """
         values = luminance(self.data) if self.is_rgb else self.data.astype(np.float32)
+        return self._stretched(values, self.mask)
+
+    def grey_with_colour(self) -> np.ndarray:
+        """What networks see: as `grey`, with dark lines where colour tells more than luminance.
+
+        Returns
+        -------
+        numpy.ndarray
+            As `grey`; the same for all but coloured grains, see `micrograph.colour`.
+        """
+        if not self.is_rgb:
+            return self.grey()
         mask = self.mask
+        return self._stretched(grey_with_colour(self.data, mask), mask)
+
+    def _stretched(self, values: np.ndarray, mask: np.ndarray) -> np.ndarray:
+        """Stretch float32 values in place, by those inside the mask."""
         inside = values[mask]
         if inside.size == 0:
             return np.zeros_like(values)
@@ -233,7 +250,7 @@ class Micrograph:
             low, high = float(inside.min()), float(inside.max())
         if not high > low:
             return np.zeros_like(values)
-        if values.dtype.kind == "f" and self.data.dtype.kind == "f":
+        if self.data.dtype.kind == "f":
             values[np.isnan(values)] = median
         values -= np.float32(low)
         values /= np.float32(high - low)

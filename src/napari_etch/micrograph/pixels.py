@@ -10,7 +10,7 @@ from napari_etch.micrograph.errors import MicrographError
 
 # A grey picture stored as a colour JPEG comes back with channels up to two levels apart.
 _GREY_TOLERANCE_8BIT = 2
-_LUMINANCE = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # ITU-R BT.601
+LUMINANCE = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # ITU-R BT.601
 _MAX_CHANNELS = 4
 # Beyond this a float is no grey value but a mark for "no data" (-3.4e38 in some programs).
 MAX_VALUE = 1e30
@@ -113,7 +113,14 @@ def luminance(data: np.ndarray) -> np.ndarray:
     numpy.ndarray
         ``(...)`` float32.
     """
-    return np.asarray(data.astype(np.float32, copy=False) @ _LUMINANCE, dtype=np.float32)
+    return np.asarray(data.astype(np.float32, copy=False) @ LUMINANCE, dtype=np.float32)
+
+
+def _grey_sections(stack: np.ndarray) -> np.ndarray:
+    """Return a stack of colour images (z, y, x, 3) as a grey one, float32 (z, y, x)."""
+    from napari_etch.micrograph.colour import grey_section
+
+    return np.stack([grey_section(section) for section in stack])
 
 
 def apply_palette(indices: np.ndarray, palette: np.ndarray) -> np.ndarray:
@@ -244,7 +251,7 @@ def canonical(data: Any, name: str, *, rgb: bool | None = None) -> np.ndarray:
         coloured = array.shape[-1] >= 3
         array = drop_alpha(array)
         array = collapse_grey(array) if coloured else array
-        array = luminance(array) if array.ndim == 4 else array
+        array = _grey_sections(array) if array.ndim == 4 else array
     if not rgb and array.ndim == 3 and array.shape[-1] in ((2, 3) if unsaid else (3,)):
         raise MicrographError(
             f"{name} would be a stack of sections that are {array.shape[-1]} pixels wide (shape "

@@ -12,10 +12,11 @@ from pathlib import Path
 import numpy as np
 
 from napari_etch.micrograph.calibration import Calibration
+from napari_etch.micrograph.colour import grey_section
 from napari_etch.micrograph.errors import MicrographError, SeveralImagesError
 from napari_etch.micrograph.image import Micrograph, without_bars
 from napari_etch.micrograph.iron import read_iron_image
-from napari_etch.micrograph.pixels import canonical, luminance
+from napari_etch.micrograph.pixels import canonical
 from napari_etch.micrograph.raster import read_raster
 from napari_etch.micrograph.sidecars import read_sidecar
 from napari_etch.micrograph.tiff import RawImage, read_tiff
@@ -78,8 +79,7 @@ def read_micrograph(
     else:
         micrograph, row = _read_file(source, typed, bool(stack))
     if stack and not micrograph.is_stack:
-        grey = luminance(micrograph.data) if micrograph.is_rgb else micrograph.data
-        micrograph = replace(micrograph, data=grey[None])
+        micrograph = replace(micrograph, data=_section(micrograph)[None])
     return micrograph if keep_info_bar else without_bars(micrograph, info_bar_row=row)
 
 
@@ -227,8 +227,12 @@ def _stacked(images: list[Micrograph]) -> np.ndarray:
                 f"{image.name} is {image.height} × {image.width} pixels but {first.name} is "
                 f"{first.height} × {first.width}; the sections of a stack must be of equal size."
             )
-    planes = [luminance(m.data) if m.is_rgb else m.data for m in images]
-    return canonical(np.stack(planes), first.name, rgb=False)
+    return canonical(np.stack([_section(image) for image in images]), first.name, rgb=False)
+
+
+def _section(image: Micrograph) -> np.ndarray:
+    """Return the pixels of an image as those of a section, (y, x)."""
+    return grey_section(image.data) if image.is_rgb else image.data
 
 
 def _typed(images: list[Micrograph], typed: Calibration) -> Calibration:

@@ -14,12 +14,13 @@ if TYPE_CHECKING:
 def prepare(micrograph: Micrograph) -> npt.NDArray[np.float32]:
     """Return a 2D micrograph as float32 (y, x): flat-field corrected, centred, scaled, cut at ±5.
 
+    Where the grains differ in colour rather than in brightness, their boundaries are drawn in.
     Pixels outside the field (information bar, NaN) are 0 and do not count for mean and spread.
     """
     from napari_etch.micrograph import flatten_illumination
 
     mask = micrograph.mask
-    flat = flatten_illumination(micrograph.grey(), mask)
+    flat = flatten_illumination(micrograph.grey_with_colour(), mask)
     inside = flat[mask] if mask.any() else flat
     spread = float(inside.std()) + 1e-6
     image = np.clip((flat - float(inside.mean())) / spread, -5, 5)

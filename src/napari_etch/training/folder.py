@@ -250,9 +250,8 @@ def pair_of(
     if kind != "classes":
         length, crossings = count_crossings(np.where(learnt, truth.labels, 0))
         intercept = length / max(1, crossings)  # one grain: as wide as all its lines
-    return Pair(
-        micrograph.grey(), truth.labels, intercept, learnt, micrograph, source=micrograph.name
-    )
+    image = micrograph.grey_with_colour()
+    return Pair(image, truth.labels, intercept, learnt, micrograph, source=micrograph.name)
 
 
 def _partner(folder: Path, stem: str) -> Path | None:

@@ -146,6 +146,6 @@ def _without_bars(micrograph: Micrograph) -> npt.NDArray[Any]:
     """Return the pixels; where a bar is printed they become NaN, so that it is masked."""
     if micrograph.info_bar_row is None and not any(micrograph.scale_bars):
         return micrograph.data
-    pixels = micrograph.grey().astype(np.float32)
+    pixels = micrograph.data.astype(np.float32)
     pixels[~micrograph.mask] = np.nan
     return pixels
