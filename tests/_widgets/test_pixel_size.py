@@ -339,3 +339,15 @@ def test_the_pixel_size_of_an_sem_keeps_its_digits(qtbot: Any, size: float, show
     QTest.keyClicks(box.number, f"{size:.9f}".rstrip("0"))
     QTest.keyClick(box.number, Qt.Key.Key_Return)
     assert typed == [pytest.approx(size)]
+
+
+def test_a_typed_pixel_size_leaves_the_view_where_it_was() -> None:
+    """One typed it close by, and had to find the place again."""
+    viewer = ViewerModel()
+    image = viewer.add_image(np.zeros((60, 80), np.uint8), name="steel", translate=(3, 5))
+    camera = camera_of(viewer)
+    camera.center, camera.zoom = (0.0, 33.0, 55.0), 12.0
+    set_pixel_size(viewer, image, 0.25)
+    middle = image.world_to_data(camera.center[-2:])
+    np.testing.assert_allclose(middle, (30, 50))
+    assert camera.zoom * image.scale[-1] == pytest.approx(12)

@@ -28,7 +28,7 @@ from napari_etch._widgets.layers import (
 from napari_etch._widgets.made_from import is_named_after
 from napari_etch._widgets.placement import Placement
 from napari_etch._widgets.stated_size import FROM_LINE, TYPED, conflict_of
-from napari_etch._widgets.view import camera_of, canvas_size, centre_on, show_scale_bar
+from napari_etch._widgets.view import Sight, camera_of, canvas_size, centre_on, show_scale_bar
 from napari_etch.micrograph import (
     MicrographError,
     calibration_from_line,
@@ -213,6 +213,7 @@ class PixelSizeSetter(QObject):
         show_scale_bar(self._viewer)
         self._viewer.layers.remove(shapes)
         set_pixel_size(self._viewer, image, found.pixel_size_um)
+        self._viewer.reset_view()  # it showed the scale bar alone
         self._viewer.layers.selection.active = image
         self._say_set(image, found.pixel_size_um, FROM_LINE, "from the line")
 
@@ -285,14 +286,19 @@ def set_pixel_size(viewer: ViewerModel, image: Image, size_um: float) -> None:
     Parameters
     ----------
     viewer : ViewerModel
-        Its view is fitted again: the image is larger or smaller in the world than before.
+        It goes on showing the same part of the image, which is larger or smaller in the world than
+        before; in space it shows all.
     image : Image
     size_um : float
         Edge of a pixel, µm.
     """
+    sight = Sight(viewer, image)
     for layer in [image, *_lying_over(viewer.layers, image)]:
         _rescale(layer, size_um)
-    viewer.reset_view()
+    if viewer.dims.ndisplay == 2:
+        sight.show_again()
+    else:
+        viewer.reset_view()
 
 
 def set_section_distance(viewer: ViewerModel, stack: Layer, distance_um: float) -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import numpy as np
     import numpy.typing as npt
     from napari.components import ViewerModel
+    from napari.layers import Layer
 
 #: Height and width of a canvas that is not drawn, px.
 USUAL_CANVAS = (700.0, 900.0)
@@ -30,6 +32,30 @@ def centre_on(viewer: ViewerModel, world: Sequence[float] | npt.NDArray[np.float
     """Bring a place, y and x in the world, to the middle of the view; what is before them stays."""
     camera = camera_of(viewer)
     camera.center = (*tuple(camera.center)[:-2], float(world[-2]), float(world[-1]))
+
+
+class Sight:
+    """What is seen of a layer, to be seen again once its pixels have another size.
+
+    Parameters
+    ----------
+    viewer : ViewerModel
+    layer : Layer
+        Of two axes at least.
+    """
+
+    def __init__(self, viewer: ViewerModel, layer: Layer) -> None:
+        self._viewer, self._layer = viewer, layer
+        camera = camera_of(viewer)
+        world = np.zeros(layer.ndim)
+        world[-2:] = camera.center[-2:]
+        self._centre = layer.world_to_data(world)
+        self._pixel = float(camera.zoom) * abs(float(layer.scale[-1]))
+
+    def show_again(self) -> None:
+        """Turn the camera to the same pixels, as large as they were."""
+        camera_of(self._viewer).zoom = self._pixel / abs(float(self._layer.scale[-1]))
+        centre_on(self._viewer, self._layer.data_to_world(self._centre))
 
 
 def show_scale_bar(viewer: ViewerModel) -> None:
