@@ -27,3 +27,15 @@ def test_a_grid_of_squares_has_their_side_as_intercept():
 
 def test_an_empty_trial_is_as_large_as_the_image_and_not_sharp():
     assert measure_trial(np.zeros((5, 64, 90), np.float32)) == (90.0, 0.0)
+
+
+def test_what_is_off_the_specimen_is_no_grain():
+    maps = np.zeros((5, 200, 400), np.float32)
+    for line in range(20, 200, 20):
+        maps[0, line - 1 : line + 1, :200] = maps[0, :, line - 1 : line + 1] = 1
+    maps[0, :, 199:201] = 1
+    mask = np.ones((200, 400), bool)
+    mask[:, 200:] = False
+    intercept, _ = measure_trial(maps, mask)
+    assert intercept == pytest.approx(200 / 9, rel=0.05)
+    assert measure_trial(maps)[0] > 30

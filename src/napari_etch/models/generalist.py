@@ -19,7 +19,7 @@ from napari_etch.grains.cutting import GENERALIST, Cutting, cut_grains
 from napari_etch.inference.events import Pass
 from napari_etch.models.gaps import MANY_ENDS, close_gaps, ends_per_square
 from napari_etch.models.heads import MAPS, read_heads
-from napari_etch.models.prepare import middle, prepare
+from napari_etch.models.prepare import middle, prepare, trimmed
 from napari_etch.models.resize import resize
 
 if TYPE_CHECKING:
@@ -197,20 +197,23 @@ class Generalist:
         size = self.known_grain_size(micrograph) if given is None else given
         if size is not None:
             return size, 0.0
-        return (yield from self._find_grain_size(image, share)), share
+        return (yield from self._find_grain_size(image, micrograph.mask, share)), share
 
-    def _find_grain_size(self, image: Maps, share: float) -> Generator[Pass, np.ndarray, float]:
-        """Try several sizes of the image's middle and return the mean intercept in px."""
+    def _find_grain_size(
+        self, image: Maps, mask: npt.NDArray[np.bool_], share: float
+    ) -> Generator[Pass, np.ndarray, float]:
+        """Try several sizes of the specimen's middle and return the mean intercept in px."""
         from napari_etch.models.grain_size import choose_grain_size, measure_trial
 
+        image, mask = trimmed(image, mask)
         trials = [factor for factor in TRIALS if factor * min(image.shape) >= TRIAL_LEAST]
         found: dict[float, tuple[float, float]] = {}
         for factor in trials or [1.0]:
-            part = middle(image, TRIAL_SIDE / factor)
-            seen = resize(part, factor)
+            seen = resize(middle(image, TRIAL_SIDE / factor), factor)
+            inside = resize(middle(mask, TRIAL_SIDE / factor).astype(np.float32), factor) > 0.5
             what = "finding the grain size"
             raw = yield Pass(self.alone(seen), what, share / max(1, len(trials)))
-            found[factor] = measure_trial(self.read(raw))
+            found[factor] = measure_trial(self.read(raw), inside if inside.any() else None)
         return choose_grain_size(found)
 
     def partition(

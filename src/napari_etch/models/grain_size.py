@@ -12,12 +12,16 @@ import numpy.typing as npt
 TRUSTED = (14.0, 95.0)
 
 
-def measure_trial(maps: npt.NDArray[np.float32]) -> tuple[float, float]:
+def measure_trial(
+    maps: npt.NDArray[np.float32], mask: npt.NDArray[np.bool_] | None = None
+) -> tuple[float, float]:
     """Return the mean intercept of the grains in a trial and how sharp its boundaries are.
 
     Parameters
     ----------
     maps : float32 (2, y, x), as `heads.read_heads` returns them
+    mask : bool (y, x), optional
+        True = specimen; what is off it is neither line nor grain.
 
     Returns
     -------
@@ -28,14 +32,15 @@ def measure_trial(maps: npt.NDArray[np.float32]) -> tuple[float, float]:
     """
     from napari_etch.grains import partition
 
-    cut = partition(maps[0])
-    grains = cut.grains
-    across = grains[:, 1:] != grains[:, :-1]
-    down = grains[1:] != grains[:-1]
+    grains = partition(maps[0], mask=mask).grains
+    inside = np.ones(grains.shape, bool) if mask is None else mask
+    beside, below = inside[:, 1:] & inside[:, :-1], inside[1:] & inside[:-1]
+    across = (grains[:, 1:] != grains[:, :-1]) & beside
+    down = (grains[1:] != grains[:-1]) & below
     crossings = int(across.sum()) + int(down.sum())
     if crossings == 0:
         return float(max(grains.shape)), 0.0
-    length = across.size + down.size
+    length = int(beside.sum()) + int(below.sum())
     on_line = np.concatenate([maps[0][:, 1:][across], maps[0][1:][down]])
     return length / crossings, float(on_line.mean())
 

@@ -36,3 +36,14 @@ def middle(image: npt.NDArray[Any], side: float) -> npt.NDArray[Any]:
         start = (length - size) // 2
         cuts.append(slice(start, start + size))
     return image[tuple(cuts)]
+
+
+def trimmed(
+    image: npt.NDArray[np.float32], mask: npt.NDArray[np.bool_]
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
+    """Return an image (y, x) and its mask without the rows and columns at the rim that it masks."""
+    rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
+    if not len(rows):
+        return image, mask
+    window = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+    return image[window], mask[window]

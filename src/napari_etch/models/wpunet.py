@@ -212,5 +212,5 @@ class Sizing:
     ) -> Generator[Pass, np.ndarray, dict[str, Any]]:
         """Return the field "grain_size_px", and no boundary."""
         image = prepare(micrograph)
-        found = yield from self._model._find_grain_size(image, 1.0)
+        found = yield from self._model._find_grain_size(image, micrograph.mask, 1.0)
         return {"boundary": np.zeros_like(image), "grain_size_px": np.float32(found)}
