@@ -189,3 +189,11 @@ def test_a_segmentation_is_never_taken_the_place_of(etch, surface, tmp_path, opt
     assert "holds a segmentation (grains.tif), which is kept: choose another" in ran.output
     assert "--overwrite" not in ran.output
     assert {path.name for path in folder.iterdir()} == {"grains.tif", "grains.csv"}
+
+
+def test_a_blank_image_is_told(etch, tmp_path):
+    """All of it is of one mode, with an interval of no width."""
+    imsave(tmp_path / "blank.png", np.full((96, 96), 7, np.uint8), check_contrast=False)
+    done = etch("fracture", "blank.png", "--out", "out", "--quality", "fast")
+    assert done.exit_code == 0, done.output
+    assert "blank.png: it is blank, so what is found in it means nothing" in done.stderr

@@ -560,6 +560,25 @@ def test_an_earlier_report_is_kept(etch, write_grains, tmp_path):
     assert etch("measure", path, "--out", "out", "--overwrite").exit_code == 0
 
 
+@pytest.mark.parametrize(
+    "classes",
+    [np.full((9, 9), np.nan), np.full((9, 9), np.inf), np.full((9, 9), 0.5), np.zeros((2, 9, 9))],
+)
+def test_class_maps_that_are_none_are_told(etch, write_grains, tmp_path, classes):
+    np.save(tmp_path / "classes.npy", classes)
+    done = etch("measure", write_grains(), "--out", "out", "--classes", "classes.npy")
+    assert done.exit_code == 2
+    assert "classes.npy is no class map: it needs whole numbers from 0, (y, x)" in done.stderr
+
+
+@pytest.mark.parametrize("option", ["--boundary", "--classes", "--image"])
+def test_an_array_of_words_is_refused_in_a_sentence(etch, write_grains, tmp_path, option):
+    np.save(tmp_path / "words.npy", np.array(["a", "b"]))
+    done = etch("measure", write_grains(), "--out", "out", option, "words.npy")
+    assert done.exit_code == 2
+    assert "words.npy" in done.stderr and "internal error" not in done.stderr
+
+
 # -- bad input -----------------------------------------------------------------------------------
 
 

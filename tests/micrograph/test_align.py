@@ -123,3 +123,9 @@ def test_a_scale_bar_that_stands_still_does_not_hold_the_sections():
     for number, (y, x) in enumerate(places):
         moved_mask = np.roll(back.mask[number], (y, x), (0, 1))  # back to where it was printed
         assert stack[number].covered(moved_mask) == 1
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 64), (64, 1)])
+def test_a_line_of_pixels_has_no_details_to_align_by(shape):
+    picture = detail_picture(np.random.default_rng(0).random(shape))
+    assert picture.shape == shape and not picture.any()

@@ -94,10 +94,14 @@ def _decoded(path: Path) -> np.ndarray:
 def _read_npy(path: Path) -> np.ndarray:
     import numpy as np
 
+    none = "it holds no array of numbers: save it again with numpy.save"
     try:
-        return np.load(path, allow_pickle=False)
+        array: np.ndarray = np.load(path, allow_pickle=False)
     except ValueError:  # numpy's own advice is to open pickles, which run any program
-        raise ValueError("it holds no array of numbers: save it again with numpy.save") from None
+        raise ValueError(none) from None
+    if array.dtype.kind not in "biuf":
+        raise ValueError(none)
+    return array
 
 
 def _read_tiff(path: Path) -> np.ndarray:

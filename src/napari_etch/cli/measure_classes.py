@@ -38,7 +38,7 @@ def area_fractions(
         return {}, []
     files = [path / FRACTURE_FILE if path.is_dir() else path for path in paths]
     read = [read_corrected(file, corrections) for file in files]
-    maps = [classes for classes, _ in read]
+    maps = [_checked(path, classes) for path, (classes, _) in zip(paths, read, strict=True)]
     told = [
         f"{path}: {taken_words(correction)}"
         for path, (_, correction) in zip(paths, read, strict=True)
@@ -54,6 +54,12 @@ def area_fractions(
     return {
         names.get(value, f"class {value}"): area_fraction(maps, value) for value in values
     }, told
+
+
+def _checked(path: Path, classes: np.ndarray) -> np.ndarray:
+    if classes.ndim != 2 or classes.dtype.kind not in "iu" or classes.min(initial=0) < 0:
+        raise ValueError(f"{path} is no class map: it needs whole numbers from 0, (y, x)")
+    return classes
 
 
 def _names(files: Sequence[Path]) -> dict[int, str]:

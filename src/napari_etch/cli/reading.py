@@ -34,6 +34,8 @@ def tell_reading(micrograph: Micrograph, name: str, *, takes_size: bool = True) 
 
     Where no pixel size is known, what a scale bar says of it, if the command takes one.
     """
+    if not micrograph.is_stack and _is_blank(micrograph):
+        note(f"{name}: it is blank, so what is found in it means nothing")
     if micrograph.info_bar_row is not None:
         note(f"{name}: the information bar from row {micrograph.info_bar_row} down is left out")
     bar = micrograph.scale_bar_words()
@@ -48,6 +50,13 @@ def tell_reading(micrograph: Micrograph, name: str, *, takes_size: bool = True) 
         note(f"{name}: {scale}")
     if calibration is not None and calibration.conflict:
         note(f"{name}: {calibration.conflict}")
+
+
+def _is_blank(micrograph: Micrograph) -> bool:
+    """Return whether all pixels of an image have one value."""
+    import numpy as np
+
+    return bool(np.nanmin(micrograph.data) == np.nanmax(micrograph.data))
 
 
 def _tell_labels(micrograph: Micrograph, name: str) -> None:

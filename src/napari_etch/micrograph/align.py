@@ -130,6 +130,8 @@ def detail_picture(grey: npt.NDArray[np.floating]) -> Picture:
     """
     from scipy.ndimage import gaussian_filter
 
+    if min(grey.shape) < 2:  # a line of pixels has no slope across it, and nothing to align by
+        return np.zeros(grey.shape, np.float32)
     smooth = gaussian_filter(np.nan_to_num(grey).astype(np.float32), 2.0)
     slope = np.hypot(*np.gradient(smooth))
     usual = np.sqrt(gaussian_filter(slope**2, 16.0) + 1e-6)
