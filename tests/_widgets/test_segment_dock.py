@@ -436,6 +436,7 @@ def test_the_dock_knows_of_corrections_when_it_comes_back_to_the_front(
     run_to_end(qtbot, dock)
     grains = viewer.layers["steel · grains"]
     assert dock.hint.text() == "Moving the slider cuts “steel · grains” again."
+    assert dock.hint.toolTip() == "“steel · grains”: by fake, cut at granularity 0.50."
     grains.data_setitem((np.arange(9), np.arange(9)), 77)
     dock.come_to_front(True)
     assert "corrected or reviewed; the slider is" in dock.hint.text()

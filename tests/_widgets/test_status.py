@@ -40,17 +40,17 @@ def result(**keywords: Any) -> Segmented:
         sections=(0,),
         boundary=boundary,
         partitions=(partition(boundary),),
-        provenance={"seconds": 75.0, "device": "cpu"},
+        provenance={"seconds": 75.0, "device": "cpu", "model": "wpunet"},
         **keywords,
     )
 
 
 def test_the_outcome_is_counted_timed_and_carries_the_notices() -> None:
-    assert outcome_text(result()) == "“steel”: 2 grains, 1 min 15 s on the CPU."
+    assert outcome_text(result()) == "“steel”: 2 grains, 1 min 15 s on the CPU, by wpunet."
     text = outcome_text(result(grain_number=9.66, notices=("Memory ran out: half the tile",)))
     assert text == (
         "“steel”: 2 grains, ASTM grain size number 9.7 (of few grains: E112 asks for 50), "
-        "1 min 15 s on the CPU. "
+        "1 min 15 s on the CPU, by wpunet. "
         "Memory ran out: half the tile."
     )
 

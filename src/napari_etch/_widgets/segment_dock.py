@@ -52,6 +52,7 @@ from napari_etch._widgets.words import (
     edited_text,
     hidden_text,
     judged_text,
+    made_text,
     outcome_text,
     recut_text,
 )
@@ -262,6 +263,7 @@ class SegmentDock(Dock):
             )
         else:
             self.hint.setText(f"Moving the slider cuts “{grains.name}” again.")
+        self.hint.setToolTip("" if grains is None else made_text(grains))
 
     def _offer_new_cut(self, grains: Labels | None) -> None:
         self.new_cut.setEnabled(grains is not None)

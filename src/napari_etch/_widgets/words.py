@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from napari_etch._widgets.layers import METADATA_KEY
 from napari_etch._widgets.recut import count_grains
 from napari_etch._widgets.status import duration
 from napari_etch.measure.summary import FEW, OF_FEW
@@ -34,9 +35,17 @@ def outcome_text(result: Segmented) -> str:
         what += f", ASTM grain size number {result.grain_number:.1f}"
         what += f" ({OF_FEW})" if count < FEW else ""
     device = DEVICE_WORDS.get(made["device"], made["device"])
-    said = [f"“{result.source.name}”: {what}, {duration(made['seconds'])} on {device}."]
+    by = f"{duration(made['seconds'])} on {device}, by {made['model']}"
+    said = [f"“{result.source.name}”: {what}, {by}."]
     said += [notice if notice.endswith(".") else f"{notice}." for notice in result.notices]
     return " ".join(said)
+
+
+def made_text(grains: Layer) -> str:
+    """Return which model made a grains layer, and where it was cut: names of layers do not tell."""
+    made = grains.metadata[METADATA_KEY]
+    cut = f", cut at granularity {made['granularity']:.2f}" if "granularity" in made else ""
+    return f"“{grains.name}”: by {made['model']}{cut}." if made.get("model") else ""
 
 
 def hidden_text(hidden: Sequence[Layer]) -> str:
