@@ -42,7 +42,7 @@ def test_a_grain_map_becomes_a_report(etch, write_grains, tmp_path):
     assert done.exit_code == 0, done.output
     folder = tmp_path / "out"
     names = sorted(path.name for path in folder.iterdir())
-    assert names == ["grains.csv", "measure.json", "report.html"]
+    assert names == ["fields.csv", "grains.csv", "measure.json", "report.html"]
     found = read(folder)
     assert found["napari_etch"] == napari_etch.__version__
     assert set(found["methods"]) == {each.key for each in METHODS}
@@ -93,6 +93,25 @@ def test_a_field_that_is_given_twice_is_refused(etch, write_grains, tmp_path):
     assert done.exit_code == 2
     assert "is given twice: every field counts once" in done.stderr
     assert not (tmp_path / "out").exists()
+
+
+def test_the_table_of_fields_has_what_each_method_measured_and_its_number(
+    etch, write_grains, tmp_path
+):
+    large = np.repeat(np.arange(1, 5), 50)[None].repeat(200, 0).astype(np.int32)  # none is whole
+    fields = [write_grains("a.tif"), write_grains("b.tif", grains=large)]
+    assert etch("measure", *fields, "--out", "out").exit_code == 0
+    found, table = read(tmp_path / "out"), pd.read_csv(tmp_path / "out" / "fields.csv")
+    assert list(table["field"]) == ["a", "b"]
+    for row, field in zip(table.to_dict("records"), found["fields"], strict=True):
+        assert row["grains"] == field["grains"] and row["area_mm2"] == field["area_mm2"]
+        assert row["saltykov_G"] == pytest.approx(field["planimetric_g"], rel=1e-5)
+        for each in METHODS:
+            value = field["measured"].get(each.key)
+            assert row[each.key] == pytest.approx(value or np.nan, rel=1e-5, nan_ok=True)
+            number = each.grain_number(value) if value else np.nan
+            assert row[f"{each.key}_G"] == pytest.approx(number, rel=1e-5, nan_ok=True)
+    assert np.isnan(table["mean_area_G"][1])
 
 
 def test_excel_and_pdf_are_written_where_asked_for(etch, write_grains, tmp_path):

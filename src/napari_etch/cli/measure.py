@@ -73,7 +73,7 @@ def measure(
 ) -> None:
     """Measure the grain size of grain maps by every method, with its interval.
 
-    DIR gets measure.json, grains.csv and report.html.
+    DIR gets measure.json, grains.csv, fields.csv and report.html.
     """
     from napari_etch.cli.jobs import spare_segmentation
     from napari_etch.cli.maps import each_result

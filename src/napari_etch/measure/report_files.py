@@ -5,8 +5,9 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from napari_etch.measure.methods import Method
 from napari_etch.measure.report import (
     Report,
     as_dict,
@@ -19,8 +20,12 @@ from napari_etch.measure.report import (
 from napari_etch.measure.report_figure import draw_directions, draw_distribution, shrunk
 from napari_etch.measure.report_html import details, html_report
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 JSON_FILE = "measure.json"
 TABLE_FILE = "grains.csv"
+FIELDS_FILE = "fields.csv"
 HTML_FILE = "report.html"
 EXCEL_FILE = "measure.xlsx"
 PDF_FILE = "report.pdf"
@@ -35,6 +40,40 @@ def json_bytes(report: Report, plain: Callable[[Any], Any]) -> bytes:
 def csv_bytes(report: Report) -> bytes:
     """Return ``grains.csv``, a row a grain."""
     return report.table.to_csv(index=False, float_format="%.6g").encode("utf-8")
+
+
+def fields_bytes(report: Report) -> bytes:
+    """Return ``fields.csv``, a row a field."""
+    return field_table(report).to_csv(index=False, float_format="%.6g").encode("utf-8")
+
+
+def field_table(report: Report) -> pd.DataFrame:
+    """Return a row a field: what it is, its grains, what each method measured, and G of that.
+
+    The columns of a method are its key, and the key with ``_G``; they are empty where it could not
+    be used. Units as in `METHODS`.
+    """
+    import pandas as pd
+
+    used = [each.method for each in report.measurement.results]
+    return pd.DataFrame(
+        {
+            "field": source.name,
+            "image": source.image,
+            "model": source.model,
+            "pixel_size_um": measured.pixel_size_um,
+            "area_mm2": measured.area_mm2,
+            "grains": measured.grain_count,
+            "whole_grains": measured.interior_count,
+            **{each.key: measured.values.get(each.key) for each in used},
+            **{f"{each.key}_G": _number(each, measured.values.get(each.key)) for each in used},
+        }
+        for measured, source in zip(report.measurement.fields, report.sources, strict=True)
+    )
+
+
+def _number(method: Method, value: float | None) -> float | None:
+    return None if value is None else method.grain_number(value)
 
 
 def html_bytes(report: Report) -> bytes:
@@ -63,24 +102,11 @@ def excel_bytes(report: Report) -> bytes:
         }
         for each in report.measurement.results
     )
-    fields = pd.DataFrame(
-        {
-            "field": source.name,
-            "image": source.image,
-            "model": source.model,
-            "pixel size, µm": measured.pixel_size_um,
-            "area, mm²": measured.area_mm2,
-            "grains": measured.grain_count,
-            "whole grains": measured.interior_count,
-            **measured.values,
-        }
-        for measured, source in zip(report.measurement.fields, report.sources, strict=True)
-    )
     file = io.BytesIO()
     with pd.ExcelWriter(file, engine="openpyxl") as writer:
         for name, table in (
             ("grain size", results),
-            ("fields", fields),
+            ("fields", field_table(report)),
             ("grains", report.table),
             ("remarks", pd.DataFrame({"remark": list(report.all_remarks)})),
         ):

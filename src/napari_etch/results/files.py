@@ -14,6 +14,7 @@ from pathlib import Path
 
 from napari_etch.measure.report_files import (
     EXCEL_FILE,
+    FIELDS_FILE,
     HTML_FILE,
     JSON_FILE,
     PDF_FILE,
@@ -55,8 +56,8 @@ VOLUME_FILE = "grains3d.csv"
 # One result takes the place of another, whatever made them.
 ALL_FILES = tuple(dict.fromkeys((*RESULT_FILES, SHIFTS_FILE, *REPAIR_FILES, *FRACTURE_FILES)))
 
-# What a measurement leaves: the first three always, the others where they are asked for.
-MEASURE_FILES = (JSON_FILE, TABLE_FILE, HTML_FILE, EXCEL_FILE, PDF_FILE)
+# What a measurement leaves: the first four always, the others where they are asked for.
+MEASURE_FILES = (JSON_FILE, TABLE_FILE, FIELDS_FILE, HTML_FILE, EXCEL_FILE, PDF_FILE)
 
 
 # What a run leaves when it is killed is removed by a later one after so long, and its lock passed.

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from napari_etch.measure.report_files import (
     csv_bytes,
     excel_bytes,
+    fields_bytes,
     html_bytes,
     json_bytes,
     pdf_bytes,
@@ -15,6 +16,7 @@ from napari_etch.measure.report_files import (
 from napari_etch.results.about import plain
 from napari_etch.results.files import (
     EXCEL_FILE,
+    FIELDS_FILE,
     HTML_FILE,
     JSON_FILE,
     MEASURE_FILES,
@@ -82,6 +84,7 @@ def report_file(report: Report, name: str) -> bytes:
         return json_bytes(report, plain)
     makers = {
         TABLE_FILE: csv_bytes,
+        FIELDS_FILE: fields_bytes,
         HTML_FILE: html_bytes,
         EXCEL_FILE: excel_bytes,
         PDF_FILE: pdf_bytes,
