@@ -503,7 +503,7 @@ def test_a_grain_map_stored_as_floats_is_measured(etch, write_grains, tmp_path):
     assert read(tmp_path / "a")["methods"] == read(tmp_path / "b")["methods"]
     done = etch(*call, "c", "parts.tif")
     assert done.exit_code == 2
-    assert "takes a grain map of integers" in done.stderr
+    assert "parts.tif holds decimals, as a boundary map, and no grain map" in done.stderr
 
 
 def test_class_maps_give_area_fractions(etch, write_grains, tmp_path):
