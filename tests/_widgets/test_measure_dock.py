@@ -680,13 +680,14 @@ def test_a_table_of_grains_in_space_says_when_it_is_of_an_earlier_state(
     make_napari_viewer: Callable[..., Any], qtbot: Any
 ) -> None:
     """It was shown and saved as if it were that of the corrected grains, or of the new size."""
-    viewer = make_napari_viewer()
+    viewer = make_napari_viewer(show=True)
     units = ("um", "um", "um")
     layer = viewer.add_labels(balls(), name="tracked", scale=(2, 0.5, 0.5), units=units)
     dock = MeasureDock(viewer)
     viewer.window.add_dock_widget(dock, name="Measure")
     wait(qtbot, dock)
     panel = dock.volume
+    dock.form.tabs.setCurrentWidget(panel)
     panel.button.click()
     qtbot.waitUntil(lambda: not panel.is_running and panel.table is not None, timeout=PATIENCE)
     viewer.dims.set_current_step(0, 1)
@@ -703,6 +704,11 @@ def test_a_table_of_grains_in_space_says_when_it_is_of_an_earlier_state(
         panel.button.click()
         qtbot.waitUntil(lambda: not panel.is_running, timeout=PATIENCE)
         assert panel.save.isEnabled() and panel.text.text().startswith("5 grains")
+    dock.form.tabs.setCurrentIndex(0)
+    layer.data_setitem((np.array([5]), np.array([20]), np.array([20])), 1)
+    qtbot.wait(400)
+    dock.form.tabs.setCurrentWidget(panel)  # it is looked at only when it is seen
+    assert not panel.save.isEnabled()
 
 
 @pytest.mark.parametrize("typed", [4.0, 1.0])

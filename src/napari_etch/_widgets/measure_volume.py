@@ -183,13 +183,19 @@ class VolumePanel(QWidget):
         """Speak of another layer; what was measured of the one before goes."""
         if layer is self._layer:
             self.show_distance()
-            self._show_whether_stale()
+            if self.isVisible():  # half a second for 80 million voxels, between two corrections
+                self._show_whether_stale()
             return
         self._stop.set()
         self._layer = layer
         self._show(None)
         self.show_distance()
         self._allow()
+
+    def showEvent(self, event: Any) -> None:
+        """Look whether the stack was changed meanwhile."""
+        super().showEvent(event)
+        self._show_whether_stale()
 
     def show_distance(self) -> None:
         """Show the distance that the layer has, without a signal."""
