@@ -15,6 +15,7 @@ from napari.layers import Image, Labels, Shapes
 from napari_etch._widgets.correct_target import micrograph_of
 from napari_etch._widgets.earlier_results import earlier_result, hide_covered, replace_result
 from napari_etch._widgets.job import Region, Settings
+from napari_etch._widgets.layer_choice import about
 from napari_etch._widgets.layers import (
     METADATA_KEY,
     is_micrograph,
@@ -388,3 +389,11 @@ def test_of_two_images_whose_names_begin_that_of_a_result_it_is_of_the_longer() 
     images = [layer for layer in viewer.layers if is_micrograph(layer)]
     identity = str(viewer.layers["f1 · detail"].unique_id)
     assert image_id_of(viewer.layers["f1 · detail · grains"], images) == identity
+
+
+def test_an_image_says_that_its_pixels_are_not_square() -> None:
+    """A dock said that it has no pixel size, and to type one squeezed it without a word."""
+    image = Image(np.zeros((30, 40)), scale=(0.4, 0.2), units=("um", "um"))
+    assert about(image) == "40 × 30 px · pixels are not square (0.2 × 0.4)"
+    image.scale = (0.2, 0.2)
+    assert about(image) == "40 × 30 px · 0.2 µm/px"

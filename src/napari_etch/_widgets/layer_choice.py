@@ -16,6 +16,7 @@ from napari_etch._widgets.layers import (
     SCALE_BAR,
     is_micrograph,
     kind_of,
+    oblong_text,
     pixel_size_um,
     region_from_shapes,
     region_layer,
@@ -156,6 +157,9 @@ def about(image: Image) -> str:
     words = [f"{axes[-1]} × {axes[-2]} px"]
     if len(axes) == 3:
         words.append(f"{axes[0]} sections")
-    edge = pixel_size_um(image)
-    words.append(f"{edge:.4g} µm/px" if edge is not None else "no pixel size")
+    edge, sides = pixel_size_um(image), oblong_text(image)
+    if sides:
+        words.append(f"pixels are not square ({sides})")
+    else:
+        words.append(f"{edge:.4g} µm/px" if edge is not None else "no pixel size")
     return " · ".join(words)

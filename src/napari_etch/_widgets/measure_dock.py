@@ -14,7 +14,7 @@ from qtpy.QtWidgets import QVBoxLayout, QWidget
 from napari_etch._widgets.choices import set_choices
 from napari_etch._widgets.correct_line import StatusLine
 from napari_etch._widgets.dock import Dock
-from napari_etch._widgets.layers import pixel_size_um, section_distance_um
+from napari_etch._widgets.layers import oblong_text, pixel_size_um, section_distance_um
 from napari_etch._widgets.measure_export import Exporter, FieldParts, image_of
 from napari_etch._widgets.measure_fields import same_field_remarks
 from napari_etch._widgets.measure_form import OWN_COLOURS, MeasureForm
@@ -515,10 +515,10 @@ class MeasureDock(Dock):
 
 def _oblong(layer: Labels) -> str:
     """Return why a layer's pixels cannot be measured: they are not square."""
-    down, right = (abs(float(step)) for step in layer.scale[-2:])
-    if abs(down - right) <= 0.01 * max(down, right):
+    sides = oblong_text(layer)
+    if not sides:
         return ""
     return (
-        f"The pixels of “{layer.name}” are not square ({right:g} × {down:g}): resample it first, "
+        f"The pixels of “{layer.name}” are not square ({sides}): resample it first, "
         "or type the pixel size if the scale is wrong."
     )
