@@ -111,7 +111,7 @@ def pixel_size_um(layer: Layer) -> float | None:
 
 
 def oblong_text(layer: Layer) -> str:
-    """Return width and height of pixels that are not square, such as ``0.2 × 0.4``; else nothing."""
+    """Return width × height of pixels that are not square, such as ``0.2 × 0.4``; else nothing."""
     down, right = (abs(float(step)) for step in layer.scale[-2:])
     return "" if abs(down - right) <= 0.01 * max(down, right) else f"{right:g} × {down:g}"
 
