@@ -206,7 +206,7 @@ def _read_file(path: Path, into: Collector) -> None:
     else:
         raise LabelsError(
             f"{path.name} is of no known format: give JSON of VIA, COCO or LabelMe, ImageJ "
-            "regions, HDF5, OME-Zarr, or a mask as TIFF or PNG."
+            "regions, HDF5, a mask as TIFF or PNG, or the folder of YOLO or OME-Zarr."
         )
 
 
