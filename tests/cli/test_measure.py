@@ -382,6 +382,19 @@ def test_the_sections_of_a_stack_are_shown_with_their_micrographs(etch, microgra
     assert "steel.tif is 1 × 96 × 96 px, its grain map 2 × 96 × 96: give the mic" in done.stderr
 
 
+def test_a_result_of_one_grain_beside_an_information_bar_is_no_drawing(
+    etch, micrograph_file, tmp_path
+):
+    etch("segment", micrograph_file(), "--out", "results", "--pixel-size", 0.5)
+    path = tmp_path / "results" / "steel" / "grains.tif"
+    grains = np.ones((96, 96), np.int32)
+    grains[80:] = 0
+    tifffile.imwrite(path, grains)
+    done = etch("measure", "results/steel", "--out", "out")
+    assert done.exit_code == 2
+    assert "steel: the map shows a single grain, which has no mean size" in done.stderr
+
+
 def test_a_micrograph_with_other_pixels_is_told(etch, micrograph_file, tmp_path):
     page = tifffile.imread(micrograph_file("one.tif"))
     tifffile.imwrite(tmp_path / "two.tif", page[::-1])

@@ -234,7 +234,8 @@ def _read(
             "etch segment or etch repair"
         )
     if grains.size and grains.dtype.kind in "iu":
-        _refuse_mask(grains, file)
+        if not summary:  # a result may hold one grain beside an information bar
+            _refuse_mask(grains, file)
         refuse_picture(sections[len(sections) // 2][1], str(file))
     return [
         FieldInput(
