@@ -428,3 +428,13 @@ def test_a_pixel_size_that_annotations_contradict_is_told(etch, tmp_path, form, 
     if not more:
         assert "as typed" not in etch("export", "y", "--out", "z", "--format", "hdf5").stderr
         assert "as typed" not in etch("export", "z", "--out", "zz").stderr
+
+
+def test_regions_of_words_that_nobody_knows_may_be_grains(etch, tmp_path):
+    write_image(tmp_path / "a.png")
+    write_via(tmp_path / "via.json", "a.png", word="Korn")
+    call = ("import", "via.json", "--images", "a.png", "--out")
+    done = etch(*call, "out")
+    assert done.exit_code == 2
+    assert "if the regions are grains, --labels grains takes each of them" in done.stderr
+    assert etch(*call, "grains", "--labels", "grains").exit_code == 0

@@ -70,6 +70,8 @@ def import_(
 
     found = _read(annotations, images or [], labels, classes, convention)
     tell(found.report, annotations.name)
+    if labels is Labels.AUTO and found.report.skipped:
+        _tell_unknown_words(found)
     if result is Result.PAIRS:
         _write_pairs(found, out, labels, pixel_size, overwrite)
         return
@@ -104,6 +106,12 @@ def _read(
             shape=image_shape(images[0]) if len(images) == len(files) == 1 else None,
         )
         return match_images(found, files)
+
+
+def _tell_unknown_words(found: AnnotationSet) -> None:
+    """Tell what to do where all regions have words that nobody knows, such as *Korn*."""
+    if not any(each.kinds for each in found.values()):
+        note("if the regions are grains, --labels grains takes each of them; classes: --classes")
 
 
 def _write_pairs(
