@@ -22,6 +22,7 @@ from napari_etch._widgets.layers import METADATA_KEY, kind_of, pixel_size_um, se
 from napari_etch._widgets.measure_dock import MeasureDock
 from napari_etch._widgets.measure_export import image_of
 from napari_etch._widgets.measure_marks import KIND_COLOURS, PATTERN, PLACES
+from napari_etch._widgets.measure_plot import bars_for
 from napari_etch._widgets.view import camera_of
 from napari_etch.grains import partition
 from napari_etch.grains.class_table import FRACTURE_MODES
@@ -516,6 +517,7 @@ def test_the_range_says_what_lies_in_it(open_measure: OpenMeasure) -> None:
     table = dock.result().table
     whole = table[~table["touches_border"]]
     assert dock.form.plot.counts.sum() == len(whole)
+    assert dock.form.plot.counts.size == bars_for(len(whole)) < 15 and bars_for(1000) == 30
     middle = float(whole["ecd_um"].median())
     dock.form.plot.set_range(0, middle)
     inside = whole["ecd_um"] <= middle

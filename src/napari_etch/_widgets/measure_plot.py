@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 HEIGHT = 260
-BARS = 30
+#: Bars of many grains and of few; of 30 grains 30 bars would show a comb.
+_MOST_BARS, _FEWEST_BARS = 30, 5
 #: Of the layers that are compared, in their order; seen on dark and light themes.
 LAYER_COLOURS = ("#ff9f40", "#4fb3ff", "#7ddc6f", "#e06cff", "#ffd60a", "#ff6b6b")
 
@@ -67,7 +68,9 @@ class DistributionPlot(QWidget):
             if values.size == 0:
                 continue
             if at == 0:
-                self.counts, self.edges = np.histogram(values, BARS, weights=weights)
+                self.counts, self.edges = np.histogram(
+                    values, bars_for(values.size), weights=weights
+                )
             self._curves.append(self._curve(values, weights, at))
         self._draw_bars(title, by_area=by_area)
 
@@ -148,6 +151,11 @@ class DistributionPlot(QWidget):
         colour_plot(self._plot, self._theme, ("left", "bottom", "right"))
         text = get_theme(self._theme).text.as_hex()
         self._plot.getAxis("right").setLabel("share up to here", color=text)
+
+
+def bars_for(count: int) -> int:
+    """Return the number of bars that show so many grains: one and a half times the root."""
+    return int(np.clip(round(1.5 * np.sqrt(count)), _FEWEST_BARS, _MOST_BARS))
 
 
 def whole_grains(
