@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from _widgets.correct_map import CELL, SIDE, cells
+from _widgets.correct_map import CELL, SIDE, cells, walls
 from _widgets.fakes import PATIENCE
 from _widgets.hands import SHIFT, Hands
 from qtpy.QtCore import Qt
@@ -23,7 +23,7 @@ from napari_etch._widgets.correct_sessions import reviewed_of
 from napari_etch._widgets.correct_target import fits
 from napari_etch._widgets.export_layers import is_reviewed
 from napari_etch._widgets.keys import CORRECT_BINDINGS, KEY_BINDINGS
-from napari_etch._widgets.layers import pixel_size_um
+from napari_etch._widgets.layers import GRAINS, METADATA_KEY, pixel_size_um
 from napari_etch._widgets.pixel_size import PixelSizeBox, set_pixel_size
 from napari_etch.corrections import State, journals_in, read_journal
 from napari_etch.grains.editing import is_tiling
@@ -766,6 +766,30 @@ def test_a_pixel_size_typed_while_correcting_comes_back_with_the_map(
     qtbot.waitUntil(lambda: "steel · grains" in viewer.layers, timeout=PATIENCE)
     assert pixel_size_um(viewer.layers["steel · grains"]) == 0.25
     assert fits(image, viewer.layers["steel · grains"])
+
+
+@pytest.mark.parametrize("is_there", [False, True])
+def test_a_restored_map_says_how_to_have_its_boundary_map_again(
+    make_napari_viewer: Callable[..., Any],
+    add_correct: Callable[[Any], CorrectDock],
+    qtbot: Any,
+    is_there: bool,
+) -> None:
+    """Only the grains are in the journal: cuts followed nothing, and the review had no estimate."""
+    viewer = make_napari_viewer()
+    made = {METADATA_KEY: {"kind": GRAINS}}
+    layer = viewer.add_labels(cells(), name="steel · grains", metadata=made)
+    dock = add_correct(viewer)
+    dock.gestures.make("join", [(20.0, 20.0), (20.0, 100.0)])
+    viewer.layers.remove(layer)  # as good as a crash: the journal stays
+    qtbot.waitUntil(lambda: dock.session is None, timeout=PATIENCE)
+    if is_there:
+        viewer.add_image(walls(), name="steel · boundary")
+    again = add_correct(viewer)
+    again.restore_box.restore.click()
+    qtbot.waitUntil(lambda: "steel · grains" in viewer.layers, timeout=PATIENCE)
+    assert again.line.text().startswith("Restored “steel · grains” with 1 step.")
+    assert ("run the model again" in again.line.text()) is not is_there
 
 
 def test_a_restored_map_says_which_pixel_size_its_image_needs(

@@ -31,6 +31,7 @@ from napari_etch._widgets.correct_sessions import Sessions, awaited, leave
 from napari_etch._widgets.correct_target import (
     can_copy,
     journal_folders,
+    lost_boundary_text,
     micrograph_of,
     no_section,
     nothing_open,
@@ -362,7 +363,8 @@ class CorrectDock(Dock):
                 other.visible = False
         self._viewer.add_layer(layer)
         said = f"Restored “{layer.name}” with {held(summary.edits, summary.verdicts)}."
-        self.line.say(f"{said}{unsized_text(self._viewer.layers, layer)}")
+        missing = unsized_text(self._viewer.layers, layer)
+        self.line.say(said + (missing or lost_boundary_text(self._viewer.layers, layer)))
 
     def _on_not_restored(self, why: str) -> None:
         self.restore_box.set_busy(False)

@@ -157,6 +157,16 @@ def boundary_layers(layers: LayerList, grains: Labels, *, whole: bool = True) ->
     return likely
 
 
+def lost_boundary_text(layers: LayerList, grains: Labels) -> str:
+    """Return how to have the boundary map of restored grains again; journals do not keep it."""
+    if kind_of(grains) != GRAINS or boundary_layers(layers, grains, whole=False):
+        return ""
+    return (
+        " Their boundary map was not kept: run the model again for it, which hides these grains, "
+        "and choose them above."
+    )
+
+
 def unfit_boundary(layers: LayerList, grains: Labels) -> str:
     """Return why the layer that is meant to be the boundary map is not used; or nothing."""
     meant = [
