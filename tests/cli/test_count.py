@@ -48,6 +48,11 @@ def test_images_of_one_name_are_told_apart(etch, micrograph_file, tmp_path):
     assert [row[0] for row in rows_of(tmp_path / "counts.csv")[1:]] == [str(first), str(second)]
 
 
+def test_a_name_in_brackets_is_shown(etch, micrograph_file):
+    done = etch("count", micrograph_file("steel [a].tif"), "--out", "counts.csv")
+    assert "steel [a].tif" in done.stdout
+
+
 def test_the_slices_of_a_folder_are_its_files_by_name(etch, micrograph_file, tmp_path):
     page = tifffile.imread(micrograph_file("fields/a.tif"))
     tifffile.imwrite(tmp_path / "fields" / "b.tif", page[:64])

@@ -124,6 +124,14 @@ def test_excel_and_pdf_are_written_where_asked_for(etch, write_grains, tmp_path)
     assert b"/Count 1" in pdf  # one page
 
 
+def test_a_file_whose_name_looks_like_a_formula_is_none_in_excel(etch, write_grains, tmp_path):
+    fields = [write_grains("=1+1.tif"), write_grains("b.tif", 1)]
+    etch("measure", *fields, "--out", "out", "--excel")
+    book = openpyxl.load_workbook(tmp_path / "out" / "measure.xlsx")
+    for sheet in ("fields", "grains"):
+        assert (book[sheet]["A2"].value, book[sheet]["A2"].data_type) == ("=1+1", "s")
+
+
 def test_a_result_folder_brings_boundary_image_and_model_along(etch, micrograph_file, tmp_path):
     etch("segment", micrograph_file(), "--out", "seg", "--pixel-size", 0.5)
     done = etch("measure", "seg/steel", "--out", "out")

@@ -375,3 +375,11 @@ def test_the_image_itself_is_no_place_for_its_result(etch, micrograph_file, tmp_
     assert done.exit_code == 2
     assert "odd/field is a file: choose another output folder" in done.stderr
     assert image.is_file()
+
+
+def test_an_image_of_a_long_name_gets_its_result(etch, micrograph_file, tmp_path):
+    """The hidden folder that it was written into had too long a name, after the run."""
+    for name in ("x" * 240, "ü" * 120):
+        done = etch("segment", micrograph_file(f"{name}.tif"), "--out", "out")
+        assert done.exit_code == 0, done.output
+        assert (tmp_path / "out" / name / "grains.tif").is_file()

@@ -230,4 +230,4 @@ def _show(rows: Sequence[tuple[str, GrainCount]]) -> None:
             density,
         )
     with printing():
-        Console().print(table)
+        Console(markup=False).print(table)  # a file may be called [a].tif

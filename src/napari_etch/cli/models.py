@@ -37,7 +37,7 @@ def list_all(
         about = getattr(info, "description", "") if own else info.title
         table.add_row(info.name, info.kind, about, "yes" if info.ready else info.why_not)
     with printing():
-        Console().print(table)
+        Console(markup=False).print(table)
 
 
 def _print_json() -> None:

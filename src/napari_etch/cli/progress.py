@@ -125,5 +125,9 @@ def _bar(words: str) -> Progress:
     from rich.progress import BarColumn, Progress, TextColumn
 
     console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn(words))
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        TextColumn(words, markup=False),
+    )
     return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)

@@ -113,6 +113,9 @@ def excel_bytes(report: Report) -> bytes:
             table.to_excel(writer, sheet_name=name, index=False)
             sheet = writer.sheets[name]
             sheet.freeze_panes = "A2"
+            for cell in sheet["A"]:
+                if cell.data_type == "f":  # a file may be called =1+1
+                    cell.data_type = "s"
             for column in sheet.iter_cols(min_row=1, max_row=min(sheet.max_row, 20)):
                 widest = max(len(str(cell.value or "")) for cell in column)
                 sheet.column_dimensions[column[0].column_letter].width = min(widest + 2, 60)

@@ -62,6 +62,8 @@ MEASURE_FILES = (JSON_FILE, TABLE_FILE, FIELDS_FILE, HTML_FILE, EXCEL_FILE, PDF_
 
 # What a run leaves when it is killed is removed by a later one after so long, and its lock passed.
 LEFT_SECONDS, LOCK_SECONDS = 86_400.0, 5.0
+# Names are of 255 bytes at most, and hidden ones are longer than those they become.
+_LONGEST_BYTES = 200
 
 
 PathLike = str | os.PathLike[str]
@@ -152,7 +154,7 @@ def folder_beside(folder: Path) -> Iterator[Path]:
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     _clear_away(folder)
-    unfinished = folder.with_name(f".{folder.name}.unfinished.{secrets.token_hex(4)}")
+    unfinished = folder.with_name(f"{_hidden(folder)}.unfinished.{secrets.token_hex(4)}")
     unfinished.mkdir()
     try:
         yield unfinished
@@ -160,9 +162,17 @@ def folder_beside(folder: Path) -> Iterator[Path]:
         shutil.rmtree(unfinished, ignore_errors=True)
 
 
+def _hidden(path: Path) -> str:
+    """Return what a hidden name beside a path begins with; a long name leaves room for the rest."""
+    name = path.name
+    while len(os.fsencode(name)) > _LONGEST_BYTES:
+        name = name[:-1]
+    return f".{name}"
+
+
 def _clear_away(folder: Path) -> None:
     """Remove what runs that were killed have left beside a folder, a day ago or longer."""
-    for left in folder.parent.glob(f".{glob.escape(folder.name)}.unfinished*"):
+    for left in folder.parent.glob(f"{glob.escape(_hidden(folder))}.unfinished*"):
         with suppress(OSError):
             if time.time() - left.stat().st_mtime > LEFT_SECONDS:
                 shutil.rmtree(left, ignore_errors=True)
@@ -174,7 +184,7 @@ def _one_at_a_time(folder: Path) -> Iterator[None]:
 
     Moving takes a moment; a lock that is older was left by a run that was killed.
     """
-    lock = folder.with_name(f".{folder.name}.moving")
+    lock = folder.with_name(f"{_hidden(folder)}.moving")
     until = time.monotonic() + LOCK_SECONDS
     while True:
         try:
@@ -276,7 +286,7 @@ def whole_file(path: Path) -> Iterator[Path]:
     Path
     """
     # two runs may write the same file at once
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.part")
+    unfinished = path.with_name(f"{_hidden(path)}.{os.getpid()}.part")
     try:
         yield unfinished
         unfinished.replace(path)
