@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import json
 import shutil
+import unicodedata
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from napari_etch.cli.app import app
 from napari_etch.corrections import Journal
 from napari_etch.labels import read_annotations
 from napari_etch.micrograph import read_micrograph, write_tiff
+from napari_etch.training.folder import read_training_folder
 
 SQUARE = {"name": "polygon", "all_points_x": [2, 9, 9, 2], "all_points_y": [1, 1, 6, 6]}
 
@@ -438,3 +440,18 @@ def test_regions_of_words_that_nobody_knows_may_be_grains(etch, tmp_path):
     assert done.exit_code == 2
     assert "if the regions are grains, --labels grains takes each of them" in done.stderr
     assert etch(*call, "grains", "--labels", "grains").exit_code == 0
+
+
+def test_umlauts_of_macos_are_those_of_tables_and_annotations(etch, tmp_path, micrograph_file):
+    """File names from there have them in two signs, and were not found."""
+    taken_apart = unicodedata.normalize("NFD", "Stähle.tif")
+    etch("segment", micrograph_file(taken_apart), micrograph_file("b.tif"), "--out", "results")
+    (tmp_path / "s.csv").write_text("image,specimen\nStähle.tif,A\nb.tif,A\n", encoding="utf-8")
+    done = etch("export", "results", "--out", "set", "--specimens", "s.csv")
+    assert done.exit_code == 0 and "no specimen" not in done.stderr
+    assert {pair.specimen for pair in read_training_folder(tmp_path / "set")} == {"A"}
+    write_via(tmp_path / "via.json", "Stähle.tif")
+    done = etch("import", "via.json", "--images", taken_apart, "--out", "imported")
+    assert done.exit_code == 0, done.output
+    done = etch("fracture", taken_apart, "b.tif", "--outlines", "via.json", "--out", "f")
+    assert "none of the images is outlined" not in done.stderr

@@ -21,6 +21,7 @@ from napari_etch.cli.console import (
 )
 from napari_etch.cli.options import Corrections, Device, PixelSize, Quality, between, number
 from napari_etch.cli.reading import refuse_result, tell_reading
+from napari_etch.micrograph.reading import composed
 
 if TYPE_CHECKING:
     import numpy as np
@@ -206,8 +207,10 @@ def _read_outlines(
             found = _of_the_only_image(path, found, there[0])
         for remark in found.report.remarks:
             note(f"{path.name}: {remark}")
-        outlined = {name: each.classes for name, each in found.items() if each.classes is not None}
-        stems = {image.stem for image in images}
+        outlined = {
+            composed(name): each.classes for name, each in found.items() if each.classes is not None
+        }
+        stems = {composed(image.stem) for image in images}
         if not stems & set(outlined):
             names = ", ".join(sorted(outlined)[:3]) or "no image"
             raise ValueError(
@@ -286,7 +289,7 @@ def _map(job: FractureJob, micrograph: Micrograph, folder: Path, image: Path) ->
 def _events(job: FractureJob, micrograph: Micrograph) -> Iterator[Any]:
     from napari_etch.fractography import map_fracture, map_from_outlines
 
-    outlined = job.outlines.get(micrograph.name)
+    outlined = job.outlines.get(composed(micrograph.name))
     if outlined is not None:
         return map_from_outlines(
             micrograph,

@@ -17,6 +17,7 @@ from napari_etch.labels.names import IGNORE_FOLDER, MANIFEST_FILE, PROGRAM, SPEC
 from napari_etch.labels.regions import KINDS, ImageRegions, paint
 from napari_etch.labels.report import LabelsError, Notes
 from napari_etch.labels.values import about_from
+from napari_etch.micrograph.reading import composed
 from napari_etch.training.specimens import SpecimenTableError, read_specimen_rows
 
 
@@ -54,12 +55,12 @@ class Collector:
         manifest = read_manifest(folder)
         for each in manifest.get("images", ()):
             if each.get("made"):
-                self._about.setdefault(str(each.get("name")), {})["made"] = each["made"]
+                self._about.setdefault(composed(str(each.get("name"))), {})["made"] = each["made"]
         if self.kind == "auto" and manifest.get("labels") in KINDS:
             self.kind = manifest["labels"]
         ignored = folder / IGNORE_FOLDER
         if ignored.is_dir():
-            self._ignored |= {path.stem: path for path in sorted(ignored.iterdir())}
+            self._ignored |= {composed(path.stem): path for path in sorted(ignored.iterdir())}
 
     def mask(self, path: Path, name: str = "") -> None:
         """Take a mask; the image of the same stem, if there is one beside it, is another file."""
@@ -126,10 +127,11 @@ class Collector:
         if each.name in self.images:
             self.notes.skip(each.name, "", "another image of that name came before")
             return
-        about = self._about.get(each.name, {})
+        key = composed(each.name)
+        about = self._about.get(key, {})
         missing = {key: value for key, value in about.items() if not getattr(each, key)}
-        if each.ignore is None and each.name in self._ignored:
-            mask = read_mask(self._ignored[each.name]) > 0
+        if each.ignore is None and key in self._ignored:
+            mask = read_mask(self._ignored[key]) > 0
             missing["ignore"] = mask if mask.any() else None
         self.images[each.name] = replace(each, **missing)
         self.notes.images += 1

@@ -7,13 +7,14 @@ from pathlib import Path, PurePosixPath
 
 from napari_etch.labels.report import LabelsError
 from napari_etch.micrograph import IMAGE_SUFFIXES
+from napari_etch.micrograph.reading import composed
 
 Shape = tuple[int, int]
 
 
 def base_name(path: str) -> str:
-    """Return the last part of a path or address, whichever system wrote it."""
-    return PurePosixPath(path.replace("\\", "/")).name
+    """Return the last part of a path or address, whichever system wrote it; see `composed`."""
+    return composed(PurePosixPath(path.replace("\\", "/")).name)
 
 
 def stem_of(path: str) -> str:
@@ -45,12 +46,14 @@ class ImageFinder:
     ) -> None:
         self._by_name: dict[str, Path] = {}
         self._by_stem: list[dict[str, list[Path]]] = []
-        self._shapes = {key: (int(size[0]), int(size[1])) for key, size in (shapes or {}).items()}
+        self._shapes = {
+            composed(key): (int(size[0]), int(size[1])) for key, size in (shapes or {}).items()
+        }
         for group in (given, places):
             self._by_stem.append({})
             for path in (path for place in group for path in _images_in(place)):
-                self._by_name.setdefault(path.name, path)
-                self._by_stem[-1].setdefault(path.stem, []).append(path)
+                self._by_name.setdefault(composed(path.name), path)
+                self._by_stem[-1].setdefault(composed(path.stem), []).append(path)
 
     def path(self, file_name: str, *, apart_from: Path | None = None) -> Path | None:
         """Return the image that a file calls so: by its name, or by its stem if only one has it.

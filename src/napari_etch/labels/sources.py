@@ -32,7 +32,7 @@ from napari_etch.labels.reviewed import (
 from napari_etch.labels.values import IMAGE_CONFLICT, PIXEL_SIZE_CONFLICT, about_from
 from napari_etch.micrograph import Micrograph, read_micrograph
 from napari_etch.micrograph.calibration import SAME_PIXEL
-from napari_etch.micrograph.reading import natural_key
+from napari_etch.micrograph.reading import composed, natural_key
 from napari_etch.results import FRACTURE_FILE, GRAINS_FILE, SUMMARY_FILE, read_summary
 from napari_etch.results.source_image import is_source, likely_paths, read_source
 
@@ -264,6 +264,7 @@ def _with_specimens(sources: Sequence[LabelSource], table: Path) -> list[LabelSo
 
 def _row_of(name: str, rows: Mapping[str, dict[str, Any]]) -> dict[str, Any] | None:
     """Return the row of an image; of a section that has none, the row of its stack."""
+    name = composed(name)
     return rows[name] if name in rows else rows.get(_SECTION.sub("", name))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import unicodedata
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
@@ -201,6 +202,14 @@ def image_files(folder: Path) -> list[Path]:
     if not files:
         raise MicrographError(f"{folder} holds no TIFF, PNG, JPEG or BMP image.")
     return sorted(files, key=lambda file: natural_key(file.name))
+
+
+def composed(name: str) -> str:
+    """Return a name with each umlaut as one sign (Unicode's NFC).
+
+    File names from macOS have them in two; tables, annotation files and keyboards do not.
+    """
+    return unicodedata.normalize("NFC", name)
 
 
 def natural_key(name: str) -> tuple[tuple[tuple[int, int, str], ...], str]:

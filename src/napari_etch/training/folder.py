@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_etch.measure.intercepts import count_crossings
+from napari_etch.micrograph.reading import composed
 from napari_etch.models.resize import resize
 from napari_etch.training.specimens import SpecimenTableError, read_specimen_rows
 from napari_etch.training.truth import KINDS, LINE_HALF, truth_of
@@ -124,13 +125,13 @@ def read_training_folder(folder: str | os.PathLike[str], labels: str = "grains")
     if not files:
         raise TrainingDataError(f"{images} is empty: put at least one micrograph there.")
     specimens = _read_specimens(folder / SPECIMENS)
-    if specimens and not specimens.keys() & {path.stem for path in files}:
+    if specimens and not specimens.keys() & {composed(path.stem) for path in files}:
         raise TrainingDataError(
             f"{folder / SPECIMENS} names none of the images: it has {next(iter(specimens))} and "
             f"others in its column image, and {images} has {files[0].name}."
         )
     pairs = [pair for path in files for pair in _read_pairs(path, folder, labels)]
-    return [replace(pair, specimen=specimens.get(pair.source, "")) for pair in pairs]
+    return [replace(pair, specimen=specimens.get(composed(pair.source), "")) for pair in pairs]
 
 
 def _refuse_other_manifest(folder: Path, kind: str) -> None:
@@ -156,7 +157,9 @@ def _read_specimens(path: Path) -> dict[str, str]:
     except SpecimenTableError as error:
         raise TrainingDataError(str(error)) from error
     return {
-        Path(row["image"]).stem: row["specimen"] for row in rows if row["image"] and row["specimen"]
+        composed(Path(row["image"]).stem): row["specimen"]
+        for row in rows
+        if row["image"] and row["specimen"]
     }
 
 
