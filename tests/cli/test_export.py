@@ -261,7 +261,7 @@ def test_specimens_keep_images_together(etch, results, tmp_path):
 @pytest.mark.parametrize(
     ("table", "says"),
     [
-        ("image;specimen\none;A\ntwo;A\n", "columns image;specimen: it needs image and specimen"),
+        ("image specimen\none A\ntwo A\n", "columns image specimen: it needs image and specimen"),
         ("file,specimen\none,A\n", "columns file, specimen: it needs image and specimen"),
         ("", "columns none"),
         ("image,specimen\nOne.tif,A\n3,A\n", "none of the images: it has One, 3 in its column"),
@@ -312,7 +312,7 @@ def test_images_without_a_specimen_are_told(etch, results, tmp_path):
 
 def test_a_set_whose_table_of_specimens_cannot_be_used_is_refused(etch, results, tmp_path):
     assert etch("export", results, "--out", "set").exit_code == 0
-    (tmp_path / "set" / "specimens.csv").write_text("image;specimen\none;A\n")
+    (tmp_path / "set" / "specimens.csv").write_text("image specimen\none A\n")
     done = etch("export", "set", "--out", "again", "--format", "coco")
     assert done.exit_code == 2
     assert "it needs image and specimen" in done.stderr

@@ -12,6 +12,7 @@ from napari_etch.training.folder import (
     read_training_folder,
 )
 from napari_etch.training.generalist import Settings, train
+from napari_etch.training.specimens import read_specimen_rows
 
 
 def checkers(size=160, pitch=40):
@@ -180,6 +181,18 @@ def test_specimens_are_told_by_stem_or_file_name(tmp_path):
     (tmp_path / "specimens.csv").write_text("file;specimen\na;one\n")
     with pytest.raises(TrainingDataError, match="it needs image and specimen"):
         read_training_folder(tmp_path)
+
+
+@pytest.mark.parametrize("mark", [";", "\t"])
+def test_a_table_of_excel_in_other_countries_is_read(tmp_path, mark):
+    for name in ("a", "b"):
+        write_folder(tmp_path, name=name)
+    rows = (("image", '"specimen"', "pixel_size_um"), ("a.tif", "one, left", "0,225"), ("b", "two"))
+    text = "\r\n".join(mark.join(row) for row in rows)
+    (tmp_path / "specimens.csv").write_text(text, encoding="utf-8-sig")
+    found = {pair.name: pair.specimen for pair in read_training_folder(tmp_path)}
+    assert found == {"a": "one, left", "b": "two"}
+    assert read_specimen_rows(tmp_path / "specimens.csv")[0]["pixel_size_um"] == "0.225"
 
 
 @pytest.mark.parametrize("word", ["0,5", "-1", "abc", "nan"])

@@ -26,6 +26,7 @@ def read_specimen_rows(path: Path) -> list[dict[str, str]]:
     ----------
     path : Path
         CSV with the columns image and specimen, and perhaps pixel_size_um; others may be there.
+        Words are parted by commas, or by semicolons or tabs, as Excel has it in many countries.
 
     Returns
     -------
@@ -39,7 +40,9 @@ def read_specimen_rows(path: Path) -> list[dict[str, str]]:
     """
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
-            rows = list(csv.reader(file))
+            mark = _parting(file.readline())
+            file.seek(0)
+            rows = list(csv.reader(file, delimiter=mark))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise SpecimenTableError(
             f"{path} cannot be read as a table ({error}): save it as CSV in UTF-8."
@@ -47,8 +50,7 @@ def read_specimen_rows(path: Path) -> list[dict[str, str]]:
     heads = [head.strip() for head in rows[0]] if rows else []
     if not set(COLUMNS) <= set(heads):
         raise SpecimenTableError(
-            f"{path} has the columns {', '.join(heads) or 'none'}: it needs image and specimen, "
-            "with a comma between them."
+            f"{path} has the columns {', '.join(heads) or 'none'}: it needs image and specimen."
         )
     found = [
         dict.fromkeys(heads, "")
@@ -57,8 +59,18 @@ def read_specimen_rows(path: Path) -> list[dict[str, str]]:
         if row
     ]
     for row in found:
+        if mark != "," and PIXEL_SIZE in row:  # where it parts no words it may be a decimal comma
+            row[PIXEL_SIZE] = row[PIXEL_SIZE].replace(",", ".")
         _check_pixel_size(path, row)
     return found
+
+
+def _parting(heads: str) -> str:
+    """Return what parts the words of a table, by the line of its columns."""
+    for mark in (";", "\t"):
+        if set(COLUMNS) <= {word.strip().strip('"') for word in heads.split(mark)}:
+            return mark
+    return ","
 
 
 def _check_pixel_size(path: Path, row: Mapping[str, str]) -> None:
