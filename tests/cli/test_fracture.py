@@ -197,3 +197,17 @@ def test_a_blank_image_is_told(etch, tmp_path):
     done = etch("fracture", "blank.png", "--out", "out", "--quality", "fast")
     assert done.exit_code == 0, done.output
     assert "blank.png: it is blank, so what is found in it means nothing" in done.stderr
+
+
+def test_the_convention_of_the_published_code_is_given_as_to_other_commands(
+    etch, surface, tmp_path
+):
+    imsave(tmp_path / "mask.png", surface.astype(np.uint8), check_contrast=False)
+    maps = []
+    for out, more in (("a", ()), ("b", ("--convention", "published")), ("c", ("--published",))):
+        done = etch(
+            "fracture", "half.png", "--outlines", "mask.png", "--model", "none", "--out", out, *more
+        )
+        assert done.exit_code == 0, done.output
+        maps.append(tifffile.imread(tmp_path / out / "half" / "fracture.tif"))
+    assert np.array_equal(maps[1], maps[2]) and np.array_equal(maps[1], 3 - maps[0])

@@ -19,6 +19,7 @@ from napari_etch.cli.console import (
     say,
     sentence,
 )
+from napari_etch.cli.export import Convention
 from napari_etch.cli.options import Corrections, Device, PixelSize, Quality, between, number
 from napari_etch.cli.reading import refuse_result, tell_reading
 from napari_etch.micrograph.reading import composed
@@ -85,9 +86,14 @@ def fracture(
         Path | None,
         typer.Option("--classes", metavar="JSON", help="Class table of the outlines."),
     ] = None,
+    convention: Annotated[
+        Convention,
+        typer.Option(
+            help="Of the outlines; published: class ids and overlaps of the published code."
+        ),
+    ] = Convention.PROJECT,
     published: Annotated[
-        bool,
-        typer.Option("--published", help="Outlines and masks have the published code's class ids."),
+        bool, typer.Option("--published", hidden=True, help="The same as --convention published.")
     ] = False,
     grains: Annotated[
         Path | None,
@@ -139,7 +145,9 @@ def fracture(
         device=device,
         least=least,
         options=options if ready is not None else {},
-        outlines=_read_outlines(outlines, images, table, published),
+        outlines=_read_outlines(
+            outlines, images, table, Convention.PUBLISHED if published else convention
+        ),
         grains=grains,
         pixel_size_um=pixel_size,
         keep_info_bar=keep_info_bar,
@@ -187,7 +195,7 @@ def _table(classes: Path | None, model: Any) -> ClassTable:
 
 
 def _read_outlines(
-    path: Path | None, images: list[Path], table: ClassTable, published: bool
+    path: Path | None, images: list[Path], table: ClassTable, convention: Convention
 ) -> dict[str, np.ndarray]:
     """Return the outlined areas by the stem of their image, and say what was skipped."""
     if path is None:
@@ -199,7 +207,7 @@ def _read_outlines(
         found = read_annotations(
             path,
             classes=table,
-            convention="published" if published else "project",
+            convention=str(convention),
             kind="classes",
             images=there or None,
         )
