@@ -161,6 +161,58 @@ def test_cancel_stops_the_network_and_adds_nothing(open_dock: OpenDock, qtbot: A
     assert dock.run_bar.button.text() == "Run"
 
 
+def test_all_images_without_grains_are_run_one_after_the_other(
+    open_dock: OpenDock, qtbot: Any
+) -> None:
+    """Each field of a specimen had to be chosen and started by hand."""
+    predict = FakePredict()
+    viewer, dock = open_dock(predict)
+    for name in ("a", "b", "c"):
+        assert not dock.run_all.isVisibleTo(dock) or name == "c"
+        viewer.add_image(noise(*SHAPE), name=name)
+    dock.form.image.setCurrentIndex(dock.form.image.findText("b"))
+    run_to_end(qtbot, dock)
+    kept = viewer.layers["b · grains"].data.copy()
+    assert dock.run_all.text() == "Run on the 2 images without grains"
+    said: list[str] = []
+    dock.controller.progressed.connect(lambda _: said.append(dock.run_bar.step.text()))
+    dock.run_all.click()
+    qtbot.waitUntil(lambda: dock.run_all.settings is None, timeout=PATIENCE)
+    count = viewer.layers["a · grains"].data.max()
+    assert dock.run_bar.line.text() == f"“a”: {count} grains. “c”: {count} grains."
+    assert any(each.startswith("Image 2 of 2 · ") for each in said)
+    assert "c · grains" in viewer.layers and len(predict.calls) == 3
+    np.testing.assert_array_equal(viewer.layers["b · grains"].data, kept)
+    assert not dock.run_all.isVisibleTo(dock) and not dock.is_busy
+
+
+def test_cancel_ends_the_runs_on_all_images(open_dock: OpenDock, qtbot: Any) -> None:
+    predict = FakePredict(hold=threading.Event())
+    viewer, dock = open_dock(predict)
+    for name in ("a", "b", "c"):
+        viewer.add_image(noise(*SHAPE), name=name)
+    dock.run_all.click()
+    qtbot.waitUntil(predict.started.is_set, timeout=PATIENCE)
+    assert not dock.run_all.isEnabled()
+    dock.toggle_run()
+    qtbot.waitUntil(lambda: dock.run_all.settings is None, timeout=PATIENCE)
+    assert dock.run_bar.line.text() == "Cancelled at “a”."
+    assert len(predict.calls) == 1 and not dock.is_busy
+    assert dock.run_all.text() == "Run on the 3 images without grains"
+
+
+def test_an_image_that_no_model_can_take_does_not_stop_the_others(
+    open_dock: OpenDock, qtbot: Any
+) -> None:
+    viewer, dock = open_dock()
+    viewer.add_image(np.zeros((2, 2, *SHAPE), np.uint8), name="channels")
+    viewer.add_image(noise(*SHAPE), name="steel")
+    dock.run_all.click()
+    qtbot.waitUntil(lambda: dock.run_all.settings is None, timeout=PATIENCE)
+    assert "“channels” is 4-dimensional" in dock.run_bar.line.text()
+    assert "“steel”: " in dock.run_bar.line.text() and "steel · grains" in viewer.layers
+
+
 def test_after_a_cancelled_run_another_one_works(open_dock: OpenDock, qtbot: Any) -> None:
     predict = FakePredict(hold=threading.Event())
     viewer, dock = open_dock(predict)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
-from napari.layers import Labels
+from napari.layers import Image, Labels
 from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
 from napari_etch._widgets.choices import chosen_instead
@@ -41,10 +42,12 @@ from napari_etch._widgets.run import (
     Failed,
     Note,
     Outcome,
+    Progress,
     Segmented,
     Stopped,
     default_engine,
 )
+from napari_etch._widgets.run_all import RunAll
 from napari_etch._widgets.scroll import UprightScroll
 from napari_etch._widgets.status import RunBar
 from napari_etch._widgets.trouble_colour import trouble_colour
@@ -105,6 +108,7 @@ class SegmentDock(Dock):
         self.is_gone = False
         self.form = SettingsForm()
         self.run_bar = RunBar()
+        self.run_all = RunAll(napari_viewer.layers)
         self.hint = WrapLabel()
         self.new_cut = QPushButton("Cut into a new layer")
         self.counts = CountBox()
@@ -137,6 +141,7 @@ class SegmentDock(Dock):
         column.addWidget(self.new_cut)
         column.addSpacing(6)
         column.addWidget(self.run_bar)
+        column.addWidget(self.run_all)
         column.addSpacing(6)
         column.addWidget(self.counts)
         column.addStretch(1)
@@ -152,6 +157,7 @@ class SegmentDock(Dock):
         self.library.changed.connect(self._on_library)
         self.pixel_size.said.connect(lambda text, trouble: self._say(text, trouble=trouble))
         self.run_bar.button.clicked.connect(self.toggle_run)
+        self.run_all.clicked.connect(self.start_all)
         self.new_cut.clicked.connect(self.cut_into_new_layer)
         self.counts.count.clicked.connect(lambda: self.count_selected(None))
         self.counts.said.connect(lambda text, trouble: self._say(text, trouble=trouble))
@@ -160,7 +166,7 @@ class SegmentDock(Dock):
         self.counter.ended.connect(self._on_counted)
         # a model that the user chose is not changed for the count
         self.form.model.activated.connect(lambda _row: setattr(self, "_model_by_hand", True))
-        self.controller.progressed.connect(self.run_bar.show_progress)
+        self.controller.progressed.connect(self._on_progress)
         self.controller.noted.connect(self._on_note)
         self.controller.ended.connect(self._on_ended)
         self.cutter.cut.connect(self._on_cut)
@@ -216,15 +222,19 @@ class SegmentDock(Dock):
         image = self.layers.image()
         if image is None:
             return "Open an image first."
-        entry = self._models.get(self.form.model.currentData() or "")
-        if entry is None:
-            return "There is no model to choose: see “etch models list”."
-        if not entry.ready:
-            return entry.why_not
+        trouble = self._model_trouble()
+        if trouble:
+            return trouble
         shapes = self.layers.shapes()
         if shapes is not None and self.layers.region() is None:
             return f"Draw a rectangle in “{shapes.name}” first, or choose the whole image."
         return refusal(source_of(image), self.settings())
+
+    def _model_trouble(self) -> str:
+        entry = self._models.get(self.form.model.currentData() or "")
+        if entry is None:
+            return "There is no model to choose: see “etch models list”."
+        return "" if entry.ready else entry.why_not
 
     def _refresh(self) -> None:
         entry = self._models.get(self.form.model.currentData() or "")
@@ -238,6 +248,7 @@ class SegmentDock(Dock):
         self._show_cut(grains)
         self._offer_new_cut(grains)
         self._offer_count(self.layers.countable(), busy)
+        self.run_all.offer(busy or self._model_trouble())
         if not self.is_busy:
             self.run_bar.show_ready(self.why_not())
         line = self._last_said.turn(self._image_id())
@@ -309,11 +320,36 @@ class SegmentDock(Dock):
             self._say(trouble, trouble=True)
             return
         image = self.layers.image()
+        assert image is not None
+        self._run_on(image, self.settings())
+
+    def _run_on(self, image: Image, settings: Settings) -> None:
         self._origin = origin_of(image)
         self.run_bar.show_running()
         self._say("")
-        self.controller.start(source_of(image), self.settings())
+        self.controller.start(source_of(image), settings)
         self._refresh()
+
+    def start_all(self) -> None:
+        """Start a run on all images that have no grains, one after the other."""
+        if self.is_busy:
+            self._say("A run is under way: cancel it first, or wait for its end.", trouble=True)
+            return
+        self.run_all.begin(replace(self.settings(), region=None, section=None))
+        self._run_next()
+
+    def _run_next(self) -> None:
+        settings, image = self.run_all.settings, self.run_all.next_image()
+        if image is not None and settings is not None:
+            self._run_on(image, settings)
+            return
+        self._say(self.run_all.outcome())
+
+    def _on_progress(self, progress: Progress) -> None:
+        where = self.run_all.where()
+        if where:
+            progress = replace(progress, message=f"{where} · {progress.message}")
+        self.run_bar.show_progress(progress)
 
     def run_model(self, name: str) -> None:
         """Choose a model and start a run; the command of the Layers ▸ Segment menu."""
@@ -342,6 +378,9 @@ class SegmentDock(Dock):
         elif isinstance(outcome, Stopped):
             self._say("Cancelled; nothing was added.", of=image_id)
         self._refresh()
+        if self.run_all.settings is not None and origin is not None:
+            self.run_all.take(origin.name, outcome)
+            self._run_next()
 
     def _add_result(self, result: Segmented, origin: Origin) -> Labels | None:
         """Put a result into the viewer and return its grains; None where its image is gone."""
