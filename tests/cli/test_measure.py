@@ -403,6 +403,22 @@ def test_a_result_of_one_grain_beside_an_information_bar_is_no_drawing(
     assert "steel: the map shows a single grain, which has no mean size" in done.stderr
 
 
+def test_two_results_of_one_image_are_told(etch, micrograph_file, tmp_path):
+    """Their interval was that of two fields."""
+    image = micrograph_file()
+    for out, granularity in (("one", 0.5), ("two", 0.9)):
+        etch("segment", image, "--out", out, "--pixel-size", 0.5, "--granularity", granularity)
+    path = tmp_path / "two" / "steel" / "grains.tif"
+    grains = tifffile.imread(path)
+    tifffile.imwrite(path, np.where(grains == 2, 1, grains))
+    done = etch("measure", "one/steel", "two/steel", "--out", "out")
+    said = "are maps of one image, so they are one field counted twice"
+    assert done.stderr.count(said) == 1
+    assert sum(said in remark for remark in read(tmp_path / "out")["remarks"]) == 1
+    done = etch("measure", "one/steel", "--out", "b")
+    assert said not in done.stderr
+
+
 def test_a_micrograph_with_other_pixels_is_told(etch, micrograph_file, tmp_path):
     page = tifffile.imread(micrograph_file("one.tif"))
     tifffile.imwrite(tmp_path / "two.tif", page[::-1])
@@ -598,6 +614,17 @@ def test_an_earlier_report_is_kept(etch, write_grains, tmp_path):
     assert "already holds measure.json: add --overwrite" in again.stderr
     assert (tmp_path / "out" / "measure.json").read_bytes() == before
     assert etch("measure", path, "--out", "out", "--overwrite").exit_code == 0
+
+
+def test_two_class_maps_of_one_image_are_told(etch, write_grains, tmp_path):
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        tifffile.imwrite(tmp_path / name / "fracture.tif", np.full((40, 40), 1, np.uint8))
+        summary = {"image": {"pixels_sha256": "abc"}}
+        (tmp_path / name / "summary.json").write_text(json.dumps(summary))
+    done = etch("measure", write_grains(), "--out", "out", "--classes", "one", "--classes", "two")
+    assert done.exit_code == 0, done.output
+    assert "two and one are maps of one image, so they are one field counted twice" in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -185,6 +185,29 @@ def beside(file: Path, name: str) -> Path | None:
     """Return a result of the same segmentation; a foreign map has none."""
     other = file.with_name(name)
     return other if file.name == GRAINS_FILE and other.exists() else None
+
+
+def same_images(named: Iterable[tuple[str, Mapping[str, Any]]]) -> list[str]:
+    """Return what is told of maps that were made from one image: they are one field.
+
+    Parameters
+    ----------
+    named : iterable of (str, mapping)
+        What a map is called, and the summary of its result; empty of a foreign map.
+    """
+    first: dict[str, str] = {}
+    told = []
+    for name, summary in named:
+        pixels = (summary.get("image") or {}).get("pixels_sha256")
+        if not isinstance(pixels, str):
+            continue
+        other = first.setdefault(pixels, name)
+        if other != name:
+            told.append(
+                f"{name} and {other} are maps of one image, so they are one field counted twice, "
+                "and the intervals are too small: leave one out"
+            )
+    return told
 
 
 def summary_beside(file: Path) -> dict[str, Any]:

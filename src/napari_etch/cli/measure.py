@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -126,6 +126,7 @@ def measure(
 
 
 def _measured(fields: list[FieldInput], merge_twins: bool) -> Report:
+    from napari_etch.cli.maps import same_images
     from napari_etch.cli.measure_inputs import measure_all
     from napari_etch.cli.progress import progress_bar
     from napari_etch.measure.fields import combine_fields
@@ -141,14 +142,25 @@ def _measured(fields: list[FieldInput], merge_twins: bool) -> Report:
         fields, found, left_out = measure_all(fields, lambda part, name: show(part, None, name))
     measured = combine_fields(found)
     stated = dict.fromkeys(each.remark for each in fields if each.remark)  # once a stack
+    twice = same_images(_different(fields))
     return Report(
         measurement=measured,
         sources=tuple(each.source() for each in fields),
         table=_table(fields),
         networks=tuple(measure_network(each.whole) for each in fields),
         uncertainty=_uncertainty(fields, remarks),
-        remarks=(*remarks, *left_out, *stated),
+        remarks=(*remarks, *left_out, *twice, *stated),
     )
+
+
+def _different(fields: list[FieldInput]) -> list[tuple[str, dict[str, Any]]]:
+    """Return the name and the summary of each result; of copies, which are told as that, one."""
+    from napari_etch.results.source_image import pixel_hash
+
+    seen: dict[str, FieldInput] = {}
+    for each in fields:
+        seen.setdefault(pixel_hash(each.grains), each)
+    return list({each.stack or each.name: each.summary for each in seen.values()}.items())
 
 
 def _without_twins(fields: list[FieldInput]) -> tuple[list[FieldInput], list[str]]:

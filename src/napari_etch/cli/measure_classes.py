@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from napari_etch.cli.maps import read_corrected, taken_words
+from napari_etch.cli.maps import read_corrected, same_images, taken_words
 from napari_etch.grains.class_table import ClassTable
 from napari_etch.measure import AreaFraction, area_fraction
 from napari_etch.results import FRACTURE_FILE, read_summary
@@ -44,6 +44,11 @@ def area_fractions(
         for path, (_, correction) in zip(paths, read, strict=True)
         if correction is not None
     ]
+    told += same_images(
+        (str(path), read_summary(file.parent))
+        for path, file in zip(paths, files, strict=True)
+        if file.name == FRACTURE_FILE
+    )
     values = sorted({int(value) for each in maps for value in np.unique(each)} - {0})
     if len(values) > 20:
         raise ValueError(
