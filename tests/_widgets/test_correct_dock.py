@@ -792,6 +792,23 @@ def test_a_restored_map_says_how_to_have_its_boundary_map_again(
     assert ("run the model again" in again.line.text()) is not is_there
 
 
+def test_grains_that_lie_in_a_corner_of_their_image_say_why(
+    make_napari_viewer: Callable[..., Any], add_correct: Callable[[Any], CorrectDock]
+) -> None:
+    """A result knows the pixel size that was typed on the command line, its image does not."""
+    viewer = make_napari_viewer()
+    image = viewer.add_image(np.zeros((SIDE, SIDE), np.uint8), name="steel")
+    viewer.add_labels(cells(), name="grains", scale=(0.25, 0.25), units=("um", "um"))
+    dock = add_correct(viewer)
+    assert dock.line.text() == (
+        "The grains have pixels of 0.25 µm, “steel” has no pixel size: type it in the Segment "
+        "dock, and the image lies under them."
+    )
+    set_pixel_size(viewer, image, 0.25)
+    dock.layers.refresh()
+    assert dock.line.text() == ""
+
+
 def test_a_restored_map_says_which_pixel_size_its_image_needs(
     make_napari_viewer: Callable[..., Any], add_correct: Callable[[Any], CorrectDock], qtbot: Any
 ) -> None:

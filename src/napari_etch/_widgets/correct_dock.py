@@ -196,7 +196,8 @@ class CorrectDock(Dock):
         self.gestures.allow(trouble)
         self.reviewing.allow()
         if not trouble and isinstance(layer, Labels):
-            trouble = parted or unfit_boundary(self._viewer.layers, layer)
+            there = self._viewer.layers
+            trouble = parted or unfit_boundary(there, layer) or unsized_text(there, layer).strip()
         # What was said of another map does not stay.
         if trouble != self._said_trouble or self.session is not before:
             self._said_trouble = trouble
