@@ -36,6 +36,17 @@ def test_a_blank_margin_is_told(etch, micrograph_file, command, tmp_path):
     ]
 
 
+@pytest.mark.parametrize("command", ["segment", "count"])
+def test_a_pixel_size_in_another_unit_is_suspected(etch, micrograph_file, command):
+    """The steel had an ASTM G of −10."""
+    out = "out" if command == "segment" else "counts.csv"
+    done = etch(command, micrograph_file(), "--out", out, "--pixel-size", 225)
+    assert done.exit_code == 0, done.output
+    assert done.stderr.splitlines() == [
+        "steel.tif: 0.0193 grains per mm² are unusual: check that the pixel size, 225, is in µm"
+    ]
+
+
 def test_a_grain_map_in_place_of_a_micrograph_is_told(etch, micrograph_file, tmp_path):
     grains = np.arange(1, 17, dtype=np.uint16).reshape(4, 4).repeat(24, 0).repeat(24, 1)
     tifffile.imwrite(tmp_path / "mine.tif", grains)

@@ -30,7 +30,13 @@ from napari_etch.cli.options import (
     between,
     free_file,
 )
-from napari_etch.cli.reading import refuse_result, sized, tell_margins, tell_reading
+from napari_etch.cli.reading import (
+    refuse_result,
+    sized,
+    tell_density,
+    tell_margins,
+    tell_reading,
+)
 from napari_etch.counting import COUNT_MODEL
 
 if TYPE_CHECKING:
@@ -167,6 +173,7 @@ def _count_image(job: Job, image: Path, counted: list[_Counted]) -> ExitCode:
         return ExitCode.INTERNAL
     for item in found:
         section = f" {item.name}" if micrograph.is_stack else ""
+        tell_density(item.density_per_mm2, micrograph.pixel_size_um, f"{called(image)}{section}")
         counted.append((image, section, item))
     return ExitCode.DONE
 

@@ -11,7 +11,13 @@ import typer
 
 from napari_etch.cli.console import ExitCode, called, fail, fail_inside, note, refuse, say, sentence
 from napari_etch.cli.progress import follow
-from napari_etch.cli.reading import refuse_result, sized, tell_margins, tell_reading
+from napari_etch.cli.reading import (
+    refuse_result,
+    sized,
+    tell_density,
+    tell_margins,
+    tell_reading,
+)
 from napari_etch.measure import SizeSummary
 from napari_etch.micrograph import (
     Micrograph,
@@ -227,5 +233,6 @@ def _segment_part(job: Job, micrograph: Micrograph, folder: Path, image: Path) -
     except Exception as error:
         fail_inside(error, name)
         return ExitCode.INTERNAL
+    tell_density(sizes.grains_per_mm2, micrograph.pixel_size_um, name)
     say(result_line(name, sizes, folder))
     return ExitCode.DONE

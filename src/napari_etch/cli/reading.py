@@ -70,6 +70,15 @@ def _tell_labels(micrograph: Micrograph, name: str) -> None:
         )
 
 
+def tell_density(per_mm2: float | None, pixel_size_um: float | None, name: str) -> None:
+    """Tell of as many grains per mm² as a pixel size in nm or mm gives."""
+    from napari_etch.measure.field import unusual_density_words
+
+    unusual = unusual_density_words(per_mm2, pixel_size_um)
+    if unusual:
+        note(f"{name}: {unusual}")
+
+
 def tell_margins(micrograph: Micrograph, name: str) -> None:
     """Tell of a blank margin around a micrograph: it becomes a grain, and grains seem larger.
 

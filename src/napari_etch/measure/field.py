@@ -103,6 +103,26 @@ class FieldMeasurement:
 _COMMON_PER_MM2 = (0.25, 2e9)
 
 
+def unusual_density_words(per_mm2: float | None, pixel_size_um: float | None) -> str:
+    """Return what is told of a density that a pixel size in another unit gives; else nothing.
+
+    Parameters
+    ----------
+    per_mm2 : float or None
+        Grains per mm², as far as they are known.
+    pixel_size_um : float or None
+        What they were counted with.
+    """
+    if per_mm2 is None or pixel_size_um is None:
+        return ""
+    if _COMMON_PER_MM2[0] <= per_mm2 <= _COMMON_PER_MM2[1]:
+        return ""
+    return (
+        f"{per_mm2:.3g} grains per mm² are unusual: check that the pixel size, "
+        f"{pixel_size_um:g}, is in µm"
+    )
+
+
 class TooFewGrainsError(ValueError):
     """A map that shows no grain, or a single one, which has no mean size."""
 
@@ -341,12 +361,9 @@ def _remarks(name: str, found: _Found, inner: InteriorGrains) -> tuple[str, ...]
         said.append(
             f"{name}: a count of {whole:.4g} is below the {LEAST_GRAINS} grains of a field in E112"
         )
-    density = found.values.get("saltykov")
-    if density is not None and not _COMMON_PER_MM2[0] <= density <= _COMMON_PER_MM2[1]:
-        said.append(
-            f"{name}: {density:.3g} grains per mm² are unusual: check that the pixel size, "
-            f"{found.pixel_size_um:g}, is in µm"
-        )
+    unusual = unusual_density_words(found.values.get("saltykov"), found.pixel_size_um)
+    if unusual:
+        said.append(f"{name}: {unusual}")
     few = [key for key, least in LEAST_COUNTS.items() if found.counts.get(key, 0.0) < least]
     if few:
         counts = ", ".join(
