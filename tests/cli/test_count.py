@@ -98,6 +98,15 @@ def test_a_grain_map_is_counted_as_it_is(etch, micrograph_file, tmp_path):
     assert float(rows_of(tmp_path / "counts.csv")[1][4]) == pytest.approx(9 / 0.048**2, rel=1e-4)
 
 
+def test_what_is_left_of_a_result_is_no_stack_of_images(etch, micrograph_file, tmp_path):
+    """Its boundary map and its overlay were counted."""
+    etch("segment", micrograph_file(), "--out", "results")
+    (tmp_path / "results" / "steel" / "grains.tif").unlink()
+    done = etch("count", "results/steel", "--out", "counts.csv")
+    assert done.exit_code == 2
+    assert done.stderr.startswith("etch: results/steel is a result, no folder of images")
+
+
 def test_a_grain_map_is_counted_as_it_was_corrected(etch, micrograph_file, tmp_path):
     etch("segment", micrograph_file(), "--out", "results")
     correct(tmp_path / "results" / "steel" / "grains.tif", 2, 1)

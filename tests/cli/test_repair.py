@@ -245,6 +245,19 @@ def test_a_folder_of_results_is_one_map_and_no_stack(etch, tmp_path):
     assert (tmp_path / "fixed" / "steel" / "boundary.tif").is_file()
 
 
+def test_a_result_without_a_boundary_map_is_repaired_by_its_grains(etch, tmp_path):
+    from skimage.measure import label
+
+    (tmp_path / "steel").mkdir()
+    grains = label(~broken_lines(), connectivity=1).astype(np.int32)
+    tifffile.imwrite(tmp_path / "steel" / "grains.tif", grains)
+    (tmp_path / "steel" / "summary.json").write_text("{}")
+    done = etch("repair", "steel", "--out", "fixed")
+    assert done.exit_code == 0, done.output
+    assert "steel: 9 grains, 2 bridges added" in done.stdout
+    assert json.loads((tmp_path / "fixed/steel/summary.json").read_text())["kind"] == "grains"
+
+
 @pytest.mark.parametrize("given", ["made/steel", "made/steel/grains.tif"])
 def test_a_result_is_not_replaced_by_its_own_repair(etch, tmp_path, given):
     """It was proposed, and with --overwrite the segmentation was gone."""

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_etch.cli.console import note
-from napari_etch.results import ALL_FILES, FRACTURE_FILE, GRAINS_FILE, SUMMARY_FILE
+from napari_etch.results import ALL_FILES, SUMMARY_FILE
 
 if TYPE_CHECKING:
     from napari_etch.micrograph import Micrograph
@@ -106,8 +106,7 @@ def refuse_result(path: Path) -> None:
         raise ValueError(
             f"{path} is part of a result, no micrograph: name the image that it was made from"
         )
-    maps = (path / GRAINS_FILE, path / FRACTURE_FILE)
-    if (path / SUMMARY_FILE).is_file() and any(each.is_file() for each in maps):
+    if (path / SUMMARY_FILE).is_file() and any((path / name).is_file() for name in _PICTURES):
         raise ValueError(
             f"{path} is a result, no folder of images: name the image that it was made from "
             "(etch measure, track, repair and export take results with grains)"

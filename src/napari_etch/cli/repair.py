@@ -268,10 +268,12 @@ def _of_result(path: Path, kind: Kind) -> tuple[Path, Kind]:
     """
     from napari_etch.results import BOUNDARY_FILE, GRAINS_FILE
 
-    inside = path / (GRAINS_FILE if kind is Kind.GRAINS else BOUNDARY_FILE)
-    if not inside.is_file():
-        return path, kind
-    return inside, Kind.MAP if kind is Kind.AUTO else kind
+    boundary, grains = path / BOUNDARY_FILE, path / GRAINS_FILE
+    if kind is Kind.AUTO:
+        kind_of = {boundary: Kind.MAP, grains: Kind.GRAINS}
+        return next(((file, kind_of[file]) for file in kind_of if file.is_file()), (path, kind))
+    inside = grains if kind is Kind.GRAINS else boundary
+    return (inside if inside.is_file() else path), kind
 
 
 def _run(micrograph: Micrograph, kind: str, options: Options) -> Iterator[Any]:
