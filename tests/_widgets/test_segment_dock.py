@@ -58,16 +58,15 @@ def start_and_hold(qtbot: Any, dock: Any, predict: FakePredict) -> None:
 # -- running -------------------------------------------------------------------------------------
 
 
-def test_a_blank_margin_is_told(open_dock: OpenDock, qtbot: Any) -> None:
+def test_a_blank_margin_is_left_out(open_dock: OpenDock, qtbot: Any) -> None:
     viewer, dock = open_dock()
     page = noise(*SHAPE)
     page[:, :20] = 255
     viewer.add_image(page, name="page")
     run_to_end(qtbot, dock)
-    assert (
-        "A blank margin (20 px on the left) is taken for specimen, which makes the grains too "
-        "large: draw a rectangle without it as the region."
-    ) in dock.run_bar.line.text()
+    assert "The blank margin (20 px on the left) was left out" in dock.run_bar.line.text()
+    grains = next(layer for layer in viewer.layers if isinstance(layer, Labels))
+    assert not grains.data[:, :20].any() and grains.data[:, 20:].all()
 
 
 def test_a_typed_pixel_size_that_the_file_contradicts_is_told(

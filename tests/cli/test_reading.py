@@ -28,12 +28,16 @@ def test_a_blank_margin_is_told(etch, micrograph_file, command, tmp_path):
     page = np.pad(tifffile.imread(micrograph_file()), ((0, 0), (20, 0)), constant_values=255)
     tifffile.imwrite(tmp_path / "page.tif", page)
     out = "out" if command == "segment" else "counts.csv"
+    told = "the blank margin (20 px on the left) is left out, {:.2g} % of the image"
     done = etch(command, "page.tif", "steel.tif", "--out", out)
     assert done.exit_code == 0, done.output
-    assert done.stderr.splitlines() == [
+    assert done.stderr.splitlines() == [f"page.tif: {told.format(100 * 20 / page.shape[1])}"]
+    done = etch(command, "page.tif", "--out", out, "--keep-info-bar", "--overwrite")
+    assert done.exit_code == 0, done.output
+    assert (
         "page.tif: a blank margin (20 px on the left) is taken for specimen, which makes the "
         "grains too large: cut it off first"
-    ]
+    ) in done.stderr.splitlines()
 
 
 @pytest.mark.parametrize("command", ["segment", "count"])

@@ -154,8 +154,9 @@ class SettingsForm(QWidget):
             self.close_gaps.addItem(text, choice)
         self.skip_info_bar.setChecked(True)
         self.skip_info_bar.setToolTip(
-            "Look for the bar with scale and date at the bottom of an SEM frame, and for a scale "
-            "bar that is burned into the image with its number; no grains are made there."
+            "Look for the bar with scale and date at the bottom of an SEM frame, for a scale bar "
+            "that is burned into the image with its number, and for what is blank around the "
+            "specimen: page, round field stop, rim of a mosaic. No grains are made there."
         )
         self.show_sections(False)
 

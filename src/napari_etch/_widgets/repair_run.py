@@ -159,6 +159,9 @@ def _mend(
     bar = micrograph.scale_bar_words()
     if bar:
         notices.append(f"{bar.capitalize()} was left out.")
+    if micrograph.surroundings is not None:
+        said = micrograph.surroundings.said(past=True)
+        notices.append(f"{said[:1].upper()}{said[1:]}.")
     events = engine(
         picture,
         polarity=settings.polarity,

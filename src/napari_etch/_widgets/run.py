@@ -230,9 +230,13 @@ class _Harvest:
         bar = done.micrograph.scale_bar_words()
         if bar:
             self.notices[f"{bar.capitalize()} was left out."] = None
+        around = done.micrograph.surroundings
+        if around is not None:
+            said = around.said(past=True)
+            self.notices[f"{said[:1].upper()}{said[1:]}."] = None
         if not self.has_scale:  # of a stack the first section tells
             self._tell_scale(done.micrograph)
-        if not self.has_margins:
+        if not self.has_margins and around is None:
             self._tell_margins(done.micrograph)
 
     def _tell_scale(self, micrograph: Micrograph) -> None:
@@ -419,19 +423,25 @@ def _without_bars(
     An information bar spans the bottom of a whole frame: in a rectangle there is nothing to
     recognise it by, so it must be known. A scale bar is looked for where pixels are at hand.
     """
+    from napari_etch.micrograph import micrograph_from_array
     from napari_etch.micrograph.box import Box
+    from napari_etch.micrograph.image import surroundings_of
     from napari_etch.micrograph.scale_bar import KnownBar, find_scale_bar
 
     row = source.info_bar_row
     end = source.whole.bottom if row is None else row
-    found = None
+    found = around = None
     if isinstance(source.data, np.ndarray):
-        found = find_scale_bar(source.plane(section, replace(source.whole, bottom=end)))
+        plane = source.plane(section, replace(source.whole, bottom=end))
+        found = find_scale_bar(plane)
+        whole = micrograph_from_array(plane, source.name, rgb=source.rgb)
+        around = surroundings_of(replace(whole, bars=(KnownBar(found),)))
     window = Box(region.top, region.bottom, region.left, region.right)
     return replace(
         micrograph,
         info_bar_row=max(0, end - region.top) if end < region.bottom else None,
         bars=(KnownBar(found and found.within(window)),),
+        surroundings=around and around.within(*window.slices),
     )
 
 

@@ -83,8 +83,9 @@ class TrainForm(QWidget):
         self.device = combo_box("Where the network learns.")
         self.skip_info_bar = QCheckBox("Leave out information bar and scale bar")
         self.skip_info_bar.setToolTip(
-            "Nothing is learnt from the bar with scale and date of an SEM frame, "
-            "or from a scale bar that is burned into the image with its number."
+            "Nothing is learnt from the bar with scale and date of an SEM frame, from a scale "
+            "bar that is burned into the image with its number, or from what is blank around "
+            "the specimen."
         )
         self.skip_info_bar.setChecked(True)
         self._lay_out()

@@ -76,7 +76,11 @@ def count(
     quality: Quality = None,
     stack: Stack = None,
     keep_info_bar: Annotated[
-        bool, typer.Option("--keep-info-bar", help="Count in information bar and scale bar too.")
+        bool,
+        typer.Option(
+            "--keep-info-bar",
+            help="Count in bars and blank surroundings too.",
+        ),
     ] = False,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace an earlier table.")

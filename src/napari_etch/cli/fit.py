@@ -54,7 +54,11 @@ def fit(
     seed: Annotated[int, typer.Option("--seed", min=0, help="Another seed, another fit.")] = 0,
     device: LearningDevice = "auto",
     keep_info_bar: Annotated[
-        bool, typer.Option("--keep-info-bar", help="Learn from information bar and scale bar too.")
+        bool,
+        typer.Option(
+            "--keep-info-bar",
+            help="Learn from bars and blank surroundings too.",
+        ),
     ] = False,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace a model that is there.")

@@ -123,7 +123,8 @@ def fracture(
     device: Device = "auto",
     pixel_size: PixelSize = None,
     keep_info_bar: Annotated[
-        bool, typer.Option("--keep-info-bar", help="Map information bar and scale bar too.")
+        bool,
+        typer.Option("--keep-info-bar", help="Map bars and blank surroundings too."),
     ] = False,
     corrections: Corrections = True,
     overwrite: Annotated[

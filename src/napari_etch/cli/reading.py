@@ -41,6 +41,8 @@ def tell_reading(micrograph: Micrograph, name: str, *, takes_size: bool = True) 
     bar = micrograph.scale_bar_words()
     if bar:
         note(f"{name}: {bar} is left out")
+    if micrograph.surroundings is not None:
+        note(f"{name}: {micrograph.surroundings.said()}")
     calibration = micrograph.calibration
     scale = micrograph.printed_scale_words() if takes_size or calibration is not None else ""
     if scale and calibration is None and micrograph.printed_scale is not None:
@@ -80,7 +82,7 @@ def tell_density(per_mm2: float | None, pixel_size_um: float | None, name: str) 
 
 
 def tell_margins(micrograph: Micrograph, name: str) -> None:
-    """Tell of a blank margin around a micrograph: it becomes a grain, and grains seem larger.
+    """Tell of a blank margin that is not left out: it becomes a grain, and grains seem larger.
 
     And of a grain map in place of a micrograph, in which a network finds other grains.
     """
@@ -88,6 +90,8 @@ def tell_margins(micrograph: Micrograph, name: str) -> None:
     from napari_etch.micrograph.pixels import luminance
 
     _tell_labels(micrograph, name)
+    if micrograph.surroundings is not None:
+        return
     for section in micrograph.sections():
         grey = luminance(section.data) if section.is_rgb else section.data
         margins = find_margins(grey[: section.info_bar_row])

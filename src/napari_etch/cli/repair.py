@@ -94,7 +94,7 @@ def repair(
     pixel_size: PixelSize = None,
     keep_info_bar: Annotated[
         bool,
-        typer.Option("--keep-info-bar", help="Repair under information bar and scale bar too."),
+        typer.Option("--keep-info-bar", help="Repair bars and blank surroundings too."),
     ] = False,
     corrections: Corrections = True,
     overwrite: Annotated[
@@ -222,7 +222,7 @@ def _read(path: Path, folder: Path, options: Options) -> list[tuple[Micrograph, 
         if kind == Kind.AUTO:
             kind = kind_of_picture(micrograph.data)
         if kind != Kind.MICROGRAPH:
-            micrograph = replace(micrograph, info_bar_row=None, bars=())
+            micrograph = replace(micrograph, info_bar_row=None, bars=(), surroundings=None)
         found.append((micrograph, kind, target))
     if options.corrections:
         return _corrected(found, path)

@@ -64,7 +64,8 @@ def segment(
         typer.Option("--align", help="Move the sections of a stack over each other first."),
     ] = False,
     keep_info_bar: Annotated[
-        bool, typer.Option("--keep-info-bar", help="Segment information bar and scale bar too.")
+        bool,
+        typer.Option("--keep-info-bar", help="Segment bars and blank surroundings too."),
     ] = False,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace earlier results.")

@@ -17,6 +17,7 @@ from napari_etch.micrograph.errors import MicrographError
 from napari_etch.micrograph.info_bar import find_info_bar
 from napari_etch.micrograph.pixels import canonical, luminance
 from napari_etch.micrograph.scale_bar import KnownBar, ScaleBar, SoughtBar, find_in_info_bar
+from napari_etch.micrograph.surroundings import Surroundings, find_surroundings
 
 _GREY_PERCENTILES = (0.1, 99.9)
 # Percentiles of a regular subsample: exact enough, and 60 ms instead of 1 s at 4096².
@@ -46,6 +47,9 @@ class Micrograph:
         Which one of a stack it is, from 0; None when it was no part of one.
     bars : tuple of SoughtBar or KnownBar
         Of each section, the scale bar that is burned in; see `scale_bars`. Empty where it is kept.
+    surroundings : Surroundings or None
+        What lies around the specimen: page, field stop, rim of a mosaic. None when there is
+        nothing, when it is kept, and of a stack.
 
     Raises
     ------
@@ -60,6 +64,7 @@ class Micrograph:
     info_bar_row: int | None = None
     section: int | None = None
     bars: tuple[SoughtBar | KnownBar, ...] = ()
+    surroundings: Surroundings | None = None
 
     def __post_init__(self) -> None:
         if self.data.size == 0 or self.data.ndim not in (2, 3):
@@ -158,7 +163,7 @@ class Micrograph:
         -------
         numpy.ndarray
             bool ``(y, x)``, for a stack ``(z, y, x)``; False under the information bar, at a scale
-            bar and at NaN.
+            bar, around the specimen and at NaN.
         """
         if self.data.dtype.kind == "f":
             mask = np.isfinite(self.data)
@@ -170,7 +175,15 @@ class Micrograph:
         for part, bar in zip(mask if self.is_stack else [mask], self.scale_bars, strict=False):
             if bar is not None:
                 part[bar.box.slices] = False
+        if self.surroundings is not None:
+            mask[self.surroundings.outside] = False
         return mask
+
+    def bare(self) -> np.ndarray:
+        """Return the pixels as float32, of the shape of `data`, NaN where the mask is False."""
+        pixels = self.data.astype(np.float32)
+        pixels[~self.mask] = np.nan
+        return pixels
 
     def sections(self) -> Iterator[Micrograph]:
         """Iterate over the 2D micrographs in it.
@@ -212,6 +225,7 @@ class Micrograph:
             data=self.data[rows, columns],
             info_bar_row=bar,
             bars=tuple(KnownBar(each) for each in found),
+            surroundings=self.surroundings and self.surroundings.within(rows, columns),
         )
 
     def grey(self) -> np.ndarray:
@@ -302,7 +316,7 @@ def micrograph_from_array(
 
 
 def without_bars(micrograph: Micrograph, *, info_bar_row: int | None = None) -> Micrograph:
-    """Leave out what was printed into a micrograph: an SEM information bar, a scale bar.
+    """Leave out what is no specimen: an SEM information bar, a scale bar, what lies around it.
 
     Parameters
     ----------
@@ -315,12 +329,26 @@ def without_bars(micrograph: Micrograph, *, info_bar_row: int | None = None) -> 
     -------
     Micrograph
         The same pixels, with `Micrograph.info_bar_row` set where a bar was found. Scale bars are
-        looked for in each section when they are first asked for.
+        looked for in each section when they are first asked for, surroundings in single images.
     """
     row = _info_bar_row(micrograph) if info_bar_row is None else info_bar_row
     sections = micrograph.data if micrograph.is_stack else [micrograph.data]
     bars = tuple(SoughtBar(section[:row]) for section in sections)
-    return replace(micrograph, info_bar_row=row, bars=bars)
+    found = replace(micrograph, info_bar_row=row, bars=bars)
+    return found if micrograph.is_stack else replace(found, surroundings=surroundings_of(found))
+
+
+def surroundings_of(micrograph: Micrograph) -> Surroundings | None:
+    """Return what lies around the specimen of a 2D micrograph, but for its bars."""
+    grey = luminance(micrograph.data) if micrograph.is_rgb else micrograph.data
+    inside = micrograph.mask
+    rows = slice(0, micrograph.info_bar_row)
+    found = find_surroundings(grey[rows], ~inside[rows])
+    if found is None or micrograph.info_bar_row is None:
+        return found
+    outside = np.zeros(grey.shape, bool)
+    outside[rows] = found.outside
+    return Surroundings(outside, found.words)
 
 
 def _info_bar_row(micrograph: Micrograph) -> int | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 # Grey levels of 255 by which a margin may differ from itself: JPEG, near the picture.
-_SAME = 3.0
+SAME = 3.0
 _LEAST_PX, _LEAST_SHARE = 4, 0.01  # of the side it lies at; a thinner one makes no grain
 _LEAST_LEFT = 16  # px that must be left; less is an image that is blank as a whole
 
@@ -67,7 +67,7 @@ def find_margins(grey: np.ndarray) -> Margins:
     finite = grey[np.isfinite(grey)] if grey.dtype.kind == "f" else grey
     if finite.size == 0:
         return Margins()
-    allowed = _SAME / 255 * (float(finite.max()) - float(finite.min()))
+    allowed = SAME / 255 * (float(finite.max()) - float(finite.min()))
     top = _blank(grey, allowed)
     bottom = _blank(grey[::-1], allowed)
     if top + bottom > grey.shape[0] - _LEAST_LEFT:

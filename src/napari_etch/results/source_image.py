@@ -16,6 +16,7 @@ import numpy as np
 
 from napari_etch.micrograph import MicrographError, read_micrograph
 from napari_etch.micrograph.align import moved_by
+from napari_etch.micrograph.image import surroundings_of
 from napari_etch.micrograph.scale_bar import KnownBar, ScaleBar
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ def said_of_image(micrograph: Micrograph) -> dict[str, Any]:
         "is_stack": micrograph.is_stack,
         "info_bar_row": micrograph.info_bar_row,
         "scale_bar": _said_of_bars(micrograph),
+        "surroundings": micrograph.surroundings and micrograph.surroundings.words,
         "printed_scale": _said_of_scale(micrograph),
     }
 
@@ -133,7 +135,10 @@ def read_source(path: Path, summary: Mapping[str, Any], pixel_size_um: float | N
     shifts = summary.get("alignment")
     if shifts and micrograph.is_stack and len(shifts) == len(micrograph.data):
         micrograph = moved_by(micrograph, [(int(y), int(x)) for y, x in shifts])
-    return replace(micrograph, bars=_known_bars(about))  # it was told of after the alignment
+    micrograph = replace(micrograph, bars=_known_bars(about))  # told of after the alignment
+    if about.get("surroundings") and not micrograph.is_stack:
+        return replace(micrograph, surroundings=surroundings_of(micrograph))
+    return micrograph
 
 
 def is_source(micrograph: Micrograph, summary: Mapping[str, Any]) -> bool:

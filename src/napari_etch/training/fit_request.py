@@ -68,7 +68,8 @@ class FitRequest:
         regions = self.regions or [None] * len(self.micrographs)
         for index, (micrograph, region) in enumerate(zip(self.micrographs, regions, strict=True)):
             file = f"image-{index}.npy"
-            np.save(folder / file, micrograph.data, allow_pickle=False)
+            pixels = micrograph.data if micrograph.surroundings is None else micrograph.bare()
+            np.save(folder / file, pixels, allow_pickle=False)
             images.append(
                 {
                     "file": file,

@@ -143,9 +143,11 @@ def _free_stem(name: str, taken: set[str]) -> str:
 
 
 def _without_bars(micrograph: Micrograph) -> npt.NDArray[Any]:
-    """Return the pixels; where a bar is printed they become NaN, so that it is masked."""
-    if micrograph.info_bar_row is None and not any(micrograph.scale_bars):
+    """Return the pixels; what is no specimen becomes NaN, so that it stays masked."""
+    if (
+        micrograph.info_bar_row is None
+        and micrograph.surroundings is None
+        and not any(micrograph.scale_bars)
+    ):
         return micrograph.data
-    pixels = micrograph.data.astype(np.float32)
-    pixels[~micrograph.mask] = np.nan
-    return pixels
+    return micrograph.bare()
