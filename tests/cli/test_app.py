@@ -114,3 +114,9 @@ def test_ctrl_c_while_the_options_are_read_is_a_sentence(reading):
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (130, "etch: stopped before it began\n")
+
+
+def test_the_command_is_there_where_its_script_is_not_on_the_path():
+    words = [sys.executable, "-m", "napari_etch", "--version"]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout[:5]) == (0, "etch ")
