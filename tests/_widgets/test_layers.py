@@ -397,3 +397,24 @@ def test_an_image_says_that_its_pixels_are_not_square() -> None:
     assert about(image) == "40 × 30 px · pixels are not square (0.2 × 0.4)"
     image.scale = (0.2, 0.2)
     assert about(image) == "40 × 30 px · 0.2 µm/px"
+
+
+def test_any_shape_may_be_the_region() -> None:
+    corners = rectangle(10, 20, 50, 80)
+    region = region_from_shapes(Shapes([corners], shape_type="ellipse"), micrograph())
+    assert region is not None and (region.top, region.left, region.bottom, region.right) == (
+        *(10, 20, 51, 81),
+    )
+    outside = region.outside()
+    assert outside is not None
+    rows, columns = np.mgrid[10:51, 20:81]
+    off = np.hypot((rows - 30) / 20, (columns - 50) / 30)
+    assert outside[off > 1.05].all() and not outside[off < 0.95].any()
+    triangle = np.array([[10, 20], [50, 20], [50, 80]], dtype=float)
+    region = region_from_shapes(Shapes([triangle], shape_type="polygon"), micrograph())
+    assert region is not None
+    outside = region.outside()
+    assert outside is not None and outside[5, 40] and not outside[35, 5]
+    line = Shapes([corners[[0, 2]]], shape_type="line")
+    region = region_from_shapes(line, micrograph())
+    assert region is not None and region.outside() is None

@@ -160,6 +160,19 @@ def test_an_information_bar_that_the_reader_found_is_left_out_of_a_rectangle_too
     assert "information bar" in result.notices[0]
 
 
+@pytest.mark.parametrize("skip_info_bar", [False, True])
+def test_outside_a_drawn_shape_there_are_no_grains(skip_info_bar) -> None:
+    source = Source(specimen(120, 160), "steel", False)
+    corners = ((10.0, 20.0), (90.0, 20.0), (90.0, 120.0))
+    region = Region(10, 20, 91, 121, corners)
+    _, result = run(source, region=region, skip_info_bar=skip_info_bar)
+    outside = region.outside()
+    assert outside is not None and 0.4 < outside.mean() < 0.6
+    grains = result.partitions[0].grains
+    assert not grains[outside].any() and grains[~outside].all()
+    assert any(text.startswith("What lies outside the drawn shape was") for text in result.notices)
+
+
 @pytest.mark.parametrize("region", [None, Region(40, 60, 200, 256)])
 def test_a_scale_bar_is_left_out_of_the_whole_image_and_of_a_rectangle(region) -> None:
     made = printed(specimen(200, 256), print_of(size=0.08, box="filled"))

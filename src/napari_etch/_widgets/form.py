@@ -85,8 +85,8 @@ class SettingsForm(QWidget):
         self.pixel_size = PixelSizeBox()
         self.model = combo_box("The model that finds the boundaries.")
         self.region = combo_box(
-            "The part of the image to segment: all of it, or a rectangle of a Shapes layer "
-            "(the selected one, otherwise the last one drawn)."
+            "The part of the image to segment: all of it, or a rectangle, ellipse or polygon of a "
+            "Shapes layer (the selected one, otherwise the last one drawn)."
         )
         self.draw = QPushButton("Draw…")
         self.sections = combo_box("Which sections of the stack to segment; each is cut on its own.")

@@ -21,6 +21,7 @@ from napari_etch._widgets.layers import (
     drawn_in_image,
     kind_of,
     layer_name,
+    on_ellipse,
     set_labels,
     source_of,
 )
@@ -141,7 +142,7 @@ def read_outlines(layer: Layer, image: Image, table: ClassTable) -> npt.NDArray[
         if kind in ("line", "path"):
             continue  # they enclose nothing
         if kind == "ellipse":
-            vertices = _round(vertices)
+            vertices = on_ellipse(vertices)
         number = table.find(word)
         if number is None:
             raise ValueError(
@@ -150,14 +151,6 @@ def read_outlines(layer: Layer, image: Image, table: ClassTable) -> npt.NDArray[
         corners = [drawn_in_image(vertex, layer, image) for vertex in vertices]
         outlined[polygon2mask(outlined.shape, np.array(corners))] = number
     return outlined
-
-
-def _round(corners: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
-    """Return points on the ellipse of which napari keeps the corners of the box."""
-    middle = corners.mean(0)
-    across, down = (corners[1] - corners[0]) / 2, (corners[3] - corners[0]) / 2
-    turn = np.linspace(0, 2 * np.pi, 64, endpoint=False)[:, None]
-    return np.asarray(middle + np.cos(turn) * across + np.sin(turn) * down)
 
 
 def map_layers(mapped: Mapped, origin: Origin) -> list[Layer]:

@@ -15,12 +15,21 @@ MAX_RESULT_PIXELS = 1_000_000_000
 
 @dataclass(frozen=True)
 class Region:
-    """A rectangle in pixels of the image, ends excluded."""
+    """A rectangle in pixels of the image, ends excluded, and what was drawn in it.
+
+    Attributes
+    ----------
+    top, left, bottom, right : int
+    outline : tuple of (float, float)
+        Corners (y, x), in pixels of the image, of a shape that does not fill the rectangle; empty
+        for a rectangle.
+    """
 
     top: int
     left: int
     bottom: int
     right: int
+    outline: tuple[tuple[float, float], ...] = ()
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -31,6 +40,15 @@ class Region:
     def slices(self) -> tuple[slice, slice]:
         """Index of the rectangle in a ``(y, x)`` array."""
         return slice(self.top, self.bottom), slice(self.left, self.right)
+
+    def outside(self) -> np.ndarray | None:
+        """Return where the rectangle is not drawn, bool (y, x); None where all of it is."""
+        if not self.outline:
+            return None
+        from skimage.draw import polygon2mask
+
+        corners = np.array(self.outline) - (self.top, self.left)
+        return ~np.asarray(polygon2mask(self.shape, corners), bool)
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +93,8 @@ class Source:
     @property
     def whole(self) -> Region:
         """The region that covers a section."""
-        return Region(0, 0, *self.axes[-2:])
+        height, width = self.axes[-2:]
+        return Region(0, 0, height, width)
 
     def plane(self, section: int, region: Region) -> np.ndarray:
         """Return one section's region as ``(y, x)`` or ``(y, x, 3)``, read here and not before."""

@@ -72,7 +72,7 @@ class LayerChoice(LayerWatch):
         return self._find(self._form.region.currentData())
 
     def region(self) -> Region | None:
-        """Return the chosen rectangle; None for the whole image, or while nothing is drawn."""
+        """Return the chosen shape; None for the whole image, or while nothing is drawn."""
         shapes, image = self.shapes(), self.image()
         if shapes is None or image is None:
             return None
@@ -142,7 +142,8 @@ class LayerChoice(LayerWatch):
         form.show_sections(image is not None and image.ndim == 3)
         form.draw.setEnabled(image is not None)
         form.draw.setToolTip(
-            "Draw a rectangle over the part of the image to segment."
+            "Draw a rectangle, or with napari's other tools an ellipse or a polygon, over the "
+            "part of the image to segment."
             if image is not None
             else "Open an image first."
         )

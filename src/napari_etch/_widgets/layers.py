@@ -24,6 +24,8 @@ BOUNDARY = "boundary"
 GRAINS = "grains"
 SCALE_BAR = "scale bar"
 REGION = "region"
+#: Corners of the polygon that stands for an ellipse.
+ELLIPSE_CORNERS = 180
 FIT_PREVIEW = "fit preview"
 OUTLINES = "outlines"
 PROBABILITY = "probability"
@@ -160,9 +162,9 @@ def source_id_of(layer: Layer) -> str:
 
 
 def region_from_shapes(shapes: Shapes, image: Image) -> Region | None:
-    """Return the drawn rectangle in pixels of the image, None when nothing is drawn.
+    """Return what is drawn in pixels of the image, None when nothing is.
 
-    The selected shape counts, otherwise the last one; of any shape its bounding box. The part
+    The selected shape counts, otherwise the last one; of a line or path its bounding box. The part
     outside the image is cut off; what then is empty gives a region without pixels.
     """
     if not shapes.nshapes:
@@ -173,7 +175,31 @@ def region_from_shapes(shapes: Shapes, image: Image) -> Region | None:
     # Pixel i covers i - 0.5 to i + 0.5.
     low = np.clip(np.floor(corners.min(0) + 0.5), 0, limits).astype(int)
     high = np.clip(np.ceil(corners.max(0) + 0.5), 0, limits).astype(int)
-    return Region(int(low[0]), int(low[1]), int(high[0]), int(high[1]))
+    outline = _outline(corners, shapes.shape_type[index])
+    return Region(int(low[0]), int(low[1]), int(high[0]), int(high[1]), outline)
+
+
+def _outline(corners: np.ndarray, kind: str) -> tuple[tuple[float, float], ...]:
+    """Return the corners of a shape (n, 2) as those of a polygon; none for an upright rectangle."""
+    if kind == "ellipse":
+        corners = on_ellipse(corners)
+    elif kind not in ("polygon", "rectangle") or _is_upright(corners):
+        return ()
+    return tuple((float(y), float(x)) for y, x in corners)
+
+
+def on_ellipse(corners: np.ndarray) -> np.ndarray:
+    """Return points (n, 2) on the ellipse of which napari keeps the corners of the box (4, 2)."""
+    middle = corners.mean(axis=0)
+    across, down = (corners[1] - corners[0]) / 2, (corners[3] - corners[0]) / 2
+    turn = np.linspace(0, 2 * np.pi, ELLIPSE_CORNERS, endpoint=False)[:, None]
+    return np.asarray(middle + np.cos(turn) * across + np.sin(turn) * down)
+
+
+def _is_upright(corners: np.ndarray) -> bool:
+    """Return whether the sides of a polygon (n, 2) are those of its bounding box."""
+    sides = np.diff(corners, axis=0, append=corners[:1])
+    return len(corners) == 4 and bool((np.abs(sides).min(axis=1) < 0.5).all())
 
 
 def region_layer(image: Image) -> Shapes:
@@ -260,6 +286,7 @@ def _provenance(result: Segmented, origin: Origin) -> dict[str, Any]:
         "source": origin.name,
         "source_id": origin.layer_id,
         "region": (region.top, region.left, region.bottom, region.right),
+        "outline": region.outline,
         "sections": result.sections,
         "pixel_size_um": result.source.pixel_size_um,
         "grain_number": result.grain_number,

@@ -410,9 +410,22 @@ def micrograph_of(source: Source, settings: Settings, section: int, region: Regi
         pixel_size_um=source.pixel_size_um,
         rgb=source.rgb,
     )
-    return (
-        _without_bars(micrograph, source, section, region) if settings.skip_info_bar else micrograph
-    )
+    if settings.skip_info_bar:
+        micrograph = _without_bars(micrograph, source, section, region)
+    return _within_outline(micrograph, region.outside())
+
+
+def _within_outline(micrograph: Micrograph, outside: np.ndarray | None) -> Micrograph:
+    """Leave out what is outside the drawn shape, (y, x); None where that is nothing."""
+    from napari_etch.micrograph.surroundings import Surroundings
+
+    if outside is None:
+        return micrograph
+    words = "what lies outside the drawn shape"
+    if micrograph.surroundings is not None:
+        outside = outside | micrograph.surroundings.outside
+        words += f" and {micrograph.surroundings.words}"
+    return replace(micrograph, surroundings=Surroundings(outside, words))
 
 
 def _without_bars(

@@ -62,7 +62,7 @@ class TrainForm(QWidget):
         self.ticked_by_hand = False
         self.about_images = WrapLabel()
         self.region = combo_box(
-            "The part to learn from: all of it, or a rectangle of a Shapes layer. A typical part "
+            "The part to learn from: all of it, or a shape of a Shapes layer. A typical part "
             "without scratches and stains is enough, and faster."
         )
         self.draw = QPushButton("Draw…")
