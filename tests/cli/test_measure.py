@@ -419,6 +419,15 @@ def test_two_results_of_one_image_are_told(etch, micrograph_file, tmp_path):
     assert said not in done.stderr
 
 
+def test_all_fields_without_a_pixel_size_are_named(etch, write_grains, tmp_path):
+    fields = [write_grains(f"{name}.tif", pixel_size_um=None) for name in "abcdefg"]
+    done = etch("measure", write_grains("ok.tif"), *fields, "--out", "out")
+    assert done.exit_code == 2
+    said = done.stderr.replace(str(tmp_path), "")
+    assert "the pixel size is not known of 7 of 8 grain maps (/a.tif, /b.tif" in said
+    assert "/e.tif and 2 more), so there is no grain size: give it with --pixel-size" in said
+
+
 def test_a_micrograph_with_other_pixels_is_told(etch, micrograph_file, tmp_path):
     page = tifffile.imread(micrograph_file("one.tif"))
     tifffile.imwrite(tmp_path / "two.tif", page[::-1])
@@ -733,7 +742,8 @@ def test_oblong_pixels_are_refused(etch, tmp_path):
         assert "not square" in done.stderr
 
 
-def test_fields_of_two_magnifications_are_refused(etch, write_grains):
+def test_fields_of_two_magnifications_are_refused(etch, write_grains, monkeypatch):
+    monkeypatch.setattr(measure_inputs, "measure_all", None)  # before any work
     fields = write_grains("a.tif"), write_grains("b.tif", pixel_size_um=0.25)
     alone = etch("measure", *fields, "--out", "out")
     assert alone.exit_code == 2

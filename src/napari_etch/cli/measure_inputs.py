@@ -19,7 +19,7 @@ from napari_etch.cli.maps import (
     summary_beside,
     taken_words,
 )
-from napari_etch.cli.measure_sizes import FieldSize, field_size, refuse_mixed
+from napari_etch.cli.measure_sizes import FieldSize, field_sizes, refuse_mixed
 from napari_etch.cli.track_files import GRAINS_3D_FILE
 from napari_etch.measure import (
     FieldMeasurement,
@@ -164,9 +164,7 @@ def read_fields(
     _refuse_twice(files)
     names = _names(files)
     given: Sequence[Path | None] = images or [None] * len(files)
-    sizes = [
-        field_size(file, pixel_size_um, image) for file, image in zip(files, given, strict=True)
-    ]
+    sizes = field_sizes(files, pixel_size_um, given)
     refuse_mixed(files, sizes)
     fields = []
     for at, file in enumerate(files):

@@ -7,9 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from napari_etch.cli.maps import summary_beside
+from napari_etch.measure.fields import SAME_FIELD
 from napari_etch.micrograph import MicrographError, read_micrograph
 from napari_etch.micrograph.calibration import SAME_PIXEL
 from napari_etch.results import SUMMARY_FILE
+
+# Maps that a sentence names one by one.
+_NAMED = 5
 
 
 @dataclass(frozen=True)
@@ -49,27 +53,36 @@ def _stated_size(file: Path) -> tuple[float, str] | None:
     return (float(known), SUMMARY_FILE) if isinstance(known, int | float) and known > 0 else None
 
 
-def field_size(file: Path, typed: float | None, image: Path | None = None) -> FieldSize:
-    """Return the pixel size of a field: the typed one, or that which its file or result states.
+def field_sizes(
+    files: Sequence[Path], typed: float | None, images: Sequence[Path | None]
+) -> list[FieldSize]:
+    """Return the pixel size of each field: the typed one, or that which its file or result states.
 
-    Where these state none, it is that which the given micrograph states.
+    Where these state none, it is that which the micrograph of the field states, if one is given.
 
     Raises
     ------
     ValueError
-        When there is no such file, or none is known.
+        When there is no such file, or a size is not known; it names all of these.
     """
-    size = known_size(file, typed, image)
-    if size is None:
-        raise ValueError(
-            f"{file}: the pixel size is not known, so there is no grain size: "
-            f"give it with --pixel-size{_scale_bar(file)}"
-        )
-    return size
+    found = [known_size(file, typed, image) for file, image in zip(files, images, strict=True)]
+    sizes = [size for size in found if size is not None]
+    unknown = [file for file, size in zip(files, found, strict=True) if size is None]
+    if not unknown:
+        return sizes
+    remedy = f"so there is no grain size: give it with --pixel-size{_scale_bar(unknown[0])}"
+    if len(unknown) == 1:
+        raise ValueError(f"{unknown[0]}: the pixel size is not known, {remedy}")
+    named = ", ".join(str(file) for file in unknown[:_NAMED])
+    more = f" and {len(unknown) - _NAMED} more" if len(unknown) > _NAMED else ""
+    raise ValueError(
+        f"the pixel size is not known of {len(unknown)} of {len(files)} grain maps "
+        f"({named}{more}), {remedy}"
+    )
 
 
 def known_size(file: Path, typed: float | None, image: Path | None = None) -> FieldSize | None:
-    """Return the pixel size as `field_size` does; None when none is known.
+    """Return the pixel size as `field_sizes` does; None when none is known.
 
     Raises
     ------
@@ -123,7 +136,13 @@ def _origin(file: Path, size_um: float, written: str) -> str:
 
 
 def refuse_mixed(files: Sequence[Path], sizes: Sequence[FieldSize]) -> None:
-    """Refuse one typed pixel size for files that state different ones."""
+    """Refuse files of different magnifications, before any work; also under one typed size."""
+    for file, size in zip(files, sizes, strict=True):
+        if abs(size.um / sizes[0].um - 1) > SAME_FIELD:
+            raise ValueError(
+                f"{files[0]} has {sizes[0].um:g} µm a pixel and {file} {size.um:g}: measure "
+                "fields of one magnification together"
+            )
     stated = {
         file: size.stated_um
         for file, size in zip(files, sizes, strict=True)

@@ -23,7 +23,7 @@ from napari_etch.measure.statistics import GOAL_PERCENT, Mean, fields_needed, me
 
 LEAST_FIELDS = 3
 # Pixel sizes that differ by less than this are one: they are typed to a few digits.
-_SAME_PIXEL = 1e-3
+SAME_FIELD = 1e-3
 
 
 @dataclass(frozen=True)
@@ -160,7 +160,7 @@ def _results(independent: Sequence[IndependentField]) -> tuple[MethodResult, ...
 def _check_one_pixel_size(fields: Sequence[FieldMeasurement]) -> None:
     first = fields[0]
     for other in fields[1:]:
-        if abs(other.pixel_size_um / first.pixel_size_um - 1) > _SAME_PIXEL:
+        if abs(other.pixel_size_um / first.pixel_size_um - 1) > SAME_FIELD:
             raise ValueError(
                 f"{first.name} has {first.pixel_size_um:g} µm a pixel and {other.name} "
                 f"{other.pixel_size_um:g}: measure fields of one magnification together"
