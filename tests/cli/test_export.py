@@ -455,3 +455,20 @@ def test_umlauts_of_macos_are_those_of_tables_and_annotations(etch, tmp_path, mi
     assert done.exit_code == 0, done.output
     done = etch("fracture", taken_apart, "b.tif", "--outlines", "via.json", "--out", "f")
     assert "none of the images is outlined" not in done.stderr
+
+
+@pytest.mark.parametrize("more", [(), ("--labels", "grains")])
+def test_a_set_of_grains_alone_has_one_class(etch, results, tmp_path, more):
+    """Fracture modes came before it, which no grain has."""
+    assert etch("export", results, "--out", "coco", "--format", "coco", *more).exit_code == 0
+    value = json.loads((tmp_path / "coco" / "annotations.json").read_text())
+    assert {each["category_id"] for each in value["annotations"]} == {1 if more else 3}
+    listed = [each["name"] for each in value["categories"]]
+    modes = [] if more else ["intergranular", "transgranular"]
+    assert listed == [*modes, "grain", "ignore"]
+    assert etch("export", results, "--out", "yolo", "--format", "yolo", *more).exit_code == 0
+    lines = (tmp_path / "yolo" / "labels" / "one.txt").read_text().splitlines()
+    assert {line.split()[0] for line in lines} == {"0" if more else "2"}
+    for name in ("coco", "yolo"):
+        found = read_annotations(tmp_path / name)["one"]
+        assert found.classes is None and found.grains.max() == 16

@@ -105,7 +105,11 @@ def _ring(values: Ring) -> Ring:
 
 
 def coco_value(
-    images: Iterable[tuple[str, Annotated]], table: ClassTable, *, polygons: bool = False
+    images: Iterable[tuple[str, Annotated]],
+    table: ClassTable,
+    *,
+    polygons: bool = False,
+    grains_only: bool = False,
 ) -> dict[str, Any]:
     """Return annotated images as a COCO data set.
 
@@ -117,9 +121,12 @@ def coco_value(
     polygons : bool
         Outlines in place of run lengths; what has holes stays run lengths, for COCO adds polygons
         up.
+    grains_only : bool
+        No categories of the table; ``grain`` is the first.
     """
-    top = max(table.ids)
-    categories = {**table.names, top + 1: GRAIN, top + 2: IGNORE}
+    names = {} if grains_only else table.names
+    top = max(names, default=0)
+    categories = {**names, top + 1: GRAIN, top + 2: IGNORE}
     ids = {name: key for key, name in categories.items() if key}
     listed: list[dict[str, Any]] = []
     annotations: list[dict[str, Any]] = []

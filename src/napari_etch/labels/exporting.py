@@ -307,7 +307,9 @@ class _Writing:
         if part not in self._writers:
             folder = self.folder / part
             folder.mkdir(exist_ok=True)
-            self._writers[part] = self.form.make()(folder, self.request.options, self.notes)
+            only = self.request.labels == "grains"
+            options = replace(self.request.options, grains_only=only)
+            self._writers[part] = self.form.make()(folder, options, self.notes)
         return self._writers[part]
 
     def finish(self) -> dict[str, Any]:

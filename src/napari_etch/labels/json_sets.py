@@ -35,8 +35,13 @@ class CocoWriter(SetWriter):
 
     def finish(self) -> None:
         """Write the annotations."""
-        polygons = self.options.polygons
-        value = coco_value(self._images, self.options.table, polygons=polygons)
+        options = self.options
+        value = coco_value(
+            self._images,
+            options.table,
+            polygons=options.polygons,
+            grains_only=options.grains_only,
+        )
         write_json(self.folder / COCO_FILE, value)
 
 

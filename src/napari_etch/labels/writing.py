@@ -32,6 +32,8 @@ class WriteOptions:
         COCO: outlines in place of run lengths.
     seg_npy : bool
         Cellpose: a ``_seg.npy`` beside the masks.
+    grains_only : bool
+        COCO and YOLO: grains are the first class and the only one, not one after the table's.
     """
 
     table: ClassTable = FRACTURE_MODES
@@ -39,6 +41,7 @@ class WriteOptions:
     line_width: int = 3
     polygons: bool = False
     seg_npy: bool = False
+    grains_only: bool = False
 
 
 @dataclass

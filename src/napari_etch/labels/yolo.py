@@ -33,7 +33,8 @@ class YoloWriter(SetWriter):
 
     @property
     def _words(self) -> list[str]:
-        return [*(entry.name for entry in self.options.table.classes), GRAIN]
+        classes = () if self.options.grains_only else self.options.table.classes
+        return [*(entry.name for entry in classes), GRAIN]
 
     def write(self, each: Annotated) -> None:
         """Write an image and its regions; the pieces of a grain are joined by cuts."""
