@@ -191,6 +191,17 @@ def test_a_scale_bar_is_left_out_of_the_whole_image_and_of_a_rectangle(region) -
     assert result.partitions[0].grains.all() and not result.notices
 
 
+def test_a_rectangle_over_an_information_bar_and_a_blank_margin_leaves_out_both() -> None:
+    page = np.pad(specimen(200, 256), ((0, 0), (40, 40)), constant_values=255)
+    sem = np.pad(page, ((0, 40), (0, 0)))
+    source = Source(sem, "sem", info_bar_row=200)
+    _, result = run(source, region=Region(100, 0, 230, 200), skip_info_bar=True)
+    assert isinstance(result, Segmented)
+    grains = result.partitions[0].grains
+    assert grains[:100, 40:].all()
+    assert not grains[:, :40].any() and not grains[100:].any()
+
+
 def test_of_a_stack_the_first_section_tells_what_the_scale_bar_says() -> None:
     one, two = (
         printed(specimen(200, 256), print_of(size=0.08, length=length, box="filled"))

@@ -445,10 +445,10 @@ def _without_bars(
     end = source.whole.bottom if row is None else row
     found = around = None
     if isinstance(source.data, np.ndarray):
-        plane = source.plane(section, replace(source.whole, bottom=end))
-        found = find_scale_bar(plane)
+        plane = source.plane(section, source.whole)
+        found = find_scale_bar(plane[:end])
         whole = micrograph_from_array(plane, source.name, rgb=source.rgb)
-        around = surroundings_of(replace(whole, bars=(KnownBar(found),)))
+        around = surroundings_of(replace(whole, info_bar_row=row, bars=(KnownBar(found),)))
     window = Box(region.top, region.bottom, region.left, region.right)
     return replace(
         micrograph,
