@@ -97,10 +97,18 @@ def orientations() -> np.ndarray:
     return np.random.default_rng(0).integers(0, 255, (12, 16), np.uint8).repeat(25, 0).repeat(25, 1)
 
 
+def hot_pixel() -> np.ndarray:
+    """Return a specimen of 12 bits with a pixel of 16: at its rim there is little contrast."""
+    grey = 10 * specimen(HEIGHT, WIDTH).astype(np.uint16)
+    grey[150, 200] = 60000
+    return grey
+
+
 @pytest.mark.parametrize(
     "grey",
     [
         specimen(HEIGHT, WIDTH),
+        hot_pixel(),
         saturated(),
         255 - saturated(),
         white_corners(),
@@ -110,7 +118,7 @@ def orientations() -> np.ndarray:
         specimen(20, 30),
         np.zeros((1, 1), np.uint8),
     ],
-    ids=["plain", "white", "black", "corners", "flat", "blank", "nan", "small", "pixel"],
+    ids=["plain", "hot", "white", "black", "corners", "flat", "blank", "nan", "small", "pixel"],
 )
 def test_nothing_around_it(grey):
     assert find_surroundings(grey) is None

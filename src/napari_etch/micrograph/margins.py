@@ -7,7 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 # Grey levels of 255 by which a margin may differ from itself: JPEG, near the picture.
-SAME = 3.0
+_SAME = 3.0
+# What the levels are counted in: a hot pixel is no part of a picture's contrast.
+_PERCENTILES, _MAX_SAMPLES = (0.1, 99.9), 1_000_000
 _LEAST_PX, _LEAST_SHARE = 4, 0.01  # of the side it lies at; a thinner one makes no grain
 _LEAST_LEFT = 16  # px that must be left; less is an image that is blank as a whole
 
@@ -64,10 +66,9 @@ def find_margins(grey: np.ndarray) -> Margins:
     Margins
         All 0 where there are none, and where the image is blank as a whole.
     """
-    finite = grey[np.isfinite(grey)] if grey.dtype.kind == "f" else grey
-    if finite.size == 0:
+    allowed = same_within(grey)
+    if allowed is None:
         return Margins()
-    allowed = SAME / 255 * (float(finite.max()) - float(finite.min()))
     top = _blank(grey, allowed)
     bottom = _blank(grey[::-1], allowed)
     if top + bottom > grey.shape[0] - _LEAST_LEFT:
@@ -78,6 +79,21 @@ def find_margins(grey: np.ndarray) -> Margins:
     if left + right > grey.shape[1] - _LEAST_LEFT:
         return Margins()
     return Margins(top, bottom, left, right)
+
+
+def same_within(grey: np.ndarray) -> float | None:
+    """Return how far apart grey values count as one level; None where there are no values.
+
+    It is 0 for an image that is blank as a whole.
+    """
+    finite = grey[np.isfinite(grey)] if grey.dtype.kind == "f" else grey.ravel()
+    if finite.size == 0:
+        return None
+    sample = finite[:: max(1, finite.size // _MAX_SAMPLES)]
+    low, high = np.percentile(sample, _PERCENTILES)
+    if not high > low:  # blank but for a few pixels
+        low, high = finite.min(), finite.max()
+    return _SAME / 255 * (float(high) - float(low))
 
 
 def _blank(rows: np.ndarray, allowed: float) -> int:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from napari_etch.micrograph.margins import SAME, Margins, find_margins
+from napari_etch.micrograph.margins import Margins, find_margins, same_within
 from napari_etch.micrograph.round_field import inside_circle, inside_rectangle
 
 Mask = npt.NDArray[np.bool_]
@@ -98,10 +98,8 @@ def _margin_words(margins: Margins) -> str:
 
 def _around(grey: npt.NDArray[np.generic], known: Mask | None) -> tuple[Mask, str]:
     """Return what is around the specimen of a picture without margins, and what that is."""
-    finite = grey[np.isfinite(grey)] if grey.dtype.kind == "f" else grey
-    low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
-    allowed = SAME / 255 * (high - low)
-    if high > low:
+    allowed = same_within(grey)
+    if allowed:
         for shape, what in ((inside_circle, _ROUND), (inside_rectangle, _TILTED)):
             inside = shape(grey, allowed)
             if inside is not None:
