@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_etch.micrograph.margins import Margins, find_margins, same_within
-from napari_etch.micrograph.round_field import inside_circle, inside_rectangle
+from napari_etch.micrograph.round_field import inside_circle, inside_rectangle, picture_within
 
 Mask = npt.NDArray[np.bool_]
 
@@ -100,13 +100,15 @@ def _around(grey: npt.NDArray[np.generic], known: Mask | None) -> tuple[Mask, st
     """Return what is around the specimen of a picture without margins, and what that is."""
     allowed = same_within(grey)
     if allowed:
+        seen = picture_within(grey, allowed)
         for shape, what in ((inside_circle, _ROUND), (inside_rectangle, _TILTED)):
-            inside = shape(grey, allowed)
+            inside = None if seen is None else shape(seen)
             if inside is not None:
                 return ~inside, what
-        stepped = _steps(grey, allowed, known)
-        if 0 < stepped.mean() <= _MOST and not _is_flat(grey, ~stepped):
-            return stepped, _STEPPED
+        if _flatness(grey) <= _MOST + (1 - _MOST) * _FLAT:  # else what is left is flat, too
+            stepped = _steps(grey, allowed, known)
+            if 0 < stepped.mean() <= _MOST and _flatness(grey, ~stepped) <= _FLAT:
+                return stepped, _STEPPED
     return np.zeros(grey.shape, bool), ""
 
 
@@ -137,10 +139,10 @@ def _steps(grey: npt.NDArray[np.generic], allowed: float, known: Mask | None) ->
     return found
 
 
-def _is_flat(grey: npt.NDArray[np.generic], inside: Mask) -> bool:
-    """Return whether most pixels of a part equal the ones beside them."""
-    pairs = inside[:, 1:] & inside[:, :-1]
-    return bool((grey[:, 1:] == grey[:, :-1])[pairs].mean() > _FLAT)
+def _flatness(grey: npt.NDArray[np.generic], inside: Mask | None = None) -> float:
+    """Return how many pixels, as a share of a part, equal the ones beside them."""
+    equal = grey[:, 1:] == grey[:, :-1]
+    return float((equal if inside is None else equal[inside[:, 1:] & inside[:, :-1]]).mean())
 
 
 def _levels_at_frame(grey: npt.NDArray[np.generic], allowed: float) -> Iterator[float]:
