@@ -133,6 +133,19 @@ def test_what_is_known_is_not_found_once_more():
     assert find_surroundings(grey, known) is None
 
 
+@pytest.mark.parametrize("value", [0, np.nan], ids=["scale bar", "no value"])
+def test_a_corner_of_the_round_field_may_be_known(value):
+    grey, off = round_field(255)
+    grey = grey.astype(np.float32)
+    grey[-40:, -60:] = value
+    known = np.zeros(grey.shape, bool)
+    known[-40:, -60:] = True
+    found = find_surroundings(grey, known)
+    assert found is not None
+    assert found.words == "what lies around the round field of view"
+    assert (found.outside | known)[off > 142].all()
+
+
 def test_a_micrograph_masks_it_unless_it_is_kept(tmp_path):
     grey, off = round_field(0)
     micrograph = micrograph_from_array(grey, keep_info_bar=False)

@@ -11,6 +11,7 @@ import numpy.typing as npt
 Mask = npt.NDArray[np.bool_]
 
 _CORNER = 0.02  # of the shorter side: a patch that tells the level and noise around the picture
+_FEWEST_CORNERS = 3
 _NOISE = 6.0  # times its deviation
 _FLAT = 0.08  # the patch's deviation, as a share of the picture's
 _OFF = 0.01  # how far the outline may lie off the shape in the mean, as a share of its size
@@ -77,7 +78,9 @@ def inside_rectangle(seen: Mask) -> Mask | None:
     return np.asarray(binary_erosion(seen, iterations=2, border_value=1))
 
 
-def picture_within(grey: npt.NDArray[Any], allowed: float) -> Mask | None:
+def picture_within(
+    grey: npt.NDArray[Any], allowed: float, known: Mask | None = None
+) -> Mask | None:
     """Return the convex shape of what is not like the four corners; None where these differ.
 
     Parameters
@@ -86,22 +89,26 @@ def picture_within(grey: npt.NDArray[Any], allowed: float) -> Mask | None:
         ``(y, x)``, any real type.
     allowed : float
         How far grey values may lie apart around the picture, beside their noise.
+    known : bool (y, x), optional
+        What is no specimen anyhow, such as a scale bar; it may cover one corner.
     """
     from scipy.ndimage import binary_fill_holes, label
 
-    side = max(4, round(_CORNER * min(grey.shape)))
-    ends = slice(None, side), slice(-side, None)
-    patches = [grey[rows, columns].astype(np.float64) for rows in ends for columns in ends]
+    patches = _corners(grey, known)
+    if len(patches) < _FEWEST_CORNERS:
+        return None
     levels = [float(np.median(patch)) for patch in patches]
     noise = max(float(patch.std()) for patch in patches)
     reach = allowed + _NOISE * noise
     step = max(1, grey.size // 1_000_000)
     if not noise <= _FLAT * float(np.nanstd(grey.ravel()[::step].astype(np.float64))):
         return None
-    if max(levels) - min(levels) > reach:
+    if not max(levels) - min(levels) <= reach:
         return None
     level = float(np.median(levels))
     away = np.abs(grey.astype(np.float32, copy=False) - np.float32(level)) > reach
+    if known is not None:
+        away &= ~known
     parts, _ = label(binary_fill_holes(away))
     sizes = np.bincount(parts.ravel())
     sizes[0] = 0
@@ -114,6 +121,19 @@ def picture_within(grey: npt.NDArray[Any], allowed: float) -> Mask | None:
     if hull.sum() > (1 + _NOTCHES) * seen.sum() or hull[[0, 0, -1, -1], [0, -1, 0, -1]].any():
         return None
     return hull
+
+
+def _corners(grey: npt.NDArray[Any], known: Mask | None) -> list[npt.NDArray[np.float64]]:
+    """Return the values in those corners of which most is not known, as floats."""
+    side = max(4, round(_CORNER * min(grey.shape)))
+    ends = slice(None, side), slice(-side, None)
+    patches = []
+    for place in ((rows, columns) for rows in ends for columns in ends):
+        patch = grey[place].astype(np.float64)
+        patch = patch.ravel() if known is None else patch[~known[place]]
+        if len(patch) > side**2 / 2:
+            patches.append(patch)
+    return patches
 
 
 def _convex(seen: Mask) -> Mask:

@@ -100,7 +100,7 @@ def _around(grey: npt.NDArray[np.generic], known: Mask | None) -> tuple[Mask, st
     """Return what is around the specimen of a picture without margins, and what that is."""
     allowed = same_within(grey)
     if allowed:
-        seen = picture_within(grey, allowed)
+        seen = picture_within(grey, allowed, known)
         for shape, what in ((inside_circle, _ROUND), (inside_rectangle, _TILTED)):
             inside = None if seen is None else shape(seen)
             if inside is not None:
