@@ -104,10 +104,20 @@ def hot_pixel() -> np.ndarray:
     return grey
 
 
+def particles() -> np.ndarray:
+    """Return bright discs on a black ground, none near the frame."""
+    grey = np.zeros((HEIGHT, WIDTH), np.uint8)
+    for y, x in np.random.default_rng(0).integers(50, (HEIGHT - 50, WIDTH - 50), (40, 2)):
+        disc = np.hypot(ROWS - y, COLUMNS - x) < 12
+        grey[disc] = specimen(HEIGHT, WIDTH)[disc]
+    return grey
+
+
 @pytest.mark.parametrize(
     "grey",
     [
         specimen(HEIGHT, WIDTH),
+        particles(),
         hot_pixel(),
         saturated(),
         255 - saturated(),
@@ -118,7 +128,19 @@ def hot_pixel() -> np.ndarray:
         specimen(20, 30),
         np.zeros((1, 1), np.uint8),
     ],
-    ids=["plain", "hot", "white", "black", "corners", "flat", "blank", "nan", "small", "pixel"],
+    ids=[
+        "plain",
+        "particles",
+        "hot",
+        "white",
+        "black",
+        "corners",
+        "flat",
+        "blank",
+        "nan",
+        "small",
+        "pixel",
+    ],
 )
 def test_nothing_around_it(grey):
     assert find_surroundings(grey) is None

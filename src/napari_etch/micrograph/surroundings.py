@@ -84,16 +84,32 @@ def find_surroundings(
     if rows.stop - rows.start < 4 * _THICK or columns.stop - columns.start < 4 * _THICK:
         return None
     outside = np.ones(grey.shape, bool)
-    inner = None if known is None else known[rows, columns]
-    outside[rows, columns], what = _around(grey[rows, columns], inner)
+    inside = grey[rows, columns]
+    outside[rows, columns], what = _around(inside, None if known is None else known[rows, columns])
     words = [what] if what else []
-    if margins and what in ("", _STEPPED):
+    if margins and (what == _STEPPED or (not what and not _is_ground(grey, margins, inside))):
         words.insert(0, _margin_words(margins))
     return Surroundings(outside, " and ".join(words)) if words else None
 
 
 def _margin_words(margins: Margins) -> str:
     return f"the blank margin ({margins.words()})"
+
+
+def _is_ground(
+    grey: npt.NDArray[np.generic], margins: Margins, inner: npt.NDArray[np.generic]
+) -> bool:
+    """Return whether most of a picture is what its margin is: particles on a blank ground."""
+    sides = [
+        (margins.top, grey[0]),
+        (margins.bottom, grey[-1]),
+        (margins.left, grey[:, 0]),
+        (margins.right, grey[:, -1]),
+    ]
+    levels = {float(np.median(line)) for width, line in sides if width}
+    allowed = same_within(grey) or 0.0
+    away = (np.abs(inner.astype(np.float32, copy=False) - np.float32(x)) for x in levels)
+    return any(bool((each <= allowed).mean() > _MOST) for each in away)
 
 
 def _around(grey: npt.NDArray[np.generic], known: Mask | None) -> tuple[Mask, str]:
