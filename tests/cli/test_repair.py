@@ -258,6 +258,23 @@ def test_a_result_without_a_boundary_map_is_repaired_by_its_grains(etch, tmp_pat
     assert json.loads((tmp_path / "fixed/steel/summary.json").read_text())["kind"] == "grains"
 
 
+@pytest.mark.parametrize("kind", ["auto", "grains"])
+def test_what_a_result_leaves_out_is_left_out_of_its_repair(etch, tmp_path, kind):
+    folder = tmp_path / "made" / "steel"
+    folder.mkdir(parents=True)
+    lines = np.pad(broken_lines(), ((0, 40), (0, 0))).astype(np.float32)
+    grains = np.arange(1, 10, dtype=np.int32).reshape(3, 3).repeat(40, 0).repeat(40, 1)
+    tifffile.imwrite(folder / "boundary.tif", lines)
+    tifffile.imwrite(folder / "grains.tif", np.pad(grains, ((0, 40), (0, 0))))
+    done = etch("repair", folder, "--out", "fixed", "--kind", kind)
+    assert done.exit_code == 0, done.output
+    assert "steel: 9 grains" in done.stdout
+    told = "what has no grains in grains.tif is left out, 25 % of the image"
+    assert (told in done.stderr) == (kind == "auto")
+    repaired = tifffile.imread(tmp_path / "fixed/steel/grains.tif")
+    assert not repaired[120:].any() and repaired[:120].all()
+
+
 @pytest.mark.parametrize("given", ["made/steel", "made/steel/grains.tif"])
 def test_a_result_is_not_replaced_by_its_own_repair(etch, tmp_path, given):
     """It was proposed, and with --overwrite the segmentation was gone."""

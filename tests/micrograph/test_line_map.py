@@ -125,6 +125,16 @@ def test_lines_of_a_grain_map_are_its_zeros_and_its_edges():
     assert not lines_of_grains(np.zeros((4, 4), int)).lines.any()
 
 
+def test_where_a_grain_map_has_no_grain_is_no_line():
+    grains = np.ones((100, 120), np.int32)
+    grains[:, 60:] = 2
+    grains[:, 58:61] = 0
+    grains[70:] = 0
+    found = lines_of_grains(grains)
+    assert not found.mask[70:].any() and found.mask[:68].all()
+    assert found.lines[:68, 58:61].all() and not found.lines[~found.mask].any()
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [

@@ -223,10 +223,36 @@ def _read(path: Path, folder: Path, options: Options) -> list[tuple[Micrograph, 
             kind = kind_of_picture(micrograph.data)
         if kind != Kind.MICROGRAPH:
             micrograph = replace(micrograph, info_bar_row=None, bars=(), surroundings=None)
+        if kind == Kind.MAP and not options.keep_info_bar:
+            micrograph = _without_what_has_no_grains(micrograph, path)
         found.append((micrograph, kind, target))
     if options.corrections:
         return _corrected(found, path)
     return found
+
+
+def _without_what_has_no_grains(micrograph: Micrograph, path: Path) -> Micrograph:
+    """Leave out of the boundary map of a result what its grain map leaves out."""
+    from dataclasses import replace
+
+    from napari_etch.micrograph import MicrographError, read_micrograph
+    from napari_etch.micrograph.line_map import lines_of_grains
+    from napari_etch.micrograph.surroundings import Surroundings
+    from napari_etch.results import BOUNDARY_FILE, GRAINS_FILE
+
+    beside = path.with_name(GRAINS_FILE)
+    if path.name != BOUNDARY_FILE or not beside.is_file():
+        return micrograph
+    try:
+        grains = read_micrograph(beside, keep_info_bar=True, stack=micrograph.section is not None)
+    except MicrographError:
+        return micrograph  # its repair needs none
+    labels = grains.data if micrograph.section is None else grains.data[micrograph.section]
+    if labels.shape != micrograph.data.shape[:2]:
+        return micrograph
+    outside = ~lines_of_grains(labels.astype(int)).mask
+    found = Surroundings(outside, f"what has no grains in {GRAINS_FILE}")
+    return replace(micrograph, surroundings=found if outside.any() else None)
 
 
 def _corrected(

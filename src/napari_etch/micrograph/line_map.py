@@ -21,6 +21,10 @@ _FLAT, _NEARLY = 0.5, 0.03
 _WINDOW, _LEAST_LABELS, _PIECES_A_LABEL, _LEAST_PIECE_PX = 512, 5, 1.5, 20
 
 
+# No line of a grain map is as thick, px: there is no grain, as under an information bar.
+_THICK = 16
+
+
 @dataclass(frozen=True, eq=False)
 class LineMap:
     """A boundary map, whatever it looked like in its file.
@@ -138,6 +142,7 @@ def lines_of_grains(grains: npt.NDArray[np.integer]) -> LineMap:
     Parameters
     ----------
     grains : ndarray of int (y, x)
+        Where it is 0 for more than a line's thickness is no specimen.
 
     Raises
     ------
@@ -154,7 +159,20 @@ def lines_of_grains(grains: npt.NDArray[np.integer]) -> LineMap:
     lines[:, :-1] |= (grains[:, :-1] != grains[:, 1:]) & (grains[:, 1:] != 0)
     if not grains.any():
         lines[:] = False
-    return LineMap(lines.astype(np.float32), np.ones(grains.shape, bool))
+    outside = _thick(grains == 0) if grains.any() else np.zeros(grains.shape, bool)
+    return LineMap((lines & ~outside).astype(np.float32), ~outside)
+
+
+def _thick(part: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """Return what of a part is thicker than a line; beyond the frame it goes on."""
+    from scipy.ndimage import maximum_filter, minimum_filter
+
+    size = _THICK + 1
+    core = minimum_filter(part, size, mode="nearest")
+    if not core.any():
+        return np.asarray(core)
+    # into corners that a square does not fill, but hardly into lines that end there
+    return np.asarray(maximum_filter(core, size + 4, mode="nearest") & part)
 
 
 def _grey(picture: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
