@@ -210,13 +210,17 @@ class _Harvest:
     of_stack: bool = False
     has_margins: bool = False
     has_scale: bool = False
+    bare_sections: int = 0  # of a stack, with something blank around the specimen
     prediction: Prediction | None = None
 
     def says(self) -> tuple[str, ...]:
         """Return what the user should know."""
         gaps = "1 gap was" if self.gaps == 1 else f"{self.gaps} gaps were"
         said = (f"{gaps} closed.",) if self.gaps else ()
-        return (*said, *self.notices)
+        count = self.bare_sections  # each has margins of its own
+        many = "1 section" if count == 1 else f"{count} sections"
+        bare = (f"What is blank around the specimen was left out of {many}.",) if count else ()
+        return (*said, *self.notices, *bare)
 
     def add(self, done: SectionDone) -> None:
         self.boundaries.append(done.prediction.boundary)
@@ -231,7 +235,9 @@ class _Harvest:
         if bar:
             self.notices[f"{bar.capitalize()} was left out."] = None
         around = done.micrograph.surroundings
-        if around is not None:
+        if around is not None and self.of_stack:
+            self.bare_sections += 1
+        elif around is not None:
             said = around.said(past=True)
             self.notices[f"{said[:1].upper()}{said[1:]}."] = None
         if not self.has_scale:  # of a stack the first section tells
