@@ -11,6 +11,7 @@ from PIL import Image
 from scipy.ndimage import rotate
 
 from napari_etch.micrograph import micrograph_from_array, read_micrograph
+from napari_etch.micrograph.round_field import _convex
 from napari_etch.micrograph.surroundings import find_surroundings
 
 HEIGHT, WIDTH = 300, 400
@@ -166,6 +167,13 @@ def test_a_corner_of_the_round_field_may_be_known(value):
     assert found is not None
     assert found.words == "what lies around the round field of view"
     assert (found.outside | known)[off > 142].all()
+
+
+def test_the_convex_hull_is_that_of_the_slow_way():
+    from skimage.morphology import convex_hull_image
+
+    shape = (np.hypot(ROWS - 150, 0.7 * (COLUMNS - 190)) < 90) & (ROWS + COLUMNS < 400)
+    assert (_convex(shape) == convex_hull_image(shape)).all()
 
 
 def test_a_micrograph_masks_it_unless_it_is_kept(tmp_path):

@@ -151,9 +151,13 @@ def _convex(seen: Mask) -> Mask:
 
 
 def _below(heights: npt.NDArray[np.integer]) -> npt.NDArray[np.float64]:
-    """Return the convex line that lies below heights, at each of them."""
+    """Return the convex line below pixels at these heights, one a row; half a px around counts."""
+    halves = np.empty(2 * len(heights) + 1, np.int64)
+    halves[1::2] = 2 * heights - 1
+    ends = np.concatenate([heights[:1], np.minimum(heights[1:], heights[:-1]), heights[-1:]])
+    halves[::2] = 2 * ends
     chain: list[tuple[int, int]] = []
-    for point in enumerate(heights.tolist()):
+    for point in enumerate(halves.tolist()):
         while len(chain) > 1:
             (x, y), (at, height) = chain[-2:]
             if (height - y) * (point[0] - x) < (point[1] - y) * (at - x):
@@ -161,7 +165,7 @@ def _below(heights: npt.NDArray[np.integer]) -> npt.NDArray[np.float64]:
             chain.pop()
         chain.append(point)
     places, lowest = zip(*chain, strict=True)
-    return np.interp(np.arange(len(heights)), places, lowest)
+    return np.interp(np.arange(1, len(halves), 2), places, lowest) / 2
 
 
 def _outline(seen: Mask) -> npt.NDArray[np.intp]:

@@ -171,9 +171,9 @@ def _levels_at_frame(grey: npt.NDArray[np.generic], allowed: float) -> Iterator[
         stops = np.concatenate([steps + 1, [len(values)]])
         for start, stop in zip(starts, stops, strict=True):
             run = values[start:stop]
-            level = float(np.median(run))
             if len(run) < max(_THICK, _LONG * len(values)) or run.max() - run.min() > 2 * allowed:
                 continue
+            level = float(np.median(run))
             if all(abs(level - other) > allowed for other in seen):
                 seen.append(level)
                 yield level
