@@ -169,6 +169,16 @@ def test_a_corner_of_the_round_field_may_be_known(value):
     assert (found.outside | known)[off > 142].all()
 
 
+def test_a_page_within_a_rim_without_values():
+    page = np.pad(specimen(240, 340), 30, constant_values=255).astype(np.float32)
+    page[:5] = page[:, :7] = np.nan
+    found = find_surroundings(page, np.isnan(page))
+    assert found is not None
+    assert found.outside[5:30, 7:].all() and found.outside[5:, 7:30].all()
+    assert not found.outside[30:270, 30:370].any()
+    assert find_surroundings(page, np.ones(page.shape, bool)) is None
+
+
 def test_the_convex_hull_is_that_of_the_slow_way():
     from skimage.morphology import convex_hull_image
 

@@ -76,6 +76,13 @@ def find_surroundings(
     Surroundings or None
         None when the specimen fills the picture, and when the picture is blank as a whole.
     """
+    if known is not None:
+        window = _unknown(known)
+        if known[window].shape != known.shape:  # a rim without values, as after a shift
+            found = find_surroundings(grey[window], known[window])
+            outside = np.zeros(grey.shape, bool)
+            outside[window] = found is not None and found.outside
+            return found and Surroundings(outside, found.words)
     if min(grey.shape) < 4 * _THICK:
         return None
     margins = find_margins(grey)
@@ -90,6 +97,14 @@ def find_surroundings(
     if margins and (what == _STEPPED or (not what and not _is_ground(grey, margins, inside))):
         words.insert(0, _margin_words(margins))
     return Surroundings(outside, " and ".join(words)) if words else None
+
+
+def _unknown(known: Mask) -> tuple[slice, slice]:
+    """Return the rows and columns without those at the rim that are known altogether."""
+    rows, columns = (np.flatnonzero(~known.all(axis=axis)) for axis in (1, 0))
+    if not len(rows):
+        return slice(0, 0), slice(0, 0)
+    return slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
 
 
 def _margin_words(margins: Margins) -> str:
