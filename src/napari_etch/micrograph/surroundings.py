@@ -25,6 +25,7 @@ _THICK, _LONG, _LEAST = 8, 0.02, 0.01
 # So much of the picture is hardly worth leaving out, and so much in it may be letters.
 _LEAST_AREA, _HOLES = 0.005, 0.3
 _MOST = 0.5  # of the picture; more is a saturated one
+_LARGE = 1_000_000  # px; a look at a few of them saves seconds
 # A specimen is never so flat; a picture of a grain map or of orientations is.
 _FLAT = 0.7
 # So much of their outline has to go straight on for so many px.
@@ -154,6 +155,8 @@ def _steps(grey: npt.NDArray[np.generic], allowed: float, known: Mask | None) ->
 
     found = np.zeros(grey.shape, bool)
     for level in _levels_at_frame(grey, allowed):
+        if grey.size > _LARGE and not _may_be_blank(grey, level, allowed):
+            continue
         blank = np.abs(grey.astype(np.float32, copy=False) - np.float32(level)) <= allowed
         if known is not None:
             blank &= ~known
@@ -168,6 +171,16 @@ def _steps(grey: npt.NDArray[np.generic], allowed: float, known: Mask | None) ->
                 if much and _is_stepped(part, window, grey.shape):
                     found[window] |= part
     return found
+
+
+def _may_be_blank(grey: npt.NDArray[np.generic], level: float, allowed: float) -> bool:
+    """Return whether a few of the pixels leave it possible that a part at the frame is blank."""
+    from scipy.ndimage import label
+
+    few = grey[:: _THICK // 2, :: _THICK // 2].astype(np.float32)
+    parts, _ = label(np.abs(few - np.float32(level)) <= allowed)
+    at_frame = np.bincount(parts.ravel())[_at_frame(parts)]
+    return bool((at_frame > _LEAST_AREA / 4 * few.size).any())
 
 
 def _flatness(grey: npt.NDArray[np.generic], inside: Mask | None = None) -> float:
