@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
+
 
 @dataclass(frozen=True)
 class Box:
@@ -62,3 +65,14 @@ def around(boxes: Sequence[Box]) -> Box:
         min(box.left for box in boxes),
         max(box.right for box in boxes),
     )
+
+
+def window_of(mask: npt.NDArray[np.bool_]) -> tuple[slice, slice] | None:
+    """Return the rows and columns of a mask (y, x) without those at its rim that are all False.
+
+    None where the mask is False everywhere.
+    """
+    rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
+    if not len(rows):
+        return None
+    return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)

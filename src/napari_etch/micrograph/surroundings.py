@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from napari_etch.micrograph.box import window_of
 from napari_etch.micrograph.margins import Margins, find_margins, same_within
 from napari_etch.micrograph.round_field import inside_circle, inside_rectangle, picture_within
 
@@ -78,7 +79,7 @@ def find_surroundings(
         None when the specimen fills the picture, and when the picture is blank as a whole.
     """
     if known is not None:
-        window = _unknown(known)
+        window = window_of(~known) or (slice(0, 0), slice(0, 0))
         if known[window].shape != known.shape:  # a rim without values, as after a shift
             found = find_surroundings(grey[window], known[window])
             outside = np.zeros(grey.shape, bool)
@@ -98,14 +99,6 @@ def find_surroundings(
     if margins and (what == _STEPPED or (not what and not _is_ground(grey, margins, inside))):
         words.insert(0, _margin_words(margins))
     return Surroundings(outside, " and ".join(words)) if words else None
-
-
-def _unknown(known: Mask) -> tuple[slice, slice]:
-    """Return the rows and columns without those at the rim that are known altogether."""
-    rows, columns = (np.flatnonzero(~known.all(axis=axis)) for axis in (1, 0))
-    if not len(rows):
-        return slice(0, 0), slice(0, 0)
-    return slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
 
 
 def _margin_words(margins: Margins) -> str:

@@ -42,8 +42,7 @@ def trimmed(
     image: npt.NDArray[np.float32], mask: npt.NDArray[np.bool_]
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
     """Return an image (y, x) and its mask without the rows and columns at the rim that it masks."""
-    rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
-    if not len(rows):
-        return image, mask
-    window = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
-    return image[window], mask[window]
+    from napari_etch.micrograph.box import window_of
+
+    window = window_of(mask)
+    return (image, mask) if window is None else (image[window], mask[window])

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from napari_etch.micrograph.box import window_of
 from napari_etch.models.generalist import TARGET
 from napari_etch.models.prepare import prepare
 from napari_etch.models.resize import resize
@@ -123,14 +124,14 @@ def _cut(micrograph: Micrograph, region: Window | None) -> Part:
 def _within(mask: Mask, region: Window) -> Window:
     """Return a region without the rows and columns at its rim that are masked altogether."""
     inside = mask[region]
-    if inside.all() or not inside.any():
+    window = window_of(inside)
+    if window is None or inside.all():
         return region
-    spans = []
-    for axis, span in enumerate(region):
-        used = np.flatnonzero(inside.any(1 - axis))
-        start = span.start or 0
-        spans.append(slice(start + int(used[0]), start + int(used[-1]) + 1))
-    return spans[0], spans[1]
+    top, left = (span.start or 0 for span in region)
+    rows, columns = window
+    return slice(top + rows.start, top + rows.stop), slice(
+        left + columns.start, left + columns.stop
+    )
 
 
 def find_scale(parts: list[Part], generator: torch.Generator) -> float:
