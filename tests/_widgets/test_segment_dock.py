@@ -442,7 +442,7 @@ def test_what_cannot_be_run_disables_the_button_and_says_why(
     assert not dock.run_bar.button.isEnabled()
     assert dock.run_bar.button.toolTip() == "Open an image first."
     assert not dock.form.draw.isEnabled()
-    assert not dock.new_cut.isEnabled()
+    assert not dock.cuts.new_cut.isEnabled()
     viewer.add_image(noise(2, 2, 32, 32), name="film")
     qtbot.waitUntil(lambda: "4-dim" in dock.run_bar.button.toolTip(), timeout=PATIENCE)
     assert not dock.run_bar.button.isEnabled()
@@ -486,14 +486,14 @@ def test_the_dock_knows_of_corrections_when_it_comes_back_to_the_front(
     viewer.add_image(noise(*SHAPE), name="steel")
     run_to_end(qtbot, dock)
     grains = viewer.layers["steel · grains"]
-    assert dock.hint.text() == "Moving the slider cuts “steel · grains” again."
-    assert dock.hint.toolTip() == "“steel · grains”: by fake, cut at granularity 0.50."
+    assert dock.cuts.hint.text() == "Moving the slider cuts “steel · grains” again."
+    assert dock.cuts.hint.toolTip() == "“steel · grains”: by fake, cut at granularity 0.50."
     grains.data_setitem((np.arange(9), np.arange(9)), 77)
     dock.come_to_front(True)
-    assert "corrected or reviewed; the slider is" in dock.hint.text()
+    assert "corrected or reviewed; the slider is" in dock.cuts.hint.text()
     grains.undo()
     dock.come_to_front(True)
-    assert dock.hint.text() == "Moving the slider cuts “steel · grains” again."
+    assert dock.cuts.hint.text() == "Moving the slider cuts “steel · grains” again."
 
 
 def test_the_slider_does_not_overwrite_corrections(open_dock: OpenDock, qtbot: Any) -> None:
@@ -507,8 +507,8 @@ def test_the_slider_does_not_overwrite_corrections(open_dock: OpenDock, qtbot: A
     dock.form.granularity.setValue(0.3)
     qtbot.waitUntil(lambda: "corrected by hand" in dock.run_bar.line.text(), timeout=PATIENCE)
     np.testing.assert_array_equal(grains.data, corrected)
-    assert "is cut at 0.90 and corrected or reviewed; the slider is" in dock.hint.text()
-    dock.new_cut.click()
+    assert "is cut at 0.90 and corrected or reviewed; the slider is" in dock.cuts.hint.text()
+    dock.cuts.new_cut.click()
     np.testing.assert_array_equal(grains.data, corrected)
     new = viewer.layers["steel · grains [1]"]
     assert len(np.unique(new.data)) == 4
@@ -522,15 +522,15 @@ def test_the_slider_shows_what_the_selected_map_was_cut_at(open_dock: OpenDock, 
     run_to_end(qtbot, dock)
     fine = viewer.layers["steel · grains"]
     dock.form.granularity.setValue(0.3)
-    dock.cutter.cut_now()
-    dock.new_cut.click()
+    dock.cuts.cutter.cut_now()
+    dock.cuts.new_cut.click()
     coarse = viewer.layers["steel · grains [1]"]
     viewer.layers.selection.active = coarse
-    qtbot.waitUntil(lambda: dock.cutter.target is coarse, timeout=PATIENCE)
+    qtbot.waitUntil(lambda: dock.cuts.cutter.target is coarse, timeout=PATIENCE)
     dock.form.granularity.setValue(0.8)
     qtbot.waitUntil(lambda: granularity_of(coarse) == pytest.approx(0.8), timeout=PATIENCE)
     viewer.layers.selection.active = fine
-    qtbot.waitUntil(lambda: dock.cutter.target is fine, timeout=PATIENCE)
+    qtbot.waitUntil(lambda: dock.cuts.cutter.target is fine, timeout=PATIENCE)
     assert dock.form.granularity.value() == pytest.approx(0.3)
     qtbot.wait(60)
     assert granularity_of(coarse) == pytest.approx(0.8)
@@ -574,9 +574,9 @@ def test_the_slider_acts_on_the_selected_grains(open_dock: OpenDock, qtbot: Any)
     run_to_end(qtbot, dock)
     viewer.layers.selection.active = viewer.layers["first · grains"]
     assert dock.form.image.currentText() == "first"
-    assert dock.cutter.target is viewer.layers["first · grains"]
+    assert dock.cuts.cutter.target is viewer.layers["first · grains"]
     viewer.layers.selection.active = viewer.layers["second"]
-    assert dock.cutter.target is viewer.layers["second · grains"]
+    assert dock.cuts.cutter.target is viewer.layers["second · grains"]
 
 
 def test_the_slider_acts_on_the_selected_grains_of_a_plugin_s_viewer(
@@ -602,9 +602,9 @@ def test_a_grains_layer_that_was_removed_is_not_cut(open_dock: OpenDock, qtbot: 
     viewer.add_image(noise(*SHAPE), name="steel")
     run_to_end(qtbot, dock)
     viewer.layers.remove("steel · grains")
-    qtbot.waitUntil(lambda: dock.cutter.target is None, timeout=PATIENCE)
+    qtbot.waitUntil(lambda: dock.cuts.cutter.target is None, timeout=PATIENCE)
     dock.form.granularity.setValue(0.2)
-    assert not dock.new_cut.isEnabled()
+    assert not dock.cuts.new_cut.isEnabled()
 
 
 def test_the_boxes_follow_the_layers(open_dock: OpenDock, qtbot: Any) -> None:
@@ -640,7 +640,7 @@ def test_every_control_has_a_tooltip(open_dock: OpenDock) -> None:
         dock.form.device,
         dock.form.skip_info_bar,
         dock.form.granularity,
-        dock.new_cut,
+        dock.cuts.new_cut,
         dock.run_bar.button,
         dock.run_bar.bar,
     ]
@@ -743,15 +743,15 @@ def test_class_maps_and_outlines_of_the_image_are_no_grains(
 
     classes = add_classes("fracture")
     qtbot.waitUntil(lambda: dock.form.image.currentText() == "weld", timeout=PATIENCE)
-    assert dock.hint.text() == "The next run uses this granularity."
-    assert not dock.new_cut.isEnabled()
-    dock.cut_into_new_layer()
+    assert dock.cuts.hint.text() == "The next run uses this granularity."
+    assert not dock.cuts.new_cut.isEnabled()
+    dock.cuts.cut_into_new_layer()
     assert "Run the model" in dock.counts.count.toolTip()
     viewer.layers.selection.active = image
     run_to_end(qtbot, dock)
     add_classes("outlines")
     viewer.layers.selection.active = image
-    qtbot.waitUntil(lambda: "weld · grains" in dock.hint.text(), timeout=PATIENCE)
+    qtbot.waitUntil(lambda: "weld · grains" in dock.cuts.hint.text(), timeout=PATIENCE)
     dock.form.granularity.setValue(0.7)
     qtbot.waitUntil(lambda: "“weld · grains”: " in dock.run_bar.line.text(), timeout=PATIENCE)
     np.testing.assert_array_equal(classes.data, modes)

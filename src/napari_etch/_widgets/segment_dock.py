@@ -7,13 +7,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
 from napari.layers import Image, Labels
-from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_etch._widgets.choices import chosen_instead
 from napari_etch._widgets.controller import RunController
 from napari_etch._widgets.count_box import CountBox
 from napari_etch._widgets.counter import LayerCounter
-from napari_etch._widgets.cutter import GrainCutter
+from napari_etch._widgets.cut_box import CutBox
 from napari_etch._widgets.device_box import offer_devices
 from napari_etch._widgets.devices import device_troubles
 from napari_etch._widgets.dock import Dock
@@ -36,7 +36,6 @@ from napari_etch._widgets.layers import (
 from napari_etch._widgets.library_watch import LibraryWatch
 from napari_etch._widgets.pixel_size import PixelSizeSetter
 from napari_etch._widgets.preferences import load_preferences, tile_edge
-from napari_etch._widgets.recut_layers import granularity_of, is_edited, recut_copy
 from napari_etch._widgets.run import (
     Engine,
     Failed,
@@ -52,14 +51,9 @@ from napari_etch._widgets.scroll import UprightScroll
 from napari_etch._widgets.status import RunBar
 from napari_etch._widgets.trouble_colour import trouble_colour
 from napari_etch._widgets.words import (
-    edited_text,
     hidden_text,
-    judged_text,
-    made_text,
     outcome_text,
-    recut_text,
 )
-from napari_etch._widgets.wrap_label import WrapLabel
 from napari_etch.counting import COUNT_MODEL
 
 if TYPE_CHECKING:
@@ -109,18 +103,14 @@ class SegmentDock(Dock):
         self.form = SettingsForm()
         self.run_bar = RunBar()
         self.run_all = RunAll(napari_viewer.layers)
-        self.hint = WrapLabel()
-        self.new_cut = QPushButton("Cut into a new layer")
+        self.cuts = CutBox(self.form.granularity, napari_viewer.add_layer)
         self.counts = CountBox()
         self._count_next = self._model_by_hand = False
-        self._cut_shown: tuple[str | None, float | None] = (None, None)
-        self._cut_refused = self._moves_slider = False
         self._counted_of: str | None = None
         self._last_said = LastSaid()
         self._lay_out()
         self.controller = RunController(engine or default_engine(), self)
         self.counter = LayerCounter(napari_viewer, self)
-        self.cutter = GrainCutter(self)
         self.library = LibraryWatch(self)
         self._read_models(self._preferences.model)
         self.form.choose_device(self._preferences.device)
@@ -137,8 +127,7 @@ class SegmentDock(Dock):
         inner = QWidget()
         column = QVBoxLayout(inner)
         column.addWidget(self.form)
-        column.addWidget(self.hint)
-        column.addWidget(self.new_cut)
+        column.addWidget(self.cuts)
         column.addSpacing(6)
         column.addWidget(self.run_bar)
         column.addWidget(self.run_all)
@@ -152,13 +141,13 @@ class SegmentDock(Dock):
     def _connect(self) -> None:
         self.form.changed.connect(self._refresh)
         self.form.draw.clicked.connect(self.layers.draw)
-        self.form.granularity_moved.connect(self._on_granularity)
+        self.form.granularity_moved.connect(self.cuts.ask)
+        self.cuts.said.connect(lambda text, trouble: self._say(text, trouble=trouble))
         self.layers.changed.connect(self._refresh)
         self.library.changed.connect(self._on_library)
         self.pixel_size.said.connect(lambda text, trouble: self._say(text, trouble=trouble))
         self.run_bar.button.clicked.connect(self.toggle_run)
         self.run_all.clicked.connect(self.start_all)
-        self.new_cut.clicked.connect(self.cut_into_new_layer)
         self.counts.count.clicked.connect(lambda: self.count_selected(None))
         self.counts.said.connect(lambda text, trouble: self._say(text, trouble=trouble))
         self.counter.progressed.connect(self.run_bar.show_progress)
@@ -169,8 +158,6 @@ class SegmentDock(Dock):
         self.controller.progressed.connect(self._on_progress)
         self.controller.noted.connect(self._on_note)
         self.controller.ended.connect(self._on_ended)
-        self.cutter.cut.connect(self._on_cut)
-        self.cutter.refused.connect(self._on_cut_refused)
         # `self` is half gone when Qt says destroyed: only what was captured here may be used.
         layers, gone = self.layers, self.__dict__
         self.destroyed.connect(lambda: gone.update(is_gone=True))
@@ -214,8 +201,7 @@ class SegmentDock(Dock):
     def come_to_front(self, front: bool) -> None:
         """Look whether the slider may cut: what it cuts was perhaps corrected in another dock."""
         if front:
-            self._cut_refused = self.cutter.may_not_cut()
-            self._show_cut(self.cutter.target)
+            self.cuts.look_again()
 
     def why_not(self) -> str:
         """Return why no run can be started now, as one sentence; empty when it can."""
@@ -243,10 +229,7 @@ class SegmentDock(Dock):
         # A result takes the place its image had when the run began.
         busy = "Wait for the run to end." if self.is_busy else ""
         self.pixel_size.refresh(busy)
-        grains = self.layers.grains()
-        self.cutter.target = grains
-        self._show_cut(grains)
-        self._offer_new_cut(grains)
+        self.cuts.show_target(self.layers.grains())
         self._offer_count(self.layers.countable(), busy)
         self.run_all.offer(busy or self._model_trouble())
         if not self.is_busy:
@@ -254,36 +237,6 @@ class SegmentDock(Dock):
         line = self._last_said.turn(self._image_id())
         if line is not None:
             self._show_line(*line)
-
-    def _show_cut(self, grains: Labels | None) -> None:
-        """Let the slider show what the map was cut at that it cuts."""
-        cut = granularity_of(grains)
-        shown = (None if grains is None else str(grains.unique_id), cut)
-        if shown != self._cut_shown:
-            self._cut_shown, self._cut_refused = shown, False
-            if cut is not None and abs(cut - self.form.granularity.value()) > 1e-6:
-                self._moves_slider = True
-                self.form.granularity.setValue(cut)
-                self._moves_slider = False
-        if grains is None:
-            self.hint.setText("The next run uses this granularity.")
-        elif self._cut_refused and cut is not None:
-            self.hint.setText(
-                f"“{grains.name}” is cut at {cut:.2f} and corrected or reviewed; the slider is "
-                "for the next run and for “Cut into a new layer”."
-            )
-        else:
-            self.hint.setText(f"Moving the slider cuts “{grains.name}” again.")
-        self.hint.setToolTip("" if grains is None else made_text(grains))
-
-    def _offer_new_cut(self, grains: Labels | None) -> None:
-        self.new_cut.setEnabled(grains is not None)
-        self.new_cut.setToolTip(
-            "Cut the grains at this granularity into a layer of their own; "
-            "the present one keeps your corrections."
-            if grains is not None
-            else "There are no grains to cut yet: run a model first."
-        )
 
     def _offer_count(self, grains: Labels | None, busy: str) -> None:
         trouble = busy or ("" if grains is not None else self.why_not())
@@ -406,37 +359,6 @@ class SegmentDock(Dock):
             viewer.layers.selection.active = active
         self._say(outcome_text(result) + hidden_text(hidden), of=origin.layer_id)
         return cast("Labels", there[0])
-
-    # -- granularity -----------------------------------------------------------------------------
-
-    def _on_granularity(self, value: float) -> None:
-        if not self._moves_slider:
-            self.cutter.ask(value)
-
-    def _on_cut(self, count: int, granularity: float) -> None:
-        grains = self.cutter.target
-        if grains is not None:
-            # the slider may be further by now: it is not moved back
-            self._cut_shown, self._cut_refused = (str(grains.unique_id), granularity), False
-            self._show_cut(grains)
-            self._say(recut_text(grains.name, count, granularity))
-
-    def _on_cut_refused(self) -> None:
-        grains = self.cutter.target
-        if grains is not None:
-            self._cut_refused = True
-            self._show_cut(grains)
-            is_corrected = is_edited(grains)
-            self._say((edited_text if is_corrected else judged_text)(grains.name), trouble=True)
-
-    def cut_into_new_layer(self) -> None:
-        """Cut the grains at the slider's granularity into a layer of their own."""
-        grains = self.layers.grains()
-        if grains is None:
-            return
-        new = recut_copy(grains, self.form.granularity.value())
-        self._viewer.add_layer(new)
-        self._say(f"“{new.name}” was added; “{grains.name}” stays as it is.")
 
     # -- counting --------------------------------------------------------------------------------
 
