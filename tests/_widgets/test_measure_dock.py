@@ -69,7 +69,7 @@ def wait(qtbot: Any, dock: MeasureDock) -> None:
 
     def done() -> bool:
         chosen = dock.layers.chosen()
-        known = all(dock._is_known(layer) for layer in chosen)
+        known = all(dock.results.is_known(layer) for layer in chosen)
         return known and not dock.runner.is_running
 
     qtbot.waitUntil(done, timeout=PATIENCE)
@@ -108,7 +108,7 @@ def test_a_typed_pixel_size_gives_grain_sizes(open_measure: OpenMeasure, qtbot: 
     assert dock.form.sizes.rowCount() == 12
     # 60 grains on (80 µm)²
     assert float(g_of(dock)) == pytest.approx(np.log2(60 / 0.0064) - 2.954, abs=0.3)
-    found = {each.method.key: each.mean.value for each in dock.measurement().results}
+    found = {each.method.key: each.mean.value for each in dock.results.together().results}
     intercept, area = 1000 / found["heyn"], 1e6 / found["saltykov"]
     assert f"Mean intercept {intercept:.4g} µm (lines). Mean area {area:.4g} µm²" in (
         dock.form.about.text()
@@ -202,13 +202,13 @@ def test_a_map_with_lines_between_its_grains_is_one_map_in_all_that_is_shown(
     open_measure: OpenMeasure, qtbot: Any, tmp_path: Path
 ) -> None:
     _viewer, dock, layer = open_measure(**UM)
-    whole = dock.result().table["touches_border"].sum()
+    whole = dock.results.of_first().table["touches_border"].sum()
     lined = np.array(layer.data)
     for axis in (0, 1):
         lined[np.diff(layer.data, axis=axis, append=0) != 0] = 0
     layer.data = lined
     wait(qtbot, dock)
-    found = dock.result()
+    found = dock.results.of_first()
     assert found.table["touches_border"].sum() == pytest.approx(whole, abs=4)
     assert (found.table["neighbours"] > 1).all()
     assert "of 0 whole grains" not in dock.form.range_text.text()
@@ -303,7 +303,7 @@ def test_a_pattern_is_drawn_with_every_place_that_counts(
     viewer, dock, layer = open_measure(**UM)
     dock.form.pattern.setCurrentIndex(dock.form.pattern.findData(key))
     kinds = {kind_of(each): each for each in viewer.layers}
-    count = dock.result().field.patterns[key]
+    count = dock.results.of_first().field.patterns[key]
     places = kinds[PLACES]
     np.testing.assert_allclose(places.data, count.points)
     assert places.features["counts"].sum() == count.intersections
@@ -336,7 +336,7 @@ def test_one_placement_is_shown_by_itself(open_measure: OpenMeasure, qtbot: Any)
     form = dock.form
     assert form.placement.isHidden()
     form.pattern.setCurrentIndex(form.pattern.findData("abrams"))
-    count = dock.result().field.patterns["abrams"]
+    count = dock.results.of_first().field.patterns["abrams"]
     assert not form.placement.isHidden() and form.placement.count() == 10
     assert form.placement.itemText(0) == f"All 9: {count.intersections:g}"
     assert "at 9 places" in form.counted.text()
@@ -347,7 +347,7 @@ def test_one_placement_is_shown_by_itself(open_measure: OpenMeasure, qtbot: Any)
     assert f"together {count.by_placement[3]:g} on" in form.counted.text()
     form.placements.setCurrentIndex(1)
     wait(qtbot, dock)
-    single = dock.result().field.patterns["abrams"]
+    single = dock.results.of_first().field.patterns["abrams"]
     assert single.pattern.placements == 1 and form.placement.isHidden()
     assert f"together {single.intersections:g} on" in form.counted.text()
 
@@ -368,7 +368,7 @@ def test_another_pattern_takes_the_layers_that_are_there(open_measure: OpenMeasu
         lines, places = dock.marks.layers()
         assert there in (None, (lines, places))
         there = lines, places
-        count = dock.result().field.patterns[key]
+        count = dock.results.of_first().field.patterns[key]
         np.testing.assert_allclose(places.data, count.points)
         assert list(places.features["kind"]) == [str(kind) for kind in count.kinds]
         wanted = [transform_color(KIND_COLOURS[str(kind)])[0] for kind in count.kinds]
@@ -405,11 +405,11 @@ def test_a_correction_is_measured(open_measure: OpenMeasure, qtbot: Any) -> None
 def test_what_is_only_drawn_changes_nothing(open_measure: OpenMeasure, qtbot: Any) -> None:
     viewer, dock, _layer = open_measure(**UM)
     dock.form.plot.set_range(10, 12)
-    before = dock.result()
+    before = dock.results.of_first()
     viewer.add_points(np.zeros((1, 2)))
     viewer.add_shapes()
     qtbot.wait(500)
-    assert dock.result() is before
+    assert dock.results.of_first() is before
     assert dock.form.plot.range() == (10, 12)
 
 
@@ -417,7 +417,7 @@ def test_a_removed_layer_is_forgotten(open_measure: OpenMeasure, qtbot: Any) -> 
     viewer, dock, layer = open_measure(**UM)
     dock.form.pattern.setCurrentIndex(2)
     viewer.layers.remove(layer)
-    qtbot.waitUntil(lambda: dock.results == {}, timeout=PATIENCE)
+    qtbot.waitUntil(lambda: dock.results.by_layer == {}, timeout=PATIENCE)
     assert dock.layers.grains() is None
     assert not dock.marks.layers()
     assert "segment an image first" in dock.trouble.text()
@@ -434,7 +434,7 @@ def test_the_section_of_a_stack_that_is_shown_is_measured(
     for section, most in ((1, 60), (0, 20)):
         viewer.dims.set_current_step(0, section)
         wait(qtbot, dock)
-        assert dock.result().source.section == section
+        assert dock.results.of_first().source.section == section
         assert dock.form.table.grains.rowCount() == pytest.approx(most, abs=1)
 
 
@@ -453,7 +453,7 @@ def test_grains_of_one_section_are_called_by_its_number_in_the_stack(
     )
     viewer.layers.selection.active = layer
     wait(qtbot, dock)
-    assert dock.result().source.name == "seventh, section 7"
+    assert dock.results.of_first().source.name == "seventh, section 7"
 
 
 def test_several_layers_are_compared(open_measure: OpenMeasure, qtbot: Any) -> None:
@@ -465,7 +465,7 @@ def test_several_layers_are_compared(open_measure: OpenMeasure, qtbot: Any) -> N
         dock.form.compare.item(row).setCheckState(Qt.CheckState.Checked)
     wait(qtbot, dock)
     assert dock.form.sizes.columnCount() == 6  # method, three layers, mean, interval
-    measured = dock.measurement()
+    measured = dock.results.together()
     assert len(measured.fields) == 3
     assert g_of(dock, 0, 4) == f"{measured.result('saltykov').grain_number:.1f}"
     assert measured.result("saltykov").mean.source == "fields"
@@ -482,7 +482,7 @@ def test_layers_of_two_magnifications_are_not_taken_together(
     for row in range(2):
         dock.form.compare.item(row).setCheckState(Qt.CheckState.Checked)
     wait(qtbot, dock)
-    assert dock.measurement() is None
+    assert dock.results.together() is None
     assert "different pixel sizes" in dock.trouble.text()
 
 
@@ -514,7 +514,7 @@ def test_two_maps_of_one_image_are_told_to_be_one_field(
 
 def test_the_range_says_what_lies_in_it(open_measure: OpenMeasure) -> None:
     _viewer, dock, _layer = open_measure(**UM)
-    table = dock.result().table
+    table = dock.results.of_first().table
     whole = table[~table["touches_border"]]
     assert dock.form.plot.counts.sum() == len(whole)
     assert dock.form.plot.counts.size == bars_for(len(whole)) < 15 and bars_for(1000) == 30
@@ -547,11 +547,11 @@ def test_a_segmented_layer_says_how_far_the_granularity_moves_it(
     viewer.add_labels(np.array(cut.grains), metadata={METADATA_KEY: made}, **UM)
     dock = MeasureDock(viewer)
     viewer.window.add_dock_widget(dock)
-    qtbot.waitUntil(lambda: dock.uncertainty() is not None, timeout=PATIENCE)
+    qtbot.waitUntil(lambda: dock.results.uncertainty() is not None, timeout=PATIENCE)
     said = "Segmentation: the boundary map cut at granularity 0.3 to 0.7 gives a planimetric G of "
-    low, high = dock.uncertainty().ranges["saltykov"]
+    low, high = dock.results.uncertainty().ranges["saltykov"]
     assert f"{said}{low:.2f} to {high:.2f}." in dock.form.about.text()
-    assert low < dock.result().alone.result("saltykov").grain_number <= high
+    assert low < dock.results.of_first().alone.result("saltykov").grain_number <= high
 
 
 def test_the_range_of_granularity_is_that_of_all_fields_taken_together(
@@ -570,12 +570,13 @@ def test_the_range_of_granularity_is_that_of_all_fields_taken_together(
         viewer.add_labels(np.array(cuts[-1].grains), metadata={METADATA_KEY: made}, **UM)
     dock = MeasureDock(viewer)
     viewer.window.add_dock_widget(dock)
-    qtbot.waitUntil(lambda: bool(dock.results), timeout=PATIENCE)  # and perhaps not its range
+    # and perhaps not its range
+    qtbot.waitUntil(lambda: bool(dock.results.by_layer), timeout=PATIENCE)
     for row in range(2):
         dock.form.compare.item(row).setCheckState(Qt.CheckState.Checked)
-    qtbot.waitUntil(lambda: len(dock.ranges) == 2, timeout=PATIENCE)
-    wanted = segmentation_range(cuts, dock.result().source.pixel_size_um)
-    found = dock.uncertainty()
+    qtbot.waitUntil(lambda: len(dock.results.ranges) == 2, timeout=PATIENCE)
+    wanted = segmentation_range(cuts, dock.results.of_first().source.pixel_size_um)
+    found = dock.results.uncertainty()
     assert found is not None and found.ranges.keys() == wanted.ranges.keys()
     assert found.ranges["saltykov"] == pytest.approx(wanted.ranges["saltykov"])
     assert "gives a planimetric G of" in dock.form.about.text()

@@ -14,31 +14,27 @@ from qtpy.QtWidgets import QVBoxLayout, QWidget
 from napari_etch._widgets.choices import set_choices
 from napari_etch._widgets.correct_line import StatusLine
 from napari_etch._widgets.dock import Dock
-from napari_etch._widgets.layers import oblong_text, pixel_size_um, section_distance_um
+from napari_etch._widgets.layers import pixel_size_um, section_distance_um
 from napari_etch._widgets.measure_export import Exporter, FieldParts, image_of
-from napari_etch._widgets.measure_fields import same_field_remarks
 from napari_etch._widgets.measure_form import OWN_COLOURS, MeasureForm
 from napari_etch._widgets.measure_fractions import FractionPanel, remove_points
-from napari_etch._widgets.measure_job import NO_PIXEL_SIZE, LayerRange, LayerResult
+from napari_etch._widgets.measure_job import LayerRange, LayerResult
 from napari_etch._widgets.measure_layers import MeasureLayers, provenance
 from napari_etch._widgets.measure_look import Flash, Shading
 from napari_etch._widgets.measure_marks import Marks, count_text
 from napari_etch._widgets.measure_picture import PictureRemarks
 from napari_etch._widgets.measure_plot import whole_grains
+from napari_etch._widgets.measure_results import NO_GRAINS, MeasureResults
 from napari_etch._widgets.measure_runner import MeasureRunner
 from napari_etch._widgets.measure_table import COLUMNS, shown_columns
 from napari_etch._widgets.measure_volume import VolumePanel
 from napari_etch._widgets.measure_words import about_text, size_rows, spread_text
 from napari_etch._widgets.pixel_size import PixelSizeSetter, set_pixel_size, set_section_distance
 from napari_etch._widgets.scroll import UprightScroll
-from napari_etch.measure import Measurement, combine_fields, count_pattern
-from napari_etch.measure.field import FieldMeasurement
-from napari_etch.measure.segmentation_range import SegmentationRange, range_over
+from napari_etch.measure import count_pattern
 
 if TYPE_CHECKING:
     import napari
-
-NO_GRAINS = "Open or segment an image first: there is no grains layer to measure."
 
 
 class MeasureDock(Dock):
@@ -60,8 +56,6 @@ class MeasureDock(Dock):
     ) -> None:
         super().__init__()
         self._viewer = napari_viewer
-        self.results: dict[str, LayerResult] = {}
-        self.ranges: dict[str, tuple[FieldMeasurement, ...] | None] = {}
         self._watched: Labels | None = None
         self._count_shown: Any = None
         self._drawn: Any = None
@@ -82,6 +76,7 @@ class MeasureDock(Dock):
         self.form.tabs.addTab(self.areas, "Areas")
         self._lay_out()
         self.layers = MeasureLayers(napari_viewer, self.form)
+        self.results = MeasureResults(self.layers)
         self.pixel_size = PixelSizeSetter(napari_viewer, self.form.pixel_size, self.layers.image)
         self._connect()
         self._on_choice()
@@ -150,10 +145,7 @@ class MeasureDock(Dock):
         self._watch(layer)
         self._refresh_pixel_size()
         self.volume.watch(layer)
-        there = {str(each.unique_id) for each in self._viewer.layers}
-        for known in (self.results, self.ranges):
-            for layer_id in set(known) - there:
-                del known[layer_id]
+        self.results.keep_only({str(each.unique_id) for each in self._viewer.layers})
         if layer is None:
             self.marks.remove()
         self._measure()
@@ -174,30 +166,10 @@ class MeasureDock(Dock):
 
     def _measure(self) -> None:
         """Measure the chosen layers that are not what they were when they were measured."""
-        chosen = self.layers.chosen()
-        wanted = [each for each in chosen if not self._is_known(each)]
-        # one that was given up before it came to the range, for the sake of another layer
-        unranged = [each for each in chosen if each not in wanted and self._lacks_range(each)]
+        wanted, unranged = self.results.lacking()
         if wanted or (unranged and not self.runner.is_running):
             self._say("Measuring…", False)
             self.runner.ask([self.layers.snapshot(each) for each in (*wanted, *unranged)])
-
-    def _lacks_range(self, layer: Labels) -> bool:
-        known = self.results.get(str(layer.unique_id))
-        is_measured = known is not None and known.field is not None
-        return is_measured and str(layer.unique_id) not in self.ranges
-
-    def _is_known(self, layer: Labels) -> bool:
-        known = self.results.get(str(layer.unique_id))
-        if known is None:
-            return False
-        source = known.source
-        return (
-            source.section == self.layers.section(layer)
-            and source.placements == self.form.placements.currentData()
-            and source.pixel_size_um == pixel_size_um(layer)
-            and np.array_equal(source.grains, self.layers.plane(layer))
-        )
 
     def _refresh_pixel_size(self) -> None:
         self.pixel_size.refresh()
@@ -231,12 +203,11 @@ class MeasureDock(Dock):
     # -- what came out ---------------------------------------------------------------------------
 
     def _on_measured(self, result: LayerResult) -> None:
-        self.results[result.source.layer_id] = result
-        self.ranges.pop(result.source.layer_id, None)
+        self.results.take(result)
         self._show()
 
     def _on_ranged(self, found: LayerRange) -> None:
-        self.ranges[found.layer_id] = found.found
+        self.results.take_range(found)
         self._show_sizes()
 
     def _on_ended(self, trouble: str) -> None:
@@ -245,30 +216,8 @@ class MeasureDock(Dock):
         elif self.line.text() == "Measuring…":
             self._say("", False)
 
-    def result(self) -> LayerResult | None:
-        """Return what the chosen layer gave last."""
-        layer = self.layers.grains()
-        return None if layer is None else self.results.get(str(layer.unique_id))
-
-    def measurement(self) -> Measurement | None:
-        """Return the fields taken together; None when they cannot be."""
-        found = self._chosen_results()
-        fields = [each.field for each in found if each.field is not None]
-        if not fields or len(fields) < len(found):
-            return None
-        if len(found) == 1:
-            return found[0].alone
-        try:
-            return combine_fields(fields)
-        except ValueError:
-            return None
-
-    def _chosen_results(self) -> list[LayerResult]:
-        ids = (str(layer.unique_id) for layer in self.layers.chosen())
-        return [self.results[each] for each in ids if each in self.results]
-
     def _show(self) -> None:
-        found = self.result()
+        found = self.results.of_first()
         self.form.table.show_table(None if found is None else found.table)
         self._fill_columns(found)
         self._show_sizes()
@@ -287,14 +236,14 @@ class MeasureDock(Dock):
         set_choices(form.column, plotted, before if before in names else usual)
 
     def _show_sizes(self) -> None:
-        found = self._chosen_results()
+        found = self.results.of_chosen()
         alone = [each.alone for each in found]
-        together = self.measurement()
+        together = self.results.together()
         self.form.show_sizes(*size_rows(alone, together))
         self.form.number_layers([each.source.layer_id for each in found])
-        ranged = self.uncertainty()
+        ranged = self.results.uncertainty()
         self.form.about.setText(about_text(together, ranged, self._remarks()))
-        trouble = self._trouble(found, together)
+        trouble = self.results.trouble()
         self.trouble.say_trouble(trouble)
         self._show_trouble()
         self.form.allow_exports(trouble if together is None else "")
@@ -306,60 +255,12 @@ class MeasureDock(Dock):
 
     def _remarks(self) -> list[str]:
         """Return what a reader should know of the layers and of their pictures."""
-        sources = {each.source.layer_id: each for each in self._chosen_results()}
-        known = [
-            (layer, found.grains, found.source.section)
-            for layer in self.layers.chosen()
-            if (found := sources.get(str(layer.unique_id))) is not None
-        ]
-        return [*self.pictures.of(known), *self._same_fields()]
-
-    def _same_fields(self) -> list[str]:
-        """Return which of the layers measured together are of one field."""
-        found = {each.source.layer_id: each.grains for each in self._chosen_results()}
-        layers = [each for each in self.layers.chosen() if str(each.unique_id) in found]
-
-        def is_copy(one: Labels, two: Labels) -> bool:  # what measures the fields tells of copies
-            return np.array_equal(found[str(one.unique_id)], found[str(two.unique_id)])
-
-        return same_field_remarks(layers, unless=is_copy)
-
-    def uncertainty(self) -> SegmentationRange | None:
-        """Return how far G moves with the granularity, once that of all chosen layers is known."""
-        cuts = [self.ranges.get(str(layer.unique_id)) for layer in self.layers.chosen()]
-        known = [each for each in cuts if each is not None]
-        if not known or len(known) < len(cuts):
-            return None
-        try:
-            return range_over(known)
-        except ValueError:  # of different magnifications
-            return None
-
-    def _trouble(self, found: list[LayerResult], together: Measurement | None) -> str:
-        layer = self.layers.grains()
-        if layer is None:
-            return NO_GRAINS
-        oblong = _oblong(layer)
-        if oblong:
-            return oblong
-        if any(pixel_size_um(each) is None for each in self.layers.chosen()):
-            return NO_PIXEL_SIZE
-        for each in found:
-            if each.trouble == NO_PIXEL_SIZE:  # it is known by now, and is being measured with
-                return "Measuring…"
-            if each.trouble:
-                return each.trouble
-        if together is None and found:
-            return (
-                "These layers have different pixel sizes: measure fields of one magnification "
-                "together."
-            )
-        return "" if found else "Measuring…"
+        return [*self.pictures.of(self.results.measured_layers()), *self.results.same_fields()]
 
     # -- the picture -----------------------------------------------------------------------------
 
     def _show_pattern(self) -> None:
-        layer, found = self.layers.grains(), self.result()
+        layer, found = self.layers.grains(), self.results.of_first()
         key = self.form.pattern.currentData()
         if not key or layer is None or found is None or found.field is None:
             self.marks.remove()
@@ -379,7 +280,7 @@ class MeasureDock(Dock):
         self.form.counted.setText(count_text(self._drawn, found.field.pixel_size_um))
 
     def _colour(self) -> None:
-        layer, found = self.layers.grains(), self.result()
+        layer, found = self.layers.grains(), self.results.of_first()
         column = self.form.colour.currentData()
         if layer is None or found is None:
             return
@@ -399,7 +300,7 @@ class MeasureDock(Dock):
             return
         tables = [
             (each.source.name, each.table)
-            for each in self._chosen_results()
+            for each in self.results.of_chosen()
             if column in each.table.columns
         ]
         by_area = self.form.by_area.isChecked()
@@ -407,7 +308,7 @@ class MeasureDock(Dock):
         self._say_range()
 
     def _say_range(self) -> None:
-        found, column = self.result(), self.form.column.currentData()
+        found, column = self.results.of_first(), self.form.column.currentData()
         if found is None or not column or column not in found.table.columns:
             self.form.range_text.setText("")
             return
@@ -426,7 +327,7 @@ class MeasureDock(Dock):
 
     def flash_grain(self, label: int) -> None:
         """Flash the grain of a row."""
-        layer, found = self.layers.grains(), self.result()
+        layer, found = self.layers.grains(), self.results.of_first()
         if layer is None or found is None:
             return
         rows = found.table[found.table["label"] == label]
@@ -485,9 +386,9 @@ class MeasureDock(Dock):
 
     def save(self, name: str) -> None:
         """Save a kind of file of what is measured now."""
-        found = self._chosen_results()
-        if self.measurement() is None:
-            self._say(self._trouble(found, None), True)
+        found = self.results.of_chosen()
+        if self.results.together() is None:
+            self._say(self.results.trouble(), True)
             return
         parts = []
         for result in found:
@@ -500,7 +401,7 @@ class MeasureDock(Dock):
             pixels, image_name, rgb = image_of(image, layer, result.source.section)
             parts.append(FieldParts(result, made, pixels, image_name, rgb))
         remarks = dict.fromkeys([*self._remarks(), *self.areas.remarks()])
-        uncertainty, fractions = self.uncertainty(), self.areas.fractions
+        uncertainty, fractions = self.results.uncertainty(), self.areas.fractions
         self.exporter.save(name, parts, uncertainty, fractions, tuple(remarks))
 
     def _on_theme(self, _event: Any = None) -> None:
@@ -511,14 +412,3 @@ class MeasureDock(Dock):
             self.line.say_trouble(text)
         else:
             self.line.say(text)
-
-
-def _oblong(layer: Labels) -> str:
-    """Return why a layer's pixels cannot be measured: they are not square."""
-    sides = oblong_text(layer)
-    if not sides:
-        return ""
-    return (
-        f"The pixels of “{layer.name}” are not square ({sides}): resample it first, "
-        "or type the pixel size if the scale is wrong."
-    )

@@ -133,6 +133,10 @@ class MeasureLayers(LayerWatch):
         section = self.section(layer)
         return np.asarray(layer.data if section is None else layer.data[section])
 
+    def placements(self) -> str:
+        """Return how often circles are laid over the grains, as chosen."""
+        return str(self._form.placements.currentData())
+
     def snapshot(self, layer: Labels) -> LayerInput:
         """Return a layer as it is now."""
         section = self.section(layer)
@@ -150,7 +154,7 @@ class MeasureLayers(LayerWatch):
             boundary=lines,
             partition=_partition(layer, section),
             section=section,
-            placements=str(self._form.placements.currentData()),
+            placements=self.placements(),
         )
 
 
