@@ -136,6 +136,16 @@ def test_the_pixel_size_comes_from_scale_and_units(
     assert size == (None if expected is None else pytest.approx(expected))
 
 
+def test_the_pixel_size_takes_in_the_affine_of_a_registered_image() -> None:
+    """An image registered to another one may have its scale in its affine, as napari shows it."""
+    place = {"affine": np.diag([0.2252, 0.2252, 1.0]), "units": ("um", "um")}
+    assert pixel_size_um(micrograph(**place)) == pytest.approx(0.2252)
+    assert pixel_size_um(micrograph(**place, scale=(2, 2))) == pytest.approx(0.4504)
+    assert pixel_size_um(micrograph(**{**place, "affine": np.diag([0.2, 0.4, 1.0])})) is None
+    turned = {**place, "affine": np.diag([0.2, 0.4, 1.0]), "scale": (2, 1), "rotate": 0}
+    assert pixel_size_um(micrograph(**turned)) == pytest.approx(0.4)
+
+
 def test_the_finest_level_of_a_multiscale_image_is_used() -> None:
     fine = noise(*SHAPE)
     image = Image([fine, fine[::2, ::2]], name="pyramid", multiscale=True)

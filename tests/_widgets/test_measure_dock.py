@@ -601,6 +601,36 @@ def test_everything_can_be_saved(open_measure: OpenMeasure, qtbot: Any, tmp_path
     assert page.count("data:image/png") == 3
 
 
+def test_a_renamed_layer_is_saved_under_its_present_name(
+    open_measure: OpenMeasure, qtbot: Any, tmp_path: Path
+) -> None:
+    """Tables and reports went on with the name that the layer had when it was measured."""
+    _viewer, dock, layer = open_measure(**UM)
+    layer.name = "specimen 7"
+    wait(qtbot, dock)
+    dock.save("grains.csv")
+    qtbot.waitUntil(lambda: not dock.exporter.is_running, timeout=PATIENCE)
+    assert set(pd.read_csv(tmp_path / "grains.csv")["field"]) == {"specimen 7"}
+    assert dock.results.together().fields[0].name == "“specimen 7”"
+
+
+def test_what_was_changed_a_moment_ago_is_not_saved_with_the_numbers_before(
+    open_measure: OpenMeasure, qtbot: Any, tmp_path: Path
+) -> None:
+    _viewer, dock, layer = open_measure(**UM)
+    one, other = (int(n) for n in np.unique(layer.data)[:2])
+    layer.data_setitem(np.nonzero(layer.data == other), one)
+    dock.save("grains.csv")
+    assert (
+        dock.line.text() == "“steel · grains” is being measured: save when its numbers are there."
+    )
+    assert not (tmp_path / "grains.csv").exists()
+    wait(qtbot, dock)
+    dock.save("grains.csv")
+    qtbot.waitUntil(lambda: not dock.exporter.is_running, timeout=PATIENCE)
+    assert len(pd.read_csv(tmp_path / "grains.csv")) == np.unique(layer.data).size
+
+
 def test_what_cannot_be_saved_is_said(
     open_measure: OpenMeasure, qtbot: Any, tmp_path: Path
 ) -> None:

@@ -271,6 +271,11 @@ PLACES: dict[str, dict[str, Any]] = {
     "sheared and oblong": {"scale": (2.0, 0.5), "shear": [0.3]},
     "mirrored": {"scale": (-1.0, 1.0)},
     "turned by an affine": {"affine": [[0.0, -1.0, 3.0], [1.0, 0.0, 5.0], [0.0, 0.0, 1.0]]},
+    "scaled by an affine": {"affine": [[0.2, 0.0, 3.0], [0.0, 0.2, 5.0], [0.0, 0.0, 1.0]]},
+    "turned, scaled oblong by an affine": {
+        "affine": [[0.2, 0.0, 3.0], [0.0, 0.4, 5.0], [0.0, 0.0, 1.0]],
+        "rotate": 90,
+    },
 }
 
 

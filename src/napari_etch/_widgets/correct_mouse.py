@@ -19,6 +19,7 @@ from napari_etch._widgets.correct_preview import (
     stroke_segments,
 )
 from napari_etch._widgets.correct_tools import Gesture, Options, Tool
+from napari_etch._widgets.placement import steps_of
 from napari_etch.grains.editing import EditError
 
 if TYPE_CHECKING:
@@ -223,7 +224,7 @@ class CorrectMouse(QObject):
     def _on_map(self, screen: float) -> float:
         """Return a length on the screen in pixels of the map."""
         assert self._session is not None
-        return screen / (self._preview.zoom() * abs(float(self._session.layer.scale[-1])))
+        return screen / (self._preview.zoom() * float(steps_of(self._session.layer)[-1]))
 
     # -- previews --------------------------------------------------------------------------------
 

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from napari.layers import Vectors
 
-from napari_etch._widgets.placement import Placement, place_events
+from napari_etch._widgets.placement import Placement, place_events, steps_of
 from napari_etch._widgets.view import camera_of
 
 if TYPE_CHECKING:
@@ -254,7 +254,7 @@ class Preview:
             event.disconnect(self._on_place)
         self._over = grains
         if grains is not None:
-            self._grains_scale = abs(float(grains.scale[-1]))
+            self._grains_scale = float(steps_of(grains)[-1])
             for event in place_events(grains):
                 event.connect(self._on_place)
 
@@ -263,7 +263,7 @@ class Preview:
         layer, grains = self._layer, self._over
         if grains is None or layer is None or layer not in self._viewer.layers:
             return
-        self._grains_scale = abs(float(grains.scale[-1]))
+        self._grains_scale = float(steps_of(grains)[-1])
         for name, value in _place_over(grains).keywords().items():
             setattr(layer, name, value)
         layer.edge_width = self._width()

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from qtpy.QtCore import QObject, Signal
 
 from napari_etch._widgets.correct_preview import Preview
+from napari_etch._widgets.placement import steps_of
 from napari_etch._widgets.tour import Stop, View
 from napari_etch._widgets.view import camera_of, canvas_size, centre_on
 from napari_etch.grains.editing import EditError
@@ -186,7 +187,7 @@ class Walk(QObject):
         if layer.ndim == 3:
             place[0] = session.section
         canvas = canvas_size(self._viewer)
-        pixel = abs(float(layer.scale[-1]))
+        pixel = float(steps_of(layer)[-1])
         wanted = FILL * min(canvas) / (max(view.extent, SHORTEST) * pixel)
         # A facet may be all of the image: there is nothing to see around that.
         whole = min(canvas) / (max(layer.data.shape[-2:]) * pixel)

@@ -10,7 +10,7 @@ from napari.layers import Image, Labels, Shapes
 from napari.utils import Colormap
 
 from napari_etch._widgets.job import Region, Source
-from napari_etch._widgets.placement import Placement
+from napari_etch._widgets.placement import Placement, steps_of
 from napari_etch._widgets.recut import stack_grains
 from napari_etch._widgets.run import Segmented
 from napari_etch._widgets.stated_size import conflict_of
@@ -103,10 +103,10 @@ def pixel_size_um(layer: Layer) -> float | None:
     if layer.ndim < 2:
         return None
     edges = []
-    for step, unit in zip(layer.scale[-2:], layer.units[-2:], strict=True):
+    for step, unit in zip(steps_of(layer)[-2:], layer.units[-2:], strict=True):
         if not unit.is_compatible_with("um"):
             return None
-        edges.append(abs(float((float(step) * unit).to("um").magnitude)))
+        edges.append(float((float(step) * unit).to("um").magnitude))
     if edges[0] == 0 or abs(edges[0] - edges[1]) > 0.01 * edges[1]:
         return None
     return edges[1]
@@ -114,7 +114,7 @@ def pixel_size_um(layer: Layer) -> float | None:
 
 def oblong_text(layer: Layer) -> str:
     """Return width × height of pixels that are not square, such as ``0.2 × 0.4``; else nothing."""
-    down, right = (abs(float(step)) for step in layer.scale[-2:])
+    down, right = steps_of(layer)[-2:]
     return "" if abs(down - right) <= 0.01 * max(down, right) else f"{right:g} × {down:g}"
 
 
@@ -126,7 +126,7 @@ def section_distance_um(layer: Layer) -> float | None:
     edge = pixel_size_um(layer)
     if layer.ndim != 3 or edge is None:
         return None
-    down, across = abs(float(layer.scale[-3])), abs(float(layer.scale[-1]))
+    down, _, across = (float(step) for step in steps_of(layer))
     if abs(down - NO_DISTANCE) < NO_DISTANCE_WITHIN and across != 1:
         return None
     unit = layer.units[-3]

@@ -390,6 +390,12 @@ class MeasureDock(Dock):
         if self.results.together() is None:
             self._say(self.results.trouble(), True)
             return
+        changed, _unranged = self.results.lacking()
+        if changed:  # a file of what was, beside the picture of what is
+            self._measure()
+            said = f"“{changed[0].name}” is being measured: save when its numbers are there."
+            self._say(said, True)
+            return
         parts = []
         for result in found:
             layer = next(

@@ -137,6 +137,11 @@ class MeasureLayers(LayerWatch):
         """Return how often circles are laid over the grains, as chosen."""
         return str(self._form.placements.currentData())
 
+    def title(self, layer: Labels) -> str:
+        """Return what a layer is called in tables and reports, with the section that is shown."""
+        section = self.section(layer)
+        return layer.name if section is None else f"{layer.name}, {_section_words(layer, section)}"
+
     def snapshot(self, layer: Labels) -> LayerInput:
         """Return a layer as it is now."""
         section = self.section(layer)
@@ -146,9 +151,7 @@ class MeasureLayers(LayerWatch):
             lines = np.asarray(lines if section is None else lines[section])
         return LayerInput(
             layer_id=str(layer.unique_id),
-            name=layer.name
-            if section is None
-            else f"{layer.name}, {_section_words(layer, section)}",
+            name=self.title(layer),
             grains=np.array(self.plane(layer)),
             pixel_size_um=pixel_size_um(layer),
             boundary=lines,

@@ -8,7 +8,7 @@ import numpy as np
 from napari.layers import Points, Vectors
 
 from napari_etch._widgets.layers import METADATA_KEY, kind_of, layer_name, source_id_of
-from napari_etch._widgets.placement import Placement
+from napari_etch._widgets.placement import Placement, steps_of
 from napari_etch._widgets.view import camera_of
 from napari_etch.measure.counting import CROSSING, END, TANGENT, TRIPLE, PatternCount
 
@@ -89,7 +89,7 @@ class Marks:
         """Draw the lines as wide as suits the field, but no wider than that on the screen."""
         if self._lines is None:
             return
-        on_screen = float(camera_of(self._viewer).zoom) * abs(float(self._lines.scale[-1]))
+        on_screen = float(camera_of(self._viewer).zoom) * float(steps_of(self._lines)[-1])
         width = min(self._lines.metadata[METADATA_KEY]["width"], _WIDEST / on_screen)
         if width != self._lines.edge_width:
             self._lines.edge_width = width

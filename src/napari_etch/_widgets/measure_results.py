@@ -69,7 +69,8 @@ class MeasureResults:
             return False
         source = known.source
         return (
-            source.section == self._layers.section(layer)
+            source.name == self._layers.title(layer)  # tables, remarks and reports hold it
+            and source.section == self._layers.section(layer)
             and source.placements == self._layers.placements()
             and source.pixel_size_um == pixel_size_um(layer)
             and np.array_equal(source.grains, self._layers.plane(layer))

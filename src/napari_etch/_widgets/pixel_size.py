@@ -26,7 +26,7 @@ from napari_etch._widgets.layers import (
     source_of,
 )
 from napari_etch._widgets.made_from import is_named_after
-from napari_etch._widgets.placement import Placement
+from napari_etch._widgets.placement import Placement, set_steps, steps_of
 from napari_etch._widgets.stated_size import FROM_LINE, TYPED, conflict_of
 from napari_etch._widgets.view import Sight, camera_of, canvas_size, centre_on, show_scale_bar
 from napari_etch.micrograph import (
@@ -319,12 +319,13 @@ def set_section_distance(viewer: ViewerModel, stack: Layer, distance_um: float) 
         distance_um = NO_DISTANCE + 10 * NO_DISTANCE_WITHIN
     for layer in [stack, *_lying_over(viewer.layers, stack)]:
         if layer.ndim >= 3:
-            scale, shift = np.array(layer.scale, float), np.array(layer.translate, float)
+            edges, shift = steps_of(layer), np.array(layer.translate, float)
             units = list(layer.units)
-            shift[-3] *= distance_um / abs(scale[-3])
-            scale[-3] = np.copysign(distance_um, scale[-3])
+            shift[-3] *= distance_um / edges[-3]
+            edges[-3] = distance_um
             units[-3] = "um"
-            layer.scale, layer.translate, layer.units = scale, shift, units
+            set_steps(layer, edges)
+            layer.translate, layer.units = shift, units
     viewer.dims.current_step = steps
 
 
@@ -380,11 +381,11 @@ def _rescale(layer: Layer, size_um: float) -> None:
     A shift is in the world and not along the rows of a layer that is turned: where the sides of
     its pixels do not grow alike, such as oblong ones, it changes direction, too.
     """
-    scale = np.array(layer.scale, float)
     corner = np.linalg.solve(_linear_of(layer), np.asarray(layer.translate, float))
-    scale[-2:] = np.copysign(size_um, scale[-2:])  # a layer that is mirrored stays so
+    steps = steps_of(layer)
+    steps[-2:] = size_um
     layer.units = (*layer.units[:-2], "µm", "µm")
-    layer.scale = scale
+    set_steps(layer, steps)
     layer.translate = _linear_of(layer) @ corner
 
 

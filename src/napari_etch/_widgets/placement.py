@@ -93,6 +93,28 @@ class Placement:
         return replace(self, translate=tuple(float(value) for value in shift))
 
 
+def steps_of(layer: Layer) -> np.ndarray:
+    """Return how long a step along each axis of a layer is in the world, float (n,).
+
+    A layer that was registered to another one may have its scale, or a part of it, in its affine.
+    """
+    own = np.abs(np.asarray(layer.scale, float))
+    return own * _gain_of(layer)
+
+
+def set_steps(layer: Layer, steps: np.ndarray) -> None:
+    """Give a layer such a scale that `steps_of` gives these steps; mirrored axes stay so."""
+    layer.scale = np.copysign(steps / _gain_of(layer), np.asarray(layer.scale, float))
+
+
+def _gain_of(layer: Layer) -> np.ndarray:
+    """Return by how much the affine of a layer lengthens a step along each of its axes, (n,)."""
+    affine = np.asarray(layer.affine.affine_matrix, float)[:-1, :-1]
+    if np.array_equal(affine, np.eye(len(affine))):
+        return np.ones(len(affine))
+    return np.asarray(np.linalg.norm(affine @ np.asarray(layer.rotate, float), axis=0))
+
+
 def place_events(layer: Layer) -> list[Any]:
     """Return the events that say that a layer lies elsewhere."""
     events = layer.events

@@ -20,6 +20,7 @@ from napari_etch._widgets.devices import device_troubles
 from napari_etch._widgets.dock import Dock
 from napari_etch._widgets.keys import REPAIR_BINDINGS, UNDO_BRIDGE, lend_keys, tip
 from napari_etch._widgets.layers import Origin, gone_words
+from napari_etch._widgets.placement import steps_of
 from napari_etch._widgets.preferences import load_preferences
 from napari_etch._widgets.repair_form import RepairForm
 from napari_etch._widgets.repair_journal import repairs_folder
@@ -446,7 +447,7 @@ class RepairDock(Dock):
         session = self.session
         if session is None or not session.result.added.visible:
             return False
-        reach = CLICK_TARGET / (self.preview.zoom() * abs(float(session.layer.scale[-1])))
+        reach = CLICK_TARGET / (self.preview.zoom() * float(steps_of(session.layer)[-1]))
         bridge = session.result.bridges.nearest(np.asarray(point, float)[-2:], max(1.5, reach))
         if bridge:
             self._try(lambda: self.walk.show((bridge, 0)))

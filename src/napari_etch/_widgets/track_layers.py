@@ -22,7 +22,7 @@ from napari_etch._widgets.layers import (
     pixel_size_um,
     section_distance_um,
 )
-from napari_etch._widgets.placement import Placement
+from napari_etch._widgets.placement import Placement, steps_of
 from napari_etch._widgets.repair_layers import plain_name
 
 if TYPE_CHECKING:
@@ -191,7 +191,7 @@ def surface_layer(layer: Labels, chosen: Sequence[int]) -> Surface:
     """
     from napari_etch.measure.meshes import grain_meshes
 
-    size = np.abs(np.asarray(layer.scale[-3:], float))
+    size = steps_of(layer)[-3:]
     vertices, faces, colours, first = [], [], [], 0
     # smoothed as it is seen, drawn in the layer's own voxels
     for mesh in grain_meshes(np.asarray(layer.data), chosen, voxel_size_um=tuple(size.tolist())):
