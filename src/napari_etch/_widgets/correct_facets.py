@@ -12,6 +12,7 @@ from napari_etch._widgets.correct_preview import outline_segments
 from napari_etch._widgets.correct_target import classes_of, names_of_classes
 from napari_etch._widgets.correct_tour import against
 from napari_etch._widgets.correct_verdicts import Verdict
+from napari_etch._widgets.sentences import capital
 from napari_etch._widgets.tour import Stop, View
 from napari_etch.corrections import State
 from napari_etch.corrections.facets import Facet, FacetReview
@@ -202,7 +203,7 @@ class FacetTour:
         name = self._name(value)
         if name == f"class {value}":
             return f"Facet of {name}"
-        return f"{name[0].upper()}{name[1:]} facet"
+        return f"{capital(name)} facet"
 
     def _name(self, value: int) -> str:
         return names_of_classes(self._session.layer).get(value, f"class {value}")

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_etch._widgets.recut import edited_by_hand
-from napari_etch._widgets.run import Failed, Progress, Stopped, sentence
+from napari_etch._widgets.run import Failed, Progress, Stopped
+from napari_etch._widgets.sentences import error_sentence
 
 if TYPE_CHECKING:
     import threading
@@ -123,7 +124,7 @@ def count_source(
         if isinstance(error, ValueError) and "no grain" in str(error):
             return Failed(f"{error}.", error)
         log.exception("Counting “%s” failed", source.name)
-        return Failed(sentence(error, source.name, "counted"), error)
+        return Failed(error_sentence(error, source.name, "counted"), error)
 
 
 def _count(

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_etch._widgets.run import Failed, Note, Progress, Stopped, sentence
+from napari_etch._widgets.run import Failed, Note, Progress, Stopped
+from napari_etch._widgets.sentences import error_sentence
 from napari_etch.grains.class_table import FRACTURE_MODES, ClassTable
 from napari_etch.labels import (
     Annotated,
@@ -180,7 +181,7 @@ def run_export(
     except Exception as error:
         if not isinstance(error, LabelsError):
             log.exception("The export to %s failed", choice.request.out)
-        return Failed(sentence(error, choice.request.out.name, "exported"), error)
+        return Failed(error_sentence(error, choice.request.out.name, "exported"), error)
     finally:
         if events is not None:
             events.close()
@@ -245,7 +246,7 @@ def run_import(
     except Exception as error:
         if not isinstance(error, ValueError):
             log.exception("%s could not be imported", choice.path)
-        return Failed(sentence(error, choice.path.name, "imported"), error)
+        return Failed(error_sentence(error, choice.path.name, "imported"), error)
 
 
 def _read(choice: ImportChoice) -> Imported:

@@ -18,8 +18,8 @@ from napari_etch._widgets.run import (
     Note,
     Progress,
     Stopped,
-    sentence,
 )
+from napari_etch._widgets.sentences import error_sentence
 
 if TYPE_CHECKING:
     from napari_etch.fractography import ClassArea, FractureMap, OutlineMapper
@@ -151,7 +151,7 @@ def map_modes(
             return Stopped()
         if not isinstance(error, ValueError):
             log.exception("Mapping “%s” failed", source.name)
-        return Failed(sentence(error, source.name, "mapped"), error)
+        return Failed(error_sentence(error, source.name, "mapped"), error)
 
 
 def _map(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_etch._widgets.sentences import sentence
 from napari_etch.measure import (
     FieldMeasurement,
     Measurement,
@@ -137,9 +138,7 @@ def measured(source: LayerInput) -> LayerResult:
             placements=source.placements,
         )
     except ValueError as error:
-        text = str(error)
-        text = text if text.endswith(".") else f"{text}."
-        return LayerResult(source, grains, table, None, trouble=text)
+        return LayerResult(source, grains, table, None, trouble=sentence(str(error)))
     return LayerResult(source, grains, table, found, combine_fields([found]))
 
 

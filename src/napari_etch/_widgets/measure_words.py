@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_etch._widgets.sentences import sentence
 from napari_etch.measure import METHODS, Measurement, MethodResult
 from napari_etch.measure.report import interval_text, measured_text, more_fields_text, range_text
 
@@ -93,7 +94,7 @@ def about_text(
     if together.anisotropy is not None:
         found = together.anisotropy
         said.append(f"Anisotropy {found.index:.2f}, longest at {found.along_deg:.0f}°.")
-    said += [f"{each[:1].upper()}{each[1:]}." for each in (*remarks, *together.remarks)]
+    said += [sentence(each) for each in (*remarks, *together.remarks)]
     return " ".join(said)
 
 

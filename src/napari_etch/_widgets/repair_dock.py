@@ -48,6 +48,7 @@ from napari_etch._widgets.repair_run import (
 from napari_etch._widgets.repair_tour import ABOUT_BRIDGES, BridgeSession
 from napari_etch._widgets.run import Failed, Note, Stopped
 from napari_etch._widgets.scroll import UprightScroll
+from napari_etch._widgets.sentences import sentence
 from napari_etch._widgets.status import RunBar, duration
 from napari_etch._widgets.trouble_colour import trouble_colour
 from napari_etch.grains.editing import EditError
@@ -469,5 +470,5 @@ def _outcome_text(mended: Mended) -> str:
         f"“{mended.source.name}”: {what}, {grains} grain{'s' * (grains != 1)}, "
         f"{duration(mended.provenance['seconds'])}."
     ]
-    said += [notice if notice.endswith(".") else f"{notice}." for notice in mended.notices]
+    said += [sentence(notice) for notice in mended.notices]
     return " ".join(said)

@@ -19,8 +19,8 @@ from napari_etch._widgets.run import (
     Progress,
     Stopped,
     is_bright,
-    sentence,
 )
+from napari_etch._widgets.sentences import error_sentence, sentence
 
 if TYPE_CHECKING:
     import threading
@@ -140,7 +140,7 @@ def mend(
             log.info("Repairing “%s” ended with an error while cancelled: %r", source.name, error)
             return Stopped()
         log.exception("Repairing “%s” failed", source.name)
-        return Failed(sentence(error, source.name, "repaired"), error)
+        return Failed(error_sentence(error, source.name, "repaired"), error)
 
 
 def _mend(
@@ -158,10 +158,9 @@ def _mend(
         notices.append(f"The information bar from row {micrograph.info_bar_row} down was left out.")
     bar = micrograph.scale_bar_words()
     if bar:
-        notices.append(f"{bar.capitalize()} was left out.")
+        notices.append(sentence(f"{bar} was left out"))
     if micrograph.surroundings is not None:
-        said = micrograph.surroundings.said(past=True)
-        notices.append(f"{said[:1].upper()}{said[1:]}.")
+        notices.append(sentence(micrograph.surroundings.said(past=True)))
     events = engine(
         picture,
         polarity=settings.polarity,

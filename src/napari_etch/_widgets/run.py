@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_etch._widgets.job import Region, Settings, Source
+from napari_etch._widgets.sentences import error_sentence, sentence
 
 if TYPE_CHECKING:
     import threading
@@ -162,25 +163,7 @@ def segment(
             )
             return Stopped()
         log.exception("Segmenting “%s” failed", source.name)
-        return Failed(sentence(error, source.name), error)
-
-
-def sentence(error: Exception, name: str, done: str = "segmented") -> str:
-    """Return the one sentence that tells the user about an error; `done` is what was not done.
-
-    Errors of this package already are such sentences; of any other, its kind and its first line
-    are shown.
-    """
-    first_line = (str(error).strip().splitlines() or [""])[0]
-    if type(error).__module__.partition(".")[0] == "napari_etch" and first_line:
-        return first_line
-    if isinstance(error, MemoryError):
-        return (
-            f"There is not enough memory for “{name}”: draw a smaller rectangle and choose it as "
-            "the region."
-        )
-    said = f"{type(error).__name__}: {first_line}" if first_line else type(error).__name__
-    return f"“{name}” could not be {done} ({said.rstrip('.')}); the full report is in the log."
+        return Failed(error_sentence(error, source.name), error)
 
 
 @dataclass
@@ -233,13 +216,12 @@ class _Harvest:
             self.notices[f"The information bar from row {row} down was left out."] = None
         bar = done.micrograph.scale_bar_words()
         if bar:
-            self.notices[f"{bar.capitalize()} was left out."] = None
+            self.notices[sentence(f"{bar} was left out")] = None
         around = done.micrograph.surroundings
         if around is not None and self.of_stack:
             self.bare_sections += 1
         elif around is not None:
-            said = around.said(past=True)
-            self.notices[f"{said[:1].upper()}{said[1:]}."] = None
+            self.notices[sentence(around.said(past=True))] = None
         if not self.has_scale:  # of a stack the first section tells
             self._tell_scale(done.micrograph)
         if not self.has_margins and around is None:
@@ -252,7 +234,7 @@ class _Harvest:
             # of a stack, that button finds no scale bar
             is_taken = micrograph.calibration is None and not self.of_stack
             take = ": “From a line…” takes that over" if is_taken else ""
-            self.notices[f"{scale[0].upper()}{scale[1:]}{take}."] = None
+            self.notices[sentence(f"{scale}{take}")] = None
 
     def _tell_margins(self, micrograph: Micrograph) -> None:
         from napari_etch.micrograph.margins import margin_trouble
@@ -260,9 +242,8 @@ class _Harvest:
         margins = margins_of(micrograph)
         self.has_margins = bool(margins)
         if margins:
-            trouble = margin_trouble(margins)
-            told = f"{trouble[:1].upper()}{trouble[1:]}: draw a rectangle without it as the region."
-            self.notices[told] = None
+            told = f"{margin_trouble(margins)}: draw a rectangle without it as the region"
+            self.notices[sentence(told)] = None
 
 
 def _segment(
@@ -274,7 +255,7 @@ def _segment(
     sections = _sections(source, settings)
     started, ticker, harvest = time.monotonic(), _Ticker(), _Harvest(of_stack=source.is_stack)
     if source.size_conflict:
-        harvest.notices[f"{source.size_conflict[:1].upper()}{source.size_conflict[1:]}."] = None
+        harvest.notices[sentence(source.size_conflict)] = None
     yield from ticker.progress(0, "loading the model", always=True)
     model = engine.load_model(settings.model)
     if cancel.is_set():

@@ -7,6 +7,7 @@ from qtpy.QtWidgets import QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidg
 
 from napari_etch._widgets.keys import tip
 from napari_etch._widgets.run import Progress
+from napari_etch._widgets.sentences import capital
 from napari_etch._widgets.wrap_label import WrapLabel
 
 STEPS = 1000
@@ -76,7 +77,7 @@ class RunBar(QWidget):
 
 def step_text(progress: Progress) -> str:
     """Return what the run does and how long it will take, such as ``tile 3 of 12 · 8 s left``."""
-    text = progress.message[:1].upper() + progress.message[1:]
+    text = capital(progress.message)
     if progress.seconds_left is None:
         return text
     return f"{text} · {duration(progress.seconds_left)} left"

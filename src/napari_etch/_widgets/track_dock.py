@@ -14,6 +14,7 @@ from napari_etch._widgets.earlier_results import replace_result
 from napari_etch._widgets.layers import METADATA_KEY, Origin, gone_words, kind_of
 from napari_etch._widgets.run import Failed, Note, Stopped
 from napari_etch._widgets.scroll import UprightScroll
+from napari_etch._widgets.sentences import sentence
 from napari_etch._widgets.status import RunBar, duration
 from napari_etch._widgets.track_form import GrainBox, TrackForm, numbers_in
 from napari_etch._widgets.track_layers import (
@@ -324,9 +325,7 @@ class TrackDock(Dock):
             chosen = numbers_in(self.box.chosen.text()) or [int(layer.selected_label)]
             surfaces = surface_layer(layer, chosen)
         except ValueError as error:
-            said = str(error)
-            said = said[:1].upper() + said[1:].rstrip(".") + "."
-            self._say(said, trouble=True, of=layer)
+            self._say(sentence(str(error)), trouble=True, of=layer)
             return
         for old in self._surfaces():
             if old.metadata[METADATA_KEY]["source_id"] == str(layer.unique_id):
@@ -381,4 +380,4 @@ def outcome_text(tracked: Tracked) -> str:
         return text
     shown = "; ".join(words[:4]) + (f" and {len(words) - 4} more" if len(words) > 4 else "")
     remedy = "" if tracked.shifts or not misfits(tracks.graph) else " Align the sections, perhaps."
-    return f"{text} {shown[:1].upper()}{shown[1:]}.{remedy}"
+    return f"{text} {sentence(shown)}{remedy}"

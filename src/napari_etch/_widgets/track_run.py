@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_etch._widgets.job import MAX_RESULT_PIXELS, Source
-from napari_etch._widgets.run import PROGRESS_INTERVAL, Failed, Note, Progress, Stopped, sentence
+from napari_etch._widgets.run import PROGRESS_INTERVAL, Failed, Note, Progress, Stopped
+from napari_etch._widgets.sentences import error_sentence
 
 if TYPE_CHECKING:
     import threading
@@ -122,7 +123,7 @@ def follow_grains(
         log.exception("Tracking “%s” failed", source.name)
         if isinstance(error, ValueError) and not isinstance(error, np.linalg.LinAlgError):
             return Failed(f"“{source.name}”: {error}.", error)
-        return Failed(sentence(error, source.name, "tracked"), error)
+        return Failed(error_sentence(error, source.name, "tracked"), error)
 
 
 def _follow(

@@ -23,8 +23,8 @@ from qtpy.QtWidgets import (
 )
 
 from napari_etch._widgets.library_watch import LibraryWatch, tell_library_changed
-from napari_etch._widgets.run import sentence
 from napari_etch._widgets.save_path import ask_save_path
+from napari_etch._widgets.sentences import error_sentence
 from napari_etch.models.errors import ModelError
 from napari_etch.models.library import (
     LibraryModel,
@@ -219,7 +219,7 @@ def _import(path: Path) -> LibraryModel | str:
     try:
         return import_model(path)
     except Exception as error:
-        return sentence(error, path.name)
+        return error_sentence(error, path.name, "imported")
 
 
 def _item(model: LibraryModel) -> QListWidgetItem:

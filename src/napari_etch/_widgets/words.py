@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from napari_etch._widgets.layers import METADATA_KEY
 from napari_etch._widgets.recut import count_grains
+from napari_etch._widgets.sentences import sentence
 from napari_etch._widgets.status import duration
 from napari_etch.measure.summary import FEW, OF_FEW
 
@@ -37,7 +38,7 @@ def outcome_text(result: Segmented) -> str:
     device = DEVICE_WORDS.get(made["device"], made["device"])
     by = f"{duration(made['seconds'])} on {device}, by {made['model']}"
     said = [f"“{result.source.name}”: {what}, {by}."]
-    said += [notice if notice.endswith(".") else f"{notice}." for notice in result.notices]
+    said += [sentence(notice) for notice in result.notices]
     return " ".join(said)
 
 
