@@ -26,6 +26,7 @@ from napari_etch._widgets.layers import (
 from napari_etch._widgets.made_from import likeliest_first
 from napari_etch.grains.class_table import FRACTURE_MODES, ClassTableError
 from napari_etch.grains.editing import is_tiling
+from napari_etch.micrograph.pixels import grey_values
 
 if TYPE_CHECKING:
     from napari.components import Dims, LayerList
@@ -338,9 +339,7 @@ class GreyView:
 
     def __getitem__(self, window: Any) -> npt.NDArray[np.float32]:
         values = np.asarray(self._data[window], np.float32) / self._top
-        if self._rgb:
-            values = values[..., :3] @ np.array([0.2125, 0.7154, 0.0721], np.float32)
-        return np.asarray(values, np.float32)
+        return np.asarray(grey_values(values, is_rgb=self._rgb), np.float32)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> npt.NDArray[Any]:
         """Return all of it."""

@@ -12,7 +12,7 @@ from napari_etch._widgets.correct_target import own_micrograph, window_under
 from napari_etch._widgets.layers import METADATA_KEY, finest, pixel_size_um
 from napari_etch._widgets.stated_size import conflict_of
 from napari_etch.micrograph.margins import Margins, find_margins, margin_trouble
-from napari_etch.micrograph.pixels import luminance
+from napari_etch.micrograph.pixels import grey_values
 
 if TYPE_CHECKING:
     from napari.components import LayerList
@@ -64,8 +64,7 @@ class PictureRemarks:
         if self._known.get(key, (None,))[0] != state:
             at = window if section is None else (window[0].start + section, *window[1:])
             part = data[at]
-            # alpha carries nothing about the specimen
-            found = find_margins(luminance(part[..., :3]) if image.rgb else part)
+            found = find_margins(grey_values(part, is_rgb=image.rgb))
             self._known[key] = state, found
         return self._known[key][1]
 

@@ -87,13 +87,13 @@ def tell_margins(micrograph: Micrograph, name: str) -> None:
     And of a grain map in place of a micrograph, in which a network finds other grains.
     """
     from napari_etch.micrograph.margins import find_margins, margin_trouble
-    from napari_etch.micrograph.pixels import luminance
+    from napari_etch.micrograph.pixels import grey_values
 
     _tell_labels(micrograph, name)
     if micrograph.surroundings is not None:
         return
     for section in micrograph.sections():
-        grey = luminance(section.data) if section.is_rgb else section.data
+        grey = grey_values(section.data, is_rgb=section.is_rgb)
         margins = find_margins(grey[: section.info_bar_row])
         if margins:
             of = f"{name} section {section.section}" if micrograph.is_stack else name

@@ -15,7 +15,7 @@ from napari_etch.micrograph.calibration import Calibration
 from napari_etch.micrograph.colour import grey_with_colour
 from napari_etch.micrograph.errors import MicrographError
 from napari_etch.micrograph.info_bar import find_info_bar
-from napari_etch.micrograph.pixels import canonical, luminance
+from napari_etch.micrograph.pixels import canonical, grey_values, luminance
 from napari_etch.micrograph.scale_bar import KnownBar, ScaleBar, SoughtBar, find_in_info_bar
 from napari_etch.micrograph.surroundings import Surroundings, find_surroundings
 
@@ -340,7 +340,7 @@ def without_bars(micrograph: Micrograph, *, info_bar_row: int | None = None) -> 
 
 def surroundings_of(micrograph: Micrograph) -> Surroundings | None:
     """Return what lies around the specimen of a 2D micrograph, but for its bars."""
-    grey = luminance(micrograph.data) if micrograph.is_rgb else micrograph.data
+    grey = grey_values(micrograph.data, is_rgb=micrograph.is_rgb)
     inside = micrograph.mask
     rows = slice(0, micrograph.info_bar_row)
     found = find_surroundings(grey[rows], ~inside[rows])
@@ -353,7 +353,7 @@ def surroundings_of(micrograph: Micrograph) -> Surroundings | None:
 
 def _info_bar_row(micrograph: Micrograph) -> int | None:
     if not micrograph.is_stack:
-        grey = luminance(micrograph.data) if micrograph.is_rgb else micrograph.data
+        grey = grey_values(micrograph.data, is_rgb=micrograph.is_rgb)
         return find_info_bar(grey)
     n = len(micrograph.data)
     rows = [find_info_bar(micrograph.data[i]) for i in sorted({0, n // 2, n - 1})]

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_etch.micrograph.errors import MicrographError
-from napari_etch.micrograph.pixels import luminance
+from napari_etch.micrograph.pixels import grey_values
 
 KINDS = ("auto", "map", "micrograph", "grains")
 POLARITIES = ("auto", "dark", "bright")
@@ -182,8 +182,8 @@ def _grey(picture: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
             f"A boundary map holds grey values, not values of type {picture.dtype}: save it as "
             "8-bit, 16-bit or float image."
         )
-    if picture.ndim == 3 and picture.shape[-1] in (3, 4):
-        picture = luminance(picture[..., :3])
+    is_rgb = picture.ndim == 3 and picture.shape[-1] in (3, 4)
+    picture = grey_values(picture, is_rgb=is_rgb)
     if picture.ndim != 2 or picture.size == 0:
         raise MicrographError(
             f"A boundary map is one picture (y, x), not an array {picture.shape}: repair the "

@@ -116,6 +116,24 @@ def luminance(data: np.ndarray) -> np.ndarray:
     return np.asarray(data.astype(np.float32, copy=False) @ LUMINANCE, dtype=np.float32)
 
 
+def grey_values(data: np.ndarray, *, is_rgb: bool) -> np.ndarray:
+    """Luminance of what has colours, anything else as it is.
+
+    Parameters
+    ----------
+    data : numpy.ndarray
+        Grey ``(...)``, or ``(..., 3)``, also ``(..., 4)``: alpha tells nothing of the specimen.
+    is_rgb : bool
+        Whether the last axis is colour.
+
+    Returns
+    -------
+    numpy.ndarray
+        ``(...)``: float32 of colours, else `data` itself, not a copy.
+    """
+    return luminance(data[..., :3]) if is_rgb else data
+
+
 def _grey_sections(stack: np.ndarray) -> np.ndarray:
     """Return a stack of colour images (z, y, x, 3) as a grey one, float32 (z, y, x)."""
     from napari_etch.micrograph.colour import grey_section

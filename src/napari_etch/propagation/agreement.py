@@ -56,8 +56,8 @@ def certainty(boundary: Maps) -> float:
 
 def contrast(data: np.ndarray, mask: npt.NDArray[np.bool_]) -> float:
     """Return the spread of a section's grey values; 0 where nothing of it is specimen."""
-    from napari_etch.micrograph.pixels import luminance
+    from napari_etch.micrograph.pixels import grey_values
 
-    values = luminance(data) if data.ndim == 3 else data.astype(np.float32)
+    values = grey_values(data, is_rgb=data.ndim == 3).astype(np.float32, copy=False)
     inside = values[mask]
     return float(inside.std()) if inside.size else 0.0
