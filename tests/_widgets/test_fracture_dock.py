@@ -77,6 +77,19 @@ def test_outlines_become_a_map_with_names_and_fixed_colours(open_fracture, qtbot
     assert dock.run_bar.line.text().startswith("“half”: mapped in ")
 
 
+def test_a_surface_renamed_and_calibrated_during_the_run_has_its_map_over_it(open_fracture, qtbot):
+    viewer, dock, classes = open_fracture()
+    outline(dock, viewer, two_patches(classes))
+    dock.run_bar.button.click()
+    image = viewer.layers["half"]
+    image.name, image.scale = "surface", (0.25, 0.25)
+    qtbot.waitUntil(lambda: not dock.controller.is_running, timeout=PATIENCE)
+    made = viewer.layers["surface · fracture"]
+    np.testing.assert_allclose(made.scale, image.scale)
+    assert made.metadata["napari_etch"]["pixel_size_um"] == 0.25
+    assert dock.run_bar.line.text().startswith("“surface”: mapped in ")
+
+
 def test_the_fractions_follow_the_map(open_fracture, qtbot):
     viewer, dock, classes = open_fracture()
     outline(dock, viewer, two_patches(classes))

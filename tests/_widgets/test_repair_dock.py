@@ -18,6 +18,7 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QWidget
 
 from napari_etch._widgets.keys import REPAIR_BINDINGS
+from napari_etch._widgets.layers import pixel_size_um
 from napari_etch._widgets.repair_dock import RepairDock
 from napari_etch._widgets.repair_layers import ACCEPTED_COLOUR, FALLEN_COLOUR
 from napari_etch._widgets.repair_run import default_repair
@@ -192,6 +193,24 @@ def test_a_layer_removed_during_the_run_gets_no_result(open_repair: OpenRepair, 
     wait_for_end(qtbot, dock)
     assert "was removed during the run" in line(dock)
     assert not len(viewer.layers)
+
+
+def test_a_layer_renamed_and_calibrated_during_the_run_has_its_result_over_it(
+    open_repair: OpenRepair, qtbot: Any
+) -> None:
+    engine = FakeRepair(hold=threading.Event())
+    viewer, dock = open_repair(engine)
+    (source,) = viewer.layers
+    dock.run_bar.button.click()
+    qtbot.waitUntil(engine.started.is_set, timeout=PATIENCE)
+    source.name, source.scale, source.units = "renamed", (0.25, 0.25), ("um", "um")
+    assert engine.hold is not None
+    engine.hold.set()
+    wait_for_end(qtbot, dock)
+    results = [layer for layer in viewer.layers if layer is not source]
+    assert len(results) == 3
+    assert all(layer.name.startswith("renamed") for layer in results)
+    assert {pixel_size_um(layer) for layer in results} == {0.25}
 
 
 def test_a_second_run_takes_the_place_of_one_nobody_worked_on(

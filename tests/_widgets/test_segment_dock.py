@@ -15,14 +15,16 @@ from napari.utils._proxies import PublicOnlyProxy
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QWidget
 
+from napari_etch._widgets.correct_target import micrograph_of
 from napari_etch._widgets.form import GAPS
 from napari_etch._widgets.judged import is_judged
 from napari_etch._widgets.keys import KEY_BINDINGS
-from napari_etch._widgets.layers import METADATA_KEY
+from napari_etch._widgets.layers import METADATA_KEY, pixel_size_um
 from napari_etch._widgets.library_watch import tell_library_changed
 from napari_etch._widgets.recut_layers import granularity_of
 from napari_etch._widgets.samples import image_layer_data
 from napari_etch._widgets.segment_dock import SegmentDock
+from napari_etch.measure import astm_planimetric
 from napari_etch.micrograph import Calibration, Micrograph
 
 pytestmark = pytest.mark.gui
@@ -285,17 +287,42 @@ def test_a_result_belongs_to_the_layer_it_was_started_from(open_dock: OpenDock, 
     viewer, dock = open_dock(predict)
     image = viewer.add_image(noise(*SHAPE), name="steel", scale=(0.5, 0.5), translate=(3, 4))
     start_and_hold(qtbot, dock, predict)
-    image.name = "renamed"
-    image.scale, image.translate = (9, 9), (9, 9)
     other = viewer.add_image(noise(8, 8), name="other", scale=(7, 7))
     predict.hold.set()
     wait_for_end(qtbot, dock)
-    assert names(viewer) == ["renamed", "other", "steel · grains", "steel · boundary"]
+    assert names(viewer) == ["steel", "other", "steel · grains", "steel · boundary"]
     grains = viewer.layers["steel · grains"]
-    np.testing.assert_allclose(grains.scale, (0.5, 0.5))
+    np.testing.assert_allclose(grains.scale, image.scale)
     np.testing.assert_allclose(grains.translate, (3, 4))
     assert grains.data.shape == SHAPE
     assert viewer.layers.selection.active is other
+
+
+def test_an_image_renamed_and_calibrated_during_the_run_has_its_result_over_it(
+    open_dock: OpenDock, qtbot: Any
+) -> None:
+    """The grains lay where the image had been, with its old pixel size: G was off by whole numbers.
+
+    The Segment dock takes no pixel size while it runs; the Measure dock and napari itself do.
+    """
+    predict = FakePredict(hold=threading.Event())
+    viewer, dock = open_dock(predict)
+    image = viewer.add_image(noise(*SHAPE), name="steel", scale=(0.5, 0.5), units=("um", "um"))
+    start_and_hold(qtbot, dock, predict)
+    image.name = "renamed"
+    image.scale, image.translate = (0.25, 0.25), (9, 9)
+    predict.hold.set()
+    wait_for_end(qtbot, dock)
+    grains = viewer.layers["renamed · grains"]
+    assert micrograph_of(viewer.layers, grains) is image
+    assert pixel_size_um(grains) == 0.25
+    made = grains.metadata[METADATA_KEY]
+    assert (made["source"], made["pixel_size_um"]) == ("renamed", 0.25)
+    expected = astm_planimetric(grains.data, 0.25).grain_number
+    assert made["grain_number"] == pytest.approx(expected)
+    assert (
+        f"“renamed”: 16 grains, ASTM grain size number {expected:.1f}" in dock.run_bar.line.text()
+    )
 
 
 def test_the_last_line_is_about_the_chosen_image(open_dock: OpenDock, qtbot: Any) -> None:

@@ -192,6 +192,19 @@ def test_a_second_run_leaves_a_duplicate_of_corrected_grains(
     assert len(viewer.layers) == 3
 
 
+def test_a_stack_renamed_and_calibrated_during_the_run_has_its_result_over_it(
+    open_track: OpenTrack, qtbot: Any
+) -> None:
+    viewer, dock = open_track()
+    stack = viewer.layers[GRAINS]
+    dock.run_bar.button.click()
+    stack.name, stack.scale = "Stahl · grains", (3, 0.25, 0.25)
+    qtbot.waitUntil(lambda: not dock.controller.is_running, timeout=PATIENCE)
+    made = viewer.layers["Stahl · 3D grains"]
+    np.testing.assert_allclose(made.scale, stack.scale)
+    assert dock.run_bar.line.text().startswith("“Stahl · grains”: ")
+
+
 def test_a_cancelled_run_adds_nothing_and_the_viewer_stays_free(
     open_track: OpenTrack, qtbot: Any
 ) -> None:

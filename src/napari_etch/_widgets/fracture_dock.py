@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from napari.layers import Image, Labels, Layer, Shapes
@@ -46,7 +47,9 @@ from napari_etch._widgets.layers import (
     kind_of,
     origin_of,
     source_id_of,
+    source_layer,
     source_of,
+    sourced_now,
 )
 from napari_etch._widgets.library_watch import LibraryWatch
 from napari_etch._widgets.made_from import image_id_of
@@ -400,10 +403,12 @@ class FractureDock(Dock):
 
     def _add(self, mapped: Mapped, origin: Origin) -> None:
         layers = self._viewer.layers
-        gone = gone_words(layers, origin)
-        if gone:
-            self._say(gone, trouble=True)
+        image = source_layer(layers, origin)
+        if image is None:
+            self._say(gone_words(origin), trouble=True)
             return
+        # it may have been renamed, moved or given a pixel size while the model ran
+        origin, mapped = origin_of(image), replace(mapped, source=sourced_now(mapped.source, image))
         active = layers.selection.active
         hidden = show_map(layers, map_layers(mapped, origin))
         drawn = self.layers.outlines()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -58,6 +58,7 @@ class Origin:
     layer_id: str
     name: str
     placement: Placement
+    section: int | None = None  # of a stack, where one was worked on alone
 
 
 def origin_of(layer: Image) -> Origin:
@@ -65,11 +66,25 @@ def origin_of(layer: Image) -> Origin:
     return Origin(str(layer.unique_id), layer.name, Placement.of(layer))
 
 
-def gone_words(layers: LayerList, origin: Origin) -> str:
-    """Return that the source of a run was removed meanwhile; empty while it is there."""
-    if any(str(layer.unique_id) == origin.layer_id for layer in layers):
-        return ""
+def source_layer(layers: LayerList, origin: Origin) -> Any:
+    """Return the layer a run was started from; None when it was removed meanwhile.
+
+    What it is called, and where its pixels lie, may have changed: a result belongs over them.
+    """
+    return next((layer for layer in layers if str(layer.unique_id) == origin.layer_id), None)
+
+
+def gone_words(origin: Origin) -> str:
+    """Return that the source of a run was removed meanwhile."""
     return f"“{origin.name}” was removed during the run, so its result was dropped."
+
+
+def sourced_now(source: Source, layer: Image) -> Source:
+    """Return the source of a run with the name and the pixel size that its image has by now."""
+    now = source_of(layer)
+    return replace(
+        source, name=now.name, pixel_size_um=now.pixel_size_um, size_conflict=now.size_conflict
+    )
 
 
 def source_of(layer: Image) -> Source:

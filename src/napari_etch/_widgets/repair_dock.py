@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -19,7 +20,7 @@ from napari_etch._widgets.device_box import offer_devices
 from napari_etch._widgets.devices import device_troubles
 from napari_etch._widgets.dock import Dock
 from napari_etch._widgets.keys import REPAIR_BINDINGS, UNDO_BRIDGE, lend_keys, tip
-from napari_etch._widgets.layers import Origin, gone_words
+from napari_etch._widgets.layers import Origin, gone_words, source_layer
 from napari_etch._widgets.placement import steps_of
 from napari_etch._widgets.preferences import load_preferences
 from napari_etch._widgets.repair_form import RepairForm
@@ -335,10 +336,13 @@ class RepairDock(Dock):
 
     def _add_result(self, mended: Mended, origin: Origin) -> None:
         layers = self._viewer.layers
-        gone = gone_words(layers, origin)
-        if gone:
-            self._say(gone, trouble=True)
+        layer = source_layer(layers, origin)
+        if layer is None:
+            self._say(gone_words(origin), trouble=True)
             return
+        # it may have been renamed, moved or given a pixel size meanwhile
+        origin = repair_origin(layer, origin.section)
+        mended = replace(mended, source=repair_source(layer, origin.section))
         active = layers.selection.active
         kept = make_way(layers, origin)
         result = mended_layers(mended, origin)

@@ -132,7 +132,8 @@ def repair_source(layer: Image | Labels, section: int | None = None) -> Source:
 def repair_origin(layer: Image | Labels, section: int | None = None) -> Origin:
     """Return where the result of a repair belongs; that of a section is flat."""
     place, name = Placement.of(layer), repair_source(layer, section).name
-    return Origin(str(layer.unique_id), name, place if section is None else place.plane())
+    place = place if section is None else place.plane()
+    return Origin(str(layer.unique_id), name, place, section)
 
 
 def section_shown(viewer: ViewerModel, layer: Image | Labels) -> int | None:

@@ -357,7 +357,14 @@ def margins_of(micrograph: Micrograph) -> Margins:
     return find_margins(grey[: micrograph.info_bar_row])
 
 
-def _grain_number(source: Source, partitions: list[Partition]) -> float | None:
+def sized(result: Segmented, source: Source) -> Segmented:
+    """Return a result as one of the image as it is by now, which may have another pixel size."""
+    if source.pixel_size_um == result.source.pixel_size_um:
+        return replace(result, source=source)
+    return replace(result, source=source, grain_number=_grain_number(source, result.partitions))
+
+
+def _grain_number(source: Source, partitions: Sequence[Partition]) -> float | None:
     """Return the ASTM number of a single calibrated image; a stack has one in each section."""
     if source.pixel_size_um is None or len(partitions) != 1 or not partitions[0].grains.any():
         return None

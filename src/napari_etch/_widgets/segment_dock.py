@@ -31,7 +31,9 @@ from napari_etch._widgets.layers import (
     origin_of,
     result_layers,
     source_id_of,
+    source_layer,
     source_of,
+    sourced_now,
 )
 from napari_etch._widgets.library_watch import LibraryWatch
 from napari_etch._widgets.pixel_size import PixelSizeSetter
@@ -45,6 +47,7 @@ from napari_etch._widgets.run import (
     Segmented,
     Stopped,
     default_engine,
+    sized,
 )
 from napari_etch._widgets.run_all import RunAll
 from napari_etch._widgets.scroll import UprightScroll
@@ -338,10 +341,12 @@ class SegmentDock(Dock):
     def _add_result(self, result: Segmented, origin: Origin) -> Labels | None:
         """Put a result into the viewer and return its grains; None where its image is gone."""
         viewer = self._viewer
-        gone = gone_words(viewer.layers, origin)
-        if gone:
-            self._say(gone, trouble=True)
+        image = source_layer(viewer.layers, origin)
+        if image is None:
+            self._say(gone_words(origin), trouble=True)
             return None
+        # it may have been renamed, moved or given a pixel size while the model ran
+        origin, result = origin_of(image), sized(result, sourced_now(result.source, image))
         boundary, grains = result_layers(result, origin)
         active = viewer.layers.selection.active
         there: list[Layer] = []

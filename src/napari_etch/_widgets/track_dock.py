@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from qtpy.QtWidgets import QVBoxLayout, QWidget
 from napari_etch._widgets.controller import RunController
 from napari_etch._widgets.dock import Dock
 from napari_etch._widgets.earlier_results import replace_result
-from napari_etch._widgets.layers import METADATA_KEY, Origin, gone_words, kind_of
+from napari_etch._widgets.layers import METADATA_KEY, Origin, gone_words, kind_of, source_layer
 from napari_etch._widgets.run import Failed, Note, Stopped
 from napari_etch._widgets.scroll import UprightScroll
 from napari_etch._widgets.sentences import sentence
@@ -246,10 +247,12 @@ class TrackDock(Dock):
 
     def _add_result(self, tracked: Tracked, origin: Origin) -> None:
         layers = self._viewer.layers
-        gone = gone_words(layers, origin)
-        if gone:
-            self._say(gone, trouble=True)
+        layer = source_layer(layers, origin)
+        if layer is None:
+            self._say(gone_words(origin), trouble=True)
             return
+        origin = track_origin(layer)  # it may have been renamed, moved or sized meanwhile
+        tracked = replace(tracked, source=track_source(layer))
         new, old = grains_layer(tracked, origin), earlier_grains(layers, origin)
         if old is None:
             layers.append(new)
@@ -257,9 +260,7 @@ class TrackDock(Dock):
             replace_result(old, new)
             old.features = new.features
             new = old
-        for layer in layers:  # two maps of the same grains over each other cannot be read
-            if str(layer.unique_id) == origin.layer_id:
-                layer.visible = False
+        layer.visible = False  # two maps of the same grains over each other cannot be read
         layers.selection.active = new
         self._say(outcome_text(tracked))
 
