@@ -57,8 +57,8 @@ def counted_scores(found: np.ndarray, true: np.ndarray, voxels: np.ndarray) -> d
     """The same of pairs of numbers that are met so many times."""
     from scipy.sparse import coo_array
 
-    from napari_etch.evaluation import _information, _rand
+    from napari_etch.evaluation.overlap import information, rand
 
     table = coo_array((voxels, (found, true))).tocsr().tocoo()
     sums = [np.asarray(table.sum(axis=axis), float).ravel() for axis in (1, 0)]
-    return _information(table.data, *sums) | _rand(table.data, *sums)
+    return information(table.data, *sums) | rand(table.data, *sums)

@@ -1,28 +1,15 @@
-"""Scores against cases worked by hand, scikit-image, and the development scorer where it is."""
+"""Scores of grains against cases worked by hand, scikit-image, and the development scorer."""
 
 from __future__ import annotations
 
-import importlib.util
 import math
-import sys
 
 import numpy as np
 import pytest
+from evaluation.maps import halves, lines_of, voronoi
 from skimage.metrics import adapted_rand_error, variation_of_information
 
-from napari_etch.evaluation import evaluate_classes, evaluate_grains, evaluate_stack
-
-
-def voronoi(seed, shape=(90, 110), count=25):
-    points = np.random.default_rng(seed).uniform(0, 1, (count, 2)) * shape
-    grid = np.stack(np.indices(shape), -1)
-    return ((grid[..., None, :] - points) ** 2).sum(-1).argmin(-1) + 1
-
-
-def halves(height=40, width=80):
-    truth = np.ones((height, width), int)
-    truth[:, width // 2 :] = 2
-    return truth
+from napari_etch.evaluation import evaluate_grains
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -120,32 +107,14 @@ def test_disjoint_sizes():
     [
         (np.ones((4, 5), int), np.ones((5, 4), int), "one image"),
         (np.full((5, 4), 0.5), np.ones((5, 4), int), "fractions"),
+        (np.ones((5, 4), int), np.full((5, 4), 0.5), "the truth holds fractions"),
         (np.ones((2, 5, 4), int), np.ones((2, 5, 4), int), "one 2D map"),
+        (np.ones((0, 4), int), np.ones((0, 4), int), "no pixels"),
     ],
 )
 def test_bad_input_is_named(pred, truth, message):
     with pytest.raises(ValueError, match=message):
         evaluate_grains(pred, truth)
-
-
-@pytest.fixture(scope="module")
-def scorer(dev_data):
-    path = dev_data.parent / "tools" / "score.py"
-    if not path.is_file():
-        pytest.skip("no development scorer beside the development data")
-    spec = importlib.util.spec_from_file_location("development_scorer", path)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # its dataclasses look themselves up
-    spec.loader.exec_module(module)
-    return module
-
-
-def lines_of(labels, width):
-    from skimage.morphology import dilation, disk
-    from skimage.segmentation import find_boundaries
-
-    line = find_boundaries(labels, mode="inner")
-    return (dilation(line, disk(width)) * 255).astype(np.uint8)
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -174,63 +143,7 @@ def test_the_steel_scores_as_the_development_scorer_says(scorer, dev_data):
     assert 0.3 < ours["ap50"] < 0.95
 
 
-def test_classes_by_hand():
-    truth = np.array([[1, 1, 2, 2], [1, 1, 2, 0]])
-    pred = np.array([[1, 1, 1, 2], [1, 0, 2, 2]])
-    scores = evaluate_classes(pred, truth)
-    assert scores.accuracy == 5 / 7
-    assert scores.iou == {1: 3 / 5, 2: 2 / 3}
-    assert scores.miou == pytest.approx((3 / 5 + 2 / 3) / 2)
-    assert scores.share_true == {0: 0, 1: 4 / 7, 2: 3 / 7}
-    assert scores.share_pred == {0: 1 / 7, 1: 4 / 7, 2: 2 / 7}
-    assert (scores.labelled_px, scores.labelled_share) == (7, 7 / 8)
-    assert scores.classes == [0, 1, 2]
-    assert scores.confusion == [[0, 0, 0], [1, 3, 0], [0, 1, 2]]
-    nothing = evaluate_classes(pred, truth, ignore=np.ones((2, 4)))
-    assert (nothing.accuracy, nothing.miou, nothing.labelled_px) == (None, None, 0)
-
-
-@pytest.mark.parametrize("seed", range(3))
-def test_classes_are_scored_as_by_the_development_scorer(scorer, seed):
-    rng = np.random.default_rng(seed)
-    pred, truth = rng.integers(0, 4, (2, 50, 60))
-    ignore = rng.random((50, 60)) < 0.3
-    ours = evaluate_classes(pred, truth, ignore=ignore)
-    theirs = scorer.score_classes(pred, truth, ignore)
-    assert ours.accuracy == pytest.approx(theirs["pixel_accuracy"])
-    assert ours.miou == pytest.approx(theirs["miou"])
-    assert {str(key): value for key, value in ours.iou.items()} == pytest.approx(theirs["iou"])
-    assert ours.confusion == theirs["confusion_rows_truth_columns_pred"]
-
-
-def test_a_stack_whose_sections_are_numbered_one_by_one_is_right_in_its_sections_only():
-    truth = np.stack([halves()] * 4)
-    numbered = truth + 2 * np.arange(4)[:, None, None]
-    scores = evaluate_stack(numbered, truth)
-    assert (scores.vi, scores.vi_split, scores.vi_merge) == (2, 2, 0)
-    assert scores.sections["vi"] == 0 and scores.tracking_vi == 2
-    assert (scores.count_pred, scores.count_true, scores.tp50) == (8, 2, 0)
-    assert evaluate_stack(truth, truth).ap50 == scores.sections["ap50"] == 1
-    drawn = np.zeros(truth.shape, np.uint8)
-    drawn[:, :, 39:41] = 255
-    scores = evaluate_stack(numbered, drawn)
-    assert scores.vi is None is scores.tracking_vi and scores.sections["vi"] == 0
-    with pytest.raises(ValueError, match="must be a stack"):
-        evaluate_stack(truth[0], truth[0])
-
-
-@pytest.mark.parametrize("seed", range(3))
-def test_a_stack_is_scored_as_by_the_development_scorer(scorer, seed):
-    truth = np.stack([voronoi(seed), voronoi(seed), voronoi(seed + 1)])
-    pred = np.stack([voronoi(seed + each, count=31) for each in (20, 21, 22)])
-    pred[:, 40:44] = 0
-    ignore = np.zeros(truth.shape, bool)
-    ignore[1, 70:, :40] = True
-    ours = evaluate_stack(pred, truth, ignore=ignore).as_dict()
-    theirs = scorer.score_volume(pred, truth, ignore)
-    sections = ours.pop("sections")
-    shared = ours.keys() & theirs.keys()
-    assert len(shared) == len(ours)
-    assert ours == pytest.approx({name: theirs[name] for name in shared}, rel=1e-6)
-    means = {name: theirs["per_slice"]["mean"][name] for name in sections if name[:4] != "boun"}
-    assert {name: sections[name] for name in means} == pytest.approx(means, rel=1e-6)
+def test_a_drawn_truth_may_be_anti_aliased():
+    drawn = np.zeros((40, 80), np.float32)
+    drawn[:, 39:42] = [0.25, 1, 0.25]
+    assert evaluate_grains(halves(), drawn, truth_kind="boundary").vi == 0
