@@ -20,7 +20,15 @@ from napari_etch.cli.console import (
     sentence,
 )
 from napari_etch.cli.export import Convention
-from napari_etch.cli.options import Corrections, Device, PixelSize, Quality, between, number
+from napari_etch.cli.options import (
+    Corrections,
+    Device,
+    Overwrite,
+    PixelSize,
+    Quality,
+    between,
+    number,
+)
 from napari_etch.cli.reading import refuse_result, tell_reading
 from napari_etch.micrograph.reading import composed
 
@@ -127,9 +135,7 @@ def fracture(
         typer.Option("--keep-info-bar", help="Map bars and blank surroundings too."),
     ] = False,
     corrections: Corrections = True,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace earlier results.")
-    ] = False,
+    overwrite: Overwrite = False,
 ) -> None:
     """Map the fracture modes of SEM fracture surfaces.
 

@@ -169,3 +169,4 @@ Stack = Annotated[
     bool | None,
     typer.Option("--stack/--slices", help="Pages of a file are one stack, or single images."),
 ]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace earlier results.")]

@@ -22,7 +22,7 @@ from napari_etch.cli.console import (
     say,
     sentence,
 )
-from napari_etch.cli.options import Corrections, Device, PixelSize, between
+from napari_etch.cli.options import Corrections, Device, Overwrite, PixelSize, between
 from napari_etch.cli.reading import refuse_result, tell_reading
 
 if TYPE_CHECKING:
@@ -97,9 +97,7 @@ def repair(
         typer.Option("--keep-info-bar", help="Repair bars and blank surroundings too."),
     ] = False,
     corrections: Corrections = True,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace earlier results.")
-    ] = False,
+    overwrite: Overwrite = False,
 ) -> None:
     """Close the gaps of boundary networks, so that grains are closed.
 

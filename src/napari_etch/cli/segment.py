@@ -11,6 +11,7 @@ from napari_etch.cli.console import bad_input, refuse
 from napari_etch.cli.options import (
     Device,
     GrainSize,
+    Overwrite,
     PixelSize,
     Quality,
     ScaleBarSize,
@@ -67,9 +68,7 @@ def segment(
         bool,
         typer.Option("--keep-info-bar", help="Segment bars and blank surroundings too."),
     ] = False,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace earlier results.")
-    ] = False,
+    overwrite: Overwrite = False,
 ) -> None:
     """Find the boundaries and grains of images.
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from napari_etch.cli.console import ExitCode, bad_input, called, fail, note, refuse, say, sentence
-from napari_etch.cli.options import Corrections, voxel
+from napari_etch.cli.options import Corrections, Overwrite, voxel
 
 if TYPE_CHECKING:
     from napari_etch.cli.track_files import Options
@@ -102,9 +102,7 @@ def track(
         ),
     ] = None,
     corrections: Corrections = True,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace earlier results.")
-    ] = False,
+    overwrite: Overwrite = False,
 ) -> None:
     """Follow grains through serial sections.
 
