@@ -283,6 +283,45 @@ def test_the_counts_are_listed_and_saved_as_the_command_line_does(
     assert "could not be written" in dock.run_bar.line.text()
 
 
+def test_a_count_follows_a_pixel_size_and_a_name_that_are_given_later(
+    open_dock: Any, qtbot: Any
+) -> None:
+    """The density stayed that of the pixel size at the time of the count, also in the file."""
+    viewer, dock = open_dock()
+    steel = viewer.add_image(noise(*SHAPE), name="steel", scale=(0.5, 0.5), units=("µm", "µm"))
+    run_to_end(qtbot, dock)
+    dock.count_grains()
+    wait(qtbot, dock)
+    ((_name, before),) = dock.counts.rows()
+    dock.form.pixel_size.number.setValue(0.25)
+    steel.name = "specimen 7"
+    qtbot.waitUntil(lambda: dock.counts.rows()[0][0] == "specimen 7", timeout=PATIENCE)
+    ((_name, after),) = dock.counts.rows()
+    assert after.density_per_mm2 == pytest.approx(4 * before.density_per_mm2)
+    assert dock.counts.table.item(0, 3).text() == f"{after.density_per_mm2:.4g}"
+    dock.count_grains()
+    wait(qtbot, dock)
+    ((_name, anew),) = dock.counts.rows()
+    found = [(each.density_per_mm2, each.density_low, each.density_high) for each in (after, anew)]
+    assert found[0] == pytest.approx(found[1])
+
+
+def test_an_image_of_the_same_name_opened_later_has_a_row_of_its_own(
+    open_dock: Any, qtbot: Any
+) -> None:
+    """01.tif of one folder, and then of another: the second count took the place of the first."""
+    viewer, dock = open_dock()
+    for _folder in range(2):
+        viewer.layers.clear()
+        viewer.add_image(noise(*SHAPE), name="01")
+        run_to_end(qtbot, dock)
+        dock.count_grains()
+        wait(qtbot, dock)
+    dock.count_grains()
+    wait(qtbot, dock)
+    assert [name for name, _count in dock.counts.rows()] == ["01 · grains", "01 · grains (2)"]
+
+
 def test_the_menu_counts_with_the_model_of_etch_count_unless_one_was_chosen(
     open_dock: Any, qtbot: Any
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import (
@@ -17,8 +18,12 @@ from qtpy.QtWidgets import (
 )
 
 from napari_etch._widgets.count_run import LayerCount
+from napari_etch._widgets.counter import counted_now
 from napari_etch._widgets.save_path import ask_save_path, with_suffix
 from napari_etch.counting import GrainCount
+
+if TYPE_CHECKING:
+    from napari.components import LayerList
 
 #: Heading, and what it is.
 HEADINGS = (
@@ -52,7 +57,7 @@ class CountBox(QWidget):
             "Write the counts as a table: image, count, low, high, density_per_mm2, as etch count."
         )
         self.table = _table()
-        self._counted: dict[str, LayerCount] = {}
+        self._counted: list[LayerCount] = []
         buttons = QHBoxLayout()
         buttons.addWidget(self.count, 1)
         buttons.addWidget(self.save)
@@ -70,18 +75,29 @@ class CountBox(QWidget):
 
     def add(self, counted: LayerCount) -> None:
         """Add the rows of a layer, in place of its earlier ones."""
-        self._counted.pop(counted.source.name, None)
-        self._counted[counted.source.name] = counted
+        others = [each for each in self._counted if not counted.source.is_again(each.source)]
+        self._counted = [*others, counted]
         self._show()
+
+    def look(self, layers: LayerList) -> None:
+        """Let names and densities follow layers that were renamed or given a pixel size."""
+        now = [counted_now(each, layers) for each in self._counted]
+        if any(one is not other for one, other in zip(now, self._counted, strict=True)):
+            self._counted = now
+            self._show()
 
     def rows(self) -> list[tuple[str, GrainCount]]:
         """Return name and count of every section that was counted."""
         found = []
-        images = [counted.source.image for counted in self._counted.values()]
-        for counted in self._counted.values():
+        images = [counted.source.image for counted in self._counted]
+        taken: list[str] = []
+        for counted in self._counted:
             source = counted.source
             # two models on one image: only the layers tell them apart
             name = source.image if images.count(source.image) == 1 else source.name
+            taken.append(name)
+            if taken.count(name) > 1:  # of two folders, one after the other
+                name = f"{name} ({taken.count(name)})"
             many = len(counted.sections) > 1
             found += [
                 (f"{name} [{index}]" if many else name, section)

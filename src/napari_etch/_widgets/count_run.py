@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -44,6 +44,8 @@ class CountSource:
         One a section, where the layer was cut from them; empty for a map of any other origin.
     card : dict
         What the layer says of its making; "count" in it is the model's calibration.
+    layer_id, image_id : str
+        Identity of the layer, and of the image that it was made from; "" where that is not known.
     """
 
     data: Any
@@ -53,6 +55,14 @@ class CountSource:
     pixel_size_um: float | None = None
     partitions: tuple[Partition, ...] = ()
     card: dict[str, Any] | None = None
+    layer_id: str = ""
+    image_id: str = ""
+
+    def is_again(self, other: CountSource) -> bool:
+        """Return whether this is the layer of an earlier count, or one that took its place."""
+        if self.layer_id == other.layer_id:
+            return True
+        return bool(self.image_id) and (self.image_id, self.name) == (other.image_id, other.name)
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,6 +80,13 @@ class LayerCount:
     source: CountSource
     sections: tuple[GrainCount, ...]
     edited: bool
+
+    def of(self, source: CountSource) -> LayerCount:
+        """Return the count as one of the layer as it is by now: its name, its pixel size."""
+        sections = self.sections
+        if source.pixel_size_um != self.source.pixel_size_um:
+            sections = tuple(each.sized(source.pixel_size_um) for each in sections)
+        return replace(self, source=source, sections=sections)
 
     @property
     def sentence(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,16 +11,16 @@ from qtpy.QtCore import QObject, Signal
 from napari_etch._widgets.controller import RunController
 from napari_etch._widgets.count_marks import show_marks
 from napari_etch._widgets.count_run import CountSource, LayerCount, count_source
-from napari_etch._widgets.layers import METADATA_KEY, pixel_size_um
+from napari_etch._widgets.layers import METADATA_KEY, pixel_size_um, source_id_of
 from napari_etch._widgets.recut_layers import can_recut
 from napari_etch._widgets.run import Failed, Stopped
 
 if TYPE_CHECKING:
-    from napari.components import ViewerModel
+    from napari.components import LayerList, ViewerModel
     from napari.layers import Labels
 
 
-def count_source_of(layer: Labels) -> CountSource:
+def count_source_of(layer: Labels, layers: LayerList) -> CountSource:
     """Return a layer as it is now; a map in memory is copied, for the user may go on correcting."""
     data = layer.data[0] if layer.multiscale else layer.data
     made = layer.metadata.get(METADATA_KEY)
@@ -27,12 +28,39 @@ def count_source_of(layer: Labels) -> CountSource:
     return CountSource(
         data=np.array(data) if isinstance(data, np.ndarray) else data,
         name=layer.name,
-        image=str(made.get("source", layer.name)),
+        image=_image_name(layer, layers),
         model=str(made.get("title", "")),
         pixel_size_um=pixel_size_um(layer),
         partitions=tuple(made["partitions"]) if can_recut(layer) else (),
         card=made,
+        layer_id=str(layer.unique_id),
+        image_id=source_id_of(layer),
     )
+
+
+def counted_now(counted: LayerCount, layers: LayerList) -> LayerCount:
+    """Return a count with the names and the pixel size that its layer has by now."""
+    layer: Any = next(
+        (each for each in layers if str(each.unique_id) == counted.source.layer_id), None
+    )
+    if layer is None:  # it was counted all the same
+        return counted
+    now = replace(
+        counted.source,
+        name=layer.name,
+        image=_image_name(layer, layers),
+        pixel_size_um=pixel_size_um(layer),
+    )
+    return counted if now == counted.source else counted.of(now)
+
+
+def _image_name(layer: Labels, layers: LayerList) -> str:
+    """Return what the image is called that grains were found in, or was when it was removed."""
+    image_id = source_id_of(layer)
+    image: Any = next((each for each in layers if str(each.unique_id) == image_id), None)
+    made = layer.metadata.get(METADATA_KEY)
+    made = made if isinstance(made, dict) else {}
+    return str(made.get("source", layer.name) if image is None else image.name)
 
 
 class LayerCounter(QObject):
@@ -79,7 +107,7 @@ class LayerCounter(QObject):
         RuntimeError
             If a count is under way.
         """
-        self.controller.start(count_source_of(layer), None)
+        self.controller.start(count_source_of(layer, self._viewer.layers), None)
         self._layer, self._changed = layer, False
         for event in self._changes(layer):
             event.connect(self._on_changed)

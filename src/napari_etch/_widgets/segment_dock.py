@@ -234,6 +234,7 @@ class SegmentDock(Dock):
         self.pixel_size.refresh(busy)
         self.cuts.show_target(self.layers.grains())
         self._offer_count(self.layers.countable(), busy)
+        self.counts.look(self._viewer.layers)
         self.run_all.offer(busy or self._model_trouble())
         if not self.is_busy:
             self.run_bar.show_ready(self.why_not())

@@ -55,6 +55,8 @@ class GrainCount:
         Grains wholly inside, cut by the edge, covering a corner.
     equivalent : float
         Whole grains that the field is worth: inside 1, edge ½, corner ¼.
+    area_px : int
+        Pixels of the field that are grains.
     density_per_mm2, density_low, density_high : float or None
         `equivalent`, and its limits, over the area; None without a pixel size.
     points : ndarray of int32, (n, 2)
@@ -76,6 +78,7 @@ class GrainCount:
     n_edge: int
     n_corner: int
     equivalent: float
+    area_px: int
     density_per_mm2: float | None
     density_low: float | None
     density_high: float | None
@@ -96,6 +99,19 @@ class GrainCount:
         if self.density_per_mm2 is None:
             return text + "; no pixel size, so no density"
         return f"{text}; {self.density_per_mm2:.4g} per mm²"
+
+    def sized(self, pixel_size_um: float | None) -> GrainCount:
+        """Return the same count with the density that another pixel size gives."""
+        if pixel_size_um is None:
+            return replace(self, density_per_mm2=None, density_low=None, density_high=None)
+        density = self.equivalent / (self.area_px * pixel_size_um**2 * 1e-6)
+        each = density / self.count
+        return replace(
+            self,
+            density_per_mm2=density,
+            density_low=None if self.low is None else self.low * each,
+            density_high=None if self.high is None else self.high * each,
+        )
 
 
 def count_grains(
@@ -204,17 +220,8 @@ def count_partition(
     links = Links.of(partition, calibration or Calibration())
     low, high = links.interval()
     low, high = min(low, counted.count), max(high, counted.count)
-    density = counted.density_per_mm2
-    each = None if density is None else density / counted.count
-    return replace(
-        counted,
-        low=low,
-        high=high,
-        density_low=None if each is None else low * each,
-        density_high=None if each is None else high * each,
-        model=model,
-        notices=notices,
-    )
+    found = replace(counted, low=low, high=high, model=model, notices=notices)
+    return found.sized(pixel_size_um)
 
 
 def count_map(
@@ -272,6 +279,7 @@ def count_map(
         n_edge=int((places == EDGE).sum()),
         n_corner=int((places == CORNER).sum()),
         equivalent=found.equivalent_count,
+        area_px=int(np.count_nonzero(numbered)),
         density_per_mm2=found.grains_per_mm2 if pixel_size_um else None,
         density_low=None,
         density_high=None,
