@@ -6,6 +6,7 @@ import importlib
 import os
 import subprocess
 import sys
+import tempfile
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -85,6 +86,19 @@ def pytest_collect_directory(path, parent):
 def pytest_runtest_setup(item):
     if item.get_closest_marker("gui") and display_trouble():
         refuse_or_skip(display_trouble())
+
+
+@pytest.fixture(autouse=True)
+def temporary_files(tmp_path_factory, monkeypatch) -> Path:
+    """Give every test, and the processes it starts, a folder of its own for temporary files.
+
+    What a command keeps there on purpose, such as a model that could not be written, would else
+    stay on the machine for good.
+    """
+    folder = tmp_path_factory.mktemp("temporary")
+    monkeypatch.setenv("TMPDIR", str(folder))
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    return folder
 
 
 @pytest.fixture(autouse=True)

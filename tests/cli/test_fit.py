@@ -5,7 +5,6 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-import tempfile
 import zipfile
 from pathlib import Path
 
@@ -120,11 +119,9 @@ def test_a_model_of_the_library_stays_when_the_new_one_cannot_be_written(etch, s
 
 @pytest.mark.parametrize("library", [(), ("--library",)])
 def test_a_model_that_cannot_be_written_is_kept_elsewhere(
-    etch, steel, monkeypatch, tmp_path, library
+    etch, steel, monkeypatch, tmp_path, temporary_files, library
 ):
     """What was learnt for long was lost, and half of it stayed on the full disk."""
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
-    (tmp_path / "temporary").mkdir()
 
     def full(*_args, **_keywords):
         raise OSError(28, "No space left on device")
@@ -136,6 +133,7 @@ def test_a_model_that_cannot_be_written_is_kept_elsewhere(
     said, _, place = done.stderr.splitlines()[-1].partition(": the model is in ")
     assert said.endswith("mine could not be written (No space left on device)")
     assert load_model(place).title == "steel"
+    assert Path(place).is_relative_to(temporary_files)
     assert not [path for path in tmp_path.iterdir() if "mine" in path.name]
 
 
