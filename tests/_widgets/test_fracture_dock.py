@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import threading
+import weakref
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
@@ -16,7 +19,13 @@ from napari_etch._widgets.commands import map_fracture_modes
 from napari_etch._widgets.correct_target import is_classes
 from napari_etch._widgets.fracture_dock import FractureDock
 from napari_etch._widgets.fracture_layers import read_outlines
-from napari_etch._widgets.fracture_run import OUTLINES_ALONE
+from napari_etch._widgets.fracture_run import (
+    OUTLINES_ALONE,
+    FractureEngine,
+    FractureSettings,
+    map_modes,
+)
+from napari_etch._widgets.job import Source
 from napari_etch._widgets.library_watch import tell_library_changed
 from napari_etch._widgets.train_dock import TrainDock
 from napari_etch.grains.class_table import FRACTURE_MODES
@@ -88,6 +97,34 @@ def test_a_surface_renamed_and_calibrated_during_the_run_has_its_map_over_it(ope
     np.testing.assert_allclose(made.scale, image.scale)
     assert made.metadata["napari_etch"]["pixel_size_um"] == 0.25
     assert dock.run_bar.line.text().startswith("“surface”: mapped in ")
+
+
+def test_what_was_left_out_of_the_map_is_told(open_fracture, qtbot):
+    viewer, dock, classes = open_fracture()
+    page = np.full((200, 200), 255, np.uint8)
+    page[36:164, 36:164] = half_lined(128)[0]
+    viewer.layers["half"].data = page
+    drawn = np.zeros(page.shape, np.uint8)
+    drawn[36:164, 36:164] = two_patches(classes)
+    outline(dock, viewer, drawn)
+    run(qtbot, dock)
+    assert not np.asarray(viewer.layers[MAP].data)[:30].any()
+    assert "left out" in dock.run_bar.line.text()
+
+
+def test_what_was_computed_of_an_image_is_never_taken_for_that_of_another():
+    """It was known by an address, which is given to another image once the first is gone."""
+    image, classes = half_lined(96)
+    engine = FractureEngine()
+    settings = FractureSettings(OUTLINES_ALONE, two_patches(classes), FRACTURE_MODES)
+    data = image.astype(np.float64)
+    alive = weakref.ref(data)
+    source = Source(data, "half")
+    for _event in map_modes(source, settings, threading.Event(), engine):
+        pass
+    del data, source
+    gc.collect()
+    assert alive() is not None
 
 
 def test_the_fractions_follow_the_map(open_fracture, qtbot):

@@ -102,7 +102,7 @@ class SettingsForm(QWidget):
             "by bridge."
         )
         self.device = combo_box("Where the network runs.")
-        self.skip_info_bar = QCheckBox("Leave out information bar and scale bar")
+        self.skip_info_bar = QCheckBox("Leave out bars and blank surroundings")
         self.granularity = _granularity_slider()
         self._lay_out()
         self._fill()

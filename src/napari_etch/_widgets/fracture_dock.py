@@ -428,4 +428,4 @@ def _outcome(mapped: Mapped) -> str:
     found = mapped.found
     device = DEVICE_WORDS.get(found.device, found.device)
     said = f"“{mapped.source.name}”: mapped in {duration(found.seconds)} on {device}"
-    return f"{said}, by {found.model}."
+    return " ".join([f"{said}, by {found.model}.", *mapped.notices])

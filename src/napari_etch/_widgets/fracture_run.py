@@ -18,6 +18,7 @@ from napari_etch._widgets.run import (
     Note,
     Progress,
     Stopped,
+    left_out,
 )
 from napari_etch._widgets.sentences import error_sentence
 
@@ -62,6 +63,11 @@ class Mapped:
     found: FractureMap
     areas: tuple[ClassArea, ...]
 
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """What was left out of the map, a sentence each."""
+        return left_out(self.found.micrograph)
+
 
 @dataclass
 class FractureEngine:
@@ -72,7 +78,7 @@ class FractureEngine:
     """
 
     load: Callable[[str], Any] | None = None
-    _key: tuple[int, str] | None = field(default=None, repr=False)
+    _key: tuple[Any, str] | None = field(default=None, repr=False)
     _mapper: OutlineMapper | None = field(default=None, repr=False)
 
     def mapper(
@@ -81,8 +87,9 @@ class FractureEngine:
         """Return the image made ready; progress is yielded while that takes time."""
         from napari_etch.fractography import OutlineMapper, prepare_outlining
 
-        key = (id(source.data), settings.model)
-        if self._mapper is None or self._key != key:
+        # the pixels themselves: their id may be that of another image once they are gone
+        key = (source.data, settings.model)
+        if self._mapper is None or self._key is None or not _is_same(self._key, key):
             self._mapper = None
             model = self._model(settings.model)
             table = settings.table if model is None else model.table
@@ -109,6 +116,10 @@ class FractureEngine:
         model = (self.load or load_model)(name)
         check_maps_classes(model)
         return model
+
+
+def _is_same(one: tuple[Any, str], two: tuple[Any, str]) -> bool:
+    return one[0] is two[0] and one[1] == two[1]
 
 
 def fracture_refusal(source: Source, settings: FractureSettings) -> str:

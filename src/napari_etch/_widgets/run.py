@@ -211,17 +211,9 @@ class _Harvest:
         self.prediction = done.prediction
         self.bright = self.bright or is_bright(done.micrograph)
         self.gaps += done.prediction.parameters.get("bridges", 0)
-        row = done.micrograph.info_bar_row
-        if row is not None:
-            self.notices[f"The information bar from row {row} down was left out."] = None
-        bar = done.micrograph.scale_bar_words()
-        if bar:
-            self.notices[sentence(f"{bar} was left out")] = None
+        self.notices |= dict.fromkeys(left_out(done.micrograph, around=not self.of_stack))
         around = done.micrograph.surroundings
-        if around is not None and self.of_stack:
-            self.bare_sections += 1
-        elif around is not None:
-            self.notices[sentence(around.said(past=True))] = None
+        self.bare_sections += around is not None and self.of_stack
         if not self.has_scale:  # of a stack the first section tells
             self._tell_scale(done.micrograph)
         if not self.has_margins and around is None:
@@ -340,6 +332,22 @@ def _run_sections(
                 done = event.index + 1
                 message = f"{done} of {len(sections)} sections are done"
                 yield from ticker.progress(done / len(sections), message, always=True)
+
+
+def left_out(micrograph: Micrograph, *, around: bool = True) -> tuple[str, ...]:
+    """Return what was left out of a micrograph, a sentence each.
+
+    Parameters
+    ----------
+    micrograph : Micrograph
+    around : bool
+        False: all but its surroundings.
+    """
+    row, bar = micrograph.info_bar_row, micrograph.scale_bar_words()
+    said = [] if row is None else [f"The information bar from row {row} down was left out."]
+    said += [sentence(f"{bar} was left out")] if bar else []
+    bare = micrograph.surroundings if around else None
+    return (*said, *([] if bare is None else [sentence(bare.said(past=True))]))
 
 
 def is_bright(micrograph: Micrograph) -> bool:

@@ -81,7 +81,7 @@ class TrainForm(QWidget):
         self.minutes = _minutes_box()
         self.seed = _seed_box()
         self.device = combo_box("Where the network learns.")
-        self.skip_info_bar = QCheckBox("Leave out information bar and scale bar")
+        self.skip_info_bar = QCheckBox("Leave out bars and blank surroundings")
         self.skip_info_bar.setToolTip(
             "Nothing is learnt from the bar with scale and date of an SEM frame, from a scale "
             "bar that is burned into the image with its number, or from what is blank around "
