@@ -28,6 +28,11 @@ def test_the_page_around_a_micrograph_is_its_margin(level, dtype):
     )
 
 
+def test_a_picture_of_two_values_may_be_bool():
+    found = find_margins(np.pad(specimen() > 120, 8))
+    assert min(found.top, found.bottom, found.left, found.right) >= 8
+
+
 def test_margins_are_found_after_a_jpeg():
     file = io.BytesIO()
     Image.fromarray(on_a_page(0, (40, 40, 40, 40))).save(file, "JPEG", quality=60)

@@ -69,6 +69,18 @@ def test_the_steps_of_a_mosaic():
     assert (found.outside == blank).mean() > 0.98
 
 
+def test_steps_are_found_where_pixels_without_values_lie_at_the_frame():
+    """A level of NaN was taken for the only one at the frame."""
+    grey = specimen(HEIGHT, WIDTH).astype(np.float32)
+    grey[200:, 250:] = 0
+    wanted = find_surroundings(grey)
+    grey[:20, 100:140] = np.nan
+    found = find_surroundings(grey, ~np.isfinite(grey))
+    assert wanted is not None and found is not None
+    assert found.words == wanted.words == "the blank parts at the rim"
+    np.testing.assert_array_equal(found.outside, wanted.outside)
+
+
 def test_a_label_in_a_corner():
     grey = specimen(HEIGHT, WIDTH)
     grey[:40, :50] = 255

@@ -82,15 +82,16 @@ def find_margins(grey: np.ndarray) -> Margins:
 
 
 def same_within(grey: np.ndarray) -> float | None:
-    """Return how far apart grey values count as one level; None where there are no values.
+    """Return how far apart grey values (any shape, any real type) count as one level.
 
-    It is 0 for an image that is blank as a whole.
+    It is 0 for an image that is blank as a whole, and None where there are no values.
     """
     finite = grey[np.isfinite(grey)] if grey.dtype.kind == "f" else grey.ravel()
     if finite.size == 0:
         return None
     sample = finite[:: max(1, finite.size // _MAX_SAMPLES)]
-    low, high = np.percentile(sample, _PERCENTILES)
+    # a picture of two values may be bool, which NumPy does not interpolate
+    low, high = np.percentile(sample.astype(np.float64), _PERCENTILES)
     if not high > low:  # blank but for a few pixels
         low, high = finite.min(), finite.max()
     return _SAME / 255 * (float(high) - float(low))

@@ -187,6 +187,10 @@ def _levels_at_frame(grey: npt.NDArray[np.generic], allowed: float) -> Iterator[
     seen: list[float] = []
     for line in (grey[0], grey[-1], grey[:, 0], grey[:, -1]):
         values = line.astype(np.float32)
+        # a run with NaN in it has no level, and no other would differ from it
+        values = values[np.isfinite(values)]
+        if not values.size:
+            continue
         steps = np.flatnonzero(np.abs(np.diff(values)) > allowed)
         starts = np.concatenate([[0], steps + 1])
         stops = np.concatenate([steps + 1, [len(values)]])
