@@ -8,12 +8,14 @@ from typing import Any
 import numpy as np
 import pytest
 import tifffile
+from napari.layers import Image
 from npe2 import PluginManager, PluginManifest
 
 import napari_etch
+from napari_etch._widgets.layers import pixel_size_um, section_distance_um
 from napari_etch._widgets.reader import get_reader, write_calibrated
 from napari_etch._widgets.samples import steel, virtual
-from napari_etch.micrograph import MicrographError
+from napari_etch.micrograph import MicrographError, read_micrograph, write_tiff
 
 ROOT = Path(__file__).resolve().parents[2]
 MANIFEST = Path(napari_etch.__file__).parent / "napari.yaml"
@@ -25,8 +27,6 @@ def noise(*shape: int) -> np.ndarray:
 
 @pytest.fixture
 def calibrated(tmp_path: Path) -> Path:
-    from napari_etch.micrograph import write_tiff
-
     path = tmp_path / "calibrated.tif"
     write_tiff(path, noise(40, 50), pixel_size_um=0.25)
     return path
@@ -73,6 +73,58 @@ def test_a_multi_page_tiff_opens_as_napari_opens_it(tmp_path: Path) -> None:
     reader = get_reader(str(path))
     assert reader is not None
     assert np.asarray(reader(str(path))[0][0]).shape == (4, 40, 50)
+
+
+def test_a_calibrated_stack_keeps_its_pixel_size_and_the_distance_of_its_sections(
+    tmp_path: Path,
+) -> None:
+    path, pages = tmp_path / "stack.tif", noise(4, 40, 50)
+    about = {"axes": "ZYX", "unit": "nm", "spacing": 50.0}
+    tifffile.imwrite(path, pages, imagej=True, metadata=about, resolution=(0.1, 0.1))
+    reader = get_reader(str(path))
+    assert reader is not None
+    [(data, keywords, kind)] = reader(str(path))
+    np.testing.assert_array_equal(data, pages)
+    assert (kind, keywords["rgb"]) == ("image", False)
+    assert keywords["scale"] == pytest.approx((0.05, 0.01, 0.01))
+    layer = Image(data, **keywords)
+    assert pixel_size_um(layer) == pytest.approx(0.01)
+    assert section_distance_um(layer) == pytest.approx(0.05)
+    write_calibrated(str(tmp_path / "saved.tif"), data, keywords)
+    saved = read_micrograph(tmp_path / "saved.tif", stack=True)
+    assert (saved.pixel_size_um, saved.distance_um) == pytest.approx((0.01, 0.05))
+
+
+def test_a_stack_whose_distance_is_not_stated_has_none(tmp_path: Path) -> None:
+    write_tiff(tmp_path / "stack.tif", noise(4, 40, 50), pixel_size_um=0.25)
+    reader = get_reader(str(tmp_path / "stack.tif"))
+    assert reader is not None
+    [(data, keywords, _)] = reader(str(tmp_path / "stack.tif"))
+    assert section_distance_um(Image(data, **keywords)) is None
+
+
+def test_each_channel_of_a_calibrated_tiff_is_a_layer(tmp_path: Path) -> None:
+    path, planes = tmp_path / "both.ome.tif", noise(2, 40, 50)
+    about = {"axes": "CYX", "Channel": {"Name": ["SE", "BSE"]}, "PhysicalSizeX": 0.5}
+    tifffile.imwrite(path, planes, metadata=about)
+    reader = get_reader(str(path))
+    assert reader is not None
+    layers = reader(str(path))
+    assert [keywords["name"] for _, keywords, _ in layers] == ["both.ome SE", "both.ome BSE"]
+    for (data, keywords, _), plane in zip(layers, planes, strict=True):
+        np.testing.assert_array_equal(data, plane)
+        assert keywords["scale"] == (0.5, 0.5)
+
+
+def test_a_stack_of_colours_stays_coloured(tmp_path: Path) -> None:
+    path, colours = tmp_path / "colours.tif", noise(4, 40, 50, 3)
+    about = {"axes": "ZYXS", "unit": "um"}
+    tifffile.imwrite(path, colours, imagej=True, metadata=about, resolution=(2, 2))
+    reader = get_reader(str(path))
+    assert reader is not None
+    [(data, keywords, _)] = reader(str(path))
+    np.testing.assert_array_equal(data, colours)
+    assert keywords["rgb"] and keywords["scale"][1:] == (0.5, 0.5)
 
 
 def test_a_list_of_files_is_stacked_by_napari(plain: Path, calibrated: Path) -> None:

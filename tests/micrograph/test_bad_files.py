@@ -165,7 +165,7 @@ def test_many_samples(tmp_path):
     tifffile.imwrite(
         tmp_path / "a.tif", np.stack([GREY] * 6, -1), photometric="minisblack", planarconfig=1
     )
-    with pytest.raises(MicrographError, match="6 samples in each pixel"):
+    with pytest.raises(MicrographError, match="6 channels"):
         read_micrograph(tmp_path / "a.tif")
 
 

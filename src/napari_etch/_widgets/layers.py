@@ -133,6 +133,15 @@ def oblong_text(layer: Layer) -> str:
     return "" if abs(down - right) <= 0.01 * max(down, right) else f"{right:g} × {down:g}"
 
 
+def stated_step(distance_um: float | None) -> float:
+    """Return the step of a stack from section to section; see `section_distance_um`."""
+    if distance_um is None:
+        return NO_DISTANCE
+    if abs(distance_um - NO_DISTANCE) < NO_DISTANCE_WITHIN:
+        return NO_DISTANCE + 10 * NO_DISTANCE_WITHIN
+    return distance_um
+
+
 def section_distance_um(layer: Layer) -> float | None:
     """Return how far the sections of a stack are apart in µm, None when that is not known.
 

@@ -14,8 +14,6 @@ from qtpy.QtWidgets import QDoubleSpinBox, QHBoxLayout, QInputDialog, QPushButto
 
 from napari_etch._widgets.layers import (
     METADATA_KEY,
-    NO_DISTANCE,
-    NO_DISTANCE_WITHIN,
     SCALE_BAR,
     axes_of,
     drawn_in_image,
@@ -24,6 +22,7 @@ from napari_etch._widgets.layers import (
     pixel_size_um,
     source_id_of,
     source_of,
+    stated_step,
 )
 from napari_etch._widgets.made_from import is_named_after
 from napari_etch._widgets.placement import Placement, set_steps, steps_of
@@ -315,8 +314,7 @@ def set_section_distance(viewer: ViewerModel, stack: Layer, distance_um: float) 
         From one section to the next, µm.
     """
     steps = viewer.dims.current_step
-    if abs(distance_um - NO_DISTANCE) < NO_DISTANCE_WITHIN:
-        distance_um = NO_DISTANCE + 10 * NO_DISTANCE_WITHIN
+    distance_um = stated_step(distance_um)
     for layer in [stack, *_lying_over(viewer.layers, stack)]:
         if layer.ndim >= 3:
             edges, shift = steps_of(layer), np.array(layer.translate, float)

@@ -1,8 +1,8 @@
-"""TIFFs that carry their pixel size: SEM frames, calibrated micrographs and grain maps.
+"""TIFFs that carry their pixel size: SEM frames, calibrated micrographs, stacks and grain maps.
 
 napari matches readers by file name only, and where two match it asks the user once. The user who
 then picks this reader for all ``.tif`` files must not lose any: a file whose pixel size cannot be
-told, or that is no single micrograph, is handed on to napari's own reader unchanged.
+told, or that holds several series, is handed on to napari's own reader unchanged.
 """
 
 from __future__ import annotations
@@ -10,13 +10,17 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_etch._widgets.layers import GRAINS_LOOK, finest, pixel_size_um
+from napari_etch._widgets.layers import GRAINS_LOOK, finest, pixel_size_um, section_distance_um
 from napari_etch._widgets.samples import LayerData, image_layer_data
+
+if TYPE_CHECKING:
+    from napari_etch.micrograph import Micrograph
 
 log = logging.getLogger("napari_etch")
 
@@ -37,29 +41,57 @@ def get_reader(path: str | list[str]) -> ReadFunction | None:
         Takes the path, returns layer data.
     """
     if isinstance(path, str | os.PathLike):
-        layer = _calibrated(os.fspath(path))
-        if layer is not None:
-            return lambda _path: [layer]
+        layers = _calibrated(os.fspath(path))
+        if layers:
+            return lambda _path: layers
     return _napari_reader(path)
 
 
-def _calibrated(path: str) -> LayerData | None:
-    from napari_etch.micrograph import MicrographError, read_micrograph
+def _calibrated(path: str) -> list[LayerData]:
+    """Return an image, a stack, or the channels of either; nothing where no pixel size is told."""
+    from napari_etch.micrograph import MicrographError
     from napari_etch.micrograph.tiff import holds_labels
 
     try:
-        micrograph = read_micrograph(path)
+        micrographs = _read(path)
     except (MicrographError, OSError) as error:
         log.info("%s is left to napari's own reader: %s", path, error)
-        return None
-    if micrograph.pixel_size_um is None:
-        return None
-    data, keywords, kind = image_layer_data(micrograph)
-    if not holds_labels(Path(path)):
-        return data, keywords, kind
-    place = {name: keywords[name] for name in ("name", "scale", "units")}
-    # as they stand in the file: a micrograph has no room for the numbers of more than 65,535 grains
-    return _numbers(path), {**place, **GRAINS_LOOK}, "labels"
+        return []
+    if micrographs[0].pixel_size_um is None:
+        return []
+    layers = [image_layer_data(each) for each in micrographs]
+    if len(layers) > 1:
+        return layers
+    ((data, keywords, kind),) = layers
+    if holds_labels(Path(path)):
+        place = {name: keywords[name] for name in ("name", "scale", "units")}
+        # as they stand in the file: a micrograph has no room for more than 65,535 grains
+        return [(_numbers(path), {**place, **GRAINS_LOOK}, "labels")]
+    if micrographs[0].is_stack and (colours := _numbers(path)).ndim == 4:
+        return [(colours[..., :3], {**keywords, "rgb": True}, kind)]
+    return [(data, keywords, kind)]
+
+
+def _read(path: str) -> list[Micrograph]:
+    """Read an image or a stack; each of several channels, which bear their names."""
+    from napari_etch.micrograph import SeveralImagesError, read_micrograph
+    from napari_etch.micrograph.errors import SeveralChannelsError
+
+    try:
+        return [read_micrograph(path)]
+    except SeveralImagesError:
+        return [read_micrograph(path, stack=True)]
+    except SeveralChannelsError as error:
+        several = enumerate(error.names)
+    stacks = [(read_micrograph(path, channel=at, stack=True), name or at) for at, name in several]
+    return [
+        replace(stack if len(stack.data) > 1 else _only_section(stack), name=f"{stack.name} {name}")
+        for stack, name in stacks
+    ]
+
+
+def _only_section(stack: Micrograph) -> Micrograph:
+    return replace(next(stack.sections()), section=None)
 
 
 def _numbers(path: str) -> np.ndarray:
@@ -115,5 +147,6 @@ def _write(path: str, layer_data: LayerData) -> list[str]:
     if getattr(layer, "rgb", False):
         pixels = pixels[..., :3]  # what is transparent is of no micrograph
     target = path if path.lower().endswith((".tif", ".tiff")) else f"{path}.tif"
-    write_tiff(target, pixels, pixel_size_um=pixel_size_um(layer))
+    apart = section_distance_um(layer)
+    write_tiff(target, pixels, pixel_size_um=pixel_size_um(layer), distance_um=apart)
     return [target]

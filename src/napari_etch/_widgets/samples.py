@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from napari_etch._widgets.layers import stated_step
 from napari_etch._widgets.stated_size import stated_by
 
 if TYPE_CHECKING:
@@ -23,12 +24,16 @@ def image_layer_data(micrograph: Micrograph) -> LayerData:
                 "calibration": micrograph.calibration and micrograph.calibration.source,
                 "stated": stated_by(micrograph.calibration),
                 "info_bar_row": micrograph.info_bar_row,
+                **micrograph.choice.asked,
             }
         },
     }
     if micrograph.pixel_size_um:
         keywords["scale"] = (micrograph.pixel_size_um,) * 2
         keywords["units"] = ("µm", "µm")
+        if micrograph.is_stack:
+            keywords["scale"] = (stated_step(micrograph.distance_um), *keywords["scale"])
+            keywords["units"] = ("µm", *keywords["units"])
     return micrograph.data, keywords, "image"
 
 

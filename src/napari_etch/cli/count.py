@@ -21,13 +21,16 @@ from napari_etch.cli.console import (
 )
 from napari_etch.cli.count_maps import counts_of_map, grain_map_of
 from napari_etch.cli.options import (
+    ChannelOf,
     Device,
     GrainSize,
     PixelSize,
     Quality,
     ScaleBarSize,
+    Series,
     Stack,
     between,
+    choice_of,
     free_file,
 )
 from napari_etch.cli.reading import (
@@ -75,6 +78,8 @@ def count(
     ] = 0.5,
     quality: Quality = None,
     stack: Stack = None,
+    series: Series = None,
+    channel: ChannelOf = None,
     keep_info_bar: Annotated[
         bool,
         typer.Option(
@@ -110,6 +115,7 @@ def count(
         stack,
         keep_info_bar,
         by_scale_bar=scale_bar,
+        choice=choice_of(series, channel),
     )
     counted: list[_Counted] = []
     try:
@@ -128,14 +134,15 @@ def count(
 def _count_all(job: Job, image: Path, counted: list[_Counted]) -> ExitCode:
     """Count an input; a folder, with ``--slices``, image by image."""
     from napari_etch.cli.jobs import worst
-    from napari_etch.micrograph.reading import image_files
+    from napari_etch.micrograph.reading import image_files, is_image_folder
 
     try:
-        grain_map = grain_map_of(image)
+        # what has channels is a micrograph
+        grain_map = None if job.choice and image.is_file() else grain_map_of(image)
         if grain_map is not None:
             return _count_map(job, image, grain_map, counted)
         refuse_result(image)
-        inside = image_files(image) if job.stack is False and image.is_dir() else [image]
+        inside = image_files(image) if job.stack is False and is_image_folder(image) else [image]
     except (ValueError, OSError) as error:
         fail(sentence(error, str(image)))
         return ExitCode.BAD_INPUT

@@ -13,12 +13,13 @@ import typer
 
 from napari_etch.cli.console import ExitCode, bad_input, note, refuse
 from napari_etch.cli.learning import learn
-from napari_etch.cli.options import LearningDevice, Minutes
+from napari_etch.cli.options import ChannelOf, LearningDevice, Minutes, Series, choice_of
 from napari_etch.cli.reading import refuse_result, tell_margins, tell_reading
 from napari_etch.cli.target import Target
 
 if TYPE_CHECKING:
     from napari_etch.micrograph import Micrograph
+    from napari_etch.micrograph.choice import Choice
     from napari_etch.training.fit_request import FitRequest, Window
     from napari_etch.training.labelfree import Fitted
 
@@ -44,6 +45,8 @@ def fit(
             "images alone and average with the generalist.",
         ),
     ] = "scratch",
+    series: Series = None,
+    channel: ChannelOf = None,
     region: Annotated[
         str | None,
         typer.Option(
@@ -76,7 +79,9 @@ def fit(
         refuse(f"--from {start}: choose scratch, generalist or both")
     if minutes is not None and not (math.isfinite(minutes) and minutes > 0):
         refuse(f"--minutes {minutes}: give a time above 0")
-    request = _request(images, start, region, minutes, seed, device, keep_info_bar)
+    read = [_read(image, keep_info_bar, choice_of(series, channel)) for image in images]
+    micrographs = [item for each in read for item in each]
+    request = _request(micrographs, start, region, minutes, seed, device)
     raise typer.Exit(_run(request, target))
 
 
@@ -84,18 +89,16 @@ def fit(
 
 
 def _request(
-    images: Sequence[Path],
+    micrographs: Sequence[Micrograph],
     start: str,
     region: str | None,
     minutes: float | None,
     seed: int,
     device: str,
-    keep_info_bar: bool,
 ) -> FitRequest:
     from napari_etch.inference import pick_device
     from napari_etch.training.fit_request import FitRequest
 
-    micrographs = [item for image in images for item in _read(image, keep_info_bar)]
     regions = None
     if region is not None:
         regions = [_window(region, micrograph) for micrograph in micrographs]
@@ -106,14 +109,14 @@ def _request(
     )
 
 
-def _read(image: Path, keep_info_bar: bool) -> list[Micrograph]:
+def _read(image: Path, keep_info_bar: bool, choice: Choice) -> list[Micrograph]:
     """Return a micrograph, or the sections of a stack that are learnt from."""
     from napari_etch.micrograph import read_micrograph
     from napari_etch.training.fit_request import learnt_sections
 
     with bad_input(str(image)):
         refuse_result(image)
-        micrograph = read_micrograph(image, keep_info_bar=keep_info_bar, stack=True)
+        micrograph = read_micrograph(image, keep_info_bar=keep_info_bar, stack=True, **choice.asked)
     tell_reading(micrograph, image.name, takes_size=False)
     tell_margins(micrograph, image.name)
     sections = list(micrograph.sections())

@@ -21,15 +21,19 @@ from napari_etch.cli.console import (
 )
 from napari_etch.cli.export import Convention
 from napari_etch.cli.options import (
+    ChannelOf,
     Corrections,
     Device,
     Overwrite,
     PixelSize,
     Quality,
+    Series,
     between,
+    choice_of,
     number,
 )
 from napari_etch.cli.reading import refuse_result, tell_reading
+from napari_etch.micrograph.choice import ALL, Choice
 from napari_etch.micrograph.reading import composed
 
 if TYPE_CHECKING:
@@ -69,6 +73,7 @@ class FractureJob:
     keep_info_bar: bool = False
     overwrite: bool = False
     corrections: bool = True
+    choice: Choice = ALL
 
 
 def fracture(
@@ -130,6 +135,8 @@ def fracture(
     ] = None,
     device: Device = "auto",
     pixel_size: PixelSize = None,
+    series: Series = None,
+    channel: ChannelOf = None,
     keep_info_bar: Annotated[
         bool,
         typer.Option("--keep-info-bar", help="Map bars and blank surroundings too."),
@@ -160,6 +167,7 @@ def fracture(
         keep_info_bar=keep_info_bar,
         overwrite=overwrite,
         corrections=corrections,
+        choice=choice_of(series, channel),
     )
     run_fracture(job, images, out)
 
@@ -273,7 +281,10 @@ def _read(job: FractureJob, image: Path, folder: Path) -> Iterator[tuple[Microgr
     from napari_etch.micrograph import read_micrograph
 
     micrograph = read_micrograph(
-        image, pixel_size_um=job.pixel_size_um, keep_info_bar=job.keep_info_bar
+        image,
+        pixel_size_um=job.pixel_size_um,
+        keep_info_bar=job.keep_info_bar,
+        **job.choice.asked,
     )
     single = not micrograph.is_stack
     for section in micrograph.sections():

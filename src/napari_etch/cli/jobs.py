@@ -26,7 +26,8 @@ from napari_etch.micrograph import (
     read_micrograph,
 )
 from napari_etch.micrograph.align import SectionShift, aligned, alignment_words
-from napari_etch.micrograph.reading import image_files
+from napari_etch.micrograph.choice import ALL, Choice
+from napari_etch.micrograph.reading import image_files, is_image_folder
 from napari_etch.results import (
     ALL_FILES,
     BOUNDARY_FILE,
@@ -53,11 +54,16 @@ class Job:
     overwrite: bool = False
     align: bool = False
     by_scale_bar: bool = False
+    choice: Choice = ALL
 
     def read(self, image: Path, stack: bool | None) -> Micrograph:
         """Read an input with the options of the call; `stack` as `read_micrograph` takes it."""
         return read_micrograph(
-            image, pixel_size_um=self.pixel_size_um, keep_info_bar=self.keep_info_bar, stack=stack
+            image,
+            pixel_size_um=self.pixel_size_um,
+            keep_info_bar=self.keep_info_bar,
+            stack=stack,
+            **self.choice.asked,
         )
 
 
@@ -169,7 +175,7 @@ def segment_image(job: Job, image: Path, folder: Path) -> ExitCode:
     """Segment all of one input and tell how it went, so that the others still get their turn."""
     try:
         refuse_result(image)
-        if job.stack is False and image.is_dir():
+        if job.stack is False and is_image_folder(image):
             files = image_files(image)
             targets = [folder / name for name in names_in_folder(files)]
             return worst([segment_image(job, *each) for each in zip(files, targets, strict=True)])

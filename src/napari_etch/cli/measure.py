@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from napari_etch.cli.console import bad_input, note, refuse, say
-from napari_etch.cli.options import Corrections, PixelSize, number, plausible_voxel
+from napari_etch.cli.options import (
+    ChannelOf,
+    Corrections,
+    PixelSize,
+    Series,
+    choice_of,
+    number,
+    plausible_voxel,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,6 +44,8 @@ def measure(
             "--image", metavar="FILE", help="Micrograph of each field, in the same order."
         ),
     ] = None,
+    series: Series = None,
+    channel: ChannelOf = None,
     boundary: Annotated[
         list[Path] | None,
         typer.Option("--boundary", metavar="FILE", help="Boundary map of each field."),
@@ -90,6 +100,8 @@ def measure(
         write_volumes,
     )
 
+    if not image and (series or channel):
+        refuse("--series and --channel are of the micrographs: give these with --image")
     if section_distance is not None:
         plausible_voxel((section_distance,), "--section-distance")
     files = MEASURE_FILES if section_distance is None else (*MEASURE_FILES, VOLUME_FILE)
@@ -100,7 +112,12 @@ def measure(
     grains = each_result(grains)
     with bad_input():
         fields = read_fields(
-            grains, pixel_size, image or [], boundary or [], corrections=corrections
+            grains,
+            pixel_size,
+            image or [],
+            boundary or [],
+            corrections=corrections,
+            choice=choice_of(series, channel),
         )
         if single_placement:
             fields = [replace(each, placements="single") for each in fields]

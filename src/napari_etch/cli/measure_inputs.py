@@ -36,6 +36,7 @@ from napari_etch.micrograph import (
     micrograph_from_array,
     read_micrograph,
 )
+from napari_etch.micrograph.choice import ALL, Choice
 from napari_etch.micrograph.pixels import from_0_to_1
 from napari_etch.micrograph.serial import refuse_picture
 from napari_etch.results import (
@@ -130,6 +131,7 @@ def read_fields(
     boundaries: Sequence[Path] = (),
     *,
     corrections: bool = True,
+    choice: Choice = ALL,
 ) -> list[FieldInput]:
     """Read the fields of a call.
 
@@ -144,6 +146,8 @@ def read_fields(
         One for each path, or none at all.
     corrections : bool
         Take those of the Correct dock that lie beside a result.
+    choice : Choice
+        Of the series and channel of `images`.
 
     Returns
     -------
@@ -164,12 +168,12 @@ def read_fields(
     _refuse_twice(files)
     names = _names(files)
     given: Sequence[Path | None] = images or [None] * len(files)
-    sizes = field_sizes(files, pixel_size_um, given)
+    sizes = field_sizes(files, pixel_size_um, given, choice)
     refuse_mixed(files, sizes)
     fields = []
     for at, file in enumerate(files):
         boundary = boundaries[at] if boundaries else beside(file, BOUNDARY_FILE)
-        fields += _read(names[at], file, sizes[at], given[at], boundary, corrections)
+        fields += _read(names[at], file, sizes[at], given[at], boundary, corrections, choice)
     return fields
 
 
@@ -202,6 +206,7 @@ def _read(
     image: Path | None,
     boundary: Path | None,
     corrections: bool,
+    choice: Choice,
 ) -> list[FieldInput]:
     grains, correction = read_corrected(file, corrections)
     summary = summary_beside(file)
@@ -213,7 +218,7 @@ def _read(
         raise ValueError(
             f"{boundary} is {lines.shape}, {file} {grains.shape}: give maps of one image"
         )
-    picture = _picture(image, file, summary, grains.shape)
+    picture = _picture(image, file, summary, grains.shape, choice)
     if image is not None and picture is not None and not is_source(picture, summary):
         remarks.append(f"{name}: {image} has other pixels than the micrograph that was segmented")
     if grains.ndim == 2:
@@ -285,17 +290,25 @@ def _refuse_mask(grains: np.ndarray, file: Path) -> None:
 
 
 def _picture(
-    given: Path | None, file: Path, summary: dict[str, Any], shape: tuple[int, ...]
+    given: Path | None,
+    file: Path,
+    summary: dict[str, Any],
+    shape: tuple[int, ...],
+    choice: Choice,
 ) -> Micrograph | None:
     """Return the micrograph or stack of a map: the one given, or the one that was segmented."""
     if given is None:
         return _segmented(file, summary, shape)
     with suppress(MicrographError):  # a section of it, perhaps, or moved as it was
+        if choice:
+            summary = {**summary, "image": {**(summary.get("image") or {}), **choice.asked}}
         source = read_source(given, summary, 1.0)
         if _pixels(source) == shape and is_source(source, summary):
             return source
     stack = len(shape) == 3
-    image = read_micrograph(given, pixel_size_um=1.0, keep_info_bar=True, stack=stack)
+    image = read_micrograph(
+        given, pixel_size_um=1.0, keep_info_bar=True, stack=stack, **choice.asked
+    )
     if _pixels(image) != shape:
         seen, wanted = (" × ".join(map(str, each)) for each in (_pixels(image), shape))
         raise ValueError(

@@ -10,6 +10,7 @@ from napari_etch.cli.maps import summary_beside
 from napari_etch.measure.fields import SAME_FIELD
 from napari_etch.micrograph import MicrographError, read_micrograph
 from napari_etch.micrograph.calibration import SAME_PIXEL
+from napari_etch.micrograph.choice import ALL, Choice
 from napari_etch.results import SUMMARY_FILE
 
 # Maps that a sentence names one by one.
@@ -29,7 +30,7 @@ class FieldSize:
     stated_um: float | None = None
 
 
-def _stated_size(file: Path) -> tuple[float, str] | None:
+def _stated_size(file: Path, choice: Choice = ALL) -> tuple[float, str] | None:
     """Return the pixel size that a file states, or its result, and where; None when none does.
 
     A map that another program has written over that of a result states none.
@@ -42,7 +43,7 @@ def _stated_size(file: Path) -> tuple[float, str] | None:
     if file.suffix.lower() == ".npy":
         return None
     try:
-        found = read_micrograph(file, keep_info_bar=True, stack=True).calibration
+        found = read_micrograph(file, keep_info_bar=True, stack=True, **choice.asked).calibration
     except MicrographError as error:
         if "not square" in str(error):
             raise
@@ -54,7 +55,10 @@ def _stated_size(file: Path) -> tuple[float, str] | None:
 
 
 def field_sizes(
-    files: Sequence[Path], typed: float | None, images: Sequence[Path | None]
+    files: Sequence[Path],
+    typed: float | None,
+    images: Sequence[Path | None],
+    choice: Choice = ALL,
 ) -> list[FieldSize]:
     """Return the pixel size of each field: the typed one, or that which its file or result states.
 
@@ -65,7 +69,8 @@ def field_sizes(
     ValueError
         When there is no such file, or a size is not known; it names all of these.
     """
-    found = [known_size(file, typed, image) for file, image in zip(files, images, strict=True)]
+    pairs = zip(files, images, strict=True)
+    found = [known_size(file, typed, image, choice) for file, image in pairs]
     sizes = [size for size in found if size is not None]
     unknown = [file for file, size in zip(files, found, strict=True) if size is None]
     if not unknown:
@@ -81,7 +86,9 @@ def field_sizes(
     )
 
 
-def known_size(file: Path, typed: float | None, image: Path | None = None) -> FieldSize | None:
+def known_size(
+    file: Path, typed: float | None, image: Path | None = None, choice: Choice = ALL
+) -> FieldSize | None:
     """Return the pixel size as `field_sizes` does; None when none is known.
 
     Raises
@@ -95,7 +102,7 @@ def known_size(file: Path, typed: float | None, image: Path | None = None) -> Fi
     try:
         stated = _stated_size(file)
         if stated is None and image is not None:
-            by, stated = image, _stated_size(image)
+            by, stated = image, _stated_size(image, choice)
     except MicrographError as error:
         sentence = str(error).split(";")[0]
         raise ValueError(

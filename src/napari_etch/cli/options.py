@@ -6,11 +6,14 @@ import math
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from napari_etch.cli.console import bad_input, refuse
+
+if TYPE_CHECKING:
+    from napari_etch.micrograph.choice import Choice
 
 _DECIMAL_COMMA = re.compile(r"\d*,\d+")
 QUALITIES = ("fast", "best")
@@ -98,6 +101,13 @@ def plausible_voxel(size: Sequence[float], option: str) -> None:
         )
 
 
+def choice_of(series: str | None, channel: str | None) -> Choice:
+    """Return which image and channel of each file were typed."""
+    from napari_etch.micrograph.choice import Choice, which
+
+    return Choice(which(series), which(channel))
+
+
 def _known_quality(value: str | None) -> str | None:
     if value is not None and value not in QUALITIES:
         refuse(f"--quality {value}: choose {' or '.join(QUALITIES)}")
@@ -163,6 +173,25 @@ Minutes = Annotated[
         metavar="M",
         help="Keep the best after so long at the latest.",
         parser=number,
+    ),
+]
+Series = Annotated[
+    str | None,
+    typer.Option(
+        "--series",
+        "--dataset",
+        metavar="N|NAME",
+        help="Which image of a file with several: its number from 0, or name; of HDF5 and Zarr the "
+        "path of a data set.",
+    ),
+]
+ChannelOf = Annotated[
+    str | None,
+    typer.Option(
+        "--channel",
+        metavar="N|NAME",
+        help="Which channel of an image with several: its number from 0, or name, such as BSE or "
+        "red.",
     ),
 ]
 Stack = Annotated[

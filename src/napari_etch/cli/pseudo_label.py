@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from napari_etch.cli.console import ExitCode, bad_input, fail, say, sentence
-from napari_etch.cli.options import between
+from napari_etch.cli.options import ChannelOf, Series, between, choice_of
 
 
 def pseudo_label(
@@ -16,6 +16,8 @@ def pseudo_label(
     out: Annotated[
         Path, typer.Option("--out", metavar="DIR", help="The training folder to write.")
     ],
+    series: Series = None,
+    channel: ChannelOf = None,
     clip: Annotated[
         float,
         typer.Option(
@@ -67,7 +69,10 @@ def pseudo_label(
     with bad_input():
         check_writable(out.parent, out)
         recipe = Recipe(clip, tiles, blur, dark_grains, close, dilate, open_, min_area, count_area)
-        found = write_pseudo_labels(images, out, recipe, overwrite=overwrite, skip=skip)
+        choice = choice_of(series, channel)
+        found = write_pseudo_labels(
+            images, out, recipe, overwrite=overwrite, skip=skip, choice=choice
+        )
     for name, item in found.items():
         say(
             f"{name}: {item['count']} of {item['components']} components are {count_area} px or "

@@ -22,8 +22,18 @@ from napari_etch.cli.console import (
     say,
     sentence,
 )
-from napari_etch.cli.options import Corrections, Device, Overwrite, PixelSize, between
+from napari_etch.cli.options import (
+    ChannelOf,
+    Corrections,
+    Device,
+    Overwrite,
+    PixelSize,
+    Series,
+    between,
+    choice_of,
+)
 from napari_etch.cli.reading import refuse_result, tell_reading
+from napari_etch.micrograph.choice import ALL, Choice
 
 if TYPE_CHECKING:
     from napari_etch.measure import SizeSummary
@@ -64,6 +74,7 @@ class Options:
     overwrite: bool
     corrections: bool = True
     model: Any = None
+    choice: Choice = ALL
 
 
 def repair(
@@ -92,6 +103,8 @@ def repair(
     ] = 0.5,
     device: Device = "auto",
     pixel_size: PixelSize = None,
+    series: Series = None,
+    channel: ChannelOf = None,
     keep_info_bar: Annotated[
         bool,
         typer.Option("--keep-info-bar", help="Repair bars and blank surroundings too."),
@@ -120,6 +133,7 @@ def repair(
         overwrite,
         corrections,
         _own_model(model),
+        choice_of(series, channel),
     )
     done = each_in_turn(maps, lambda path: _repair_file(path, folders[path], options), "maps")
     end_with(done, "maps")
@@ -194,11 +208,12 @@ def _read(path: Path, folder: Path, options: Options) -> list[tuple[Micrograph, 
 
     from napari_etch.micrograph import MicrographError, read_micrograph
     from napari_etch.micrograph.line_map import kind_of_picture
+    from napari_etch.micrograph.reading import is_image_folder
     from napari_etch.micrograph.serial import is_picture
     from napari_etch.micrograph.tiff import holds_labels
 
     path, kind_inside = _of_result(path, options.kind)
-    if path.is_dir():
+    if is_image_folder(path):
         refuse_result(path)  # of fracture modes, which have no lines
 
     def read(stack: bool | None) -> Micrograph:
@@ -207,6 +222,7 @@ def _read(path: Path, folder: Path, options: Options) -> list[tuple[Micrograph, 
             pixel_size_um=options.pixel_size_um,
             keep_info_bar=options.keep_info_bar,
             stack=stack,
+            **options.choice.asked,
         )
 
     try:

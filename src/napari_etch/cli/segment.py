@@ -9,14 +9,17 @@ import typer
 
 from napari_etch.cli.console import bad_input, refuse
 from napari_etch.cli.options import (
+    ChannelOf,
     Device,
     GrainSize,
     Overwrite,
     PixelSize,
     Quality,
     ScaleBarSize,
+    Series,
     Stack,
     between,
+    choice_of,
 )
 
 GRANULARITY = 0.5
@@ -60,6 +63,8 @@ def segment(
         ),
     ] = None,
     stack: Stack = None,
+    series: Series = None,
+    channel: ChannelOf = None,
     align: Annotated[
         bool,
         typer.Option("--align", help="Move the sections of a stack over each other first."),
@@ -101,6 +106,7 @@ def segment(
             pixel_size_um=pixel_size,
             keep_info_bar=keep_info_bar,
             overwrite=overwrite,
+            choice=choice_of(series, channel),
         )
         run_fracture(modes, images, out)
     folders = dict(zip(images, result_folders(images, out), strict=True))
@@ -115,6 +121,7 @@ def segment(
         overwrite,
         align,
         scale_bar,
+        choice_of(series, channel),
     )
     end_with(each_in_turn(images, lambda image: segment_image(job, image, folders[image])))
 

@@ -12,7 +12,7 @@ import typer
 
 from napari_etch.cli.console import ExitCode, bad_input, refuse
 from napari_etch.cli.learning import learn
-from napari_etch.cli.options import LearningDevice, Minutes
+from napari_etch.cli.options import ChannelOf, LearningDevice, Minutes, Series, choice_of
 from napari_etch.cli.target import Target
 
 if TYPE_CHECKING:
@@ -39,6 +39,8 @@ def train(
             "--labels", metavar="grains|boundary|classes", help="What the files in labels/ are."
         ),
     ] = "grains",
+    series: Series = None,
+    channel: ChannelOf = None,
     start: Annotated[
         str | None,
         typer.Option("--from", metavar="MODEL", help="Model to go on from; its own weights else."),
@@ -95,7 +97,17 @@ def train(
     with bad_input("--set"):
         options = _options(settings or [])
     request = TrainRequest(
-        model, data, labels, start, minutes, steps, seed, device, checkpoint=resume, options=options
+        model,
+        data,
+        labels,
+        start,
+        minutes,
+        steps,
+        seed,
+        device,
+        checkpoint=resume,
+        options=options,
+        choice=choice_of(series, channel),
     )
     raise typer.Exit(_run(request, target))
 

@@ -20,3 +20,19 @@ class SeveralImagesError(MicrographError):
     def __init__(self, found: str, remedy: str) -> None:
         super().__init__(f"{found} where one image is wanted; {remedy}")
         self.found = found
+
+
+class SeveralChannelsError(MicrographError):
+    """There are several channels, and none was chosen.
+
+    Parameters
+    ----------
+    found : str
+        The beginning of the sentence, such as ``"a.tif has 2 channels (0 SE, 1 BSE)"``.
+    names : tuple of str
+        Of each channel; empty where it has none.
+    """
+
+    def __init__(self, found: str, names: tuple[str, ...]) -> None:
+        super().__init__(f"{found}; choose one with --channel, or save it as a file of its own.")
+        self.names = names

@@ -12,6 +12,7 @@ import numpy as np
 
 from napari_etch.micrograph.box import Box
 from napari_etch.micrograph.calibration import Calibration
+from napari_etch.micrograph.choice import ALL, Choice
 from napari_etch.micrograph.colour import grey_with_colour
 from napari_etch.micrograph.errors import MicrographError
 from napari_etch.micrograph.info_bar import find_info_bar
@@ -50,6 +51,10 @@ class Micrograph:
     surroundings : Surroundings or None
         What lies around the specimen: page, field stop, rim of a mosaic. None when there is
         nothing, when it is kept, and of a stack.
+    choice : Choice
+        Which series and channel of the file it is, where one was chosen.
+    distance_um : float or None
+        From section to section of a stack in µm, where the file states it.
 
     Raises
     ------
@@ -65,6 +70,8 @@ class Micrograph:
     section: int | None = None
     bars: tuple[SoughtBar | KnownBar, ...] = ()
     surroundings: Surroundings | None = None
+    choice: Choice = ALL
+    distance_um: float | None = None
 
     def __post_init__(self) -> None:
         if self.data.size == 0 or self.data.ndim not in (2, 3):

@@ -7,12 +7,11 @@ New: data sets `image`, `label` and `boundary`. Old: the same in a group `real`,
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 
-from napari_etch.micrograph.errors import MicrographError, SeveralImagesError
-from napari_etch.micrograph.tiff import RawImage
+from napari_etch.micrograph.errors import MicrographError
 
 Content = Literal["image", "label", "boundary"]
 GROUPS = ("real", "simulated")
@@ -20,27 +19,28 @@ GROUPS = ("real", "simulated")
 _ROWS = 64
 
 
-def read_iron_image(path: Path, *, stack: bool) -> RawImage:
-    """Read the sections of a file as a micrograph.
+def iron_image(file: Any) -> Any:
+    """Return the images of an open file in one of the published layouts; None in another file."""
+    found = _find(file, "image", None)
+    return found if found is not None and is_iron(found) else None
 
-    Parameters
-    ----------
-    path : pathlib.Path
-    stack : bool
-        Whether several sections are wanted.
 
-    Raises
-    ------
-    MicrographError
-        When there are no images, or several sections where one image is wanted.
+def is_iron(array: Any) -> bool:
+    """Return whether a data set is [row, column, slice], as those of the published files are.
+
+    They lie beside their labels or boundaries. Images alone may be of anyone: then the last axis
+    is the slices where it is the shortest.
     """
-    data = read_iron(path, "image")
-    if len(data) > 1 and not stack:
-        raise SeveralImagesError(
-            f"{path.name} has {len(data)} sections",
-            "save the one that is wanted as a file of its own.",
-        )
-    return RawImage(data if stack else data[0], rgb=False)
+    group, _, name = str(array.name).strip("/").rpartition("/")
+    if array.ndim != 3 or group not in ("", *GROUPS) or name not in get_args(Content):
+        return False
+    if any(label for label in (each.label for each in array.dims)) or "axistags" in array.attrs:
+        return False
+    beside = [array.parent.get(each) for each in get_args(Content) if each != name]
+    if any(getattr(each, "shape", None) == array.shape for each in beside):
+        return True
+    is_colour = array.dtype == np.uint8 and array.shape[2] in (3, 4)
+    return bool(array.shape[2] < min(array.shape[:2])) and not is_colour
 
 
 def read_iron(path: Path, content: Content, group: str | None = None) -> np.ndarray:

@@ -13,14 +13,16 @@ from pathlib import Path
 import numpy as np
 
 from napari_etch.micrograph.calibration import Calibration
+from napari_etch.micrograph.choice import COLOURS, Choice, Which, find_channel, pick
 from napari_etch.micrograph.colour import grey_section
 from napari_etch.micrograph.errors import MicrographError, SeveralImagesError
+from napari_etch.micrograph.hdf5 import read_hdf5
 from napari_etch.micrograph.image import Micrograph, without_bars
-from napari_etch.micrograph.iron import read_iron_image
 from napari_etch.micrograph.pixels import canonical
 from napari_etch.micrograph.raster import read_raster
 from napari_etch.micrograph.sidecars import read_sidecar
 from napari_etch.micrograph.tiff import RawImage, read_tiff
+from napari_etch.micrograph.zarr_images import is_zarr, read_zarr
 
 IMAGE_SUFFIXES = frozenset({".tif", ".tiff", ".png", ".jpg", ".jpeg", ".bmp"})
 """Endings (lower case) of the files that a folder's images are picked from."""
@@ -44,17 +46,20 @@ def read_micrograph(
     pixel_size_um: float | None = None,
     keep_info_bar: bool = False,
     stack: bool | None = None,
+    series: Which | None = None,
+    channel: Which | None = None,
 ) -> Micrograph:
     """Read a micrograph, or a stack of sections, with its pixel size.
 
     The content decides about the format, not the ending of the name. Samples of a pixel are a
-    colour; pages are sections, also when there are three of them.
+    colour; pages are sections, also when there are three of them. Where a file holds several images
+    or channels, one of them is to be chosen.
 
     Parameters
     ----------
     path : str or path
-        A TIFF, PNG, JPEG or BMP file, a folder of them (sorted by the numbers in their names), or
-        an HDF5 file of serial sections (`micrograph.iron`).
+        A TIFF, PNG, JPEG or BMP file, a folder of them (sorted by the numbers in their names), an
+        HDF5 file (also of the published serial sections, `micrograph.iron`), or a Zarr folder.
     pixel_size_um : float, optional
         Edge of a pixel in µm; goes before what the file states (see `Calibration.conflict`).
     keep_info_bar : bool
@@ -63,6 +68,12 @@ def read_micrograph(
     stack : bool, optional
         True: a folder or several pages become a ``(z, y, x)`` stack, one image a stack of one. None
         or False: one image is wanted, and several are an error.
+    series : int or str, optional
+        Of a file with several images: the number of one, from 0, or its name; of HDF5 and Zarr the
+        number or path of a data set.
+    channel : int or str, optional
+        Of an image with several channels: the number of one, from 0, or its name; ``"red"``,
+        ``"green"`` and ``"blue"`` of a colour image.
 
     Returns
     -------
@@ -75,27 +86,35 @@ def read_micrograph(
     """
     source = Path(path)
     typed = None if pixel_size_um is None else Calibration(pixel_size_um, "typed")
-    if _is_folder(source):
-        micrograph, row = _read_folder(source, typed, bool(stack))
-    else:
-        micrograph, row = _read_file(source, typed, bool(stack))
+    read = _read_folder if is_image_folder(source) else _read_file
+    micrograph, row = read(source, typed, bool(stack), Choice(series, channel))
     if stack and not micrograph.is_stack:
         micrograph = replace(micrograph, data=_section(micrograph)[None])
     return micrograph if keep_info_bar else without_bars(micrograph, info_bar_row=row)
 
 
-def _is_folder(path: Path) -> bool:
+def is_image_folder(path: Path) -> bool:
+    """Return whether a path is a folder of images; one of Zarr is a file in this respect."""
     try:
-        return path.is_dir()
+        return path.is_dir() and not is_zarr(path)
     except OSError:  # a folder above it may not be entered; opening the file will say so
         return False
 
 
-def _read_file(path: Path, typed: Calibration | None, stack: bool) -> tuple[Micrograph, int | None]:
+def _read_file(
+    path: Path, typed: Calibration | None, stack: bool, choice: Choice
+) -> tuple[Micrograph, int | None]:
     """One file; also the first row of its information bar where the metadata tell."""
-    raw = _guarded(path, lambda: _raw_image(path, stack=stack, typed=typed is not None))
+    raw = _guarded(path, lambda: _raw_image(path, stack, typed is not None, choice))
     data = canonical(raw.data, path.name, rgb=raw.rgb)
-    micrograph = Micrograph(data, path.stem, raw.calibration, path)
+    micrograph = Micrograph(
+        data,
+        path.stem,
+        raw.calibration,
+        path,
+        choice=raw.choice,
+        distance_um=raw.distance_um if stack else None,
+    )
     row = raw.info_bar_row
     if micrograph.calibration is None or row is None:
         sidecar = read_sidecar(path, micrograph.height, micrograph.width)
@@ -107,13 +126,13 @@ def _read_file(path: Path, typed: Calibration | None, stack: bool) -> tuple[Micr
     return micrograph, row
 
 
-def _raw_image(path: Path, *, stack: bool, typed: bool) -> RawImage:
+def _raw_image(path: Path, stack: bool, typed: bool, choice: Choice) -> RawImage:
     """Decode a file; a pixel size that cannot be used does not matter where another is typed."""
     if not typed:
-        return _decode(path, stack=stack, calibrate=True)
+        return _decode(path, stack, True, choice)
     with suppress(Exception):  # whatever else is wrong is raised once more
-        return _decode(path, stack=stack, calibrate=True)
-    return _decode(path, stack=stack, calibrate=False)
+        return _decode(path, stack, True, choice)
+    return _decode(path, stack, False, choice)
 
 
 def _guarded(path: Path, decode: Callable[[], RawImage]) -> RawImage:
@@ -138,7 +157,27 @@ def _guarded(path: Path, decode: Callable[[], RawImage]) -> RawImage:
         ) from error
 
 
-def _decode(path: Path, *, stack: bool, calibrate: bool) -> RawImage:
+def _decode(path: Path, stack: bool, calibrate: bool, choice: Choice) -> RawImage:
+    kind = _kind(path)
+    if kind == "TIFF":
+        return read_tiff(path, stack=stack, calibrate=calibrate, choice=choice)
+    if kind in ("HDF5", "Zarr"):
+        read = read_hdf5 if kind == "HDF5" else read_zarr
+        return read(path, stack=stack, calibrate=calibrate, choice=choice)
+    if choice.series is not None:
+        pick(choice.series, [""], path.name, "series", "series")  # or it says that there is one
+    raw = read_raster(path, calibrate=calibrate)
+    samples = raw.data.shape[-1] if raw.rgb else 1
+    names = COLOURS if samples > 2 else ()
+    channel, taken = find_channel({"S": samples}, names, choice, path.name)
+    data, axes = channel.of(raw.data, "YXS" if raw.rgb else "YX")
+    return replace(raw, data=data, rgb="S" in axes, choice=taken)
+
+
+def _kind(path: Path) -> str:
+    """Return the format of a file by its first bytes."""
+    if path.is_dir():
+        return "Zarr"
     with path.open("rb") as file:
         head = file.read(8)
     if not head:
@@ -149,28 +188,26 @@ def _decode(path: Path, *, stack: bool, calibrate: bool) -> RawImage:
             f"{path.name} is not a TIFF, PNG, JPEG or BMP image or HDF5 file, whatever its name "
             "says; convert it to one of them."
         )
-    if kind == "TIFF":
-        return read_tiff(path, stack=stack, calibrate=calibrate)
-    if kind == "HDF5":
-        return read_iron_image(path, stack=stack)
-    return read_raster(path, calibrate=calibrate)
+    return kind
 
 
 def _read_folder(
-    folder: Path, typed: Calibration | None, stack: bool
+    folder: Path, typed: Calibration | None, stack: bool, choice: Choice
 ) -> tuple[Micrograph, int | None]:
     files = image_files(folder)
     name = folder.resolve().name if folder.name in ("", "..") else folder.name
     if len(files) > 1 and not stack:
         raise SeveralImagesError(f"{folder} holds {len(files)} images", "name one of them.")
-    sections = [_read_file(file, typed, False) for file in files]
+    sections = [_read_file(file, typed, False, choice) for file in files]
     if len(sections) == 1:
         return replace(sections[0][0], name=name, path=folder), sections[0][1]
     images = [m for m, _ in sections]
     rows = {row for _, row in sections}
     data = _stacked(images)
     calibration = _common_calibration(images, name) if typed is None else _typed(images, typed)
-    return Micrograph(data, name, calibration, folder), rows.pop() if len(rows) == 1 else None
+    taken = images[0].choice
+    stacked = Micrograph(data, name, calibration, folder, choice=taken)
+    return stacked, rows.pop() if len(rows) == 1 else None
 
 
 def image_files(folder: Path) -> list[Path]:

@@ -14,7 +14,8 @@ import numpy.typing as npt
 from napari_etch.micrograph.errors import MicrographError
 from napari_etch.micrograph.reading import image_files
 from napari_etch.micrograph.tags import tiff_calibration
-from napari_etch.micrograph.tiff import _check_complete, _main_series
+from napari_etch.micrograph.tiff import _check_complete
+from napari_etch.micrograph.tiff_series import main_series
 
 if TYPE_CHECKING:
     from tifffile import TiffFile, TiffPageSeries
@@ -219,7 +220,7 @@ def _open_tiff(path: Path) -> SectionStack:
 
     def look() -> SectionStack:
         with tifffile.TiffFile(path) as tif:
-            series = _main_series(tif, path.name)
+            series = main_series(tif, path.name)
             _check_complete(tif, series, path, True)
             sizes = tuple(n for n in series.shape if n > 1) if series.ndim > 3 else series.shape
             shape = _checked_shape(path, sizes)
@@ -242,7 +243,7 @@ class _PageReader:
         import tifffile
 
         with tifffile.TiffFile(self.path) as tif:
-            page = _main_series(tif, self.path.name).pages[index]
+            page = main_series(tif, self.path.name).pages[index]
             if page is None:
                 raise MicrographError(f"{self.path} has no section {index}; write it again.")
             return np.asarray(page.asarray())
@@ -259,7 +260,7 @@ def _checked_shape(path: Path, shape: tuple[int, ...]) -> tuple[int, int, int]:
 def _calibrated(tif: TiffFile, series: TiffPageSeries, path: Path) -> float | None:
     """Return the pixel size that is stated; oblong pixels, which no one number tells, have none."""
     try:
-        found = tiff_calibration(tif, series.keyframe, path.name)
+        found = tiff_calibration(tif, series, path.name)
     except MicrographError:
         return None
     return None if found is None else found.pixel_size_um
@@ -271,7 +272,7 @@ def _stated_size(file: Path) -> float | None:
     import tifffile
 
     with tifffile.TiffFile(file) as tif:
-        return _calibrated(tif, _main_series(tif, file.name), file)
+        return _calibrated(tif, main_series(tif, file.name), file)
 
 
 def _refuse_pictures(stack: SectionStack) -> None:

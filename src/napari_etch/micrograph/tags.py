@@ -12,9 +12,10 @@ from napari_etch.micrograph.calibration import (
     micrometres_per,
     square_calibration,
 )
+from napari_etch.micrograph.tiff_series import ome_image
 
 if TYPE_CHECKING:
-    from tifffile import TiffFile, TiffPage
+    from tifffile import TiffFile, TiffPage, TiffPageSeries
 
 _ZEISS, _FEI_SFEG, _FEI_HELIOS, _TESCAN, _OLYMPUS = 34118, 34680, 34682, 50431, 33560
 _METRE = 1e6
@@ -22,14 +23,14 @@ _INCH, _CENTIMETRE = 2, 3
 _MAX_BAR_SHARE = 0.3
 
 
-def tiff_calibration(tif: TiffFile, page: TiffPage, name: str) -> Calibration | None:
-    """Pixel size stated inside a TIFF file, from the most to the least trustworthy place.
+def tiff_calibration(tif: TiffFile, series: TiffPageSeries, name: str) -> Calibration | None:
+    """Pixel size of a series as a TIFF file states it, from the most to the least reliable place.
 
     Parameters
     ----------
     tif : tifffile.TiffFile
-    page : tifffile.TiffPage
-        The page that holds the image.
+    series : tifffile.TiffPageSeries
+        The image.
     name : str
         The image's name, for messages.
 
@@ -43,11 +44,12 @@ def tiff_calibration(tif: TiffFile, page: TiffPage, name: str) -> Calibration | 
     MicrographError
         If the pixels are stated not to be square.
     """
+    page = series.keyframe
     for reader in (_zeiss, _fei, _tescan, _olympus):
         found = reader(page, name)
         if found is not None:
             return found
-    return _ome(tif, name) or _imagej(tif, page, name) or _resolution(page, name)
+    return _ome(tif, series, name) or _imagej(tif, page, name) or _resolution(page, name)
 
 
 def tiff_info_bar_row(page: TiffPage) -> int | None:
@@ -173,11 +175,8 @@ def _olympus(page: TiffPage, name: str) -> Calibration | None:
     )
 
 
-def _ome(tif: TiffFile, name: str) -> Calibration | None:
-    text = tif.ome_metadata
-    if not text:
-        return None
-    pixels = re.search(r"<(?:\w+:)?Pixels\b[^>]*>", text)
+def _ome(tif: TiffFile, series: TiffPageSeries, name: str) -> Calibration | None:
+    pixels = _ome_pixels(tif, series)
     if pixels is None:
         return None
     x, y = (_physical_size(pixels.group(), axis) for axis in "XY")
@@ -192,13 +191,20 @@ def _physical_size(pixels: str, axis: str) -> float | None:
     return None if scale is None or number is None else number * scale
 
 
-def stated_distance(tif: TiffFile) -> float | None:
-    """Return how far the sections of a stack are apart as a TIFF file states it, µm."""
-    pixels = re.search(r"<(?:\w+:)?Pixels\b[^>]*>", tif.ome_metadata or "")
+def _ome_pixels(tif: TiffFile, series: TiffPageSeries | None) -> re.Match[str] | None:
+    return re.search(r"<(?:\w+:)?Pixels\b[^>]*>", ome_image(tif, series))
+
+
+def stated_distance(tif: TiffFile, series: TiffPageSeries | None = None) -> float | None:
+    """Return how far the sections of a stack are apart as a TIFF file states it, µm.
+
+    Of the first series, where none is given.
+    """
+    pixels = _ome_pixels(tif, series)
     if pixels is not None:
         return _physical_size(pixels.group(), "Z")
     metadata = tif.imagej_metadata or {}
-    scale = micrometres_per(str(metadata.get("unit", "")))
+    scale = micrometres_per(str(metadata.get("zunit") or metadata.get("unit", "")))
     number = _number(metadata.get("spacing"))
     return None if scale is None or number is None else number * scale
 
@@ -216,7 +222,7 @@ def _imagej(tif: TiffFile, page: TiffPage, name: str) -> Calibration | None:
     scale = micrometres_per(unit)
     if scale is None:
         return None
-    sides = _sides(page, scale)
+    sides = _sides(page, scale, micrometres_per(str(metadata.get("yunit", ""))))
     if sides[0] is None or (unit.strip().lower() in ("inch", "cm") and is_editor_dpi(sides[0])):
         return None
     return square_calibration(*sides, "ImageJ", name)
@@ -235,16 +241,18 @@ def _resolution(page: TiffPage, name: str) -> Calibration | None:
     return square_calibration(*sides, "TIFF resolution tags", name)
 
 
-def _sides(page: TiffPage, unit_um: float) -> tuple[float | None, float | None]:
+def _sides(
+    page: TiffPage, unit_um: float, y_unit_um: float | None = None
+) -> tuple[float | None, float | None]:
     """Sides of a pixel in µm from the X and Y resolution tags, in pixels per unit."""
     sides: list[float | None] = []
-    for code in (282, 283):
+    for code, um in ((282, unit_um), (283, y_unit_um or unit_um)):
         tag = page.tags.get(code)
         side = None
         if tag is not None:
             value = tag.value
             count, units = value if isinstance(value, tuple) else (value, 1)
-            side = unit_um * units / count if count > 0 and units > 0 else None
+            side = um * units / count if count > 0 and units > 0 else None
         sides.append(side)
     return sides[0], sides[1]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_etch.micrograph.calibration import Calibration
+from napari_etch.micrograph.choice import ALL, COLOURS, Choice, find_channel
 from napari_etch.micrograph.errors import MicrographError, SeveralImagesError
 from napari_etch.micrograph.pixels import apply_palette
-from napari_etch.micrograph.tags import tiff_calibration, tiff_info_bar_row
+from napari_etch.micrograph.tags import stated_distance, tiff_calibration, tiff_info_bar_row
+from napari_etch.micrograph.tiff_series import channel_names, main_series
 
 if TYPE_CHECKING:
     from tifffile import TiffFile, TiffPage, TiffPageSeries
@@ -21,12 +23,15 @@ if TYPE_CHECKING:
 _MINISWHITE, _PALETTE = 0, 3
 _COLOURS = {5: "CMYK", 8: "CIELAB", 9: "ICCLAB", 10: "ITULAB"}  # of no microscope
 _SECTION_AXES = "ZTIQ"  # Z, time, and tifffile's "sequence" and "unknown"
+_MAX_SAMPLES, _UNSPECIFIED = (
+    4,
+    0,
+)  # of a colour with alpha; of a sample that is not said to be alpha
 # Deflate cannot do better than 1032; more than that in a large file is a damaged header.
 _MAX_COMPRESSION = 1100
 _PLAUSIBLE_BYTES = 500_000_000
 # Types of whole numbers that no camera writes: what holds them are labels.
 _LABEL_TYPES = ("int32", "uint32", "int64", "uint64")
-_MAX_THUMBNAIL = 0.5  # of the image's area; the first lower level of a pyramid has a quarter
 
 
 @dataclass(frozen=True)
@@ -41,12 +46,18 @@ class RawImage:
         Whether the last axis holds samples.
     calibration : Calibration or None
     info_bar_row : int or None
+    choice : Choice
+        Which series and channel of the file they are.
+    distance_um : float or None
+        From section to section of a stack.
     """
 
     data: np.ndarray
     rgb: bool
     calibration: Calibration | None = None
     info_bar_row: int | None = None
+    choice: Choice = ALL
+    distance_um: float | None = None
 
     @property
     def sections(self) -> int:
@@ -54,10 +65,11 @@ class RawImage:
         return int(self.data.shape[0]) if self.data.ndim == 3 + self.rgb else 1
 
 
-def read_tiff(path: Path, *, stack: bool, calibrate: bool) -> RawImage:
+def read_tiff(path: Path, *, stack: bool, calibrate: bool, choice: Choice = ALL) -> RawImage:
     """Read the image or stack of a TIFF file.
 
-    Thumbnails and the lower levels of a pyramid are skipped: the image is the largest series.
+    Thumbnails and the lower levels of a pyramid are skipped: the image is the largest series, where
+    none is chosen.
 
     Parameters
     ----------
@@ -66,6 +78,8 @@ def read_tiff(path: Path, *, stack: bool, calibrate: bool) -> RawImage:
         Whether several pages are wanted.
     calibrate : bool
         Whether to look for the pixel size (not when it was typed).
+    choice : Choice
+        Of series and channel.
 
     Returns
     -------
@@ -74,21 +88,32 @@ def read_tiff(path: Path, *, stack: bool, calibrate: bool) -> RawImage:
     Raises
     ------
     MicrographError
-        When several pages are found where one is wanted, for channels, unsupported colour spaces,
-        truncated files and pixels that are not square.
+        When several pages are found where one is wanted, for several channels or series and none
+        chosen, unsupported colour spaces, truncated files and pixels that are not square.
     """
     import tifffile
 
     with tifffile.TiffFile(path) as tif:
-        series = _main_series(tif, path.name)
+        series = main_series(tif, path.name, choice.series)
         page = series.keyframe
         _check_complete(tif, series, path, stack)
-        _check_axes(series, path.name, stack)
-        data = series.asarray()
-        data, axes = _sections_first(data, series.axes)
+        axes = _axes(series)
+        sizes = dict(zip(axes, series.shape, strict=True))
+        names = channel_names(tif, series)
+        later = int(page.photometric) == _PALETTE and sizes.get("C", 1) == 1  # once it has colours
+        channel, taken = find_channel(sizes, names, ALL if later else choice, path.name)
+        sizes.pop(channel.axis, None)
+        _check_axes(sizes, path.name, stack)
+        data, axes = channel.of(series.asarray(), axes)
+        data, axes = _sections_first(data, axes)
         data, rgb = _samples(data, "S" in axes, page, path.name)
-        calibration = tiff_calibration(tif, page, path.name) if calibrate else None
-        return RawImage(data, rgb, calibration, tiff_info_bar_row(page))
+        if later:
+            sizes = {"S": 3} if rgb else {}
+            channel, taken = find_channel(sizes, COLOURS if rgb else (), choice, path.name)
+            data, rgb = (data[..., channel.number], False) if channel.axis else (data, rgb)
+        calibration = tiff_calibration(tif, series, path.name) if calibrate else None
+        distance = stated_distance(tif, series)
+        return RawImage(data, rgb, calibration, tiff_info_bar_row(page), taken, distance)
 
 
 def holds_labels(path: Path) -> bool:
@@ -133,26 +158,15 @@ def refuse_truncated(path: Path) -> None:
             _check_complete(tif, tif.series[0], path, len(tif.pages) > 1)
 
 
-def _main_series(tif: TiffFile, name: str) -> TiffPageSeries:
-    usable = [s for s in tif.series if {"Y", "X"} <= set(s.axes) and s.size > 0]
-    if not usable:
-        raise MicrographError(f"{name} is a TIFF file without an image in it.")
-
-    def area(series: TiffPageSeries) -> int:
-        return int(series.keyframe.imagelength) * int(series.keyframe.imagewidth)
-
-    usable.sort(key=area, reverse=True)
-    if len(usable) > 1 and area(usable[1]) > _MAX_THUMBNAIL * area(usable[0]):
-        raise MicrographError(
-            f"{name} holds images of different kinds or sizes; save the one that is wanted as a "
-            "file of its own."
-        )
-    return usable[0]
-
-
 def _check_complete(tif: TiffFile, series: TiffPageSeries, path: Path, stack: bool) -> None:
     """Refuse a truncated file: missing strips would be zeros, missing pages not be missed."""
     size = path.stat().st_size
+    lost = [at for at, page in enumerate(series.pages) if page is None]
+    if lost and series.dataoffset is None:  # else it is one block, of which no page is listed
+        raise MicrographError(
+            f"{path.name} lists pages that are not there (page {lost[0]} is the first), which may "
+            "be in files of their own; put all files of the set into one folder."
+        )
     end = max(_data_ends(series), default=0)
     if series.dataoffset is not None:
         end = max(end, series.dataoffset + series.nbytes)
@@ -195,14 +209,24 @@ def _has_lost_pages(tif: TiffFile, size: int, stack: bool) -> bool:
     return bool(struct.unpack(layout.offsetformat, following)[0] >= size)
 
 
-def _check_axes(series: TiffPageSeries, name: str, stack: bool) -> None:
-    sizes = {a: n for a, n in zip(series.axes, series.shape, strict=True) if n > 1}
-    sizes = {a: n for a, n in sizes.items() if a not in "YXS"}
-    others = [a for a in sizes if a not in _SECTION_AXES]
-    if others or len(sizes) > 1:
+def _axes(series: TiffPageSeries) -> str:
+    """Return the axes of a series, its samples as channels where they are no colours.
+
+    Those are more than four, and two of which none is said to be alpha.
+    """
+    samples = dict(zip(series.axes, series.shape, strict=True)).get("S", 1)
+    alpha = any(int(each) != _UNSPECIFIED for each in series.keyframe.extrasamples)
+    if samples > _MAX_SAMPLES or (samples == 2 and not alpha):
+        return str(series.axes).replace("C", "Q").replace("S", "C")
+    return str(series.axes)
+
+
+def _check_axes(sizes: Mapping[str, int], name: str, stack: bool) -> None:
+    sizes = {a: n for a, n in sizes.items() if n > 1 and a not in "YXS"}
+    if len(sizes) > 1 or any(a not in _SECTION_AXES for a in sizes):
         what = ", ".join(f"{n} along {a}" for a, n in sizes.items())
         raise MicrographError(
-            f"{name} has more than sections in it ({what}); save the one channel or series that is "
+            f"{name} has more than sections in it ({what}); save the one image or stack that is "
             "wanted as a file of its own."
         )
     if sizes and not stack:
@@ -230,10 +254,6 @@ def _samples(
     if photometric in _COLOURS:
         raise MicrographError(
             f"{name} is stored in {_COLOURS[photometric]} colours; save it as grey or RGB."
-        )
-    if has_samples and data.shape[-1] > 4:
-        raise MicrographError(
-            f"{name} has {data.shape[-1]} samples in each pixel; save the one that is wanted."
         )
     if photometric == _PALETTE and page.colormap is not None and data.dtype.kind == "u":
         palette = (np.asarray(page.colormap).T >> 8).astype(np.uint8)

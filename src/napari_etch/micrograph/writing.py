@@ -17,7 +17,11 @@ _WRITTEN = ("uint8", "uint16", "int32", "uint32", "float32")
 
 
 def write_tiff(
-    path: str | os.PathLike[str], array: Any, *, pixel_size_um: float | None = None
+    path: str | os.PathLike[str],
+    array: Any,
+    *,
+    pixel_size_um: float | None = None,
+    distance_um: float | None = None,
 ) -> None:
     """Write an image, a map or a stack as a zlib TIFF that ImageJ reads with its pixel size.
 
@@ -33,6 +37,8 @@ def write_tiff(
         uint32 or float32. Booleans become 0 and 255, float64 becomes float32, int64 becomes int32.
     pixel_size_um : float, optional
         Edge of a pixel in µm.
+    distance_um : float, optional
+        From section to section of a stack in µm; written beside a pixel size.
 
     Raises
     ------
@@ -45,7 +51,7 @@ def write_tiff(
     options: dict[str, Any] = {
         "photometric": "rgb" if rgb else "minisblack",
         "compression": "zlib",  # without a predictor: ImageJ does not know the floating-point one
-        "description": _description(data, rgb, pixel_size_um),
+        "description": _description(data, rgb, pixel_size_um, distance_um),
         "metadata": None,
         "software": "napari-etch",
     }
@@ -78,13 +84,17 @@ def _writable(data: np.ndarray, name: str) -> np.ndarray:
     )
 
 
-def _description(data: np.ndarray, rgb: bool, pixel_size_um: float | None) -> str:
+def _description(
+    data: np.ndarray, rgb: bool, pixel_size_um: float | None, distance_um: float | None
+) -> str:
     """ImageJ's own header, which tifffile writes only for the three types that ImageJ saves."""
     lines = ["ImageJ=1.54f"]
     if data.ndim == 3 and not rgb:
         lines += [f"images={len(data)}", f"slices={len(data)}"]
     if pixel_size_um is not None:
         lines.append("unit=um")
+        if distance_um is not None and data.ndim == 3 and not rgb:
+            lines.append(f"spacing={distance_um!r}")
     if not rgb and data.dtype.kind == "f":
         # section by section: a copy of a large stack's finite pixels is as large again
         parts = sections_of(data) if data.ndim == 3 else [data]

@@ -30,6 +30,7 @@ def about_image(micrograph: Micrograph) -> dict[str, Any]:
         "image": said_of_image(micrograph),
         "pixel_size_um": micrograph.pixel_size_um,
         "pixel_size_source": calibration.source if calibration else None,
+        "section_distance_um": micrograph.distance_um if micrograph.is_stack else None,
     }
 
 

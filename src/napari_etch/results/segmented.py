@@ -83,12 +83,17 @@ def _write_files(
     shifts: Sequence[SectionShift],
     folder: Path,
 ) -> None:
-    pixel_size = segmentation.micrograph.pixel_size_um
+    micrograph = segmentation.micrograph
     for name, array in (
         (BOUNDARY_FILE, segmentation.boundary),
         (GRAINS_FILE, segmentation.grains),
     ):
-        write_tiff(folder / name, array, pixel_size_um=pixel_size)
+        write_tiff(
+            folder / name,
+            array,
+            pixel_size_um=micrograph.pixel_size_um,
+            distance_um=micrograph.distance_um,
+        )
         let_go(array)
     _table(segmentation).to_csv(folder / TABLE_FILE, index=False, float_format="%.6g")
     said = summary_of(segmentation, sizes)

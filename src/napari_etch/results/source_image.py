@@ -44,6 +44,9 @@ def said_of_image(micrograph: Micrograph) -> dict[str, Any]:
         "height_px": micrograph.height,
         "sections": len(micrograph.data) if micrograph.is_stack else 1,
         "is_stack": micrograph.is_stack,
+        "series": micrograph.choice.series,
+        "channel": micrograph.choice.channel,
+        "channel_name": micrograph.choice.channel_name or None,
         "info_bar_row": micrograph.info_bar_row,
         "scale_bar": _said_of_bars(micrograph),
         "surroundings": micrograph.surroundings and micrograph.surroundings.words,
@@ -125,6 +128,8 @@ def read_source(path: Path, summary: Mapping[str, Any], pixel_size_um: float | N
         pixel_size_um=pixel_size_um,
         keep_info_bar=True,
         stack=True if isinstance(section, int) else stack,
+        series=about.get("series"),
+        channel=about.get("channel"),
     )
     if isinstance(section, int):
         if not micrograph.is_stack or section >= len(micrograph.data):

@@ -76,7 +76,7 @@ def _pairs(request: TrainRequest, options: Options) -> list[Pair]:
 
     if request.labels == "classes":
         raise TrainError("dinov2 learns from grains or boundaries: give --labels grains.")
-    pairs = read_training_folder(request.data, request.labels)
+    pairs = read_training_folder(request.data, request.labels, request.choice)
     if options.target == "grains":
         return pairs
     masks = []

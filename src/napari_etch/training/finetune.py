@@ -108,7 +108,7 @@ def run_finetuning(
             f"The {request.model} model learns from grains, and these labels are classes: give "
             "--labels grains or boundary."
         )
-    pairs = read_training_folder(request.data, request.labels)
+    pairs = read_training_folder(request.data, request.labels, request.choice)
     model = _start(request, architecture)
     split = hold_out(pairs, share=share, seed=request.seed)
     yield TrainNotice(_about_split(split, share))

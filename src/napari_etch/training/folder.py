@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_etch.measure.intercepts import count_crossings
+from napari_etch.micrograph.choice import ALL, Choice
 from napari_etch.micrograph.reading import composed
 from napari_etch.models.resize import resize
 from napari_etch.training.specimens import SpecimenTableError, read_specimen_rows
@@ -90,7 +91,9 @@ class Pair:
         )
 
 
-def read_training_folder(folder: str | os.PathLike[str], labels: str = "grains") -> list[Pair]:
+def read_training_folder(
+    folder: str | os.PathLike[str], labels: str = "grains", choice: Choice = ALL
+) -> list[Pair]:
     """Read every micrograph of a training folder; the sections of a stack one by one.
 
     Parameters
@@ -99,6 +102,8 @@ def read_training_folder(folder: str | os.PathLike[str], labels: str = "grains")
         With `images/` and `labels/`, perhaps `ignore/` and `specimens.csv`; TIFF or PNG labels.
     labels : str
         What the labels are, see `training.truth.truth_of`: ``grains``, ``boundary``, ``classes``.
+    choice : Choice
+        Which series and channel of the images; labels have one.
 
     Raises
     ------
@@ -130,7 +135,7 @@ def read_training_folder(folder: str | os.PathLike[str], labels: str = "grains")
             f"{folder / SPECIMENS} names none of the images: it has {next(iter(specimens))} and "
             f"others in its column image, and {images} has {files[0].name}."
         )
-    pairs = [pair for path in files for pair in _read_pairs(path, folder, labels)]
+    pairs = [pair for path in files for pair in _read_pairs(path, folder, labels, choice)]
     return [replace(pair, specimen=specimens.get(composed(pair.source), "")) for pair in pairs]
 
 
@@ -163,7 +168,7 @@ def _read_specimens(path: Path) -> dict[str, str]:
     }
 
 
-def _read_pairs(path: Path, folder: Path, kind: str) -> Iterator[Pair]:
+def _read_pairs(path: Path, folder: Path, kind: str, choice: Choice) -> Iterator[Pair]:
     """Yield a micrograph with its labels, or the sections of a stack."""
     from napari_etch.micrograph import read_micrograph
 
@@ -173,7 +178,7 @@ def _read_pairs(path: Path, folder: Path, kind: str) -> Iterator[Pair]:
             f"{path.name} has no {_WORDS[kind]}: put {path.stem}.tif into {folder / LABELS}, or "
             "take the image out."
         )
-    micrograph = read_micrograph(path, stack=True)
+    micrograph = read_micrograph(path, stack=True, **choice.asked)
     picture = _read_numbers(found, _WORDS[kind])
     _same_size(found, picture, micrograph, _WORDS[kind])
     _refuse_other_kind(found, picture, kind)

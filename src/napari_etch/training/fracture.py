@@ -98,7 +98,7 @@ def train(request: TrainRequest, stop: Callable[[], bool]) -> Iterator[TrainEven
     if request.labels != "classes":
         raise TrainError("The fracture model learns from class maps: give --labels classes.")
     recipe, share, given = _options(request)
-    pairs = read_training_folder(request.data, request.labels)
+    pairs = read_training_folder(request.data, request.labels, request.choice)
     start = None if recipe.encoder and request.start is None else _start(request)
     table = _table(request, given, start)
     _check_classes(pairs, table)

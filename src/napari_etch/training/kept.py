@@ -30,9 +30,10 @@ def save_trained(
         The last values of the terms.
     """
     files = sorted(path for path in (request.data / IMAGES).iterdir() if path.name[0] != ".")
+    which = f", {request.choice.words}" if request.choice else ""
     notes = Notes.now(
         str(trained.card.get("title", f"{request.model}, trained on {request.data.name}")),
-        sources=tuple(path.name for path in files),
+        sources=tuple(path.name + which for path in files),
         start=f"trained from {request.start or request.model}",
         losses={name: float(value) for name, value in losses.items()},
     )
@@ -40,18 +41,18 @@ def save_trained(
         trained,
         folder,
         notes,
-        lambda model: _picture(model, files[0], request.device) if files else None,
+        lambda model: _picture(model, files[0], request) if files else None,
     )
 
 
-def _picture(model: Path, image: Path, device: str) -> bytes | None:
+def _picture(model: Path, image: Path, request: TrainRequest) -> bytes | None:
     from napari_etch.micrograph import MicrographError, read_micrograph
 
     try:
-        micrograph = next(read_micrograph(image, stack=True).sections())
+        micrograph = next(read_micrograph(image, stack=True, **request.choice.asked).sections())
     except MicrographError:
         return None
-    return picture_of(model, micrograph, None, device)
+    return picture_of(model, micrograph, None, request.device)
 
 
 def in_words(scores: dict[str, float]) -> str:

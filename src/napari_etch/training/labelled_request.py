@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from napari_etch.micrograph.choice import Choice
 from napari_etch.training.folder import IGNORE, IMAGES, LABELS, SPECIMENS
 from napari_etch.training.trainers import TrainRequest
 
@@ -99,6 +100,7 @@ class LabelledRequest:
         return TrainRequest(
             data=Path(asked.pop("data")),
             checkpoint=None if kept is None else Path(kept),
+            choice=Choice(**asked.pop("choice", {})),
             **asked,
         )
 

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_etch.measure.intercepts import count_crossings
+from napari_etch.micrograph.choice import ALL, Choice
 from napari_etch.models.resize import resize
 from napari_etch.training.boundary_weights import line_target
 from napari_etch.training.folder import TrainingDataError
@@ -19,7 +20,9 @@ _LABELS = (".tif", ".tiff", ".npy")
 MOST_ENLARGED = 2.0
 
 
-def read_labelled_stacks(data: Path, labels: str = "grains") -> list[LabelledStack]:
+def read_labelled_stacks(
+    data: Path, labels: str = "grains", choice: Choice = ALL
+) -> list[LabelledStack]:
     """Read stacks with truth.
 
     Parameters
@@ -29,6 +32,8 @@ def read_labelled_stacks(data: Path, labels: str = "grains") -> list[LabelledSta
         `labels/` (multi-page TIFF or NPY with equal stems), or an HDF5 file with both.
     labels : {"grains", "boundary"}
         What the labels are: grain numbers, or lines (nonzero).
+    choice : Choice
+        Which series and channel of the files in `images/`.
 
     Raises
     ------
@@ -50,7 +55,7 @@ def read_labelled_stacks(data: Path, labels: str = "grains") -> list[LabelledSta
     files = sorted(path for path in images.iterdir() if path.name[0] != ".")
     if not files:
         raise TrainingDataError(f"{images} is empty: put at least one stack there.")
-    return [_of_pair(path, data / "labels", labels) for path in files]
+    return [_of_pair(path, data / "labels", labels, choice) for path in files]
 
 
 def _of_hdf5(path: Path, labels: str) -> list[LabelledStack]:
@@ -70,7 +75,7 @@ def _of_hdf5(path: Path, labels: str) -> list[LabelledStack]:
     return stacks
 
 
-def _of_pair(path: Path, folder: Path, labels: str) -> LabelledStack:
+def _of_pair(path: Path, folder: Path, labels: str, choice: Choice) -> LabelledStack:
     from napari_etch.micrograph import read_micrograph
 
     names = [folder / (path.stem + suffix) for suffix in _LABELS]
@@ -85,7 +90,7 @@ def _of_pair(path: Path, folder: Path, labels: str) -> LabelledStack:
         import tifffile
 
         truth = np.asarray(tifffile.imread(found))
-    micrograph = read_micrograph(path, stack=True, keep_info_bar=True)
+    micrograph = read_micrograph(path, stack=True, keep_info_bar=True, **choice.asked)
     image = np.round(255 * micrograph.grey()).astype(np.uint8)
     return labelled_stack(image, truth, path.stem, lines=labels == "boundary")
 

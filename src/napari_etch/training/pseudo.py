@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from napari_etch.micrograph.choice import ALL, Choice
 from napari_etch.training.folder import IMAGES, LABELS
 
 Mask = npt.NDArray[np.bool_]
@@ -165,6 +166,7 @@ def write_pseudo_labels(
     *,
     overwrite: bool = False,
     skip: Skip | None = None,
+    choice: Choice = ALL,
 ) -> dict[str, dict[str, Any]]:
     """Make a training folder of micrographs and their pseudo labels; it appears when it is whole.
 
@@ -184,6 +186,8 @@ def write_pseudo_labels(
         put beside the set, such as `ignore/` and `specimens.csv`, stays.
     skip : callable, optional
         Told of an image that cannot be used, which then is left out; without it that is an error.
+    choice : Choice
+        Which series and channel of each file; the copies in `images/` are of the whole files.
 
     Returns
     -------
@@ -204,10 +208,10 @@ def write_pseudo_labels(
     with folder_beside(target) as unfinished:
         for name in _FOLDERS:
             (unfinished / name).mkdir(parents=True)
-        found = _write_all(images, unfinished, recipe, skip)
+        found = _write_all(images, unfinished, recipe, skip, choice)
         if not found:
             raise ValueError(f"{out} is not written: none of the images can be used")
-        _write_records(unfinished, found, recipe)
+        _write_records(unfinished, found, recipe, choice)
         _keep_others(target, unfinished)
         replace_folder(unfinished, target)
     return found
@@ -273,12 +277,12 @@ def _keep_others(out: Path, unfinished: Path) -> None:
 
 
 def _write_all(
-    images: Sequence[Path], folder: Path, recipe: Recipe, skip: Skip | None
+    images: Sequence[Path], folder: Path, recipe: Recipe, skip: Skip | None, choice: Choice
 ) -> dict[str, dict[str, Any]]:
     found = {}
     for path in images:
         try:
-            mask = _mask_of(path, recipe)
+            mask = _mask_of(path, recipe, choice)
         except (ValueError, OSError) as error:
             if skip is None:
                 raise
@@ -288,10 +292,10 @@ def _write_all(
     return found
 
 
-def _mask_of(path: Path, recipe: Recipe) -> Mask:
+def _mask_of(path: Path, recipe: Recipe, choice: Choice) -> Mask:
     from napari_etch.micrograph import MicrographError, read_micrograph
 
-    micrograph = read_micrograph(path)
+    micrograph = read_micrograph(path, **choice.asked)
     if micrograph.is_stack:
         raise MicrographError(f"{path} is a stack: give single images.")
     return pseudo_mask(micrograph.grey(), recipe) & micrograph.mask
@@ -313,13 +317,16 @@ def _write_one(path: Path, mask: Mask, folder: Path, recipe: Recipe) -> dict[str
     }
 
 
-def _write_records(folder: Path, found: dict[str, dict[str, Any]], recipe: Recipe) -> None:
+def _write_records(
+    folder: Path, found: dict[str, dict[str, Any]], recipe: Recipe, choice: Choice
+) -> None:
     from napari_etch import __version__
 
     record = {
         "made_by": "etch pseudo-label",
         "napari_etch": __version__,
         "recipe": asdict(recipe),
+        **choice.asked,
         "images": found,
         "warning": "These labels are an automatic threshold, not truth.",
     }

@@ -14,6 +14,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from napari_etch.micrograph.choice import ALL, Choice
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -48,6 +50,8 @@ class TrainRequest:
         Folder in which an interrupted training is kept and from which it goes on.
     options : dict
         What only this trainer knows, by name.
+    choice : napari_etch.micrograph.choice.Choice
+        Which series and channel of the files in `images/`.
     """
 
     model: str
@@ -60,6 +64,7 @@ class TrainRequest:
     device: str = "auto"
     checkpoint: Path | None = None
     options: dict[str, Any] = field(default_factory=dict)
+    choice: Choice = ALL
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "data", Path(self.data))

@@ -125,7 +125,7 @@ def train(request: TrainRequest, stop: Callable[[], bool]) -> Iterator[TrainEven
         When the data cannot be learnt from.
     """
     options = _options(request)
-    stacks = read_labelled_stacks(request.data, request.labels)
+    stacks = read_labelled_stacks(request.data, request.labels, request.choice)
     intercept = float(np.median([mean_intercept(stack) for stack in stacks]))
     learnt, held = [], []
     for stack in stacks:
