@@ -768,6 +768,24 @@ def test_a_pixel_size_typed_while_correcting_comes_back_with_the_map(
     assert fits(image, viewer.layers["steel · grains"])
 
 
+def test_a_map_renamed_while_correcting_comes_back_under_its_present_name(
+    make_napari_viewer: Callable[..., Any], add_correct: Callable[[Any], CorrectDock], qtbot: Any
+) -> None:
+    """By its old name it was no longer the grains of its image, which had been renamed, too."""
+    viewer = make_napari_viewer()
+    image = viewer.add_image(np.zeros((SIDE, SIDE), np.uint8), name="01")
+    layer = viewer.add_labels(cells(), name="01 · grains")
+    dock = add_correct(viewer)
+    image.name, layer.name = "steel", "steel · grains"
+    dock.gestures.make("join", [(20.0, 20.0), (20.0, 100.0)])
+    viewer.layers.remove(layer)  # as good as a crash: the journal stays
+    qtbot.waitUntil(lambda: dock.session is None, timeout=PATIENCE)
+    assert "“steel · grains” was removed" in dock.line.text()
+    again = add_correct(viewer)
+    again.restore_box.restore.click()
+    qtbot.waitUntil(lambda: "steel · grains" in viewer.layers, timeout=PATIENCE)
+
+
 @pytest.mark.parametrize("is_there", [False, True])
 def test_a_restored_map_says_how_to_have_its_boundary_map_again(
     make_napari_viewer: Callable[..., Any],

@@ -30,6 +30,7 @@ from napari_etch._widgets.layers import finest
 from napari_etch._widgets.placement import place_events
 from napari_etch._widgets.track_rows import AreaChange, GrainRows
 from napari_etch.corrections import Journal, Review, State
+from napari_etch.corrections.frames import NAME
 from napari_etch.corrections.past import Past
 from napari_etch.grains.editing import Change, EditError, GrainEditor, is_tiling
 
@@ -116,6 +117,7 @@ class CorrectSession(QObject):
         self.verdicts = VerdictSteps()
         self.guard = HistoryGuard(layer, self._mend, self._on_step, self._turn_verdict)
         layer.events.data.connect(self._on_data)
+        layer.events.name.connect(self._on_name)
         for event in place_events(layer):
             event.connect(self._on_place)
 
@@ -124,6 +126,7 @@ class CorrectSession(QObject):
         self.tour.stop()
         self.guard.release()
         self.layer.events.data.disconnect(self._on_data)
+        self.layer.events.name.disconnect(self._on_name)
         for event in place_events(self.layer):
             event.disconnect(self._on_place)
         self.journal.close(keep=self.journal.is_worth_keeping)
@@ -396,6 +399,9 @@ class CorrectSession(QObject):
 
     def _on_place(self, _event: Any = None) -> None:
         self.journal.note(**place_note(self.layer))
+
+    def _on_name(self, _event: Any = None) -> None:
+        self.journal.note(**{NAME: self.layer.name})
 
     def _start_anew(self) -> None:
         """Take the data for a new map: it was replaced, by a script or by the slider."""

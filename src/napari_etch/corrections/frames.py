@@ -22,6 +22,8 @@ from napari_etch.corrections.runs import decode, encode
 MAGIC = b"napari-etch journal 1\n"
 #: Kinds: what the map is; a block of a copy of it; the copy is complete; an edit; a note.
 HEADER, BLOCK, COMPLETE, EDIT, NOTE = b"H", b"S", b"C", b"E", b"N"
+#: What a journal calls the layer: in its header as it began, in a note since it was renamed.
+NAME = "name"
 
 Window = tuple[slice, ...]
 _HEAD = struct.Struct("<cQII")

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from napari_etch.corrections.frames import EDIT, NOTE, Frame, Window, frame, span
+from napari_etch.corrections.frames import EDIT, NAME, NOTE, Frame, Window, frame, span
 from napari_etch.corrections.journal_file import JournalFile
 from napari_etch.corrections.places import new_journal_path
 from napari_etch.corrections.verdicts import is_verdict
@@ -69,7 +69,7 @@ class Journal:
     ) -> None:
         self._grains = grains
         self._name = name
-        self._about = {"name": name, "began": time.time(), **(about or {})}
+        self._about = {NAME: name, "began": time.time(), **(about or {})}
         self._folders = tuple(folders)
         self._on_news = on_news or (lambda _text: None)
         self._compact_bytes = compact_bytes

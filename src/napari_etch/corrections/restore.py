@@ -17,6 +17,7 @@ from napari_etch.corrections.frames import (
     EDIT,
     HEADER,
     MAGIC,
+    NAME,
     NOTE,
     Frame,
     read_frames,
@@ -38,7 +39,7 @@ class Summary:
     @property
     def name(self) -> str:
         """Name of the layer."""
-        return str(self.about.get("name", self.path.stem))
+        return str(self.about.get(NAME, self.path.stem))
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,6 +86,8 @@ def summary_of(path: Path) -> Summary | None:
     if about is None:
         return None
     verdicts = sum(is_verdict(value) for value in notes.values())
+    if notes.get(NAME):  # the layer was renamed since
+        about = {**about, NAME: notes[NAME]}
     return Summary(path, about, edits, complete, changed, verdicts)
 
 
