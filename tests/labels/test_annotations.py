@@ -300,6 +300,28 @@ def nodes(value, path=()):
             yield (*path, key)
 
 
+@pytest.mark.parametrize(
+    ("numbers", "grains"),
+    [
+        ((None, 1, 1), 2),  # what goes together has a group in LabelMe, the rest none
+        ((1, None, 1), 2),
+        ((2**31 - 1, None, None), 3),
+        ((None, None, None), 3),
+    ],
+)
+def test_a_region_without_a_number_is_a_grain_of_its_own(tmp_path, numbers, grains):
+    value = labelme()
+    value["shapes"] = [
+        value["shapes"][0]
+        | {"label": "grain", "group_id": number, "points": [[x, 1], [x + 2, 1], [x + 2, 4], [x, 4]]}
+        for x, number in zip((0, 3, 6), numbers, strict=True)
+    ]
+    found = read_annotations(write(tmp_path / "a.json", value))["a"].grains
+    assert np.unique(found[found > 0]).size == grains
+    same = [number for number in numbers if number == 1]
+    assert np.count_nonzero(found == 1) == 6 * max(1, len(same))
+
+
 @pytest.mark.parametrize("make", [lambda: via((SQUARE, "i")), labelme, coco, via_3])
 def test_whatever_stands_in_a_file_there_is_a_report_or_a_sentence(tmp_path, make):
     for path in list(nodes(make()))[1:]:

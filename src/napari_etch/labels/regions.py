@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -94,7 +95,8 @@ def paint(
     convention : str
         ``published``: overlaps as the published fractography code adds them.
     """
-    canvas = _Canvas(name, shape, table, notes, kind)
+    given = frozenset(each.number for each in found.regions if each.number is not None)
+    canvas = _Canvas(name, shape, table, notes, kind, given)
     pixels = [(region, canvas.target(region), canvas.pixels(region)) for region in found.regions]
     known = [(region, goal, part) for region, goal, part in pixels if goal and part is not None]
     for region, goal, part in known:
@@ -121,16 +123,22 @@ def paint(
 
 
 class _Canvas:
-    """The maps of an image while they are painted."""
+    """The maps of an image while they are painted; `given` are the numbers that regions have."""
 
     def __init__(
-        self, name: str, shape: tuple[int, int], table: ClassTable, notes: Notes, kind: str
+        self,
+        name: str,
+        shape: tuple[int, int],
+        table: ClassTable,
+        notes: Notes,
+        kind: str,
+        given: frozenset[int],
     ) -> None:
         self.name, self.shape, self.table, self.notes, self.kind = name, shape, table, notes, kind
         self.grains: npt.NDArray[np.int32] | None = None
         self.classes: npt.NDArray[np.uint8] | None = None
         self.ignore: npt.NDArray[np.bool_] | None = None
-        self._top = 0
+        self._free = (number for number in itertools.count(1) if number not in given)
         self._covered = {"grains": 0, "classes": 0}
         self._numbers: dict[int, str] = {}
 
@@ -203,8 +211,8 @@ class _Canvas:
         else:
             if self.grains is None:
                 self.grains = np.zeros(self.shape, np.int32)
-            number = self._top + 1 if region.number is None else region.number
-            self._top = max(self._top, number)
+            # a region without a number is a grain of its own, wherever the numbered ones stand
+            number = next(self._free) if region.number is None else region.number
             self._numbers.setdefault(number, region.what)
             self._paint(self.grains, window, mask, number, "grains")
 
