@@ -16,9 +16,10 @@ from napari.layers import Image, Labels
 from qtpy.QtCore import QEvent, QObject, Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QWidget
+from skimage.measure import label
 
 from napari_etch._widgets.keys import REPAIR_BINDINGS
-from napari_etch._widgets.layers import pixel_size_um
+from napari_etch._widgets.layers import METADATA_KEY, pixel_size_um
 from napari_etch._widgets.repair_dock import RepairDock
 from napari_etch._widgets.repair_layers import ACCEPTED_COLOUR, FALLEN_COLOUR
 from napari_etch._widgets.repair_run import default_repair
@@ -180,6 +181,34 @@ def test_notices_stay_to_be_read(open_repair: OpenRepair, qtbot: Any) -> None:
     _, dock = open_repair(FakeRepair(notice="Half the tile fits"))
     run(qtbot, dock)
     assert "Half the tile fits." in line(dock)
+
+
+@pytest.mark.parametrize("is_opened_again", [False, True])
+def test_a_boundary_map_is_repaired_without_what_its_result_left_out(
+    make_napari_viewer: Callable[..., Any], tmp_path: Path, qtbot: Any, is_opened_again: bool
+) -> None:
+    """The information bar and the page around the specimen became a grain, or a part of one."""
+    viewer = make_napari_viewer()
+    lines = np.where(broken_lines(), 1, 0).astype(np.float32)
+    lines[-40:] = 0
+    grains = label(lines == 0, connectivity=1).astype(np.int32)
+    grains[-40:] = 0
+    made = {} if is_opened_again else {"source_id": "of the image", "model": "generalist"}
+    kinds = ({**made, "kind": kind} if made else {} for kind in ("boundary", "grains"))
+    of_lines, of_grains = ({METADATA_KEY: kind} for kind in kinds)
+    boundary = viewer.add_image(lines, name="net · boundary", metadata=of_lines)
+    viewer.add_labels(grains, name="net · grains", metadata=of_grains)
+    viewer.layers.selection.active = boundary
+    folder = tmp_path / "repairs"
+    dock = RepairDock(viewer, engine=default_repair, folder=folder, probe_devices=lambda: {})
+    viewer.window.add_dock_widget(dock, name="Repair")
+    dock.form.kind.setCurrentIndex(dock.form.kind.findData("map"))
+    run(qtbot, dock, 0.5)
+    closed = viewer.layers["net · closed grains"].data
+    assert not closed[-40:].any() and closed[:-44].all()
+    assert "What has no grains in “net · grains” was left out." in line(dock)
+    for journal in dock.keeping.journals.values():
+        journal.close()
 
 
 def test_a_layer_removed_during_the_run_gets_no_result(open_repair: OpenRepair, qtbot: Any) -> None:

@@ -158,6 +158,19 @@ def boundary_layers(layers: LayerList, grains: Labels, *, whole: bool = True) ->
     return likely
 
 
+def grains_of(layers: LayerList, boundary: Image) -> Labels | None:
+    """Return the grains that were made with a boundary map, by what they say or are called."""
+    found = [
+        layer
+        for layer in reversed(layers)
+        if isinstance(layer, Labels)
+        and not is_classes(layer)
+        and _likeness(boundary, layer) >= (2 if source_id_of(boundary) else 3)
+        and fits(boundary, layer)
+    ]
+    return max(found, key=lambda layer: _likeness(boundary, layer), default=None)
+
+
 def lost_boundary_text(layers: LayerList, grains: Labels) -> str:
     """Return how to have the boundary map of restored grains again; journals do not keep it."""
     if kind_of(grains) != GRAINS or boundary_layers(layers, grains, whole=False):

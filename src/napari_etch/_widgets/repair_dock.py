@@ -38,6 +38,7 @@ from napari_etch._widgets.repair_layers import (
     repair_source,
     section_shown,
 )
+from napari_etch._widgets.repair_outside import source_within
 from napari_etch._widgets.repair_run import (
     Mended,
     RepairEngine,
@@ -313,7 +314,8 @@ class RepairDock(Dock):
         self._origin = repair_origin(layer, section)
         self.run_bar.show_running()
         self._say("")
-        self.controller.start(repair_source(layer, section), self.settings())
+        source, left_out = source_within(self._viewer.layers, layer, section)
+        self.controller.start(source, replace(self.settings(), left_out=left_out))
 
     def run_on(self, layer: Any) -> None:
         """Choose a layer and start; the command of the Layers ▸ Segment menu."""

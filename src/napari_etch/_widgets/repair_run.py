@@ -19,6 +19,7 @@ from napari_etch._widgets.run import (
     Progress,
     Stopped,
     is_bright,
+    left_out,
 )
 from napari_etch._widgets.sentences import error_sentence, sentence
 
@@ -46,12 +47,15 @@ class RepairSettings:
     device : str
     least : float
         Bridges less sure than this are not made.
+    left_out : str
+        A clause on what is NaN in the picture; empty for nothing.
     """
 
     kind: str = "auto"
     polarity: str = "auto"
     device: str = "auto"
     least: float = 0.5
+    left_out: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,14 +157,9 @@ def _mend(
     yield Progress(0, "loading the model")
     micrograph, kind = _read(source, settings)
     picture = np.asarray(source.data) if kind == "grains" else picture_of(micrograph, kind)
-    notices: list[str] = []
-    if micrograph.info_bar_row is not None:
-        notices.append(f"The information bar from row {micrograph.info_bar_row} down was left out.")
-    bar = micrograph.scale_bar_words()
-    if bar:
-        notices.append(sentence(f"{bar} was left out"))
-    if micrograph.surroundings is not None:
-        notices.append(sentence(micrograph.surroundings.said(past=True)))
+    notices = list(left_out(micrograph))
+    if settings.left_out:
+        notices.append(sentence(settings.left_out))
     events = engine(
         picture,
         polarity=settings.polarity,
