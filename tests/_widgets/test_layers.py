@@ -313,6 +313,20 @@ def test_a_second_run_does_not_take_the_place_of_corrected_grains() -> None:
     assert earlier_result(viewer.layers, results(image)[1]) is None
 
 
+def test_corrected_grains_keep_their_boundary_map_through_further_runs() -> None:
+    """Their review goes by it, and it was replaced by that of a run with other settings."""
+    viewer = ViewerModel()
+    image = viewer.add_layer(micrograph())
+    first = [viewer.add_layer(layer) for layer in results(image)]
+    first[1].data[:3] = 99
+    assert [earlier_result(viewer.layers, new) for new in results(image)] == [None, None]
+    second = [viewer.add_layer(layer) for layer in results(image)]
+    third = results(image)
+    assert [earlier_result(viewer.layers, new) for new in third] == second
+    replace_result(second[1], third[1])  # the grains first, as the dock does
+    assert earlier_result(viewer.layers, third[0]) is second[0]
+
+
 def test_a_second_run_does_not_take_the_place_of_what_was_renamed() -> None:
     viewer = ViewerModel()
     image = viewer.add_layer(micrograph())

@@ -259,7 +259,9 @@ def test_running_again_keeps_grains_that_were_corrected(open_dock: OpenDock, qtb
     np.testing.assert_array_equal(grains.data, corrected)
     assert "steel · grains [1]" in names(viewer)
     assert not grains.visible and viewer.layers["steel · grains [1]"].visible
-    assert "“steel · grains”, from an earlier run, is hidden" in dock.run_bar.line.text()
+    assert "steel · boundary [1]" in names(viewer)
+    hidden = "“steel · grains” and “steel · boundary”, from an earlier run, are hidden"
+    assert hidden in dock.run_bar.line.text()
 
 
 def test_an_exception_in_the_worker_becomes_one_sentence(open_dock: OpenDock, qtbot: Any) -> None:
@@ -807,7 +809,8 @@ def test_a_map_that_was_reviewed_is_neither_cut_nor_made_again(
     viewer.layers.selection.active = image
     run_to_end(qtbot, dock)
     np.testing.assert_array_equal(grains.data, before)
-    assert "“steel · grains”, from an earlier run, is hidden" in dock.run_bar.line.text()
+    hidden = "“steel · grains” and “steel · boundary”, from an earlier run, are hidden"
+    assert hidden in dock.run_bar.line.text()
     viewer.layers.selection.active = grains
     again = add_correct(viewer)
     assert len(again.session.review.accepted) == 1

@@ -10,7 +10,9 @@ from napari.layers import Labels
 
 from napari_etch._widgets.judged import is_judged
 from napari_etch._widgets.layers import (
+    GRAINS,
     METADATA_KEY,
+    RUN,
     axes_of,
     kind_of,
     layer_name,
@@ -32,7 +34,7 @@ def earlier_result(layers: LayerList, new: Layer) -> Layer | None:
 
     That is a result of the same kind, from the same source, model and region: a second run with
     another setting should not pile up layers. One that somebody edited, reviewed, renamed,
-    duplicated, or cut into a layer of its own is kept.
+    duplicated, or cut into a layer of its own is kept, and with such grains their boundary map.
     """
     made = new.metadata[METADATA_KEY]
     for layer in reversed(layers):
@@ -45,12 +47,27 @@ def earlier_result(layers: LayerList, new: Layer) -> Layer | None:
             old.get(key) == made[key]
             for key in ("kind", "source_id", "model", "region", "sections")
         )
-        given = layer_name(_source_name(layer), kind_of(layer))
-        if not same or old.get("is_kept") or not is_called(layer, given):
-            continue
-        if not (isinstance(layer, Labels) and (is_edited(layer) or is_judged(layer))):
+        if same and _is_free(layer) and not _is_under_work(layers, layer):
             return layer
     return None
+
+
+def _is_free(result: Layer) -> bool:
+    """Return whether nobody edited, reviewed, renamed, duplicated, or cut a result by itself."""
+    given = layer_name(_source_name(result), kind_of(result))
+    if result.metadata[METADATA_KEY].get("is_kept") or not is_called(result, given):
+        return False
+    return not (isinstance(result, Labels) and (is_edited(result) or is_judged(result)))
+
+
+def _is_under_work(layers: LayerList, boundary: Layer) -> bool:
+    """Return whether grains of the same run are kept: their review goes by this boundary map."""
+    run = boundary.metadata[METADATA_KEY].get(RUN)
+    if isinstance(boundary, Labels) or run is None:
+        return False
+    grains = (layer for layer in layers if isinstance(layer, Labels) and kind_of(layer) == GRAINS)
+    made_with_it = [each for each in grains if each.metadata[METADATA_KEY].get(RUN) == run]
+    return not all(map(_is_free, made_with_it))
 
 
 def is_called(result: Layer, given: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import numpy as np
 from napari.layers import Image, Labels, Shapes
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from napari.layers import Layer
 
 METADATA_KEY = "napari_etch"
+#: What the layers of one run have in common, in their metadata.
+RUN = "run"
 BOUNDARY = "boundary"
 GRAINS = "grains"
 SCALE_BAR = "scale bar"
@@ -306,6 +309,7 @@ def _provenance(result: Segmented, origin: Origin) -> dict[str, Any]:
     region = result.region
     return {
         **result.provenance,
+        RUN: uuid4().hex,
         "granularity": result.settings.granularity,
         "source": origin.name,
         "source_id": origin.layer_id,
