@@ -16,7 +16,7 @@ from napari.layers import Image, Labels
 from surfaces import half_lined, two_patches
 
 from napari_etch._widgets.commands import map_fracture_modes
-from napari_etch._widgets.correct_target import is_classes
+from napari_etch._widgets.correct_target import boundary_layers, is_classes
 from napari_etch._widgets.fracture_dock import FractureDock
 from napari_etch._widgets.fracture_layers import read_outlines
 from napari_etch._widgets.fracture_run import (
@@ -153,7 +153,11 @@ def test_more_outlines_renew_the_map_but_not_a_corrected_one(open_fracture, qtbo
     run(qtbot, dock)
     assert viewer.layers[MAP] is first and (first.data[100:120, 10:30] == 2).all()
     first.data[0, 0] = 0  # corrected by hand
+    (before,) = boundary_layers(viewer.layers, first)
+    probability = before.data.copy()
     run(qtbot, dock)
+    assert boundary_layers(viewer.layers, first)[0] is before  # its review goes by it
+    assert np.array_equal(before.data, probability)
     before = len(viewer.layers)
     maps = [layer for layer in viewer.layers if layer.name.startswith(MAP)]
     assert len(maps) == 2 and first in maps and first.data[0, 0] == 0
@@ -165,7 +169,19 @@ def test_more_outlines_renew_the_map_but_not_a_corrected_one(open_fracture, qtbo
     drawn.data[100:120, 10:30] = 1
     run(qtbot, dock)
     assert np.array_equal(newest.data, kept)
-    assert len(viewer.layers) == before + 1
+    assert len(viewer.layers) == before + 3  # the map, and what it was made from
+
+
+def test_a_second_map_lies_where_its_image_lies_by_now(open_fracture, qtbot):
+    viewer, dock, classes = open_fracture()
+    outline(dock, viewer, two_patches(classes))
+    run(qtbot, dock)
+    viewer.layers["half"].translate = (7, 9)  # with napari's own tool
+    viewer.layers[OUTLINES].translate = (7, 9)
+    run(qtbot, dock)
+    made = [layer for layer in viewer.layers if layer.name.startswith("half · ")]
+    assert len(made) == 4
+    assert all(np.array_equal(layer.translate, (7, 9)) for layer in made)
 
 
 def test_choosing_a_class_sets_the_label_that_is_drawn(open_fracture, qtbot):

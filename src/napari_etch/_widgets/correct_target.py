@@ -15,6 +15,7 @@ from napari_etch._widgets.class_tables import stored_table
 from napari_etch._widgets.layers import (
     BOUNDARY,
     GRAINS,
+    are_of_one_run,
     axes_of,
     finest,
     is_micrograph,
@@ -152,7 +153,8 @@ def boundary_layers(layers: LayerList, grains: Labels, *, whole: bool = True) ->
     found = [layer for layer in reversed(layers) if isinstance(layer, Image) and not layer.rgb]
     fitting = [layer for layer in found if fits(layer, grains, whole=whole)]
     if is_classes(grains):
-        return [layer for layer in fitting if _is_named(layer, _PROBABILITY_WORDS)]
+        named = [layer for layer in fitting if _is_named(layer, _PROBABILITY_WORDS)]
+        return sorted(named, key=lambda layer: not are_of_one_run(layer, grains))
     likely = [layer for layer in fitting if _likeness(layer, grains)]
     likely.sort(key=lambda layer: (-_likeness(layer, grains), not fits(layer, grains)))
     return likely
@@ -314,6 +316,8 @@ def journal_folders(layer: Labels, user_folder: Path) -> list[Path]:
 
 def _likeness(layer: Image, grains: Labels) -> int:
     """Return how much speaks for a layer as the boundary map of these grains; 0 is nothing."""
+    if are_of_one_run(layer, grains):
+        return 4
     base = grains.name.removesuffix(" (copy)").removesuffix(layer_name("", GRAINS))
     if layer.name == layer_name(base, BOUNDARY):
         return 3

@@ -12,7 +12,7 @@ from napari_etch._widgets.judged import is_judged
 from napari_etch._widgets.layers import (
     GRAINS,
     METADATA_KEY,
-    RUN,
+    are_of_one_run,
     axes_of,
     kind_of,
     layer_name,
@@ -62,12 +62,10 @@ def _is_free(result: Layer) -> bool:
 
 def _is_under_work(layers: LayerList, boundary: Layer) -> bool:
     """Return whether grains of the same run are kept: their review goes by this boundary map."""
-    run = boundary.metadata[METADATA_KEY].get(RUN)
-    if isinstance(boundary, Labels) or run is None:
+    if isinstance(boundary, Labels):
         return False
     grains = (layer for layer in layers if isinstance(layer, Labels) and kind_of(layer) == GRAINS)
-    made_with_it = [each for each in grains if each.metadata[METADATA_KEY].get(RUN) == run]
-    return not all(map(_is_free, made_with_it))
+    return any(are_of_one_run(boundary, each) and not _is_free(each) for each in grains)
 
 
 def is_called(result: Layer, given: str) -> bool:
@@ -151,5 +149,10 @@ def replace_result(old: Layer, new: Layer) -> None:
         old.data = new.data
     take_name(old, new)
     old.metadata = dict(new.metadata)
+    lie_as(old, new)
+
+
+def lie_as(old: Layer, new: Layer) -> None:
+    """Put an earlier result where the new one lies."""
     for name, value in Placement.of(new).keywords().items():
         setattr(old, name, value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 import numpy as np
 import numpy.typing as npt
@@ -10,14 +11,22 @@ from napari.layers import Image, Labels, Layer, Shapes
 
 from napari_etch._widgets.class_tables import CLASS_FEATURE, class_colormap, class_features
 from napari_etch._widgets.correct_target import CLASSES
-from napari_etch._widgets.earlier_results import crc, hide_covered, is_called, take_name
+from napari_etch._widgets.earlier_results import (
+    crc,
+    hide_covered,
+    is_called,
+    lie_as,
+    take_name,
+)
 from napari_etch._widgets.judged import is_judged
 from napari_etch._widgets.layers import (
     CONFIDENCE,
     METADATA_KEY,
     OUTLINES,
     PROBABILITY,
+    RUN,
     Origin,
+    are_of_one_run,
     drawn_in_image,
     kind_of,
     layer_name,
@@ -165,6 +174,7 @@ def map_layers(mapped: Mapped, origin: Origin) -> list[Layer]:
     found, table = mapped.found, mapped.found.table
     place = origin.placement.keywords()
     made = {
+        RUN: uuid4().hex,
         "source": origin.name,
         "source_id": origin.layer_id,
         "model": found.model,
@@ -230,6 +240,7 @@ def show_map(layers: LayerList, new: list[Layer]) -> list[Layer]:
             old.metadata = dict(layer.metadata)
         else:
             old.data, old.metadata = layer.data, dict(layer.metadata)
+        lie_as(old, layer)
     return hide_covered(layers, there)
 
 
@@ -256,7 +267,17 @@ def _earlier(layers: LayerList, new: Layer) -> Layer | None:
         same = all(old.get(key) == made[key] for key in ("kind", "source_id"))
         if not same or np.shape(layer.data) != np.shape(new.data):
             continue
-        if isinstance(layer, Labels) and (_is_kept(layer) or is_judged(layer)):
-            return None  # somebody corrected or reviewed it: it stays, the new one comes beside it
-        return layer
+        # somebody corrected or reviewed it: it stays, with what its review goes by, and the new
+        # one comes beside it
+        is_work = _is_work(layer) if isinstance(layer, Labels) else _is_under_work(layers, layer)
+        return None if is_work else layer
     return None
+
+
+def _is_work(layer: Labels) -> bool:
+    return _is_kept(layer) or is_judged(layer)
+
+
+def _is_under_work(layers: LayerList, probability: Layer) -> bool:
+    maps = (layer for layer in layers if isinstance(layer, Labels) and kind_of(layer) == MAP)
+    return any(are_of_one_run(probability, each) and _is_work(each) for each in maps)

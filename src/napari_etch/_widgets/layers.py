@@ -182,6 +182,15 @@ def kind_of(layer: Layer) -> str:
     return str(made.get("kind", "")) if isinstance(made, dict) else ""
 
 
+def are_of_one_run(one: Layer, two: Layer) -> bool:
+    """Return whether one run made two layers."""
+    runs = [
+        made.get(RUN) if isinstance(made := layer.metadata.get(METADATA_KEY), dict) else None
+        for layer in (one, two)
+    ]
+    return runs[0] is not None and runs[0] == runs[1]
+
+
 def source_id_of(layer: Layer) -> str:
     """Return the identity of the layer that a result was made from, or an empty string."""
     made = layer.metadata.get(METADATA_KEY)
