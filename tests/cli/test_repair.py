@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import tifffile
 from corrected import correct
+from fakes import grid_of_grains
 from skimage.io import imread, imsave
 from typer.testing import CliRunner
 
@@ -53,6 +54,23 @@ def test_a_broken_map_becomes_a_closed_one_with_all_that_belongs_to_it(etch, tmp
     assert added[broken_lines()].max() == 0  # what was given is not added
     assert added[40, 59] > 0.5 and added[99, 80] > 0.5
     np.testing.assert_allclose(boundary[added > 0], added[added > 0])
+
+
+@pytest.mark.parametrize("dtype", ["uint32", "uint64"])
+def test_no_two_grains_of_large_numbers_become_one(etch, tmp_path, dtype):
+    _, labels = grid_of_grains()
+    numbers = np.arange(labels.max() + 1, dtype=dtype) + np.dtype(dtype).type(2**31)
+    tifffile.imwrite("many.tif", np.where(labels, numbers[labels], 0).astype(dtype))
+    done = etch("repair", "many.tif", "--out", "fixed")
+    assert done.exit_code == 0, done.output
+    grains = tifffile.imread(tmp_path / "fixed" / "many" / "grains.tif")
+    assert len(np.unique(grains[labels > 0])) == 16
+    tifffile.imwrite(
+        "pages.tif", np.stack([np.where(labels, numbers[labels], 0)] * 4), photometric="minisblack"
+    )
+    assert etch("repair", "pages.tif", "--out", "fixed").exit_code == 0
+    grains = tifffile.imread(tmp_path / "fixed" / "pages" / "pages_0002" / "grains.tif")
+    assert len(np.unique(grains[labels > 0])) == 16
 
 
 def test_bridges_are_listed_with_length_and_place(etch, tmp_path):

@@ -42,6 +42,8 @@ if TYPE_CHECKING:
 
 # A bridge less sure than this is worth a look.
 SURE = 0.75
+# From here on the float32 of a micrograph does not hold every whole number.
+_EXACT = 2**24
 
 
 class Kind(enum.StrEnum):
@@ -240,9 +242,38 @@ def _read(path: Path, folder: Path, options: Options) -> list[tuple[Micrograph, 
         if kind == Kind.MAP and not options.keep_info_bar:
             micrograph = _without_what_has_no_grains(micrograph, path)
         found.append((micrograph, kind, target))
+    found = _all_numbers(found, path)
     if options.corrections:
         return _corrected(found, path)
     return found
+
+
+def _all_numbers(
+    found: list[tuple[Micrograph, str, Path]], path: Path
+) -> list[tuple[Micrograph, str, Path]]:
+    """Number grains anew whose numbers a micrograph has no room for: two would be one grain."""
+    from dataclasses import replace
+
+    import fastremap
+    import numpy as np
+
+    from napari_etch.cli.maps import load_map
+
+    many = any(kind == Kind.GRAINS and item.data.max() >= _EXACT for item, kind, _ in found)
+    if not many:
+        return found
+    labels = load_map(path)
+    sections = labels.reshape(-1, *labels.shape[-2:])
+    if sections.shape != (len(found), *found[0][0].data.shape):
+        raise ValueError(
+            f"{path} has grain numbers of {_EXACT} and more in shape {labels.shape}: save the "
+            "grains of a section as a file of their own"
+        )
+    numbered, _ = fastremap.renumber(sections, preserve_zero=True)
+    return [
+        (replace(micrograph, data=numbered[at].astype(np.int32)), kind, target)
+        for at, (micrograph, kind, target) in enumerate(found)
+    ]
 
 
 def _without_what_has_no_grains(micrograph: Micrograph, path: Path) -> Micrograph:

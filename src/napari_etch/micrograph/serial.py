@@ -72,11 +72,16 @@ class SectionStack(Sequence[Section]):
 def whole_floats(labels: Section) -> Section:
     """Return floats that are whole numbers as integers, and any other array as it is.
 
-    ImageJ's images of 32 bits are floats, label maps among them.
+    ImageJ's images of 32 bits are floats, label maps among them. NaN, where nothing was measured,
+    is no grain.
     """
-    if labels.dtype.kind != "f" or not (np.abs(labels) < _WHOLE).all():
+    if labels.dtype.kind != "f":
         return labels
-    return labels.astype(np.int64) if (labels == np.rint(labels)).all() else labels
+    blank = np.isnan(labels)
+    whole = np.where(blank, 0, labels) if blank.any() and not blank.all() else labels
+    if not (np.abs(whole) < _WHOLE).all() or (whole != np.rint(whole)).any():
+        return labels
+    return whole.astype(np.int64)
 
 
 def open_grain_stack(path: str | os.PathLike[str]) -> SectionStack:
