@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+import tifffile
+from fakes import grid_of_grains
 
 from napari_etch.cli.console import sentence
 
@@ -53,7 +57,10 @@ there_is_one = pytest.mark.skipif(not FULL.exists(), reason="there is no full di
 
 
 @there_is_one
-@pytest.mark.parametrize("command", ["--version", "models list", "models list --json"])
+@pytest.mark.parametrize(
+    "command",
+    ["--version", "--help", "segment --help", "models list", "models list --json"],
+)
 def test_what_is_printed_to_a_full_disk_is_told_in_a_sentence(command):
     done = _etch(command, "stdout")
     assert done.returncode == 2
@@ -65,6 +72,24 @@ def test_what_is_printed_to_a_full_disk_is_told_in_a_sentence(command):
 def test_remarks_that_find_no_place_do_not_stop_a_command():
     done = _etch("evaluate --pred none.tif --truth none.tif", "stderr")
     assert (done.returncode, done.stdout) == (2, "")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a pipe of POSIX")
+@pytest.mark.parametrize("stream", ["stdout", "stderr"])
+def test_a_pipe_that_is_not_read_ends_no_batch(tmp_path, stream):
+    for name in ("a.tif", "b.tif"):
+        tifffile.imwrite(tmp_path / name, grid_of_grains()[1].astype(np.uint8))
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "w") as pipe:
+        command = ["count", "a.tif", "b.tif", "--out", "n.csv", "--pixel-size", "1"]
+        code = "from napari_etch.cli import main; main()"
+        streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, stream: pipe}
+        done = subprocess.run(
+            [sys.executable, "-c", code, *command], check=False, cwd=tmp_path, **streams
+        )
+    assert done.returncode == 0, done.stderr
+    assert len((tmp_path / "n.csv").read_text().splitlines()) == 3
 
 
 def _etch(command, full):

@@ -29,6 +29,7 @@ from napari_etch.cli.console import (
     ExitCode,
     fail,
     fail_inside,
+    guard_printing,
     print_what_can_be_printed,
     printing_failed,
     quiet_libraries,
@@ -109,6 +110,7 @@ def main() -> None:
     after Ctrl-C. With ``ETCH_DEBUG=1`` an internal error shows its traceback.
     """
     print_what_can_be_printed()
+    guard_printing()
     try:
         app()
     except SystemExit as ended:

@@ -10,10 +10,10 @@ import os
 import re
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, NoReturn
+from typing import IO, Any, NoReturn, TextIO, cast
 
 import typer
 
@@ -44,9 +44,7 @@ def note(message: str) -> None:
     """Print a remark beside the result."""
     try:
         typer.echo(message, err=True)
-    except OSError as error:
-        if error.errno == errno.EPIPE:
-            raise
+    except OSError:
         _to_nowhere(sys.stderr)  # there is no place left to say it
 
 
@@ -59,16 +57,55 @@ def fail(message: str) -> None:
 def printing() -> Iterator[None]:
     """Print in this context; where it goes to a full disk, the work goes on and this is told.
 
-    A pipe that nobody reads any more ends the command, as it does all others.
+    It also goes on, without a word, where a pipe is not read any more, as by ``head``: the work is
+    in files, and a batch would end with its first image.
     """
     try:
         yield
     except OSError as error:
-        if error.errno == errno.EPIPE:
-            raise
-        _to_nowhere(sys.stdout)
-        _lost.append(error.strerror or type(error).__name__)
-        fail(f"what is printed could not be written ({_lost[0]}): make room where it goes to")
+        _printing_ended(error)
+
+
+def _printing_ended(error: OSError) -> None:
+    """Print to nowhere from now on, and tell why where it is no pipe that is not read any more."""
+    _to_nowhere(sys.stdout)
+    if error.errno in (errno.EPIPE, errno.EINVAL):  # the latter on Windows
+        return
+    _lost.append(error.strerror or type(error).__name__)
+    fail(f"what is printed could not be written ({_lost[0]}): make room where it goes to")
+
+
+class _Guarded:
+    """Standard output or standard error on which nothing fails that is printed.
+
+    Not all is ours to print: help and wrong usage, for instance, are not.
+    """
+
+    def __init__(self, stream: Any, ended: Callable[[OSError], None]) -> None:
+        self._stream, self._ended = stream, ended
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        try:
+            return int(self._stream.write(text))
+        except OSError as error:
+            self._ended(error)
+            return len(text)
+
+    def flush(self) -> None:
+        try:
+            self._stream.flush()
+        except OSError as error:
+            self._ended(error)
+
+
+def guard_printing() -> None:
+    """Let a full disk or a closed pipe behind standard output or error end no command."""
+    stdout, stderr = sys.stdout, sys.stderr
+    sys.stdout = cast(TextIO, _Guarded(stdout, _printing_ended))
+    sys.stderr = cast(TextIO, _Guarded(stderr, lambda _: _to_nowhere(stderr)))
 
 
 def printing_failed() -> bool:
