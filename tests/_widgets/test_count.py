@@ -277,8 +277,8 @@ def test_the_counts_are_listed_and_saved_as_the_command_line_does(
     assert [dock.counts.table.item(0, column).text() for column in (0, 1)] == ["steel", "16"]
     dock.counts.save_to(tmp_path / "counts")
     heading, row = (tmp_path / "counts.csv").read_text().splitlines()
-    assert heading == "image,count,low,high,density_per_mm2"
-    assert row.startswith("steel,16,") and float(row.split(",")[-1]) > 0
+    assert heading == "image,count,low,high,density_per_mm2,inside,at_edge,at_corner"
+    assert row.startswith("steel,16,") and float(row.split(",")[4]) > 0
     dock.counts.save_to(tmp_path / "counts.csv" / "no.csv")
     assert "could not be written" in dock.run_bar.line.text()
 

@@ -22,7 +22,9 @@ def test_the_table_has_the_columns_that_were_promised(etch, micrograph_file, tmp
     done = etch("count", micrograph_file(), "--out", "counts.csv", "--pixel-size", 0.5)
     assert done.exit_code == 0, done.output
     head, row = rows_of(tmp_path / "counts.csv")
-    assert head == ["image", "count", "low", "high", "density_per_mm2"]
+    assert head[:5] == ["image", "count", "low", "high", "density_per_mm2"]
+    assert head[5:] == ["inside", "at_edge", "at_corner"]
+    assert row[5:] == ["4", "8", "4"]  # 4 + 8/2 + 4/4 = 9 grains in the field
     assert row[:2] == ["steel.tif", "16"]
     assert int(row[2]) <= 16 <= int(row[3])
     assert float(row[4]) == pytest.approx(9 / 0.048**2, rel=1e-4)

@@ -54,7 +54,8 @@ class CountBox(QWidget):
         self.count = QPushButton("Count")
         self.save = QPushButton("Save counts…")
         self.save.setToolTip(
-            "Write the counts as a table: image, count, low, high, density_per_mm2, as etch count."
+            "Write the counts as a table: image, count, low, high, density_per_mm2 and where the "
+            "grains lie, as etch count."
         )
         self.table = _table()
         self._counted: list[LayerCount] = []

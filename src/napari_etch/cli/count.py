@@ -93,8 +93,9 @@ def count(
 ) -> None:
     """Count the grains of images, with a 95 % interval.
 
-    FILE.csv gets the columns image, count, low, high, density_per_mm2. The count holds every grain
-    in the field once; for the density a grain inside counts 1, at the edge ½, at a corner ¼.
+    FILE.csv gets the columns image, count, low, high, density_per_mm2, inside, at_edge, at_corner.
+    The count holds every grain in the field once; for the density a grain inside counts 1, at the
+    edge ½, at a corner ¼.
     """
     from napari_etch.cli.jobs import Job, each_in_turn, end_with
     from napari_etch.cli.segment import maps_classes, ready_model

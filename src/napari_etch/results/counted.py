@@ -13,7 +13,16 @@ if TYPE_CHECKING:
     from napari_etch.counting import GrainCount
 
 #: Columns of the table of `etch count` and of the Segment dock.
-COUNT_COLUMNS = ("image", "count", "low", "high", "density_per_mm2")
+COUNT_COLUMNS = (
+    "image",
+    "count",
+    "low",
+    "high",
+    "density_per_mm2",
+    "inside",
+    "at_edge",
+    "at_corner",
+)
 
 
 def write_counts(out: PathLike, rows: Sequence[tuple[str, GrainCount]]) -> None:
@@ -39,4 +48,5 @@ def write_counts(out: PathLike, rows: Sequence[tuple[str, GrainCount]]) -> None:
         table.writerow(COUNT_COLUMNS)
         for name, item in rows:
             density = "" if item.density_per_mm2 is None else f"{item.density_per_mm2:.6g}"
-            table.writerow([name, item.count, item.low, item.high, density])
+            border = (item.n_inside, item.n_edge, item.n_corner)
+            table.writerow([name, item.count, item.low, item.high, density, *border])
