@@ -108,7 +108,10 @@ def test_the_table_of_fields_has_what_each_method_measured_and_its_number(
         assert row["saltykov_G"] == pytest.approx(field["planimetric_g"], rel=1e-5)
         for each in METHODS:
             value = field["measured"].get(each.key)
-            assert row[each.key] == pytest.approx(value or np.nan, rel=1e-5, nan_ok=True)
+            unit = {"density": "per_mm2", "iso": "per_mm2", "area": "um2"}.get(each.scale, "per_mm")
+            assert row[f"{each.key}_{unit}"] == pytest.approx(
+                value or np.nan, rel=1e-5, nan_ok=True
+            )
             number = each.grain_number(value) if value else np.nan
             assert row[f"{each.key}_G"] == pytest.approx(number, rel=1e-5, nan_ok=True)
     assert np.isnan(table["mean_area_G"][1])
@@ -122,6 +125,11 @@ def test_excel_and_pdf_are_written_where_asked_for(etch, write_grains, tmp_path)
     pdf = (tmp_path / "out" / "report.pdf").read_bytes()
     assert pdf.startswith(b"%PDF")
     assert b"/Count 1" in pdf  # one page
+
+
+def test_a_name_that_the_font_lacks_is_no_warning(etch, write_grains):
+    done = etch("measure", write_grains("結晶.tif"), "--out", "out", "--pdf")  # warnings are errors
+    assert done.exit_code == 0, done.output
 
 
 def test_a_file_whose_name_looks_like_a_formula_is_none_in_excel(etch, write_grains, tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,9 @@ from napari_etch.measure.report_html import details, html_report
 
 if TYPE_CHECKING:
     import pandas as pd
+
+# Units of `Method.scale` as columns of a table have them.
+_UNITS = {"density": "_per_mm2", "area": "_um2", "intercepts": "_per_mm", "iso": "_per_mm2"}
 
 JSON_FILE = "measure.json"
 TABLE_FILE = "grains.csv"
@@ -50,8 +54,8 @@ def fields_bytes(report: Report) -> bytes:
 def field_table(report: Report) -> pd.DataFrame:
     """Return a row a field: what it is, its grains, what each method measured, and G of that.
 
-    The columns of a method are its key, and the key with ``_G``; they are empty where it could not
-    be used. Units as in `METHODS`.
+    The columns of a method are its key with the unit, and the key with ``_G``; they are empty where
+    it could not be used.
     """
     import pandas as pd
 
@@ -65,7 +69,7 @@ def field_table(report: Report) -> pd.DataFrame:
             "area_mm2": measured.area_mm2,
             "grains": measured.grain_count,
             "whole_grains": measured.interior_count,
-            **{each.key: measured.values.get(each.key) for each in used},
+            **{each.key + _UNITS[each.scale]: measured.values.get(each.key) for each in used},
             **{f"{each.key}_G": _number(each, measured.values.get(each.key)) for each in used},
         }
         for measured, source in zip(report.measurement.fields, report.sources, strict=True)
@@ -147,7 +151,10 @@ def pdf_bytes(report: Report) -> bytes:
     ]
     figure.text(0.06, 0.16, _lines(rows, 130, 13), fontsize=6.5, va="top")
     file = io.BytesIO()
-    figure.savefig(file, format="pdf")
+    with warnings.catch_warnings():
+        # a file may be called by signs that the font lacks; a box stands for them
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        figure.savefig(file, format="pdf")
     return file.getvalue()
 
 
