@@ -237,16 +237,22 @@ def test_the_table_in_space_is_that_of_a_measurement(etch, tmp_path, maps):
     assert [{"stack": "out"} | row for row in tracked] == measured
 
 
-def test_lines_between_grains_that_count_in_one_table_alone_are_told(etch, tmp_path, maps):
-    """Volumes of the two tables differed by the lines, without a word."""
+def test_a_grain_beside_lines_of_0_has_one_volume_in_both_tables(etch, tmp_path, maps):
+    """Volumes of the two tables differed by the lines."""
     lines = maps.copy()
     lines[:, ::20] = lines[:, :, ::20] = 0
     write_tiff(tmp_path / "lines.tif", lines, pixel_size_um=0.5)
     done = etch("track", "lines.tif", "--out", "out", "--voxel-size", 2, 0.5, 0.5)
-    said = "of the stack, were given to the nearest grain in grains3d.csv; tracks.csv has the"
+    said = "of the stack, were given to the nearest grain in grains3d.csv and the volumes of "
     assert done.exit_code == 0 and said in done.stderr
     measured, tracked = (rows(tmp_path / "out" / name) for name in ("grains3d.csv", "tracks.csv"))
-    assert float(measured[4]["volume_um3"]) > float(tracked[4]["volume_um3"])
+    drawn = np.bincount(tifffile.imread(tmp_path / "out" / "grains3d.tif").ravel())
+    for row, track in zip(measured, tracked, strict=True):
+        assert row["label"] == track["grain"] and track["began"] == "first section"
+        assert (row["voxels"], row["volume_um3"]) == (track["voxels"], track["volume_um3"])
+        assert int(row["voxels"]) >= drawn[int(row["label"])]
+        assert row["centroid_y_px"] == track["centroid_y_px"]
+    assert sum(int(row["voxels"]) for row in measured) > drawn[1:].sum()
     assert "lines of 0" not in etch("track", "stack.tif", "--out", "none").stderr
 
 

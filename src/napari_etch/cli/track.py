@@ -301,14 +301,15 @@ def _report(name: str, tracks: Tracks, shifts: tuple[SectionShift, ...]) -> None
 
 
 def _tell_lines(name: str, share: float) -> None:
-    """Tell of lines of 0 between grains: the two tables differ by them."""
-    from napari_etch.cli.track_files import TRACKS_FILE
+    """Tell of lines of 0 between grains: what is in the map is smaller by them."""
+    from napari_etch.cli.track_files import GRAINS_3D_FILE, TRACKS_FILE
     from napari_etch.results import VOLUME_FILE
 
     if share:
         note(
             f"{name}: the lines of 0 between the grains, {100 * share:.0f} % of the stack, were "
-            f"given to the nearest grain in {VOLUME_FILE}; {TRACKS_FILE} has the grains as drawn"
+            f"given to the nearest grain in {VOLUME_FILE} and the volumes of {TRACKS_FILE}; "
+            f"{GRAINS_3D_FILE} has the grains as drawn"
         )
 
 

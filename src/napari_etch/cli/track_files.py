@@ -21,6 +21,8 @@ from napari_etch.results import (
 )
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from napari_etch.grains.tracking import Method, Tracks
     from napari_etch.measure.volume import VolumeSums
     from napari_etch.micrograph.align import SectionShift
@@ -105,10 +107,12 @@ def write_tracks(
         )
     sums = VolumeSums(len(tracks.grains), options.voxel_size_um)
     _write_volume(folder, stack, sections, tracks, options, sums, tell)
-    table = tracks.table(options.voxel_size_um)
-    table.to_csv(folder / TRACKS_FILE, index=False, float_format="%.6g")
     in_um = options.voxel_size_um is not None
     measures = sums.table()
+    table = tracks.table(options.voxel_size_um)
+    if measures.attrs[LINES]:
+        table = _with_volumes(table, measures)
+    table.to_csv(folder / TRACKS_FILE, index=False, float_format="%.6g")
     write_volumes(folder / VOLUME_FILE, measures, in_um=in_um)
     if shifts:
         write_shifts(folder / SHIFTS_FILE, shifts)
@@ -117,6 +121,20 @@ def write_tracks(
     summary = _summary(name, stack, tracks, options, shifts, time.monotonic() - began)
     write_summary(folder, {**summary, "corrections_taken": edits})
     return float(measures.attrs[LINES])
+
+
+def _with_volumes(tracks: pd.DataFrame, measures: pd.DataFrame) -> pd.DataFrame:
+    """Return the table of tracks with the volumes and places of that of the 3D measures.
+
+    Without the lines between them grains are smaller, and of one grain there is one volume.
+    """
+    tracks, found = tracks.set_index("grain"), measures.set_index("label")
+    same = {"voxels": "voxels", "volume": "volume_um3", "centroid_z_px": "centroid_z"}
+    same |= {f"centroid_{axis}_px": f"centroid_{axis}_px" for axis in "yx"}
+    for theirs, ours in same.items():
+        if ours in tracks:
+            tracks.loc[found.index, ours] = found[theirs]
+    return tracks.reset_index()
 
 
 def _write_volume(
