@@ -102,7 +102,8 @@ def total_loss(losses: dict[str, float]) -> float:
 
 
 def _source(micrograph: Micrograph) -> str:
-    return micrograph.path.name if micrograph.path is not None else micrograph.name
+    name = micrograph.path.name if micrograph.path is not None else micrograph.name
+    return ", ".join(filter(None, (name, micrograph.choice.words)))
 
 
 def picture_of(

@@ -30,10 +30,11 @@ def save_trained(
         The last values of the terms.
     """
     files = sorted(path for path in (request.data / IMAGES).iterdir() if path.name[0] != ".")
-    which = f", {request.choice.words}" if request.choice else ""
     notes = Notes.now(
         str(trained.card.get("title", f"{request.model}, trained on {request.data.name}")),
-        sources=tuple(path.name + which for path in files),
+        sources=tuple(
+            ", ".join(filter(None, (path.name, request.choice.words))) for path in files
+        ),
         start=f"trained from {request.start or request.model}",
         losses={name: float(value) for name, value in losses.items()},
     )
