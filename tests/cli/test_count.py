@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tifffile
 from corrected import correct
-from fakes import DarkIsBoundary
+from fakes import DarkIsBoundary, grid_of_grains
 from skimage.io import imsave
 
 from napari_etch.cli import count
@@ -42,6 +42,13 @@ def test_a_bad_image_leaves_the_others_their_rows(etch, micrograph_file, tmp_pat
     assert done.exit_code == 2
     assert "none.tif" in done.output and "1 of 2 images failed" in done.output
     assert len(rows_of(tmp_path / "counts.csv")) == 2
+
+
+def test_a_grain_map_with_negative_numbers_is_not_counted_by_a_network(etch, tmp_path):
+    tifffile.imwrite(tmp_path / "a.tif", grid_of_grains()[1].astype(np.int32) - 2)
+    done = etch("count", "a.tif", "--out", "counts.csv")
+    assert done.exit_code == 2
+    assert "a.tif has the negative label -1: labels start at 1" in done.output
 
 
 def test_images_of_one_name_are_told_apart(etch, micrograph_file, tmp_path):

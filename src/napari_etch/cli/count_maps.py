@@ -46,7 +46,12 @@ def _is_foreign_map(path: Path) -> bool:
     if labels.dtype.kind not in "iu" or labels.ndim not in (2, 3) or not labels.size:
         return False
     section = labels if labels.ndim == 2 else labels[len(labels) // 2]
-    return bool(labels.min() >= 0) and not is_picture(section)
+    least = labels.min()
+    if is_picture(section - section.min()):
+        return False
+    if least < 0:  # a network would find other grains in it
+        raise ValueError(f"{path} has the negative label {least}: labels start at 1, and 0 is none")
+    return True
 
 
 def _looks_labelled(path: Path) -> bool:
