@@ -145,6 +145,12 @@ def test_two_images_of_one_name_are_refused_before_any_work(etch, micrograph_fil
     assert not (tmp_path / "out").exists()
 
 
+def test_an_image_that_is_given_twice_is_told_to_be_that(etch, micrograph_file):
+    path = micrograph_file("a/steel.tif")
+    result = etch("segment", path, path.parent / ".." / "a" / "steel.tif", "--out", "out")
+    assert result.exit_code == 2 and "is given twice: name it once" in result.output
+
+
 def test_one_bad_file_does_not_stop_the_others(etch, micrograph_file, tmp_path):
     good, later = micrograph_file("good.tif"), micrograph_file("later.tif")
     bad = tmp_path / "bad.tif"

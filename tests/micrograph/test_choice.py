@@ -165,11 +165,15 @@ def test_axes_of_hdf5_are_read_where_they_are_stated(tmp_path):
         file["a"] = np.moveaxis(np.stack([STACK, 255 - STACK]), (0, 1), (3, 2))
         file["a"].attrs["axistags"] = tags
         file["b"] = STACK[:, None].repeat(5, 1)[None]
+        file["frames"] = np.moveaxis(STACK, 0, 2).repeat(
+            2, 2
+        )  # (y, x, frame), as some microscopes write
     np.testing.assert_array_equal(
         read_micrograph(path, series="a", channel=1, stack=True).data, 255 - STACK
     )
-    with pytest.raises(MicrographError, match="axes cannot be told"):
-        read_micrograph(path, series="b", stack=True)
+    for name in ("b", "frames"):
+        with pytest.raises(MicrographError, match="axes cannot be told"):
+            read_micrograph(path, series=name, stack=True)
 
 
 def ome_zarr(path, data, axes, scale):

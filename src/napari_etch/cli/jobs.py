@@ -118,6 +118,8 @@ def result_folders(images: Sequence[Path], out: Path) -> list[Path]:
         stem = image.resolve().stem if image.is_dir() or image.name in ("", "..") else image.stem
         if stem.casefold() in taken:  # some file systems do not tell a from A
             other = taken[stem.casefold()]
+            if other.resolve() == image.resolve():
+                refuse(f"{image} is given twice: name it once")
             maps = {image.name, other.name} <= {BOUNDARY_FILE, GRAINS_FILE}
             remedy = (
                 f"name their folders, {other.parent} and {image.parent}" if maps else "rename one"

@@ -15,6 +15,7 @@ from napari_etch.micrograph.tiff import RawImage
 
 # An image is no table of numbers.
 _LEAST_SIDE = 8
+_FLAT = 4
 _SECTION_AXES = "ZT"
 
 
@@ -61,8 +62,10 @@ def guessed_axes(shape: Sequence[int], dtype: np.dtype[Any]) -> str:
     if len(shape) == 2:
         return "YX"
     samples = "S" if last == 1 or (last in (3, 4) and dtype == np.uint8) else "C"
-    if len(shape) == 3:
-        return "YX" + samples if samples == "S" or last == 2 else "ZYX"
+    if len(shape) == 3 and (samples == "S" or last == 2):
+        return "YX" + samples
+    if len(shape) == 3:  # sections of a few columns are frames behind each other, or anything
+        return "" if _FLAT * last < min(shape[:2]) else "ZYX"
     if len(shape) == 4 and last <= 4:  # as DREAM.3D keeps its cells
         return "ZYX" + samples
     return ""
