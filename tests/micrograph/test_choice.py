@@ -206,6 +206,17 @@ def test_a_channel_of_ome_zarr(tmp_path):
         read_micrograph(path, channel=0)
 
 
+def test_a_typed_pixel_size_goes_before_oblong_pixels(tmp_path):
+    ome_zarr(tmp_path / "a.zarr", SE, "yx", [20, 40])
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["se"] = SE
+        file["se"].attrs["element_size_um"] = (1, 0.2, 0.4)
+    for name in ("a.zarr", "a.h5"):
+        with pytest.raises(MicrographError, match="not square"):
+            read_micrograph(tmp_path / name)
+        assert read_micrograph(tmp_path / name, pixel_size_um=0.3).pixel_size_um == 0.3
+
+
 def test_arrays_of_a_plain_zarr_group(tmp_path):
     zarr = pytest.importorskip("zarr")
     group = zarr.open_group(str(tmp_path / "a.zarr"), mode="w")

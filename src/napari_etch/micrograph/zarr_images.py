@@ -110,13 +110,15 @@ def _of_ome(where: str, group: Any, array: Any, name: str, calibrate: bool) -> H
     axes = "".join(each[:1].upper() for each in names)
     sizes = dict(zip(axes, _steps_um(multiscale, stated), strict=False))
     channels = (about.get("omero") or {}).get("channels") or []
-    calibration = square_calibration(sizes.get("X"), sizes.get("Y"), "OME-Zarr", name)
+    calibration = None
+    if calibrate:
+        calibration = square_calibration(sizes.get("X"), sizes.get("Y"), "OME-Zarr", name)
     return HeldArray(
         where,
         array,
         axes,
         tuple(str(each.get("label") or "") for each in channels),
-        calibration if calibrate else None,
+        calibration,
         sizes.get("Z"),
     )
 
