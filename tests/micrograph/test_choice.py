@@ -41,6 +41,7 @@ def series(tmp_path):
         (("Overview", None), MORE[::4, ::4], 2.0),
         ((1, 1), BSE, 0.5),
         (("both", "se"), SE, 0.5),
+        (("1", "1"), BSE, 0.5),
     ],
 )
 def test_a_series_comes_with_its_own_pixel_size(series, wanted, pixels, size):
@@ -81,7 +82,8 @@ def test_what_a_file_holds_is_listed(series):
         ({"series": "BSE"}, "no series 'BSE'; it has 3 series"),
         ({"series": 1, "channel": 2}, r"no channel 2; it has 2 channels \(0 SE, 1 BSE\)\.$"),
         ({"series": 1, "channel": "EBSD"}, "no channel 'EBSD'; it has 2 channels"),
-        ({"series": 2, "channel": 1}, "no channel 1; it has 1 channel.$"),
+        ({"series": 2, "channel": 1}, "no channel 1: its 4 pages are sections; save the one"),
+        ({"series": 0, "channel": 1}, "no channel 1; it has 1 channel.$"),
     ],
 )
 def test_what_is_not_there_is_refused(series, wanted, words):

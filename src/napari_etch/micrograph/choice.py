@@ -90,16 +90,15 @@ def pick(wanted: Which, names: Sequence[str], file: str, what: str, plural: str 
     MicrographError
         When there is none of that number or name, or several have the name.
     """
-    if isinstance(wanted, int):
-        if 0 <= wanted < len(names):
-            return wanted
-        found = []
-    else:
-        sought = wanted.casefold().strip("/")
-        folded = [name.casefold().strip("/") for name in names]
+    sought = str(wanted).casefold().strip("/")
+    folded = [name.casefold().strip("/") for name in names]
+    found: list[int] = []
+    if isinstance(wanted, str):
         found = [at for at, name in enumerate(folded) if name == sought]
         if not found:  # the last part of a path will do
             found = [at for at, name in enumerate(folded) if name.rsplit("/", 1)[-1] == sought]
+    if not found and sought.isdecimal() and int(sought) < len(names):
+        return int(sought)
     if len(found) == 1:
         return found[0]
     trouble = f"several of the {what} {wanted!r}: give its number" if found else f"no {what} "
@@ -163,6 +162,12 @@ def find_channel(
     axis = next((each for each in "CS" if sizes.get(each, 1) > 1), "")
     count = sizes.get(axis, 1)
     known = [*names[:count], *[""] * (count - len(names))]
+    sections = max((n for each, n in sizes.items() if each not in "CSYX"), default=1)
+    if not axis and sections > 1 and choice.channel not in (None, 0):
+        raise MicrographError(
+            f"{file} has no channel {choice.channel}: its {sections} pages are sections; save the "
+            "one that is wanted as a file of its own."
+        )
     if choice.channel is not None:
         at = pick(choice.channel, known, file, "channel")
         return Channel(axis, at), replace(choice, channel=at, channel_name=known[at])

@@ -94,7 +94,7 @@ def _description(
     if pixel_size_um is not None:
         lines.append("unit=um")
         if distance_um is not None and data.ndim == 3 and not rgb:
-            lines.append(f"spacing={distance_um!r}")
+            lines.append(f"spacing={float(distance_um)!r}")
     if not rgb and data.dtype.kind == "f":
         # section by section: a copy of a large stack's finite pixels is as large again
         parts = sections_of(data) if data.ndim == 3 else [data]
