@@ -116,6 +116,25 @@ def test_each_channel_of_a_calibrated_tiff_is_a_layer(tmp_path: Path) -> None:
         assert keywords["scale"] == (0.5, 0.5)
 
 
+def test_each_series_of_a_calibrated_tiff_is_a_layer(tmp_path: Path) -> None:
+    """napari's own reader showed the first alone, as a thumbnail."""
+    path = tmp_path / "all.ome.tif"
+    with tifffile.TiffWriter(path, ome=True) as writer:
+        sizes = ({"PhysicalSizeX": 2.0}, {"PhysicalSizeX": 0.5}, {"PhysicalSizeX": 0.5})
+        shapes, axes = ((40, 50), (2, 40, 50), (3, 40, 50)), ("YX", "CYX", "ZYX")
+        for shape, letters, size in zip(shapes, axes, sizes, strict=True):
+            writer.write(noise(*shape), metadata={"axes": letters, "Name": f"of {letters}", **size})
+    reader = get_reader(str(path))
+    assert reader is not None
+    found = {each["name"]: (data.shape, each["scale"]) for data, each, _ in reader(str(path))}
+    assert found == {
+        "all.ome of YX": ((40, 50), (2.0, 2.0)),
+        "all.ome of CYX 0": ((40, 50), (0.5, 0.5)),
+        "all.ome of CYX 1": ((40, 50), (0.5, 0.5)),
+        "all.ome of ZYX": ((3, 40, 50), (1.0, 0.5, 0.5)),
+    }
+
+
 def test_a_stack_of_colours_stays_coloured(tmp_path: Path) -> None:
     path, colours = tmp_path / "colours.tif", noise(4, 40, 50, 3)
     about = {"axes": "ZYXS", "unit": "um"}

@@ -57,7 +57,7 @@ def _calibrated(path: str) -> list[LayerData]:
     except (MicrographError, OSError) as error:
         log.info("%s is left to napari's own reader: %s", path, error)
         return []
-    if micrographs[0].pixel_size_um is None:
+    if all(each.pixel_size_um is None for each in micrographs):
         return []
     layers = [image_layer_data(each) for each in micrographs]
     if len(layers) > 1:
@@ -72,21 +72,33 @@ def _calibrated(path: str) -> list[LayerData]:
     return [(data, keywords, kind)]
 
 
-def _read(path: str) -> list[Micrograph]:
-    """Read an image or a stack; each of several channels, which bear their names."""
+def _read(path: str, series: int | None = None) -> list[Micrograph]:
+    """Read an image or a stack; each of several series and channels, which bear their names."""
     from napari_etch.micrograph import SeveralImagesError, read_micrograph
-    from napari_etch.micrograph.errors import SeveralChannelsError
+    from napari_etch.micrograph.errors import SeveralChannelsError, SeveralSeriesError
 
     try:
-        return [read_micrograph(path)]
+        return [read_micrograph(path, series=series)]
     except SeveralImagesError:
-        return [read_micrograph(path, stack=True)]
+        return [read_micrograph(path, series=series, stack=True)]
+    except SeveralSeriesError as error:
+        stem, names = Path(path).stem, error.names
+        return [
+            replace(each, name=f"{stem} {name or at}{each.name.removeprefix(stem)}")
+            for at, name in enumerate(names)
+            for each in _read(path, at)
+        ]
     except SeveralChannelsError as error:
-        several = enumerate(error.names)
-    stacks = [(read_micrograph(path, channel=at, stack=True), name or at) for at, name in several]
+        names = error.names
+    stacks = [
+        read_micrograph(path, series=series, channel=at, stack=True) for at in range(len(names))
+    ]
     return [
-        replace(stack if len(stack.data) > 1 else _only_section(stack), name=f"{stack.name} {name}")
-        for stack, name in stacks
+        replace(
+            stack if len(stack.data) > 1 else _only_section(stack),
+            name=f"{stack.name} {name or at}",
+        )
+        for at, (stack, name) in enumerate(zip(stacks, names, strict=True))
     ]
 
 

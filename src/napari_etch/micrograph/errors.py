@@ -22,6 +22,22 @@ class SeveralImagesError(MicrographError):
         self.found = found
 
 
+class SeveralSeriesError(MicrographError):
+    """There are several images in a file, none of them a thumbnail, and none was chosen.
+
+    Parameters
+    ----------
+    found : str
+        The beginning of the sentence.
+    names : tuple of str
+        Of each series; empty where it has none.
+    """
+
+    def __init__(self, found: str, names: tuple[str, ...]) -> None:
+        super().__init__(f"{found}; choose one with --series, or save it as a file of its own.")
+        self.names = names
+
+
 class SeveralChannelsError(MicrographError):
     """There are several channels, and none was chosen.
 

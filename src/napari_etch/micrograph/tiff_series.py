@@ -8,7 +8,7 @@ from html import unescape
 from typing import TYPE_CHECKING
 
 from napari_etch.micrograph.choice import COLOURS, Which, listed, pick
-from napari_etch.micrograph.errors import MicrographError
+from napari_etch.micrograph.errors import MicrographError, SeveralSeriesError
 
 if TYPE_CHECKING:
     from tifffile import TiffFile, TiffPageSeries
@@ -49,10 +49,10 @@ def main_series(tif: TiffFile, name: str, wanted: Which | None = None) -> TiffPa
 
     usable.sort(key=area, reverse=True)
     if len(usable) > 1 and area(usable[1]) > _MAX_THUMBNAIL * area(usable[0]):
-        raise MicrographError(
-            f"{name} holds images of different kinds or sizes, "
-            f"{listed(_described(tif), 'series', 'series')}; choose one with --series, or save it "
-            "as a file of its own."
+        several = listed(_described(tif), "series", "series")
+        raise SeveralSeriesError(
+            f"{name} holds images of different kinds or sizes, {several}",
+            tuple(_series_names(tif)),
         )
     return usable[0]
 
