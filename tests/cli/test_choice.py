@@ -85,7 +85,7 @@ def test_measure_finds_the_channel_that_was_segmented(etch, both, tmp_path):
         assert result.exit_code == 0, result.output
         assert "other pixels" not in result.output
     report = json.loads((tmp_path / "m" / "measure.json").read_text())
-    assert both.name in json.dumps(report)
+    assert f"{both.name}, channel BSE" in json.dumps(report)
     result = etch(
         "measure", "r/both.ome", "--out", "m", "--overwrite", "--image", both, "--channel", 0
     )

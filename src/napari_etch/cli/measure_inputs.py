@@ -113,7 +113,7 @@ class FieldInput:
         return FieldSource(
             name=self.name,
             grains=str(self.path),
-            image="" if image is None else _said_of(image),
+            image="" if image is None else image.choice.of(str(image.path or image.name)),
             model=str(made.get("model") or ""),
             weights_hash=str(made.get("weights_hash") or ""),
             granularity=(made.get("parameters") or {}).get("granularity"),
@@ -122,11 +122,6 @@ class FieldInput:
             picture=None if image is None else overlay_rgb(image, np.ones_like(self.grains)),
             overlay=overlay,
         )
-
-
-def _said_of(image: Micrograph) -> str:
-    """Return where an image is from, with the series and channel that were taken."""
-    return ", ".join(filter(None, (str(image.path or image.name), image.choice.words)))
 
 
 def read_fields(

@@ -55,6 +55,10 @@ class Choice:
         said.append("" if self.channel is None else f"channel {channel}")
         return ", ".join(filter(None, said))
 
+    def of(self, file: str) -> str:
+        """Return what was taken of a file: ``a.tif, channel BSE``; its name where it was all."""
+        return ", ".join(filter(None, (file, self.words)))
+
     @property
     def asked(self) -> Asked:
         """The keywords of `read_micrograph` that make it."""

@@ -185,7 +185,7 @@ class FineTuning(Paced):
             "model": model.weights_hash,
             "labels": request.labels,
             "seed": request.seed,
-            "images": [pair.name for pair in split.learnt],
+            "images": [request.choice.of(pair.name) for pair in split.learnt],
             "recipe": asdict(recipe),
         }
         folder = request.checkpoint

@@ -103,7 +103,7 @@ def total_loss(losses: dict[str, float]) -> float:
 
 def _source(micrograph: Micrograph) -> str:
     name = micrograph.path.name if micrograph.path is not None else micrograph.name
-    return ", ".join(filter(None, (name, micrograph.choice.words)))
+    return micrograph.choice.of(name)
 
 
 def picture_of(

@@ -235,7 +235,7 @@ class _Run(Paced):
             "model": None if start is None else start.weights_hash,
             "classes": list(table.ids),
             "seed": request.seed,
-            "images": [pair.name for pair in [*split.learnt, *more]],
+            "images": [request.choice.of(pair.name) for pair in [*split.learnt, *more]],
             "recipe": asdict(recipe),
         }
         folder = request.checkpoint

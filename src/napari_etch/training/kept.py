@@ -32,7 +32,7 @@ def save_trained(
     files = sorted(path for path in (request.data / IMAGES).iterdir() if path.name[0] != ".")
     notes = Notes.now(
         str(trained.card.get("title", f"{request.model}, trained on {request.data.name}")),
-        sources=tuple(", ".join(filter(None, (path.name, request.choice.words))) for path in files),
+        sources=tuple(request.choice.of(path.name) for path in files),
         start=f"trained from {request.start or request.model}",
         losses={name: float(value) for name, value in losses.items()},
     )
