@@ -237,6 +237,14 @@ def test_the_table_in_space_is_that_of_a_measurement(etch, tmp_path, maps):
     assert [{"stack": "out"} | row for row in tracked] == measured
 
 
+def test_a_stack_that_states_its_distance_is_told_how_to_measure_in_um(etch, tmp_path, maps):
+    write_tiff(tmp_path / "apart.tif", maps, pixel_size_um=0.5, distance_um=2)
+    done = etch("track", "apart.tif", "--out", "out")
+    assert "--voxel-size 2 0.5 0.5 measures in µm" in done.stderr
+    done = etch("track", "apart.tif", "--out", "typed", "--voxel-size", 2, 0.5, 0.5)
+    assert "from section to section" not in done.stderr
+
+
 def test_a_grain_beside_lines_of_0_has_one_volume_in_both_tables(etch, tmp_path, maps):
     """Volumes of the two tables differed by the lines."""
     lines = maps.copy()

@@ -47,17 +47,23 @@ def volume_table(
     return pd.concat(tables)
 
 
-def tell_distance(file: Path, typed_um: float, name: str) -> None:
-    """Tell where a stack states another distance of its sections: volumes go by the typed one."""
+def distance_of(file: Path) -> float | None:
+    """Return how far the sections of a stack are apart as its file states it, µm."""
     import tifffile
 
-    from napari_etch.micrograph.calibration import SAME_PIXEL
     from napari_etch.micrograph.tags import stated_distance
 
     if not file.is_file() or file.suffix.lower() not in (".tif", ".tiff"):
-        return
+        return None
     with tifffile.TiffFile(file) as tif:
-        stated = stated_distance(tif)
+        return stated_distance(tif)
+
+
+def tell_distance(file: Path, typed_um: float, name: str) -> None:
+    """Tell where a stack states another distance of its sections: volumes go by the typed one."""
+    from napari_etch.micrograph.calibration import SAME_PIXEL
+
+    stated = distance_of(file)
     if stated is not None and abs(stated / typed_um - 1) > SAME_PIXEL:
         note(
             f"{name}: the file states {stated:g} µm from section to section; {typed_um:g} as typed "

@@ -163,7 +163,7 @@ def _track(
     align: bool,
     corrections: bool,
 ) -> None:
-    from napari_etch.cli.measure_volumes import tell_distance
+    from napari_etch.cli.measure_volumes import distance_of, tell_distance
     from napari_etch.cli.progress import progress_bar
     from napari_etch.cli.track_files import ALL_FILES, write_tracks
     from napari_etch.micrograph.align import MovedSections
@@ -216,6 +216,11 @@ def _track(
     _tell_pixel_size(name, stack.pixel_size_um, options.voxel_size_um)
     if options.voxel_size_um is not None:
         tell_distance(stack.path, options.voxel_size_um[0], name)
+    elif (apart := distance_of(stack.path)) and (edge := stack.pixel_size_um):
+        note(
+            f"{name}: the file states {apart:g} µm from section to section: if that is right, "
+            f"--voxel-size {apart:g} {edge:g} {edge:g} measures in µm"
+        )
     say(f"{name}: {_result_words(tracks)} -> {out}")
 
 
