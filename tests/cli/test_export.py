@@ -458,17 +458,23 @@ def test_umlauts_of_macos_are_those_of_tables_and_annotations(etch, tmp_path, mi
 
 
 @pytest.mark.parametrize("more", [(), ("--labels", "grains")])
-def test_a_set_of_grains_alone_has_one_class(etch, results, tmp_path, more):
+@pytest.mark.parametrize("mapped", [False, True])
+def test_a_set_of_grains_alone_has_one_class(etch, results, tmp_path, more, mapped):
     """Fracture modes came before it, which no grain has."""
+    if mapped:  # one of the images has fracture modes, too
+        modes = np.ones_like(tifffile.imread(tmp_path / "results/two/grains.tif"), np.uint8)
+        tifffile.imwrite(tmp_path / "results/two/fracture.tif", modes)
+    alone = bool(more) or not mapped
     assert etch("export", results, "--out", "coco", "--format", "coco", *more).exit_code == 0
     value = json.loads((tmp_path / "coco" / "annotations.json").read_text())
-    assert {each["category_id"] for each in value["annotations"]} == {1 if more else 3}
+    number = next(each["id"] for each in value["categories"] if each["name"] == "grain")
+    assert number == (1 if alone else 3)
     listed = [each["name"] for each in value["categories"]]
-    modes = [] if more else ["intergranular", "transgranular"]
-    assert listed == [*modes, "grain", "ignore"]
+    names = [] if alone else ["intergranular", "transgranular"]
+    assert listed == [*names, "grain", "ignore"]
     assert etch("export", results, "--out", "yolo", "--format", "yolo", *more).exit_code == 0
     lines = (tmp_path / "yolo" / "labels" / "one.txt").read_text().splitlines()
-    assert {line.split()[0] for line in lines} == {"0" if more else "2"}
+    assert {line.split()[0] for line in lines} == {"0" if alone else "2"}
     for name in ("coco", "yolo"):
         found = read_annotations(tmp_path / name)["one"]
         assert found.classes is None and found.grains.max() == 16

@@ -131,7 +131,7 @@ def export(
     from napari_etch.grains.class_table import FRACTURE_MODES, ClassTable
     from napari_etch.labels import ExportRequest, Split, Tiles, WriteOptions
     from napari_etch.labels.exporting import check_target
-    from napari_etch.labels.sources import SourceOptions, find_sources
+    from napari_etch.labels.sources import SourceOptions, find_sources, hold_no_classes
     from napari_etch.results import check_writable
 
     _refuse_dropped(form, tiles, overlap, polygons, seg_npy)
@@ -165,6 +165,9 @@ def export(
                 line_width=line_width,
                 polygons=polygons,
                 seg_npy=seg_npy,
+                grains_only=labels is Labels.AUTO
+                and not (table or read)
+                and hold_no_classes(sources),
             ),
             overwrite=overwrite,
         )

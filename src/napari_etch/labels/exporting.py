@@ -307,8 +307,9 @@ class _Writing:
         if part not in self._writers:
             folder = self.folder / part
             folder.mkdir(exist_ok=True)
-            only = self.request.labels == "grains"
-            options = replace(self.request.options, grains_only=only)
+            options = self.request.options
+            if self.request.labels == "grains":
+                options = replace(options, grains_only=True)
             self._writers[part] = self.form.make()(folder, options, self.notes)
         return self._writers[part]
 

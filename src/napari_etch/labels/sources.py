@@ -125,6 +125,13 @@ def find_sources(
     return found, report, table
 
 
+def hold_no_classes(paths: Sequence[Path]) -> bool:
+    """Return whether paths are results, and none of them has a class map beside its grains."""
+    found = [result_folders(path) for path in paths]
+    files = [folder / FRACTURE_FILE for folders in found for folder in folders]
+    return all(found) and not any(file.exists() for file in files)
+
+
 def result_folders(path: Path, maps: Sequence[str] = _MAPS) -> list[Path]:
     """Return the result folders at a path: itself, those in it, or in it the slices of a file.
 
