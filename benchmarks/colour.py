@@ -174,7 +174,7 @@ def scores(model: object, picture: np.ndarray, truth: np.ndarray, quality: str) 
 
 def main() -> None:
     """Print the table, or save a contact sheet."""
-    from napari_etch.micrograph.pixels import luminance
+    from napari_etch.micrograph.luminance import luminance
     from napari_etch.models import load_model
 
     parser = argparse.ArgumentParser(description=__doc__)

@@ -8,7 +8,7 @@ from micrograph.scenes import specimen
 
 from napari_etch.micrograph import micrograph_from_array
 from napari_etch.micrograph.colour import grey_with_colour
-from napari_etch.micrograph.pixels import luminance
+from napari_etch.micrograph.luminance import luminance
 
 LUMINANCE = np.array([0.299, 0.587, 0.114])
 # Of one luminance: the last channel makes up for the other two.

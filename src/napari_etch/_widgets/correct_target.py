@@ -27,7 +27,7 @@ from napari_etch._widgets.layers import (
 from napari_etch._widgets.made_from import likeliest_first
 from napari_etch.grains.class_table import FRACTURE_MODES, ClassTableError
 from napari_etch.grains.editing import is_tiling
-from napari_etch.micrograph.pixels import grey_values
+from napari_etch.micrograph.luminance import grey_values
 
 if TYPE_CHECKING:
     from napari.components import Dims, LayerList

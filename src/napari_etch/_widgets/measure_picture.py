@@ -11,8 +11,8 @@ import numpy.typing as npt
 from napari_etch._widgets.correct_target import own_micrograph, window_under
 from napari_etch._widgets.layers import METADATA_KEY, finest, pixel_size_um
 from napari_etch._widgets.stated_size import conflict_of
+from napari_etch.micrograph.luminance import grey_values
 from napari_etch.micrograph.margins import Margins, find_margins, margin_trouble
-from napari_etch.micrograph.pixels import grey_values
 
 if TYPE_CHECKING:
     from napari.components import LayerList

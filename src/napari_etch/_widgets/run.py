@@ -358,8 +358,8 @@ def is_bright(micrograph: Micrograph) -> bool:
 
 def margins_of(micrograph: Micrograph) -> Margins:
     """Return the blank margins of a micrograph, (y, x) or (y, x, 3), above its information bar."""
+    from napari_etch.micrograph.luminance import grey_values
     from napari_etch.micrograph.margins import find_margins
-    from napari_etch.micrograph.pixels import grey_values
 
     grey = grey_values(micrograph.data, is_rgb=micrograph.is_rgb)
     return find_margins(grey[: micrograph.info_bar_row])

@@ -86,8 +86,8 @@ def tell_margins(micrograph: Micrograph, name: str) -> None:
 
     And of a grain map in place of a micrograph, in which a network finds other grains.
     """
+    from napari_etch.micrograph.luminance import grey_values
     from napari_etch.micrograph.margins import find_margins, margin_trouble
-    from napari_etch.micrograph.pixels import grey_values
 
     _tell_labels(micrograph, name)
     if micrograph.surroundings is not None:

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from napari_etch.micrograph.pixels import LUMINANCE, luminance
+from napari_etch.micrograph.luminance import LUMINANCE, luminance
 
 Floats = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]

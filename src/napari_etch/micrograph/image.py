@@ -16,7 +16,8 @@ from napari_etch.micrograph.choice import ALL, Choice
 from napari_etch.micrograph.colour import grey_with_colour
 from napari_etch.micrograph.errors import MicrographError
 from napari_etch.micrograph.info_bar import find_info_bar
-from napari_etch.micrograph.pixels import canonical, grey_values, luminance
+from napari_etch.micrograph.luminance import grey_values, luminance
+from napari_etch.micrograph.pixels import canonical
 from napari_etch.micrograph.scale_bar import KnownBar, ScaleBar, SoughtBar, find_in_info_bar
 from napari_etch.micrograph.surroundings import Surroundings, find_surroundings
 

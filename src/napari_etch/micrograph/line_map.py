@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_etch.micrograph.errors import MicrographError
-from napari_etch.micrograph.pixels import grey_values
+from napari_etch.micrograph.luminance import grey_values
 
 KINDS = ("auto", "map", "micrograph", "grains")
 POLARITIES = ("auto", "dark", "bright")

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from napari_etch.micrograph.colour import grey_section
 from napari_etch.micrograph.errors import MicrographError
 
 # A grey picture stored as a colour JPEG comes back with channels up to two levels apart.
 _GREY_TOLERANCE_8BIT = 2
-LUMINANCE = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # ITU-R BT.601
 _MAX_CHANNELS = 4
 # Beyond this a float is no grey value but a mark for "no data" (-3.4e38 in some programs).
 MAX_VALUE = 1e30
@@ -100,44 +100,8 @@ def collapse_grey(data: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(green)
 
 
-def luminance(data: np.ndarray) -> np.ndarray:
-    """Luminance of an RGB image (ITU-R BT.601 weights).
-
-    Parameters
-    ----------
-    data : numpy.ndarray
-        ``(..., 3)``.
-
-    Returns
-    -------
-    numpy.ndarray
-        ``(...)`` float32.
-    """
-    return np.asarray(data.astype(np.float32, copy=False) @ LUMINANCE, dtype=np.float32)
-
-
-def grey_values(data: np.ndarray, *, is_rgb: bool) -> np.ndarray:
-    """Luminance of what has colours, anything else as it is.
-
-    Parameters
-    ----------
-    data : numpy.ndarray
-        Grey ``(...)``, or ``(..., 3)``, also ``(..., 4)``: alpha tells nothing of the specimen.
-    is_rgb : bool
-        Whether the last axis is colour.
-
-    Returns
-    -------
-    numpy.ndarray
-        ``(...)``: float32 of colours, else `data` itself, not a copy.
-    """
-    return luminance(data[..., :3]) if is_rgb else data
-
-
 def _grey_sections(stack: np.ndarray) -> np.ndarray:
     """Return a stack of colour images (z, y, x, 3) as a grey one, float32 (z, y, x)."""
-    from napari_etch.micrograph.colour import grey_section
-
     return np.stack([grey_section(section) for section in stack])
 
 

@@ -56,7 +56,7 @@ def certainty(boundary: Maps) -> float:
 
 def contrast(data: np.ndarray, mask: npt.NDArray[np.bool_]) -> float:
     """Return the spread of a section's grey values; 0 where nothing of it is specimen."""
-    from napari_etch.micrograph.pixels import grey_values
+    from napari_etch.micrograph.luminance import grey_values
 
     values = grey_values(data, is_rgb=data.ndim == 3).astype(np.float32, copy=False)
     inside = values[mask]

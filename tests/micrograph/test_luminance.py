@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from napari_etch.micrograph.pixels import grey_values, luminance
+from napari_etch.micrograph.luminance import grey_values, luminance
 
 
 def test_colours_become_luminance_and_alpha_tells_nothing() -> None:
