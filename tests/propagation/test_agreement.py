@@ -114,3 +114,12 @@ def test_a_map_that_is_not_sure_of_its_lines_is_not_told_on():
     assert memory.keep(lines())
     blurred = np.full((96, 96), float(lines().mean()), np.float32)
     assert not memory.keep(blurred)
+
+
+def test_a_grain_parted_in_equal_halves_goes_on_in_one_of_them():
+    """Both took its number, and there was no boundary between them."""
+    before = np.repeat([1, 1, 1, 5], 10)[None].repeat(20, axis=0).astype(np.int32)
+    after = np.repeat([1, 2, 3], [15, 15, 10])[None].repeat(20, axis=0).astype(np.int32)
+    found = numbered_alike(before, after)
+    assert np.unique(found).size == 3 and (found[:, :15] == 1).all() != (found[:, 15:30] == 1).all()
+    assert drawn_between(before, after, 0.9)[:, 10:28].any(axis=1).all()

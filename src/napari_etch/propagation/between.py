@@ -50,7 +50,18 @@ def drawn_between(
 def numbered_alike(
     before: npt.NDArray[np.int32], after: npt.NDArray[np.int32]
 ) -> npt.NDArray[np.int32]:
-    """Return the later grains, each with the number of the one it continues or a new one."""
+    """Return the later grains, each with the number of the one it continues or a new one.
+
+    Parameters
+    ----------
+    before, after : ndarray of int32, shape (y, x)
+        Grain maps of one size; 0 is no grain.
+
+    Returns
+    -------
+    ndarray of int32, shape (y, x)
+        No two grains have one number.
+    """
     one, two = describe(before), describe(after)
     pairs, area = overlaps(one, two)
     iou = area / (one.area[pairs[:, 0]] + two.area[pairs[:, 1]] - area)
@@ -58,8 +69,10 @@ def numbered_alike(
     np.maximum.at(best_one, pairs[:, 0], iou)
     np.maximum.at(best_two, pairs[:, 1], iou)
     mutual = (iou >= best_one[pairs[:, 0]]) & (iou >= best_two[pairs[:, 1]]) & (iou > _LEAST_IOU)
+    # a grain that was parted in equal halves goes on in one of them
+    here, first = np.unique(pairs[mutual, 0], return_index=True)
     numbers = np.concatenate([[0], int(before.max(initial=0)) + 1 + np.arange(two.count)])
-    numbers[pairs[mutual, 1] + 1] = one.labels[pairs[mutual, 0]]
+    numbers[pairs[mutual, 1][first] + 1] = one.labels[here]
     return numbers.astype(np.int32)[two.dense]
 
 
