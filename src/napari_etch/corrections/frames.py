@@ -69,7 +69,7 @@ class Frame:
 def frame(
     kind: bytes, sequence: int, meta: dict[str, Any], *arrays: npt.NDArray[np.integer]
 ) -> Frame:
-    """Make a frame from a JSON object and integer arrays."""
+    """Make a frame from a JSON object and integer arrays, of any shape and type."""
     head = json.dumps(meta).encode()
     parts = [_LENGTH.pack(len(head)), head]
     for values in arrays:

@@ -99,7 +99,10 @@ def traces(
 
 
 def mean_intercept(grains: Labels) -> float:
-    """Return the mean length of a line along an axis inside a grain, px."""
+    """Return the mean length of a line along an axis inside a grain of a map (y, x), px.
+
+    A map of one grain has no boundary to cross: as if there were one.
+    """
     crossings = sum(
         int(np.count_nonzero(grains[one] != grains[two]))
         for one, two in ((np.s_[:-1, :], np.s_[1:, :]), (np.s_[:, :-1], np.s_[:, 1:]))

@@ -38,7 +38,15 @@ def overlap_scores(pred: np.ndarray, truth: Truth) -> dict[str, Any]:
 
 
 def information(joint: np.ndarray, pred: np.ndarray, true: np.ndarray) -> dict[str, Any]:
-    """Return the variation of information and its two parts, from pixel counts."""
+    """Return the variation of information and its two parts, bits, from pixel counts.
+
+    Parameters
+    ----------
+    joint : ndarray of int, (k,)
+        Pixels that a predicted grain and a true one share, for each pair that shares any.
+    pred, true : ndarray of float, (n,), (m,)
+        Its sums over each predicted and over each true grain.
+    """
     total = joint.sum()
     if total == 0:
         return {"vi": None, "vi_split": None, "vi_merge": None}
@@ -54,7 +62,10 @@ def information(joint: np.ndarray, pred: np.ndarray, true: np.ndarray) -> dict[s
 
 
 def rand(joint: np.ndarray, pred: np.ndarray, true: np.ndarray) -> dict[str, Any]:
-    """Return the adapted Rand error and the adjusted Rand index, over pairs of pixels."""
+    """Return the adapted Rand error and the adjusted Rand index, over pairs of pixels.
+
+    The counts are those of `information`; both are None for fewer than two pixels.
+    """
     total = float(joint.sum())
     if total < 2:
         return {"are": None, "ari": None}
@@ -71,7 +82,10 @@ def rand(joint: np.ndarray, pred: np.ndarray, true: np.ndarray) -> dict[str, Any
 
 
 def kept_grains(pred: np.ndarray, truth: Truth) -> np.ndarray:
-    """Tell by label which predicted grains count: at most half of them is unscored."""
+    """Tell by label, bool (n + 1,), which predicted grains count: at most half is unscored.
+
+    `pred` is dense, of the shape of the truth; 0, which it may lack, never counts.
+    """
     area = np.bincount(pred.ravel())
     unscored = np.bincount(pred[truth.unscored], minlength=area.size)
     kept = (area > 0) & (2 * unscored <= area)

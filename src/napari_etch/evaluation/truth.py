@@ -91,7 +91,7 @@ def is_drawn(truth: np.ndarray) -> bool:
 
 
 def filled(labels: np.ndarray) -> np.ndarray:
-    """Give every 0 pixel the nearest label; a map of nothing becomes one grain."""
+    """Give every 0 pixel, (y, x) or (z, y, x), the nearest label; a map of nothing is one grain."""
     from scipy.ndimage import distance_transform_edt
 
     gaps = labels == 0

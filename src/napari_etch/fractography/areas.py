@@ -127,7 +127,7 @@ def class_areas(
 
 
 def block_side(classes: npt.NDArray[np.integer], table: ClassTable) -> int:
-    """Return the side of the blocks of the bootstrap, px; see `class_areas`."""
+    """Return the side of the blocks of the bootstrap, px, for a map (y, x); see `class_areas`."""
     longer = max(classes.shape)
     low, high = longer / MOST_BLOCKS, longer / LEAST_BLOCKS
     shares = [float((classes == number).mean()) for number in table.ids]

@@ -17,7 +17,7 @@ _DISC, _DISC_PX = 1.2, 1.5
 def line_thickness(lines: Mask) -> float:
     """Return the mean thickness of lines, px: their area over the length of their skeleton.
 
-    1.0 where there are no lines.
+    1.0 where there are no lines. `lines` are bool (y, x).
     """
     from skimage.morphology import skeletonize
 

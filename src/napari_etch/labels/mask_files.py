@@ -116,7 +116,9 @@ def _decoded(path: Path) -> npt.NDArray[Any]:
 
 
 def whole_numbers(array: npt.NDArray[Any], name: str) -> npt.NDArray[Any]:
-    """Return a mask as a 2D array of whole numbers from 0.
+    """Return a mask as an array (y, x) of whole numbers from 0 to 2147483647.
+
+    Axes of length 1 before it, and equal channels behind it, are taken off.
 
     Raises
     ------

@@ -20,7 +20,7 @@ _MOST = np.iinfo(np.int32).max
 
 
 def numbers(given: Any) -> npt.NDArray[np.float64]:
-    """Return a list of numbers, NaN where one is none."""
+    """Return a list of numbers, float64 (n,), NaN where one is none; empty for what is no list."""
     if given is None or isinstance(given, str) or not isinstance(given, Iterable):
         return np.zeros(0)
     return np.array([_number(value) for value in given], float)

@@ -141,7 +141,7 @@ def write_image(path: Path, picture: npt.NDArray[Any], pixel_size_um: float | No
 def write_mask(path: Path, mask: npt.NDArray[Any], pixel_size_um: float | None = None) -> None:
     """Write labels as they are; what is True or False as 255 and 0.
 
-    PNG holds numbers up to 65535, and no pixel size.
+    `mask` is bool or whole numbers, (y, x). PNG holds numbers up to 65535, and no pixel size.
     """
     if mask.dtype == bool:
         mask = mask.astype(np.uint8) * np.uint8(255)
@@ -154,7 +154,10 @@ def smallest(labels: npt.NDArray[np.int32]) -> npt.NDArray[Any]:
 
 
 def eight_bits(picture: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
-    """Return an image with decimals as 8 bits, black and white at its extremes."""
+    """Return an image with decimals, of any shape, as 8 bits, black and white at its extremes.
+
+    NaN and what is below all numbers become black, what is above them white.
+    """
     finite = picture[np.isfinite(picture)]
     low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
     filled = np.nan_to_num(picture.astype(np.float64), nan=low, posinf=high, neginf=low)

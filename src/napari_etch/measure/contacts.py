@@ -69,7 +69,18 @@ def count_neighbours(contacts: Contacts, labels: np.ndarray) -> np.ndarray:
 
 
 def pairs_of(contacts: Contacts, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the pairs of grains that touch, each once, the lower index first."""
+    """Return the pairs of grains that touch, each once, the lower index first.
+
+    Parameters
+    ----------
+    contacts : Contacts
+    labels : ndarray of int, (n,)
+        Of the runs, 0 for no grain: the indices are places in it.
+
+    Returns
+    -------
+    first, second : ndarray of int, (k,)
+    """
     real = (labels[contacts.one] > 0) & (labels[contacts.two] > 0)
     low = np.minimum(contacts.one, contacts.two)[real]
     high = np.maximum(contacts.one, contacts.two)[real]

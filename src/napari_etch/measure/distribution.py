@@ -77,7 +77,7 @@ class Distribution:
 
 
 def diameters(areas: np.ndarray) -> np.ndarray:
-    """Return the diameters of the circles of equal area."""
+    """Return the diameters of the circles of equal area, float64, in µm for areas in µm²."""
     return np.asarray(2 * np.sqrt(np.asarray(areas, float) / np.pi))
 
 
@@ -153,7 +153,7 @@ def _shares(sizes: np.ndarray, weights: np.ndarray) -> Shares:
 
 
 def log_normal_share(sizes: np.ndarray, shares: Shares) -> np.ndarray:
-    """Return the share of a log-normal fit up to each size."""
+    """Return the share, in [0, 1], of a log-normal fit up to each size, µm."""
     from scipy.special import ndtr
 
     if shares.log_deviation == 0:

@@ -173,7 +173,7 @@ def _free_circle(specimen: npt.NDArray[np.bool_]) -> _Circle:
 
 
 def specimen_frame(grains: np.ndarray) -> tuple[int, int, int, int]:
-    """Return top, left, bottom and right (ends excluded) of what is specimen.
+    """Return top, left, bottom and right (ends excluded), px, of what is above 0 in a map (y, x).
 
     Raises
     ------

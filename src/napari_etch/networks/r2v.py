@@ -64,5 +64,5 @@ class R2VNet(nn.Module):
 
 
 def boundary_logit(responses: Tensor) -> Tensor:
-    """Return the logit of the first class against all others together, (b, h, w)."""
+    """Return the logit of the first class of (b, k, h, w) against all others, (b, h, w)."""
     return responses[:, 0] - responses[:, 1:].logsumexp(1)

@@ -49,13 +49,19 @@ def _typical(lines: Maps) -> Maps:
 
 
 def certainty(boundary: Maps) -> float:
-    """Return how sure a boundary map is of its lines, 0 to 1: its mean weighted by itself."""
+    """Return how sure a boundary map is of its lines, 0 to 1: its mean weighted by itself.
+
+    `boundary` is float32 in [0, 1], of any shape; a map without lines is not sure of any.
+    """
     total = float(boundary.sum())
     return float(np.square(boundary).sum()) / total if total > 0 else 0.0
 
 
 def contrast(data: np.ndarray, mask: npt.NDArray[np.bool_]) -> float:
-    """Return the spread of a section's grey values; 0 where nothing of it is specimen."""
+    """Return the spread of a section's grey values; 0 where nothing of it is specimen.
+
+    `data` is (y, x), or (y, x, 3) for colours; `mask` is bool (y, x), True = specimen.
+    """
     from napari_etch.micrograph.luminance import grey_values
 
     values = grey_values(data, is_rgb=data.ndim == 3).astype(np.float32, copy=False)

@@ -86,5 +86,5 @@ def _lines(grains: npt.NDArray[np.int32]) -> npt.NDArray[np.float32]:
 
 
 def fields_of(lines: npt.NDArray[np.float32], grain_size: float) -> dict[str, Any]:
-    """Return fields of drawn lines, as a model gives them."""
+    """Return fields of drawn lines, float32 (y, x), as a model gives them; `grain_size` in px."""
     return {"boundary": lines, "separation": lines, "grain_size_px": np.float32(grain_size)}

@@ -129,7 +129,10 @@ class Walk:
 
 
 def averaged(found: Prediction, back: dict[str, npt.NDArray[np.float16]] | None) -> Prediction:
-    """Return what was found, averaged with what was found going backward, if anything was."""
+    """Return what was found, averaged with what was found going backward, if anything was.
+
+    `back` holds float16 (y, x) of each field in `AVERAGED`.
+    """
     if back is None:
         return found
     fields = dict(found.fields)

@@ -39,7 +39,7 @@ class LineTarget:
 
 
 def label_lines(labels: npt.NDArray[np.integer]) -> npt.NDArray[np.bool_]:
-    """Return one-pixel lines: where a label is 0 or differs from a 4-neighbour, thinned."""
+    """Return one-pixel lines, (y, x): where a label is 0 or differs from a 4-neighbour, thinned."""
     from skimage.morphology import skeletonize
 
     mask = labels == 0
@@ -81,6 +81,9 @@ def abw_loss(logits: Tensor, wide: Tensor, boundary: Tensor, interior: Tensor) -
 
 
 def cbw_loss(logits: Tensor, wide: Tensor) -> Tensor:
-    """Return cross-entropy on the wide lines, where interior counts 1 and boundary 20."""
+    """Return cross-entropy on the wide lines, where interior counts 1 and boundary 20.
+
+    `logits` are float32 (b, 2, h, w), boundary second; `wide` (b, h, w), not 0 on lines.
+    """
     weights = torch.tensor(CLASS_WEIGHTS, device=logits.device)
     return torch.nn.functional.cross_entropy(logits, (wide != 0).long(), weights)

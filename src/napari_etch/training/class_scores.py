@@ -67,7 +67,10 @@ def confusion_of(
 
 
 def scores_of(confusion: npt.NDArray[np.int64]) -> dict[str, float]:
-    """Return accuracy and the mean IoU of the classes that are there."""
+    """Return accuracy and the mean IoU of the classes that are there.
+
+    `confusion` counts pixels by true class (row) and found class (column), (k, k).
+    """
     right = confusion.diagonal().astype(float)
     union = confusion.sum(0) + confusion.sum(1) - right
     there = confusion.sum(1) > 0

@@ -95,7 +95,10 @@ def orient(arrays: list[np.ndarray], random: np.random.Generator) -> list[np.nda
 
 
 def standardise(image: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """Centre and scale a sample as `models.generalist` prepares a micrograph, with some jitter."""
+    """Centre and scale a sample as `models.generalist` prepares a micrograph, with some jitter.
+
+    Of any shape and real type; what is returned is float32 in [-5, 5].
+    """
     spread = float(image.std()) + 1e-3
     centred = (image - image.mean()) / spread
     centred = centred * random.uniform(0.75, 1.33) + random.uniform(-0.25, 0.25)

@@ -40,7 +40,11 @@ def targets_of(labels: Tensor) -> Targets:
 
 
 def dice_loss(probability: Tensor, truth: Tensor, weight: Tensor | float = 1.0) -> Tensor:
-    """Return 1 - Dice of each channel, averaged (Milletari et al. 2016, squared form)."""
+    """Return 1 - Dice of each channel, averaged (Milletari et al. 2016, squared form).
+
+    `probability`, `truth` and, where it is no number, `weight` are float32 (b, k, h, w); the loss
+    has no axis, as those below.
+    """
     axes = (0, -2, -1)
     overlap = (weight * probability * truth).sum(axes)
     total = (weight * (probability.square() + truth.square())).sum(axes)
@@ -48,7 +52,10 @@ def dice_loss(probability: Tensor, truth: Tensor, weight: Tensor | float = 1.0) 
 
 
 def boundary_loss(logit: Tensor, truth: Tensor, weight: Tensor | None = None) -> Tensor:
-    """Return cross-entropy, for honest probabilities, plus 0.3 Dice, for thin lines."""
+    """Return cross-entropy, for honest probabilities, plus 0.3 Dice, for thin lines.
+
+    All are float32 (b, h, w); `truth` is in [0, 1], `weight` 0 where it is not known.
+    """
     probability = torch.sigmoid(logit)[:, None]
     if weight is None:
         entropy = functional.binary_cross_entropy_with_logits(logit, truth)
@@ -59,7 +66,7 @@ def boundary_loss(logit: Tensor, truth: Tensor, weight: Tensor | None = None) ->
 
 
 def distance_loss(logit: Tensor, truth: Tensor, weight: Tensor | None = None) -> Tensor:
-    """Return the mean absolute error of the capped distance."""
+    """Return the mean absolute error of the capped distance; float32 (b, h, w), truth in [0, 1]."""
     error = (torch.sigmoid(logit) - truth).abs()
     if weight is None:
         return error.mean()
@@ -67,7 +74,11 @@ def distance_loss(logit: Tensor, truth: Tensor, weight: Tensor | None = None) ->
 
 
 def affinity_loss(logit: Tensor, same: Tensor, valid: Tensor) -> Tensor:
-    """Return cross-entropy plus 0.5 Dice on "not the same grain", with both ends in the image."""
+    """Return cross-entropy plus 0.5 Dice on "not the same grain", with both ends in the image.
+
+    All are float32 (b, k, h, w), k the offsets of `AFFINITY_OFFSETS`; `valid` is 1 where both ends
+    count.
+    """
     entropy = functional.binary_cross_entropy_with_logits(logit, same, weight=valid)
     return entropy + 0.5 * dice_loss(torch.sigmoid(-logit), 1 - same, valid)
 

@@ -126,7 +126,7 @@ def owner_of(dense: npt.NDArray[np.int32], true: npt.NDArray[np.int32]) -> npt.N
 
 
 def turned(crops: Tensor, generator: torch.Generator) -> Tensor:
-    """Swap channels, mirror and turn crops at random, one way for the whole batch."""
+    """Swap channels, mirror and turn crops (b, 2, s, s) at random, one way for the whole batch."""
     swap, mirror, turns = torch.randint(0, 4, (3,), generator=generator).tolist()
     if swap % 2:
         crops = crops.flip(1)

@@ -206,7 +206,10 @@ def _is_fast_in_half(inputs: Tensor) -> bool:
 
 
 def mix(start: dict[str, Tensor], end: dict[str, Tensor], share: float) -> dict[str, Tensor]:
-    """Return the weights at a part of the way from one set to another."""
+    """Return the weights at a part, 0 to 1, of the way from one set to another.
+
+    Whole numbers, such as counts of batches, are those of `end`; `start` has all the others.
+    """
     return {
         name: start[name] + share * (value - start[name]) if value.is_floating_point() else value
         for name, value in end.items()

@@ -119,7 +119,7 @@ def match_style(look: Tensor, intercept: Range = SEEN, drawn: Drawn | None = Non
 
 
 def match_intercept(look: Tensor, drawn: Drawn | None = None) -> float:
-    """Return the mean intercept in px of what looks so.
+    """Return the mean intercept in px of what looks so; `look` is float32 (f,), from `look_of`.
 
     The logarithm of the nearest ones' intercepts, by local linear regression on the description
     (the adjustment of Beaumont, Zhang and Balding 2002), over the whole table, the nearest counting

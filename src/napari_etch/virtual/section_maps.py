@@ -192,7 +192,10 @@ def bent(true: Maps, far: float, rng: np.random.Generator) -> Maps:
 
 
 def jolted(true: Maps, far: float, rng: np.random.Generator) -> Maps:
-    """Shift every section by itself, by so many px in each direction as standard deviation."""
+    """Shift every section of (z, y, x) by itself, by whole px; `far` is their deviation, px.
+
+    What comes in repeats the rim.
+    """
     from scipy import ndimage as ndi
 
     parts = []

@@ -84,7 +84,22 @@ def boundaries_in(
     window: Window,
     labels: Iterable[int],
 ) -> npt.NDArray[np.void]:
-    """Return the boundaries of some grains that lie wholly in a window, as `boundaries` does."""
+    """Return the boundaries of some grains that lie wholly in a window, as `boundaries` does.
+
+    Parameters
+    ----------
+    grains : ndarray of int, shape (y, x)
+        All of the map.
+    boundary : ndarray of float, shape (y, x), or None
+        In [0, 1]; without it no boundary is surer than another.
+    window : (slice, slice)
+        Rows and columns of the map.
+    labels : iterable of int
+
+    Returns
+    -------
+    structured ndarray, shape (k,)
+    """
     pairs = pairs_in(grains, grow(window, 1, grains.shape)).of(labels)
     return _table(pairs, level_of(pairs, boundary))
 

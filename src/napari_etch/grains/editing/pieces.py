@@ -46,7 +46,19 @@ def pieces_of(grain: Mask, cut: Mask, *, least: int, depth: float = 0.0) -> npt.
 def number_pieces(
     part: Labels, pieces: npt.NDArray[np.integer], label: int, new: Iterable[int]
 ) -> None:
-    """Write the pieces of a grain into `part`: the largest keeps its number."""
+    """Write the pieces of a grain into `part`, in place: the largest keeps its number.
+
+    Parameters
+    ----------
+    part : ndarray of int, shape (y, x)
+        The window of the grain map.
+    pieces : ndarray of int, shape (y, x)
+        Which piece each pixel is of, from 1; 0 is left alone.
+    label : int
+        Of the grain.
+    new : iterable of int
+        A number for each further piece, the larger first.
+    """
     order = np.argsort(-np.bincount(pieces.ravel())[1:], kind="stable") + 1
     table = np.zeros(order.size + 1, part.dtype)
     table[order[0]] = label

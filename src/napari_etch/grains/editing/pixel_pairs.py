@@ -73,7 +73,8 @@ class PixelPairs:
 def pairs_in(grains: Labels, window: Window) -> PixelPairs:
     """Return the pixel pairs of two grains whose first pixel lies in a window.
 
-    The second may be in the next row below it. 0 is not a grain.
+    The second may be in the next row below it. 0 is not a grain. `grains` is the whole map, (y, x);
+    the places of the pairs are rows and columns in it.
     """
     rows, columns = window
     tall = slice(rows.start, min(rows.stop + 1, grains.shape[0]))
@@ -125,9 +126,9 @@ def read_pairs(
 
 
 def level_of(pairs: PixelPairs, boundary: npt.NDArray[np.floating] | None) -> Float:
-    """Return the larger value of the boundary map at each pair; NaN without a map.
+    """Return the larger value of the boundary map at each pair, float32 (n,); NaN without a map.
 
-    The ridge of a thin line lies on either side of the edge.
+    The map is that of all grains, (y, x). The ridge of a thin line lies on either side of the edge.
     """
     if boundary is None:
         return np.full(pairs.y.size, np.nan, np.float32)

@@ -93,7 +93,7 @@ def stroke_pixels(points: Points, window: Window) -> Pixels:
 
 
 def runs(grains: Labels, points: Points) -> list[Run]:
-    """Cut a sampled stroke where it passes from one grain to the next.
+    """Cut a sampled stroke, float64 (n, 2), row and column, where it passes from grain to grain.
 
     Samples outside the map or on 0 belong to no run.
     """

@@ -160,6 +160,12 @@ def counted(
     """Return the pairs of numbers (from 0) at equal places of two maps, and how often each is.
 
     `count` is the largest number in `two`; 0 is no grain.
+
+    Returns
+    -------
+    pairs : ndarray of int64, shape (k, 2)
+    area : ndarray of int64, shape (k,)
+        px.
     """
     found, lengths = [], []
     for rows, part in _strips(one):

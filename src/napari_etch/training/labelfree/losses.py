@@ -26,6 +26,8 @@ def synthetic(logit: Tensor, truth: Tensor) -> Tensor:
 def similarity(responses: Tensor) -> Tensor:
     """Return the loss of clustering: each pixel is pulled to the class it answers most.
 
+    `responses` are float32 (n, k, h, w).
+
     L = mean_u CE(r(u), argmax r(u)) (Kanezaki 2018; Kim, Kanezaki and Tanaka 2020).
     """
     return functional.cross_entropy(responses, responses.argmax(1).detach())
@@ -49,6 +51,8 @@ def continuity(probability: Tensor, image: Tensor) -> Tensor:
 
 def balance(probability: Tensor, density: float) -> Tensor:
     """Return how far the share of boundary pixels is from that of virtual microstructures.
+
+    `probability` is float32 (n, h, w), `density` that share, 0 to 1.
 
     KL(Bern(pi) || Bern(mean b)); stereology gives pi ~ (pi/2) w / l for lines w px wide at a mean
     intercept of l px.
@@ -112,8 +116,8 @@ def _some_patches(maps: Tensor, side: int, count: int, generator: torch.Generato
 def two_point(probability: Tensor, truth: Tensor, *, reach: int = 48) -> Tensor:
     """Return the mean square difference of the two-point correlations, radially averaged.
 
-    S2(r) = <b(u) b(u + r)> by the Wiener-Khinchin theorem (Torquato 2002, chapter 2), for r up to
-    `reach` px, each divided by its value at 0.
+    Of maps (n, h, w). S2(r) = <b(u) b(u + r)> by the Wiener-Khinchin theorem (Torquato 2002,
+    chapter 2), for r up to `reach` px, each divided by its value at 0.
     """
     return (_correlation(probability, reach) - _correlation(truth.float(), reach)).square().mean()
 
