@@ -85,7 +85,7 @@ def named(paths: Sequence[str], choice: Choice, name: str, arrays: Sequence[Any]
         return pick(choice.series, paths, name, "data set")
     if len(paths) > 1:
         sizes = [
-            f"{path} {' × '.join(map(str, array.shape))}"
+            f"{path}: {' × '.join(map(str, array.shape))}"
             for path, array in zip(paths, arrays, strict=True)
         ]
         raise MicrographError(
