@@ -147,6 +147,12 @@ def test_a_data_set_of_hdf5_is_chosen_by_its_path(tmp_path):
         file["entry/bse"] = BSE
         file["entry/bse"].attrs["element_size_um"] = (1.0, 0.2, 0.2)
         file["table"] = np.arange(50)
+        colours = np.stack([SE, BSE, MORE], -1)
+    with h5py.File(tmp_path / "colours.h5", "w") as file:
+        file["colours"] = colours
+    assert read_micrograph(tmp_path / "colours.h5").is_rgb
+    green = read_micrograph(tmp_path / "colours.h5", channel="green")
+    np.testing.assert_array_equal(green.data, BSE)
     with pytest.raises(
         MicrographError, match=r"2 data sets \(0 /entry/bse: 40 × 60, 1 /entry/se: 40 × 60\)"
     ):
@@ -224,7 +230,9 @@ def test_arrays_of_a_plain_zarr_group(tmp_path):
     group = zarr.open_group(str(tmp_path / "a.zarr"), mode="w")
     group.create_array("se", data=SE)
     group.create_array("more/bse", data=BSE)
-    with pytest.raises(MicrographError, match=r"2 data sets \(0 more/bse: 40 × 60, 1 se: 40 × 60\)"):
+    with pytest.raises(
+        MicrographError, match=r"2 data sets \(0 more/bse: 40 × 60, 1 se: 40 × 60\)"
+    ):
         read_micrograph(tmp_path / "a.zarr")
     for name in ("more/bse", "bse", 0):
         read = read_micrograph(tmp_path / "a.zarr", series=name)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from napari_etch.micrograph.calibration import Calibration
-from napari_etch.micrograph.choice import Choice, find_channel, listed, pick
+from napari_etch.micrograph.choice import COLOURS, Choice, find_channel, listed, pick
 from napari_etch.micrograph.errors import MicrographError, SeveralImagesError
 from napari_etch.micrograph.tiff import RawImage
 
@@ -110,7 +110,8 @@ def read_array(held: HeldArray, choice: Choice, name: str, *, stack: bool) -> Ra
             "or stack that is wanted as (y, x) or (z, y, x)."
         )
     sizes = dict(zip(held.axes, shape, strict=True))
-    channel, taken = find_channel(sizes, held.channels, choice, f"{held.path} in {name}")
+    names = COLOURS if sizes.get("S", 1) > 2 and sizes.get("C", 1) == 1 else held.channels
+    channel, taken = find_channel(sizes, names, choice, f"{held.path} in {name}")
     sizes.pop(channel.axis, None)
     sections = {a: n for a, n in sizes.items() if n > 1 and a not in "YXS"}
     if len(sections) > 1 or any(a not in _SECTION_AXES for a in sections):
