@@ -67,8 +67,8 @@ def _calibrated(path: str) -> list[LayerData]:
         place = {name: keywords[name] for name in ("name", "scale", "units")}
         # as they stand in the file: a micrograph has no room for more than 65,535 grains
         return [(_numbers(path), {**place, **GRAINS_LOOK}, "labels")]
-    if micrographs[0].is_stack and (colours := _numbers(path)).ndim == 4:
-        return [(colours[..., :3], {**keywords, "rgb": True}, kind)]
+    if micrographs[0].is_stack and _is_coloured(path):  # a micrograph's stacks are grey
+        return [(_numbers(path)[..., :3], {**keywords, "rgb": True}, kind)]
     return [(data, keywords, kind)]
 
 
@@ -110,6 +110,14 @@ def _numbers(path: str) -> np.ndarray:
     import tifffile
 
     return np.squeeze(tifffile.imread(path))
+
+
+def _is_coloured(path: str) -> bool:
+    import tifffile
+
+    with tifffile.TiffFile(path) as tif:
+        series = tif.series[0]
+        return str(series.axes).endswith("S") and series.shape[-1] > 2
 
 
 def _napari_reader(path: str | list[str]) -> ReadFunction | None:
