@@ -95,6 +95,16 @@ def test_measure_finds_the_channel_that_was_segmented(etch, both, tmp_path):
     assert "give these with --image" in result.output
 
 
+def test_an_export_says_which_channel_its_images_are(etch, both, tmp_path):
+    assert etch("segment", both, "--out", "r", "--channel", "BSE").exit_code == 0
+    assert etch("export", "r", "--out", "set").exit_code == 0
+    (image,) = json.loads((tmp_path / "set" / "manifest.json").read_text())["images"]
+    assert image["made"]["channel"] == BSE
+    np.testing.assert_array_equal(
+        tifffile.imread(tmp_path / "set/images/both.ome.tif"), tifffile.imread(both)[BSE]
+    )
+
+
 def test_a_data_set_of_hdf5_is_segmented(etch, tmp_path):
     image, _ = grid_of_grains()
     with h5py.File(tmp_path / "scan.h5", "w") as file:

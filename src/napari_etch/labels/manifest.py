@@ -23,7 +23,8 @@ def source_of(each: Annotated) -> dict[str, Any]:
         return {"path": str(path.resolve()), "sha256": file_hash(path), "of": "file"}
     if each.image is None:
         return {"path": None if path is None else str(path), "sha256": None, "of": None}
-    return {"path": None, "sha256": pixel_hash(each.image), "of": "pixels"}
+    known = None if path is None or not path.is_dir() else str(path.resolve())  # of Zarr
+    return {"path": known, "sha256": pixel_hash(each.image), "of": "pixels"}
 
 
 def file_hash(path: Path) -> str:

@@ -396,6 +396,8 @@ def _read_result(folder: Path, summary: Mapping[str, Any], options: SourceOption
     made = {key: summary[key] for key in keys if summary.get(key) is not None}
     made["edits"] = sum(each.edits for each in corrections.values())
     made["labels"] = str(folder.resolve())
+    chosen = micrograph.choice.asked
+    made |= {key: value for key, value in chosen.items() if value is not None}
     made |= _conflict(options.pixel_size_um, micrograph)
     if not is_source(micrograph, summary):
         taken = micrograph.path.name if micrograph.path else micrograph.name
