@@ -304,7 +304,8 @@ def micrograph_from_array(
         Whether the last axis holds samples: colours, or grey (with alpha). None: it does when its
         length is 1, 3 or 4; a *first* axis of three is always three sections.
     keep_info_bar : bool
-        False: look for an SEM information bar and a scale bar, and mask them.
+        False: look for an SEM information bar, a scale bar and what lies around the specimen, and
+        mask them.
     info_bar_row : int, optional
         First row of the information bar, where it is known.
 

@@ -3,7 +3,8 @@
 A page around a figure, the dark around a round field of view, the corners of a picture that was
 rotated and the steps at the rim of stitched fields are of one grey level, and reach the frame. So
 may a saturated grain or a pore. What tells them apart is the outline: whole rows or columns, a
-circle, the sides of a rectangle, or steps along the rows and columns, to the pixel.
+circle, the sides of a rectangle, or steps along the rows and columns, to the pixel. The mount,
+which has noise and any outline, is told by how wide and empty it is (`mount`).
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import numpy.typing as npt
 
 from napari_etch.micrograph.box import window_of
 from napari_etch.micrograph.margins import Margins, find_margins, same_within
+from napari_etch.micrograph.mount import find_mount
 from napari_etch.micrograph.round_field import inside_circle, inside_rectangle, picture_within
 
 Mask = npt.NDArray[np.bool_]
@@ -94,9 +96,13 @@ def find_surroundings(
         return None
     outside = np.ones(grey.shape, bool)
     inside = grey[rows, columns]
-    outside[rows, columns], what = _around(inside, None if known is None else known[rows, columns])
+    known_inside = None if known is None else known[rows, columns]
+    outside[rows, columns], what = _around(inside, known_inside)
+    ground = bool(margins) and not what and _is_ground(grey, margins, inside)
+    if not what and not ground and (mount := find_mount(inside, known_inside)) is not None:
+        outside[rows, columns], what = mount, _MOUNT
     words = [what] if what else []
-    if margins and (what == _STEPPED or (not what and not _is_ground(grey, margins, inside))):
+    if margins and not ground and what not in (_ROUND, _TILTED):
         words.insert(0, _margin_words(margins))
     return Surroundings(outside, " and ".join(words)) if words else None
 
@@ -140,6 +146,7 @@ def _around(grey: npt.NDArray[np.generic], known: Mask | None) -> tuple[Mask, st
 _ROUND = "what lies around the round field of view"
 _TILTED = "the blank corners around the tilted picture"
 _STEPPED = "the blank parts at the rim"
+_MOUNT = "the mount or background beside the specimen"
 
 
 def _steps(grey: npt.NDArray[np.generic], allowed: float, known: Mask | None) -> Mask:
