@@ -8,7 +8,6 @@ from functools import cached_property
 
 import numpy as np
 
-from napari_etch.measure.astm import astm_grain_number_from_density
 from napari_etch.measure.direction import Anisotropy, Direction, course_of
 from napari_etch.measure.distribution import Distribution, distribution
 from napari_etch.measure.extremes import Duplex, LargestGrain, duplex, largest_grain
@@ -251,16 +250,3 @@ def _too_few(independent: Sequence[IndependentField]) -> str:
             "varies"
         )
     return said
-
-
-def grain_number_of(fields: Sequence[FieldMeasurement]) -> float:
-    """Return G of the planimetric mean over fields, the number that a summary shows.
-
-    Raises
-    ------
-    ValueError
-        Without a field.
-    """
-    return astm_grain_number_from_density(
-        mean_of_fields([each.values["saltykov"] for each in fields]).value
-    )
