@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import tifffile
 import torch
+from PIL import Image
 
 from napari_etch.training.folder import (
     INTERCEPTS,
@@ -38,6 +39,17 @@ def test_a_folder_is_read_and_lines_go_to_the_nearest_grain(tmp_path):
     assert np.array_equal(pair.labels, checkers())
     assert pair.intercept == pytest.approx(53, abs=1)  # 159 steps, 3 crossings
     assert pair.image.dtype == np.float32
+
+
+def test_labels_with_a_palette_are_numbers_not_colours(tmp_path):
+    """Annotation tools save masks so; they were taken for colours of another size."""
+    write_folder(tmp_path)
+    (tmp_path / "labels" / "a.tif").unlink()
+    picture = Image.fromarray(checkers().astype(np.uint8), mode="P")
+    picture.putpalette(np.random.default_rng(1).integers(0, 256, 768).tolist())
+    picture.save(tmp_path / "labels" / "a.png")
+    (pair,) = read_training_folder(tmp_path)
+    np.testing.assert_array_equal(pair.labels, checkers())
 
 
 def test_crops_have_the_feeds_form_and_whole_numbers_from_zero(tmp_path):

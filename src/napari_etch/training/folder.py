@@ -285,9 +285,10 @@ def _read_numbers(path: Path, word: str, *, may_be_empty: bool = False) -> npt.N
     """Return a picture of whole numbers, (z, y, x)."""
     try:
         if path.suffix == ".png":
-            from skimage.io import imread
+            from PIL import Image
 
-            numbers = np.asarray(imread(path))
+            with Image.open(path) as image:  # of a palette the numbers, not their colours
+                numbers = np.asarray(image)
         else:
             import tifffile
 
