@@ -122,20 +122,18 @@ def _read_tiff(path: Path) -> np.ndarray:
 
 
 def _read_picture(path: Path) -> np.ndarray:
-    from PIL import Image, UnidentifiedImageError
-    from skimage.io import imread
+    from PIL import UnidentifiedImageError
+
+    from napari_etch.micrograph.label_picture import read_label_picture
 
     try:
-        with Image.open(path):  # scikit-image stumbles over what is no image
-            pass
-        array: np.ndarray = imread(path)
+        return read_label_picture(path)
     except UnidentifiedImageError:
         raise ValueError("it is no image that can be read: give TIFF, PNG or NPY") from None
     except OSError as error:
         if error.strerror:  # of the file, not of its pixels
             raise
         raise ValueError("its pixels are damaged: copy it again from its source") from None
-    return array
 
 
 def read_corrected(file: Path, corrections: bool) -> tuple[np.ndarray, Correction | None]:

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_etch.micrograph.errors import MicrographError
+from napari_etch.micrograph.label_picture import read_label_picture
 from napari_etch.micrograph.reading import image_files
 from napari_etch.micrograph.tags import tiff_calibration
 from napari_etch.micrograph.tiff import _check_complete
@@ -209,9 +210,7 @@ def _read_section(file: Path) -> Section:
         import tifffile
 
         return np.squeeze(tifffile.imread(file))
-    from skimage.io import imread
-
-    return np.asarray(imread(file))
+    return read_label_picture(file)
 
 
 def _open_npy(path: Path) -> SectionStack:

@@ -90,14 +90,16 @@ def _pairs(request: TrainRequest, options: Options) -> list[Pair]:
 
 def _raw_labels(folder: Path, pair: Pair) -> npt.NDArray[Any]:
     """Return the labels of a pair as they were drawn, zeros and all."""
-    from skimage.io import imread
+    import tifffile
+
+    from napari_etch.micrograph.label_picture import read_label_picture
 
     path = next(
         path
         for suffix in (".tif", ".tiff", ".png")
         if (path := folder / "labels" / (pair.source + suffix)).exists()
     )
-    picture = np.asarray(imread(path))
+    picture = read_label_picture(path) if path.suffix == ".png" else tifffile.imread(path)
     return picture if pair.section is None else picture[pair.section]
 
 

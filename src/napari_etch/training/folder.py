@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from napari_etch.measure.intercepts import count_crossings
 from napari_etch.micrograph.choice import ALL, Choice
+from napari_etch.micrograph.label_picture import read_label_picture
 from napari_etch.micrograph.reading import composed
 from napari_etch.models.resize import resize
 from napari_etch.training.specimens import SpecimenTableError, read_specimen_rows
@@ -285,10 +286,7 @@ def _read_numbers(path: Path, word: str, *, may_be_empty: bool = False) -> npt.N
     """Return a picture of whole numbers, (z, y, x)."""
     try:
         if path.suffix == ".png":
-            from PIL import Image
-
-            with Image.open(path) as image:  # of a palette the numbers, not their colours
-                numbers = np.asarray(image)
+            numbers = read_label_picture(path)
         else:
             import tifffile
 
