@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from fakes import DarkIsBoundary, grid_of_grains
 
-from napari_etch.inference import Cancelled, Prediction, TileDone
+from napari_etch.inference import Cancelled, Notice, Prediction, TileDone
 from napari_etch.micrograph import Micrograph
 from napari_etch.segmentation import SectionDone, Segmentation, segment, segment_sections
 
@@ -119,3 +119,14 @@ def test_a_run_that_ends_without_a_prediction_is_an_error(model):
     )
     with pytest.raises(RuntimeError, match="grid ended without a result"):
         list(nothing)
+
+
+def test_a_grain_that_may_be_the_mount_is_told_of_once(model):
+    image, _ = grid_of_grains(count=12, side=12)
+    wide = np.concatenate([np.full((len(image), 150), 200, np.uint8), image], 1)
+    wide[:, 148:152] = 20
+    *events, result = run(model, wide)
+    said = [event.message for event in events if isinstance(event, Notice)]
+    assert len(said) == 1 and said[0].startswith("One grain at the left covers 5")
+    assert result.notices == tuple(said)
+    assert not run(model, image)[-1].notices

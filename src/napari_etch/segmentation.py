@@ -226,7 +226,8 @@ def segment_sections(
     napari_etch.inference.Cancelled
         When the options hold a `cancel` that was set.
     """
-    from napari_etch.inference import Cancelled
+    from napari_etch.grains.wide_grain import wide_grain_trouble
+    from napari_etch.inference import Cancelled, Notice
     from napari_etch.inference import predict as of_the_package
     from napari_etch.propagation import HeldBack, propagate
 
@@ -245,6 +246,8 @@ def segment_sections(
             yield _finding_grains(NETWORK_SHARE, place)
             mask = section.mask
             partition = model.partition(prediction.fields, mask=mask, granularity=granularity)
+            if count == 1 and (trouble := wide_grain_trouble(partition.grains)):
+                yield Notice(trouble)
             size = prediction.fields.get("grain_size_px")
             found = index, section, prediction
             settled = held.push(index, partition, found, None if size is None else float(size))
