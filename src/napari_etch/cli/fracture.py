@@ -279,6 +279,7 @@ def _map_file(job: FractureJob, image: Path, folder: Path) -> ExitCode:
 def _read(job: FractureJob, image: Path, folder: Path) -> Iterator[tuple[Micrograph, Path]]:
     """Yield the micrographs in a file, each with the folder of its result."""
     from napari_etch.micrograph import read_micrograph
+    from napari_etch.micrograph.image import with_smooth_parts
 
     micrograph = read_micrograph(
         image,
@@ -288,7 +289,7 @@ def _read(job: FractureJob, image: Path, folder: Path) -> Iterator[tuple[Microgr
     )
     single = not micrograph.is_stack
     for section in micrograph.sections():
-        yield section, folder if single else folder / section.name
+        yield with_smooth_parts(section), folder if single else folder / section.name
 
 
 def _map(job: FractureJob, micrograph: Micrograph, folder: Path, image: Path) -> ExitCode:

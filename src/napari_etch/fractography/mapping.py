@@ -136,10 +136,12 @@ def map_fracture(
         When `cancel` was set.
     """
     from napari_etch.inference import predict, prediction_of
+    from napari_etch.micrograph.image import with_smooth_parts
 
     check_maps_classes(model)
     check_least(least)
     started = time.monotonic()
+    micrograph = with_smooth_parts(micrograph)
     events = predict(model, micrograph, device=device, cancel=cancel, **options)
     found = yield from prediction_of(events, micrograph.name)
     probability = found.fields["probability"]

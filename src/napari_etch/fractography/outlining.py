@@ -250,7 +250,9 @@ def prepare_outlining(
     device, cancel, **options
         As in `mapping.map_fracture`.
     """
-    prior = None
+    from napari_etch.micrograph.image import with_smooth_parts
+
+    micrograph, prior = with_smooth_parts(micrograph), None
     if model is not None:
         for event in map_fracture(model, micrograph, device=device, cancel=cancel, **options):
             if isinstance(event, FractureMap):

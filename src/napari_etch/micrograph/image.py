@@ -347,12 +347,26 @@ def without_bars(micrograph: Micrograph, *, info_bar_row: int | None = None) -> 
     return found if micrograph.is_stack else replace(found, surroundings=surroundings_of(found))
 
 
-def surroundings_of(micrograph: Micrograph) -> Surroundings | None:
-    """Return what lies around the specimen of a 2D micrograph, but for its bars."""
+def with_smooth_parts(micrograph: Micrograph) -> Micrograph:
+    """Return a 2D micrograph in which nothing wide and empty is taken for the mount.
+
+    That is what a smooth facet of a fracture surface looks like.
+    """
+    if micrograph.surroundings is None:
+        return micrograph
+    bare = replace(micrograph, surroundings=None)
+    return replace(bare, surroundings=surroundings_of(bare, mount=False))
+
+
+def surroundings_of(micrograph: Micrograph, *, mount: bool = True) -> Surroundings | None:
+    """Return what lies around the specimen of a 2D micrograph, but for its bars.
+
+    `mount` is that of `find_surroundings`.
+    """
     grey = grey_values(micrograph.data, is_rgb=micrograph.is_rgb)
     inside = micrograph.mask
     rows = slice(0, micrograph.info_bar_row)
-    found = find_surroundings(grey[rows], ~inside[rows])
+    found = find_surroundings(grey[rows], ~inside[rows], mount=mount)
     if found is None or micrograph.info_bar_row is None:
         return found
     outside = np.zeros(grey.shape, bool)

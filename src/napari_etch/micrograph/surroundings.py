@@ -64,7 +64,7 @@ class Surroundings:
 
 
 def find_surroundings(
-    grey: npt.NDArray[np.generic], known: Mask | None = None
+    grey: npt.NDArray[np.generic], known: Mask | None = None, *, mount: bool = True
 ) -> Surroundings | None:
     """Return what lies around the specimen.
 
@@ -74,6 +74,8 @@ def find_surroundings(
         ``(y, x)``, any real type.
     known : bool (y, x), optional
         What is known to be no specimen, such as a scale bar; it is not found once more.
+    mount : bool, optional
+        False: what is wide and empty may well be specimen.
 
     Returns
     -------
@@ -83,7 +85,7 @@ def find_surroundings(
     if known is not None:
         window = window_of(~known) or (slice(0, 0), slice(0, 0))
         if known[window].shape != known.shape:  # a rim without values, as after a shift
-            found = find_surroundings(grey[window], known[window])
+            found = find_surroundings(grey[window], known[window], mount=mount)
             outside = np.zeros(grey.shape, bool)
             outside[window] = found is not None and found.outside
             return found and Surroundings(outside, found.words)
@@ -99,8 +101,9 @@ def find_surroundings(
     known_inside = None if known is None else known[rows, columns]
     outside[rows, columns], what = _around(inside, known_inside)
     ground = bool(margins) and not what and _is_ground(grey, margins, inside)
-    if not what and not ground and (mount := find_mount(inside, known_inside)) is not None:
-        outside[rows, columns], what = mount, _MOUNT
+    beside = find_mount(inside, known_inside) if mount and not what and not ground else None
+    if beside is not None:
+        outside[rows, columns], what = beside, _MOUNT
     words = [what] if what else []
     if margins and not ground and what not in (_ROUND, _TILTED):
         words.insert(0, _margin_words(margins))
