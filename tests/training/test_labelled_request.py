@@ -9,7 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 import torch
+from surfaces import half_lined
 
 from napari_etch.micrograph import micrograph_from_array
 from napari_etch.micrograph.box import Box
@@ -33,6 +35,19 @@ def labelled(name="a b/c", shape=(40, 60), **others):
     labels = np.ones(shape[-2:], np.int32)
     labels[:, 30:] = 2
     return Labelled(micrograph_from_array(pixels, name), labels, **others)
+
+
+def test_smooth_facets_travel_with_their_classes_and_a_mount_does_not_with_grains(tmp_path):
+    image, classes = half_lined(256)
+    micrograph = micrograph_from_array(image, "half", keep_info_bar=False)
+    assert micrograph.surroundings is not None
+    for labels, masked in (("classes", False), ("grains", True)):
+        request = TrainRequest("fracture", Path("nowhere"), labels=labels)
+        (tmp_path / labels).mkdir()
+        asked = LabelledRequest(request, [Labelled(micrograph, classes)])
+        asked.write(tmp_path / labels)
+        written = tifffile.imread(LabelledRequest.read(tmp_path / labels).data / "images/half.tif")
+        assert np.isnan(written.astype(float)).any() == masked
 
 
 @pytest.fixture

@@ -73,7 +73,7 @@ class LabelledRequest:
         request, kept_in = self.request, self.kept
         if self.images:
             data = (kept_in or folder) / DATA
-            write_training_folder(self.images, data)
+            write_training_folder(self._as_learnt(), data)
             request = replace(request, data=data)
         if kept_in is not None:
             request = replace(request, checkpoint=kept_in / STATE)
@@ -86,6 +86,16 @@ class LabelledRequest:
                 part = place / f".{REQUEST}.part"
                 part.write_text(json.dumps(plain), "utf-8")
                 part.replace(place / REQUEST)
+
+    def _as_learnt(self) -> Sequence[Labelled]:
+        """Return the images without what is taken for no specimen; classes have smooth facets."""
+        from napari_etch.micrograph.image import with_smooth_parts
+
+        if self.request.labels != "classes":
+            return self.images
+        return [
+            replace(item, micrograph=with_smooth_parts(item.micrograph)) for item in self.images
+        ]
 
     @staticmethod
     def is_in(folder: Path) -> bool:
