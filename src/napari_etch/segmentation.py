@@ -26,6 +26,10 @@ __all__ = ["SectionDone", "Segmentation", "check_options", "segment", "segment_s
 
 # Share of a section's progress that is the network's; the rest is finding the grains.
 NETWORK_SHARE = 0.9
+_LEAVE_OUT = (
+    "if that is the mount or the background, leave it out by a region around the specimen "
+    "(in napari) or by cropping the image."
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -226,7 +230,7 @@ def segment_sections(
     napari_etch.inference.Cancelled
         When the options hold a `cancel` that was set.
     """
-    from napari_etch.grains.wide_grain import wide_grain_trouble
+    from napari_etch.grains.wide_grain import wide_grain_words
     from napari_etch.inference import Cancelled, Notice
     from napari_etch.inference import predict as of_the_package
     from napari_etch.propagation import HeldBack, propagate
@@ -246,8 +250,8 @@ def segment_sections(
             yield _finding_grains(NETWORK_SHARE, place)
             mask = section.mask
             partition = model.partition(prediction.fields, mask=mask, granularity=granularity)
-            if count == 1 and (trouble := wide_grain_trouble(partition.grains)):
-                yield Notice(trouble)
+            if count == 1 and (wide := wide_grain_words(partition.grains)):
+                yield Notice(f"{wide[0].upper()}{wide[1:]}: {_LEAVE_OUT}")
             size = prediction.fields.get("grain_size_px")
             found = index, section, prediction
             settled = held.push(index, partition, found, None if size is None else float(size))

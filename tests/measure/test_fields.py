@@ -209,3 +209,15 @@ def test_a_pixel_size_in_another_unit_is_suspected():
         odd = [each for each in remarks if "is in µm" in each]
         assert bool(odd) == is_odd
         assert all(each.endswith(f"the pixel size, {pixel_size_um:g}, is in µm") for each in odd)
+
+
+def test_a_mount_that_passes_for_a_grain_is_told():
+    squares = checkerboard(12, 10)
+    grains = np.concatenate([squares, np.full((120, 90), 999)], axis=1)
+    said = [r for r in measure_field(grains, 1.0, name="a").remarks if "mount" in r]
+    assert said == [
+        "a: one grain at the right covers 43 % of the specimen, 108 times the mean of the others: "
+        "if that is the mount or the background, make it 0 (Delete in the Correct dock) and "
+        "measure again"
+    ]
+    assert not [r for r in measure_field(squares, 1.0, name="a").remarks if "mount" in r]

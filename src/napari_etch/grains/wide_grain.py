@@ -10,8 +10,8 @@ import numpy.typing as npt
 _OTHERS, _TIMES, _SHARE, _CONTACT = 20, 25.0, 0.05, 0.25
 
 
-def wide_grain_trouble(grains: npt.NDArray[np.integer]) -> str | None:
-    """Return what may be wrong with a grain map, and what to do, as one sentence.
+def wide_grain_words(grains: npt.NDArray[np.integer]) -> str:
+    """Return what is told of a grain map in which one grain may be none, as a clause.
 
     Networks find no boundaries in the mount beside a specimen. Where that could not be told from
     the picture (`micrograph.mount`), it is one grain, and every mean of the grains is wrong.
@@ -23,26 +23,24 @@ def wide_grain_trouble(grains: npt.NDArray[np.integer]) -> str | None:
 
     Returns
     -------
-    str or None
-        None where no grain is so large.
+    str
+        Empty where no grain is so large.
     """
     areas = _areas(grains)
     largest, total = int(areas.argmax()), int(areas.sum())
     others = int(np.count_nonzero(areas)) - 1
     if others < _OTHERS:
-        return None
+        return ""
     times = areas[largest] * others / (total - areas[largest])
     if times < _TIMES or areas[largest] < _SHARE * total:
-        return None
+        return ""
     sides = {"top": grains[0], "bottom": grains[-1], "left": grains[:, 0], "right": grains[:, -1]}
     if sum(int((line == largest).sum()) for line in sides.values()) < _CONTACT * min(grains.shape):
-        return None
+        return ""
     at = max(sides, key=lambda side: float((sides[side] == largest).mean()))
     return (
-        f"One grain at the {at} covers {100 * areas[largest] / total:.0f} % of the specimen, "
-        f"{times:.0f} times the mean of the others: "
-        "if that is the mount or the background, leave it out by a region around the "
-        "specimen (in napari) or by cropping the image."
+        f"one grain at the {at} covers {100 * areas[largest] / total:.0f} % of the specimen, "
+        f"{times:.0f} times the mean of the others"
     )
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from napari_etch.grains.wide_grain import wide_grain_words
 from napari_etch.measure.astm import UM2_PER_MM2, astm_planimetric
 from napari_etch.measure.checks import check_grain_map, check_pixel_size
 from napari_etch.measure.counting import PARTS, PatternCount, count_pattern, parts_of
@@ -256,7 +257,11 @@ def measure_field(
         areas_um2=areas,
         at_border=np.isin(labels, grains_at_edge(grains)),
         anisotropy=_directions(grains, pixel_size_um, junctions) if directions else None,
-        remarks=(*_remarks_on_lines(name, lines), *_remarks(name, found, inner)),
+        remarks=(
+            *_remarks_on_lines(name, lines),
+            *_remarks_on_a_wide_grain(name, grains),
+            *_remarks(name, found, inner),
+        ),
     )
 
 
@@ -346,6 +351,16 @@ def _remarks_on_lines(name: str, share: float) -> tuple[str, ...]:
     return (
         f"{name}: the lines of 0 between the grains, {100 * share:.0f} % of the field, were given "
         "to the nearest grain",
+    )
+
+
+def _remarks_on_a_wide_grain(name: str, grains: np.ndarray) -> tuple[str, ...]:
+    wide = wide_grain_words(grains)
+    if not wide:
+        return ()
+    return (
+        f"{name}: {wide}: if that is the mount or the background, make it 0 (Delete in the Correct "
+        "dock) and measure again",
     )
 
 

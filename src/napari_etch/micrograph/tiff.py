@@ -23,10 +23,8 @@ if TYPE_CHECKING:
 _MINISWHITE, _PALETTE = 0, 3
 _COLOURS = {5: "CMYK", 8: "CIELAB", 9: "ICCLAB", 10: "ITULAB"}  # of no microscope
 _SECTION_AXES = "ZTIQ"  # Z, time, and tifffile's "sequence" and "unknown"
-_MAX_SAMPLES, _UNSPECIFIED = (
-    4,
-    0,
-)  # of a colour with alpha; of a sample that is not said to be alpha
+_MAX_SAMPLES = 4  # of a colour with alpha
+_UNSPECIFIED = 0  # of a sample that is not said to be alpha
 # Deflate cannot do better than 1032; more than that in a large file is a damaged header.
 _MAX_COMPRESSION = 1100
 _PLAUSIBLE_BYTES = 500_000_000
