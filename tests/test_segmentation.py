@@ -130,3 +130,6 @@ def test_a_grain_that_may_be_the_mount_is_told_of_once(model):
     assert len(said) == 1 and said[0].startswith("One grain at the left covers 5")
     assert result.notices == tuple(said)
     assert not run(model, image)[-1].notices
+    *_, stack = run(model, np.stack([np.full_like(wide, 200), wide, wide]))
+    (once,) = [said for said in stack.notices if "One grain" in said or "one grain" in said]
+    assert once.startswith("Section 1: one grain at the left covers 5")

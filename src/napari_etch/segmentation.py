@@ -243,6 +243,7 @@ def segment_sections(
         return
     started = time.monotonic()
     held: HeldBack[_Found] = HeldBack()
+    told = False
     try:
         for index, section in enumerate(sections):
             place = index, count, started
@@ -250,8 +251,10 @@ def segment_sections(
             yield _finding_grains(NETWORK_SHARE, place)
             mask = section.mask
             partition = model.partition(prediction.fields, mask=mask, granularity=granularity)
-            if count == 1 and (wide := wide_grain_words(partition.grains)):
-                yield Notice(f"{wide[0].upper()}{wide[1:]}: {_LEAVE_OUT}")
+            if not told and (wide := wide_grain_words(partition.grains)):
+                told = True  # of a stack once: the next sections show the same
+                said = f"{wide[0].upper()}{wide[1:]}" if count == 1 else f"Section {index}: {wide}"
+                yield Notice(f"{said}: {_LEAVE_OUT}")
             size = prediction.fields.get("grain_size_px")
             found = index, section, prediction
             settled = held.push(index, partition, found, None if size is None else float(size))
