@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 import pytest
 from micrograph.scenes import specimen
@@ -17,6 +19,7 @@ HEIGHT, WIDTH = 480, 640
 ROWS, COLUMNS = np.mgrid[:HEIGHT, :WIDTH]
 
 
+@cache
 def fine() -> np.ndarray:
     """Return 240 grains; so few as `specimen` has may be as wide as a mount."""
     return np.block([[specimen(240, 320, seed=2 * y + x) for x in (0, 1)] for y in (0, 1)])

@@ -173,12 +173,16 @@ def _parts(copy: _Copy, level: float, allowed: float) -> list[Mask]:
     numbers, count = label(wide & alike)
     rim = np.concatenate([numbers[0], numbers[-1], numbers[:, 0], numbers[:, -1]])
     along = np.bincount(rim, minlength=count + 1)
+    sizes = np.bincount(numbers.ravel())
+    least = _LEAST_AREA * numbers.size
+    sizes[0] = 0
     parts = []
-    for number in np.flatnonzero(along >= _CONTACT * min(alike.shape)):
-        part = numbers == number
-        filled = np.asarray(binary_fill_holes(part))
-        large = filled.mean() >= _LEAST_AREA
-        if number and large and part.sum() >= (1 - _HOLES) * filled.sum():
+    for number in np.flatnonzero(
+        (along >= _CONTACT * min(alike.shape)) & (sizes >= (1 - _HOLES) * least)
+    ):
+        filled = np.asarray(binary_fill_holes(numbers == number))
+        area = filled.sum()
+        if area >= least and sizes[number] >= (1 - _HOLES) * area:
             parts.append(filled)
     return parts
 
