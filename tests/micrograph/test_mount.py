@@ -137,8 +137,10 @@ def test_resin_of_the_grains_own_level_is_left_to_the_user():
         np.random.default_rng(0).integers(0, 255, (300, 400), np.uint8),
         np.zeros((20, 400), np.uint8),
         np.zeros((1, 1)),
+        np.random.default_rng(0).integers(0, 255, (70, 9000), np.uint8),
+        np.pad(np.random.default_rng(0).integers(0, 255, (40000, 70), np.uint8), ((0, 0), (0, 90))),
     ],
-    ids=["black", "nan", "noise", "low", "one"],
+    ids=["black", "nan", "noise", "low", "one", "strip", "high strip"],
 )
 def test_pictures_with_nothing_in_them(grey):
     assert find_mount(grey) is None

@@ -18,8 +18,9 @@ import numpy.typing as npt
 Mask = npt.NDArray[np.bool_]
 Grey = npt.NDArray[np.float32]
 
-# A copy of at most so many px a side is looked at; a picture of less has no room for a specimen.
-_SIDE, _LEAST_SIDE = 512, 64
+# A copy of at most so many px a side is looked at. A picture of less has no room for a specimen and
+# a mount, nor has a strip of which less than this is left in the copy.
+_SIDE, _LEAST_SIDE, _LEAST_LEFT = 512, 64, 32
 # Gaussian, px of the copy: for grey levels, and for steps between them.
 _SMOOTHED, _STEPS = 2.0, 1.5
 # It lies along the frame for this share of the shorter side, where its levels (5 to 95 %) differ
@@ -63,9 +64,10 @@ def find_mount(grey: npt.NDArray[np.generic], known: Mask | None = None) -> Mask
     bool (y, x) or None
         True = mount. None when there is none, and when it might as well be a grain.
     """
-    if min(grey.shape) < _LEAST_SIDE:
+    factor = -(-max(grey.shape) // _SIDE)
+    if min(grey.shape) < max(_LEAST_SIDE, _LEAST_LEFT * factor):
         return None
-    copy = _Copy.of(grey, known)
+    copy = _Copy.of(grey, known, factor)
     if copy.range <= 0:
         return None
     for level, allowed in _levels(copy):
@@ -88,10 +90,9 @@ class _Copy:
     shape: tuple[int, ...]
 
     @classmethod
-    def of(cls, grey: npt.NDArray[np.generic], known: Mask | None) -> _Copy:
+    def of(cls, grey: npt.NDArray[np.generic], known: Mask | None, factor: int) -> _Copy:
         from scipy.ndimage import binary_dilation
 
-        factor = -(-max(grey.shape) // _SIDE)
         small = _means(grey, factor)
         lost = ~np.isfinite(small)
         if known is not None:
