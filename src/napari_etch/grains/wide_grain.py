@@ -10,7 +10,11 @@ import numpy.typing as npt
 _OTHERS, _TIMES, _SHARE, _CONTACT = 20, 25.0, 0.05, 0.25
 
 
-def wide_grain_words(grains: npt.NDArray[np.integer]) -> str:
+def wide_grain_words(
+    grains: npt.NDArray[np.integer],
+    labels: npt.NDArray[np.integer] | None = None,
+    areas_px: npt.NDArray[np.number] | None = None,
+) -> str:
     """Return what is told of a grain map in which one grain may be none, as a clause.
 
     Networks find no boundaries in the mount beside a specimen. Where that could not be told from
@@ -20,35 +24,40 @@ def wide_grain_words(grains: npt.NDArray[np.integer]) -> str:
     ----------
     grains : int (y, x)
         0 is no grain.
+    labels, areas_px : (n,), optional
+        The grains and their areas, where they are known.
 
     Returns
     -------
     str
         Empty where no grain is so large.
     """
-    areas = _areas(grains)
-    largest, total = int(areas.argmax()), int(areas.sum())
-    others = int(np.count_nonzero(areas)) - 1
-    if others < _OTHERS:
+    if labels is None or areas_px is None:
+        labels, areas_px = _areas(grains)
+    if len(labels) <= _OTHERS:
         return ""
-    times = areas[largest] * others / (total - areas[largest])
-    if times < _TIMES or areas[largest] < _SHARE * total:
+    at, total = int(areas_px.argmax()), int(areas_px.sum())
+    largest, area = labels[at], int(areas_px[at])
+    times = area * (len(labels) - 1) / (total - area)
+    if times < _TIMES or area < _SHARE * total:
         return ""
     sides = {"top": grains[0], "bottom": grains[-1], "left": grains[:, 0], "right": grains[:, -1]}
     if sum(int((line == largest).sum()) for line in sides.values()) < _CONTACT * min(grains.shape):
         return ""
-    at = max(sides, key=lambda side: float((sides[side] == largest).mean()))
+    side = max(sides, key=lambda side: float((sides[side] == largest).mean()))
     return (
-        f"one grain at the {at} covers {100 * areas[largest] / total:.0f} % of the specimen, "
+        f"one grain at the {side} covers {100 * area / total:.0f} % of the specimen, "
         f"{times:.0f} times the mean of the others"
     )
 
 
-def _areas(grains: npt.NDArray[np.integer]) -> npt.NDArray[np.int64]:
-    """Return the areas of all grains, px, 0 of number 0; some rows at a time, for their copies."""
+def _areas(
+    grains: npt.NDArray[np.integer],
+) -> tuple[npt.NDArray[np.integer], npt.NDArray[np.number]]:
+    """Return the grains and their areas, px; some rows at a time, for their copies."""
     most = int(grains.max(initial=0))
     areas = np.zeros(most + 1, np.int64)
     for first in range(0, len(grains), 256):
         areas += np.bincount(grains[first : first + 256].ravel(), minlength=most + 1)
-    areas[0] = 0
-    return areas
+    labels = np.flatnonzero(areas[1:]) + 1
+    return labels, areas[labels]

@@ -240,8 +240,8 @@ def measure_field(
     for key, make in makers.items():
         patterns[key] = count_pattern(grains, placed(make, grains), junctions=junctions)
         _add_intercepts(found, key, patterns[key])
-    areas = runs.total(runs.length)[real] * pixel_size_um**2
-    labels = runs.labels[real]
+    labels, areas_px = runs.labels[real], runs.total(runs.length)[real]
+    areas = areas_px * pixel_size_um**2
     return FieldMeasurement(
         name=name,
         pixel_size_um=pixel_size_um,
@@ -259,7 +259,7 @@ def measure_field(
         anisotropy=_directions(grains, pixel_size_um, junctions) if directions else None,
         remarks=(
             *_remarks_on_lines(name, lines),
-            *_remarks_on_a_wide_grain(name, grains),
+            *_remarks_on_a_wide_grain(name, wide_grain_words(grains, labels, areas_px)),
             *_remarks(name, found, inner),
         ),
     )
@@ -354,8 +354,7 @@ def _remarks_on_lines(name: str, share: float) -> tuple[str, ...]:
     )
 
 
-def _remarks_on_a_wide_grain(name: str, grains: np.ndarray) -> tuple[str, ...]:
-    wide = wide_grain_words(grains)
+def _remarks_on_a_wide_grain(name: str, wide: str) -> tuple[str, ...]:
     if not wide:
         return ()
     return (

@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from napari_etch.micrograph.axes import count_sections, in_order
 from napari_etch.micrograph.calibration import Calibration
 from napari_etch.micrograph.choice import COLOURS, Choice, find_channel, listed, pick
-from napari_etch.micrograph.errors import MicrographError, SeveralImagesError
+from napari_etch.micrograph.errors import MicrographError
 from napari_etch.micrograph.tiff import RawImage
 
 # An image is no table of numbers.
@@ -113,34 +114,16 @@ def read_array(held: HeldArray, choice: Choice, name: str, *, stack: bool) -> Ra
     names = COLOURS if sizes.get("S", 1) > 2 and sizes.get("C", 1) == 1 else held.channels
     channel, taken = find_channel(sizes, names, choice, f"{held.path} in {name}")
     sizes.pop(channel.axis, None)
-    sections = {a: n for a, n in sizes.items() if n > 1 and a not in "YXS"}
-    if len(sections) > 1 or any(a not in _SECTION_AXES for a in sections):
-        what = ", ".join(f"{n} along {a}" for a, n in sections.items())
-        raise MicrographError(
-            f"{held.path} in {name} has more than sections in it ({what}); save the image or "
-            "stack that is wanted as a file of its own."
-        )
-    if sections and not stack:
-        raise SeveralImagesError(
-            f"{held.path} in {name} has {next(iter(sections.values()))} sections",
-            "save the one that is wanted as a file of its own.",
-        )
+    count = count_sections(
+        sizes, f"{held.path} in {name}", sections=_SECTION_AXES, unit="sections", stack=stack
+    )
     where = tuple(channel.number if a == channel.axis else slice(None) for a in held.axes)
     data, axes = np.asarray(held.array[where]), held.axes.replace(channel.axis or " ", "")
-    data, axes = _in_order(data, axes)
+    data, axes = in_order(data, axes)
     return RawImage(
         data,
         "S" in axes,
         held.calibration,
         choice=Choice(held.path, taken.channel, taken.channel_name),
-        distance_um=held.distance_um if sections else None,
+        distance_um=held.distance_um if count > 1 else None,
     )
-
-
-def _in_order(data: np.ndarray, axes: str) -> tuple[np.ndarray, str]:
-    """Drop axes of length one, and bring the others into the order of a stack of images."""
-    keep = [at for at, a in enumerate(axes) if a in "YXS" or data.shape[at] > 1]
-    data = data.reshape([data.shape[at] for at in keep])
-    axes = "".join(axes[at] for at in keep)
-    ordered = sorted(axes, key=lambda a: "YXS".find(a))  # sections, which are not in it, first
-    return np.transpose(data, [axes.index(a) for a in ordered]), "".join(ordered)

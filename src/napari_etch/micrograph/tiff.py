@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_etch.micrograph.axes import count_sections, in_order
 from napari_etch.micrograph.calibration import Calibration
 from napari_etch.micrograph.choice import ALL, COLOURS, Choice, find_channel
-from napari_etch.micrograph.errors import MicrographError, SeveralImagesError
+from napari_etch.micrograph.errors import MicrographError
 from napari_etch.micrograph.pixels import apply_palette
 from napari_etch.micrograph.tags import stated_distance, tiff_calibration, tiff_info_bar_row
 from napari_etch.micrograph.tiff_series import channel_names, main_series
@@ -101,9 +102,9 @@ def read_tiff(path: Path, *, stack: bool, calibrate: bool, choice: Choice = ALL)
         later = int(page.photometric) == _PALETTE and sizes.get("C", 1) == 1  # once it has colours
         channel, taken = find_channel(sizes, names, ALL if later else choice, path.name)
         sizes.pop(channel.axis, None)
-        _check_axes(sizes, path.name, stack)
+        count_sections(sizes, path.name, sections=_SECTION_AXES, unit="pages", stack=stack)
         data, axes = channel.of(series.asarray(), axes)
-        data, axes = _sections_first(data, axes)
+        data, axes = in_order(data, axes)
         data, rgb = _samples(data, "S" in axes, page, path.name)
         if later:
             sizes = {"S": 3} if rgb else {}
@@ -217,31 +218,6 @@ def _axes(series: TiffPageSeries) -> str:
     if samples > _MAX_SAMPLES or (samples == 2 and not alpha):
         return str(series.axes).replace("C", "Q").replace("S", "C")
     return str(series.axes)
-
-
-def _check_axes(sizes: Mapping[str, int], name: str, stack: bool) -> None:
-    sizes = {a: n for a, n in sizes.items() if n > 1 and a not in "YXS"}
-    if len(sizes) > 1 or any(a not in _SECTION_AXES for a in sizes):
-        what = ", ".join(f"{n} along {a}" for a, n in sizes.items())
-        raise MicrographError(
-            f"{name} has more than sections in it ({what}); save the one image or stack that is "
-            "wanted as a file of its own."
-        )
-    if sizes and not stack:
-        raise SeveralImagesError(
-            f"{name} has {next(iter(sizes.values()))} pages",
-            "save the one that is wanted as a file of its own.",
-        )
-
-
-def _sections_first(data: np.ndarray, axes: str) -> tuple[np.ndarray, str]:
-    """Drop axes of length one, put samples last."""
-    keep = [i for i, a in enumerate(axes) if a in "YXS" or data.shape[i] > 1]
-    data = data.reshape([data.shape[i] for i in keep])
-    axes = "".join(axes[i] for i in keep)
-    if "S" in axes:
-        data = np.moveaxis(data, axes.index("S"), -1)
-    return data, axes
 
 
 def _samples(
