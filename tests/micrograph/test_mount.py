@@ -11,8 +11,10 @@ from PIL import Image
 from scipy.ndimage import gaussian_filter
 
 from napari_etch.micrograph import micrograph_from_array, read_micrograph
+from napari_etch.micrograph.image import with_smooth_parts
 from napari_etch.micrograph.mount import find_mount
 from napari_etch.micrograph.surroundings import find_surroundings
+from napari_etch.results.source_image import read_source, said_of_image
 from napari_etch.samples import sample_steel
 
 HEIGHT, WIDTH = 480, 640
@@ -152,3 +154,15 @@ def test_nan_beside_the_specimen():
     grey[100:140, 40:90] = np.nan
     found = find_mount(grey)
     assert found is not None and found[:, :210].all() and not found[:, 250:].any()
+
+
+def test_a_result_is_read_again_with_what_was_left_out_then(tmp_path):
+    """Results of before, and class maps of fracture surfaces, have a margin left out alone."""
+    grey = beside(fine(), 220.0 - COLUMNS, 25)
+    Image.fromarray(np.pad(grey, 40, constant_values=255)).save(tmp_path / "edge.tif")
+    found = read_micrograph(tmp_path / "edge.tif")
+    without = with_smooth_parts(found)
+    assert without.mask.sum() == grey.size > found.mask.sum()
+    for micrograph in (found, without):
+        again = read_source(tmp_path / "edge.tif", {"image": said_of_image(micrograph)}, None)
+        np.testing.assert_array_equal(again.mask, micrograph.mask)

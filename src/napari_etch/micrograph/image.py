@@ -352,7 +352,7 @@ def with_smooth_parts(micrograph: Micrograph) -> Micrograph:
 
     That is what a smooth facet of a fracture surface looks like.
     """
-    if micrograph.surroundings is None:
+    if micrograph.surroundings is None or not micrograph.surroundings.has_mount:
         return micrograph
     bare = replace(micrograph, surroundings=None)
     return replace(bare, surroundings=surroundings_of(bare, mount=False))

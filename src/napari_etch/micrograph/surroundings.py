@@ -57,6 +57,11 @@ class Surroundings:
         share = 100 * float(self.outside.mean())
         return f"{self.words} {verb} left out, {share:.2g} % of the image"
 
+    @property
+    def has_mount(self) -> bool:
+        """Whether the mount beside the specimen is a part of it."""
+        return MOUNT in self.words
+
     def within(self, rows: slice, columns: slice) -> Surroundings | None:
         """Return what lies in a part of the picture; None when that is nothing."""
         outside = self.outside[rows, columns]
@@ -103,7 +108,7 @@ def find_surroundings(
     ground = bool(margins) and not what and _is_ground(grey, margins, inside)
     beside = find_mount(inside, known_inside) if mount and not what and not ground else None
     if beside is not None:
-        outside[rows, columns], what = beside, _MOUNT
+        outside[rows, columns], what = beside, MOUNT
     words = [what] if what else []
     if margins and not ground and what not in (_ROUND, _TILTED):
         words.insert(0, _margin_words(margins))
@@ -149,7 +154,7 @@ def _around(grey: npt.NDArray[np.generic], known: Mask | None) -> tuple[Mask, st
 _ROUND = "what lies around the round field of view"
 _TILTED = "the blank corners around the tilted picture"
 _STEPPED = "the blank parts at the rim"
-_MOUNT = "the mount or background beside the specimen"
+MOUNT = "the mount or background beside the specimen"
 
 
 def _steps(grey: npt.NDArray[np.generic], allowed: float, known: Mask | None) -> Mask:

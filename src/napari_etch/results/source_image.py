@@ -18,6 +18,7 @@ from napari_etch.micrograph import MicrographError, read_micrograph
 from napari_etch.micrograph.align import moved_by
 from napari_etch.micrograph.image import surroundings_of
 from napari_etch.micrograph.scale_bar import KnownBar, ScaleBar
+from napari_etch.micrograph.surroundings import MOUNT
 
 if TYPE_CHECKING:
     from napari_etch.micrograph import Micrograph
@@ -141,8 +142,11 @@ def read_source(path: Path, summary: Mapping[str, Any], pixel_size_um: float | N
     if shifts and micrograph.is_stack and len(shifts) == len(micrograph.data):
         micrograph = moved_by(micrograph, [(int(y), int(x)) for y, x in shifts])
     micrograph = replace(micrograph, bars=_known_bars(about))  # told of after the alignment
-    if about.get("surroundings") and not micrograph.is_stack:
-        return replace(micrograph, surroundings=surroundings_of(micrograph))
+    words = str(about.get("surroundings") or "")
+    if words and not micrograph.is_stack:
+        # what is left out now is what was left out then: not always was a mount looked for
+        around = surroundings_of(micrograph, mount=MOUNT in words)
+        return replace(micrograph, surroundings=around)
     return micrograph
 
 
