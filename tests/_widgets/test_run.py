@@ -205,7 +205,7 @@ def test_a_rectangle_over_an_information_bar_and_a_blank_margin_leaves_out_both(
 def test_of_a_stack_it_is_told_once_what_is_blank_around_it() -> None:
     pages = [np.pad(specimen(200, 256), ((0, 0), (n, 60 - n))) for n in (20, 30, 40)]
     _, result = run(Source(np.stack(pages), "page"), skip_info_bar=True)
-    assert result.notices == ("What is blank around the specimen was left out of 3 sections.",)
+    assert result.notices == ("What lies around the specimen was left out of 3 sections.",)
 
 
 def test_of_a_stack_the_first_section_tells_what_the_scale_bar_says() -> None:

@@ -41,6 +41,23 @@ def test_a_blank_margin_is_told(etch, micrograph_file, command, tmp_path):
 
 
 @pytest.mark.parametrize("command", ["segment", "count"])
+def test_a_margin_in_a_stack_is_left_out_and_told(etch, micrograph_file, command, tmp_path):
+    grey = tifffile.imread(micrograph_file())
+    page = grey.copy()
+    page[:, :20] = 255
+    tifffile.imwrite(tmp_path / "stack.tif", np.stack([page, grey]), photometric="minisblack")
+    out = "out" if command == "segment" else "counts.csv"
+    done = etch(command, "stack.tif", "--stack", "--out", out)
+    assert done.exit_code == 0, done.output
+    assert done.stderr.splitlines() == [
+        "stack.tif: what lies around the specimen is left out of 1 of 2 sections"
+    ]
+    if command == "segment":
+        off = tifffile.imread(tmp_path / "out" / "stack" / "grains.tif") == 0
+        assert off[0, :, :20].all() and not off[0, :, 20:].any() and not off[1].any()
+
+
+@pytest.mark.parametrize("command", ["segment", "count"])
 def test_a_pixel_size_in_another_unit_is_suspected(etch, micrograph_file, command):
     """The steel had an ASTM G of −10."""
     out = "out" if command == "segment" else "counts.csv"

@@ -11,7 +11,7 @@ from PIL import Image
 from scipy.ndimage import gaussian_filter
 
 from napari_etch.micrograph import micrograph_from_array, read_micrograph
-from napari_etch.micrograph.image import with_smooth_parts
+from napari_etch.micrograph.around import with_smooth_parts
 from napari_etch.micrograph.mount import find_mount
 from napari_etch.micrograph.surroundings import find_surroundings
 from napari_etch.results.source_image import read_source, said_of_image

@@ -240,6 +240,21 @@ def test_a_folder_of_classes_keeps_their_numbers(tmp_path):
     assert pair.learnt.sum() == 160 * 80 and pair.labels.max() == 2
 
 
+@pytest.mark.parametrize("kind", ["grains", "classes"])
+def test_what_lies_around_the_specimen_is_not_learnt_from(tmp_path, kind):
+    """A smooth facet of a fracture surface is learnt from."""
+    size = 240
+    folder = write_folder(tmp_path, checkers(size))
+    image = tifffile.imread(folder / "images" / "a.tif")
+    image[:, :80] = 20 + image[:, :80] % 8
+    image[:20] = 255
+    tifffile.imwrite(folder / "images" / "a.tif", image)
+    (pair,) = read_training_folder(folder, kind)
+    assert not pair.learnt[:20].any() and pair.learnt[20:, 90:].all()
+    assert pair.learnt[20:, :70].all() == (kind == "classes")
+    assert pair.learnt[20:, :70].any() == (kind == "classes")
+
+
 def test_nothing_left_to_learn_from_is_said(tmp_path):
     folder = write_folder(tmp_path)
     (folder / "ignore").mkdir()

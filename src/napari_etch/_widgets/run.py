@@ -193,7 +193,7 @@ class _Harvest:
     of_stack: bool = False
     has_margins: bool = False
     has_scale: bool = False
-    bare_sections: int = 0  # of a stack, with something blank around the specimen
+    bare_sections: int = 0  # of a stack, with something around the specimen
     prediction: Prediction | None = None
 
     def says(self) -> tuple[str, ...]:
@@ -202,7 +202,7 @@ class _Harvest:
         said = (f"{gaps} closed.",) if self.gaps else ()
         count = self.bare_sections  # each has margins of its own
         many = "1 section" if count == 1 else f"{count} sections"
-        bare = (f"What is blank around the specimen was left out of {many}.",) if count else ()
+        bare = (f"What lies around the specimen was left out of {many}.",) if count else ()
         return (*said, *self.notices, *bare)
 
     def add(self, done: SectionDone) -> None:
@@ -346,8 +346,8 @@ def left_out(micrograph: Micrograph, *, around: bool = True) -> tuple[str, ...]:
     row, bar = micrograph.info_bar_row, micrograph.scale_bar_words()
     said = [] if row is None else [f"The information bar from row {row} down was left out."]
     said += [sentence(f"{bar} was left out")] if bar else []
-    bare = micrograph.surroundings if around else None
-    return (*said, *([] if bare is None else [sentence(bare.said(past=True))]))
+    bare = micrograph.surroundings_words(past=True) if around else ""
+    return (*said, *([sentence(bare)] if bare else []))
 
 
 def is_bright(micrograph: Micrograph) -> bool:
@@ -419,6 +419,7 @@ def micrograph_of(source: Source, settings: Settings, section: int, region: Regi
 
 def _within_outline(micrograph: Micrograph, outside: np.ndarray | None) -> Micrograph:
     """Leave out what is outside the drawn shape, (y, x); None where that is nothing."""
+    from napari_etch.micrograph.around import KnownSurroundings
     from napari_etch.micrograph.surroundings import Surroundings
 
     if outside is None:
@@ -427,7 +428,7 @@ def _within_outline(micrograph: Micrograph, outside: np.ndarray | None) -> Micro
     if micrograph.surroundings is not None:
         outside = outside | micrograph.surroundings.outside
         words += f" and {micrograph.surroundings.words}"
-    return replace(micrograph, surroundings=Surroundings(outside, words))
+    return replace(micrograph, around=(KnownSurroundings(Surroundings(outside, words)),))
 
 
 def _without_bars(
@@ -439,8 +440,8 @@ def _without_bars(
     recognise it by, so it must be known. A scale bar is looked for where pixels are at hand.
     """
     from napari_etch.micrograph import micrograph_from_array
+    from napari_etch.micrograph.around import KnownSurroundings, surroundings_of
     from napari_etch.micrograph.box import Box
-    from napari_etch.micrograph.image import surroundings_of
     from napari_etch.micrograph.scale_bar import KnownBar, find_scale_bar
 
     row = source.info_bar_row
@@ -456,7 +457,7 @@ def _without_bars(
         micrograph,
         info_bar_row=max(0, end - region.top) if end < region.bottom else None,
         bars=(KnownBar(found and found.within(window)),),
-        surroundings=around and around.within(*window.slices),
+        around=(KnownSurroundings(around and around.within(*window.slices)),),
     )
 
 

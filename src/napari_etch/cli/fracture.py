@@ -279,7 +279,7 @@ def _map_file(job: FractureJob, image: Path, folder: Path) -> ExitCode:
 def _read(job: FractureJob, image: Path, folder: Path) -> Iterator[tuple[Micrograph, Path]]:
     """Yield the micrographs in a file, each with the folder of its result."""
     from napari_etch.micrograph import read_micrograph
-    from napari_etch.micrograph.image import with_smooth_parts
+    from napari_etch.micrograph.around import with_smooth_parts
 
     micrograph = read_micrograph(
         image,

@@ -41,8 +41,9 @@ def tell_reading(micrograph: Micrograph, name: str, *, takes_size: bool = True) 
     bar = micrograph.scale_bar_words()
     if bar:
         note(f"{name}: {bar} is left out")
-    if micrograph.surroundings is not None:
-        note(f"{name}: {micrograph.surroundings.said()}")
+    around = micrograph.surroundings_words()
+    if around:
+        note(f"{name}: {around}")
     calibration = micrograph.calibration
     scale = micrograph.printed_scale_words() if takes_size or calibration is not None else ""
     if scale and calibration is None and micrograph.printed_scale is not None:
@@ -90,9 +91,9 @@ def tell_margins(micrograph: Micrograph, name: str) -> None:
     from napari_etch.micrograph.margins import find_margins, margin_trouble
 
     _tell_labels(micrograph, name)
-    if micrograph.surroundings is not None:
-        return
     for section in micrograph.sections():
+        if section.surroundings is not None:
+            continue
         grey = grey_values(section.data, is_rgb=section.is_rgb)
         margins = find_margins(grey[: section.info_bar_row])
         if margins:

@@ -238,7 +238,7 @@ def _read(path: Path, folder: Path, options: Options) -> list[tuple[Micrograph, 
         if kind == Kind.AUTO:
             kind = kind_of_picture(micrograph.data)
         if kind != Kind.MICROGRAPH:
-            micrograph = replace(micrograph, info_bar_row=None, bars=(), surroundings=None)
+            micrograph = replace(micrograph, info_bar_row=None, bars=(), around=())
         if kind == Kind.MAP and not options.keep_info_bar:
             micrograph = _without_what_has_no_grains(micrograph, path)
         found.append((micrograph, kind, target))
@@ -281,6 +281,7 @@ def _without_what_has_no_grains(micrograph: Micrograph, path: Path) -> Micrograp
     from dataclasses import replace
 
     from napari_etch.micrograph import MicrographError, read_micrograph
+    from napari_etch.micrograph.around import KnownSurroundings
     from napari_etch.micrograph.line_map import lines_of_grains
     from napari_etch.micrograph.surroundings import Surroundings
     from napari_etch.results import BOUNDARY_FILE, GRAINS_FILE
@@ -297,7 +298,7 @@ def _without_what_has_no_grains(micrograph: Micrograph, path: Path) -> Micrograp
         return micrograph
     outside = ~lines_of_grains(labels.astype(int)).mask
     found = Surroundings(outside, f"what has no grains in {GRAINS_FILE}")
-    return replace(micrograph, surroundings=found if outside.any() else None)
+    return replace(micrograph, around=(KnownSurroundings(found),) if outside.any() else ())
 
 
 def _corrected(

@@ -136,7 +136,7 @@ def map_fracture(
         When `cancel` was set.
     """
     from napari_etch.inference import predict, prediction_of
-    from napari_etch.micrograph.image import with_smooth_parts
+    from napari_etch.micrograph.around import with_smooth_parts
 
     check_maps_classes(model)
     check_least(least)

@@ -250,7 +250,7 @@ def prepare_outlining(
     device, cancel, **options
         As in `mapping.map_fracture`.
     """
-    from napari_etch.micrograph.image import with_smooth_parts
+    from napari_etch.micrograph.around import with_smooth_parts
 
     micrograph, prior = with_smooth_parts(micrograph), None
     if model is not None:

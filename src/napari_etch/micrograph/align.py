@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from napari_etch.micrograph.around import KnownSurroundings
 from napari_etch.micrograph.box import Box
 from napari_etch.micrograph.errors import MicrographError
 from napari_etch.micrograph.scale_bar import KnownBar
@@ -190,7 +191,11 @@ def moved_by(micrograph: Micrograph, shifts: Sequence[tuple[int, int]]) -> Micro
         KnownBar(bar and bar.within(Box(-y, micrograph.height - y, -x, micrograph.width - x)))
         for bar, (y, x) in zip(micrograph.scale_bars, shifts, strict=False)
     )
-    return replace(micrograph, data=data, bars=bars)
+    around = tuple(
+        KnownSurroundings(found and replace(found, outside=moved(found.outside, y, x)))
+        for found, (y, x) in zip((each.found for each in micrograph.around), shifts, strict=False)
+    )
+    return replace(micrograph, data=data, bars=bars, around=around)
 
 
 def alignment_words(shifts: Sequence[SectionShift]) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from napari_etch.micrograph.around import KnownSurroundings, SoughtSurroundings, around_of
 from napari_etch.micrograph.box import Box
 from napari_etch.micrograph.calibration import Calibration
 from napari_etch.micrograph.choice import ALL, Choice
@@ -19,7 +20,7 @@ from napari_etch.micrograph.info_bar import find_info_bar
 from napari_etch.micrograph.luminance import grey_values, luminance
 from napari_etch.micrograph.pixels import canonical
 from napari_etch.micrograph.scale_bar import KnownBar, ScaleBar, SoughtBar, find_in_info_bar
-from napari_etch.micrograph.surroundings import Surroundings, find_surroundings
+from napari_etch.micrograph.surroundings import Surroundings
 
 _GREY_PERCENTILES = (0.1, 99.9)
 # Percentiles of a regular subsample: exact enough, and 60 ms instead of 1 s at 4096².
@@ -49,9 +50,9 @@ class Micrograph:
         Which one of a stack it is, from 0; None when it was no part of one.
     bars : tuple of SoughtBar or KnownBar
         Of each section, the scale bar that is burned in; see `scale_bars`. Empty where it is kept.
-    surroundings : Surroundings or None
-        What lies around the specimen: page, field stop, rim of a mosaic. None when there is
-        nothing, when it is kept, and of a stack.
+    around : tuple of SoughtSurroundings or KnownSurroundings
+        Of each section, what lies around the specimen: page, field stop, rim of a mosaic, mount;
+        see `surroundings`. Empty where it is kept.
     choice : Choice
         Which series and channel of the file it is, where one was chosen.
     distance_um : float or None
@@ -70,7 +71,7 @@ class Micrograph:
     info_bar_row: int | None = None
     section: int | None = None
     bars: tuple[SoughtBar | KnownBar, ...] = ()
-    surroundings: Surroundings | None = None
+    around: tuple[SoughtSurroundings | KnownSurroundings, ...] = ()
     choice: Choice = ALL
     distance_um: float | None = None
 
@@ -126,6 +127,26 @@ class Micrograph:
         many = f" of {len(found)} of {len(self.data)} sections"
         return words + (many if self.is_stack and len(self.data) > 1 else "")
 
+    @property
+    def surroundings(self) -> Surroundings | None:
+        """What lies around the specimen of a 2D micrograph; None when there is nothing.
+
+        It is looked for once. Of a stack it is None: its sections have their own.
+        """
+        return self.around[0].found if self.around and not self.is_stack else None
+
+    def surroundings_words(self, *, past: bool = False) -> str:
+        """Return that what lies around the specimen is, or was, left out; "" when there is nothing.
+
+        Of a stack, in how many sections.
+        """
+        if not self.is_stack:
+            return "" if self.surroundings is None else self.surroundings.said(past=past)
+        found = sum(each.found is not None for each in self.around)
+        many = f"{found} of {len(self.data)} sections"
+        verb = "was" if past else "is"
+        return f"what lies around the specimen {verb} left out of {many}" if found else ""
+
     @cached_property
     def printed_scale(self) -> ScaleBar | None:
         """The first scale bar whose length can be read: burned in, or in the information bar."""
@@ -180,11 +201,14 @@ class Micrograph:
             mask = np.ones(self.data.shape[:2] if self.is_rgb else self.data.shape, dtype=bool)
         if self.info_bar_row is not None:
             mask[..., self.info_bar_row :, :] = False
-        for part, bar in zip(mask if self.is_stack else [mask], self.scale_bars, strict=False):
+        parts = mask if self.is_stack else [mask]
+        for part, bar in zip(parts, self.scale_bars, strict=False):
             if bar is not None:
                 part[bar.box.slices] = False
-        if self.surroundings is not None:
-            mask[self.surroundings.outside] = False
+        for part, around in zip(parts, self.around, strict=False):
+            found = around.found
+            if found is not None:
+                part[found.outside] = False
         return mask
 
     def bare(self) -> np.ndarray:
@@ -213,6 +237,7 @@ class Micrograph:
                 name=f"{self.name}_{index:0{digits}d}",
                 section=index,
                 bars=self.bars[index : index + 1],
+                around=self.around[index : index + 1],
             )
 
     def part(self, rows: slice, columns: slice) -> Micrograph:
@@ -228,12 +253,13 @@ class Micrograph:
             bar = max(0, bar - rows.start) if bar < rows.stop else None
         window = Box(rows.start, rows.stop, columns.start, columns.stop)
         found = [scale_bar and scale_bar.within(window) for scale_bar in self.scale_bars]
+        beside = [each.found and each.found.within(rows, columns) for each in self.around]
         return replace(
             self,
             data=self.data[rows, columns],
             info_bar_row=bar,
             bars=tuple(KnownBar(each) for each in found),
-            surroundings=self.surroundings and self.surroundings.within(rows, columns),
+            around=tuple(KnownSurroundings(each) for each in beside),
         )
 
     def grey(self) -> np.ndarray:
@@ -337,41 +363,14 @@ def without_bars(micrograph: Micrograph, *, info_bar_row: int | None = None) -> 
     Returns
     -------
     Micrograph
-        The same pixels, with `Micrograph.info_bar_row` set where a bar was found. Scale bars are
-        looked for in each section when they are first asked for, surroundings in single images.
+        The same pixels, with `Micrograph.info_bar_row` set where a bar was found. Scale bars and
+        what lies around the specimen are looked for in each section when they are first asked for.
     """
     row = _info_bar_row(micrograph) if info_bar_row is None else info_bar_row
     sections = micrograph.data if micrograph.is_stack else [micrograph.data]
     bars = tuple(SoughtBar(section[:row]) for section in sections)
     found = replace(micrograph, info_bar_row=row, bars=bars)
-    return found if micrograph.is_stack else replace(found, surroundings=surroundings_of(found))
-
-
-def with_smooth_parts(micrograph: Micrograph) -> Micrograph:
-    """Return a 2D micrograph in which nothing wide and empty is taken for the mount.
-
-    That is what a smooth facet of a fracture surface looks like.
-    """
-    if micrograph.surroundings is None or not micrograph.surroundings.has_mount:
-        return micrograph
-    bare = replace(micrograph, surroundings=None)
-    return replace(bare, surroundings=surroundings_of(bare, mount=False))
-
-
-def surroundings_of(micrograph: Micrograph, *, mount: bool = True) -> Surroundings | None:
-    """Return what lies around the specimen of a 2D micrograph, but for its bars.
-
-    `mount` is that of `find_surroundings`.
-    """
-    grey = grey_values(micrograph.data, is_rgb=micrograph.is_rgb)
-    inside = micrograph.mask
-    rows = slice(0, micrograph.info_bar_row)
-    found = find_surroundings(grey[rows], ~inside[rows], mount=mount)
-    if found is None or micrograph.info_bar_row is None:
-        return found
-    outside = np.zeros(grey.shape, bool)
-    outside[rows] = found.outside
-    return Surroundings(outside, found.words)
+    return replace(found, around=around_of(found))
 
 
 def _info_bar_row(micrograph: Micrograph) -> int | None:

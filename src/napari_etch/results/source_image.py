@@ -16,7 +16,7 @@ import numpy as np
 
 from napari_etch.micrograph import MicrographError, read_micrograph
 from napari_etch.micrograph.align import moved_by
-from napari_etch.micrograph.image import surroundings_of
+from napari_etch.micrograph.around import KnownSurroundings, SoughtSurroundings, around_of
 from napari_etch.micrograph.scale_bar import KnownBar, ScaleBar
 from napari_etch.micrograph.surroundings import MOUNT
 
@@ -50,7 +50,7 @@ def said_of_image(micrograph: Micrograph) -> dict[str, Any]:
         "channel_name": micrograph.choice.channel_name or None,
         "info_bar_row": micrograph.info_bar_row,
         "scale_bar": _said_of_bars(micrograph),
-        "surroundings": micrograph.surroundings and micrograph.surroundings.words,
+        "surroundings": _said_of_surroundings(micrograph),
         "printed_scale": _said_of_scale(micrograph),
     }
 
@@ -61,6 +61,15 @@ def _said_of_bars(micrograph: Micrograph) -> Any:
     if not any(said):
         return None
     return said if micrograph.is_stack else said[0]
+
+
+def _said_of_surroundings(micrograph: Micrograph) -> Any:
+    """Return in words what around the specimen was left out: of a stack in each section."""
+    found = [each.found for each in micrograph.around]
+    if not any(found):
+        return None
+    words = [each and each.words for each in found]
+    return words if micrograph.is_stack else words[0]
 
 
 def _said_of_scale(micrograph: Micrograph) -> Any:
@@ -139,15 +148,27 @@ def read_source(path: Path, summary: Mapping[str, Any], pixel_size_um: float | N
     row = about.get("info_bar_row")
     micrograph = replace(micrograph, info_bar_row=row if isinstance(row, int) else None)
     shifts = summary.get("alignment")
-    if shifts and micrograph.is_stack and len(shifts) == len(micrograph.data):
-        micrograph = moved_by(micrograph, [(int(y), int(x)) for y, x in shifts])
-    micrograph = replace(micrograph, bars=_known_bars(about))  # told of after the alignment
-    words = str(about.get("surroundings") or "")
-    if words and not micrograph.is_stack:
-        # what is left out now is what was left out then: not always was a mount looked for
-        around = surroundings_of(micrograph, mount=MOUNT in words)
-        return replace(micrograph, surroundings=around)
-    return micrograph
+    if not (shifts and micrograph.is_stack and len(shifts) == len(micrograph.data)):
+        micrograph = replace(micrograph, bars=_known_bars(about))
+        return replace(micrograph, around=_around_as_told(micrograph, about))
+    micrograph = replace(micrograph, around=_around_as_told(micrograph, about))
+    micrograph = moved_by(micrograph, [(int(y), int(x)) for y, x in shifts])
+    return replace(micrograph, bars=_known_bars(about))  # told of after the alignment
+
+
+def _around_as_told(
+    micrograph: Micrograph, about: Mapping[str, Any]
+) -> tuple[SoughtSurroundings | KnownSurroundings, ...]:
+    """Return what was left out around the specimen; not always was a mount looked for."""
+    said = about.get("surroundings")
+    listed = said if isinstance(said, list) else [said]
+    sought = around_of(micrograph)
+    if not any(listed) or len(listed) != len(sought):
+        return ()
+    return tuple(
+        replace(each, mount=MOUNT in str(words)) if words else KnownSurroundings(None)
+        for each, words in zip(sought, listed, strict=True)
+    )
 
 
 def is_source(micrograph: Micrograph, summary: Mapping[str, Any]) -> bool:

@@ -68,7 +68,8 @@ class FitRequest:
         regions = self.regions or [None] * len(self.micrographs)
         for index, (micrograph, region) in enumerate(zip(self.micrographs, regions, strict=True)):
             file = f"image-{index}.npy"
-            pixels = micrograph.data if micrograph.surroundings is None else micrograph.bare()
+            bare = any(each.found for each in micrograph.around)
+            pixels = micrograph.bare() if bare else micrograph.data
             np.save(folder / file, pixels, allow_pickle=False)
             images.append(
                 {

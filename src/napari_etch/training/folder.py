@@ -172,6 +172,7 @@ def _read_specimens(path: Path) -> dict[str, str]:
 def _read_pairs(path: Path, folder: Path, kind: str, choice: Choice) -> Iterator[Pair]:
     """Yield a micrograph with its labels, or the sections of a stack."""
     from napari_etch.micrograph import read_micrograph
+    from napari_etch.micrograph.around import with_smooth_parts
 
     found = _partner(folder / LABELS, path.stem)
     if found is None:
@@ -180,6 +181,8 @@ def _read_pairs(path: Path, folder: Path, kind: str, choice: Choice) -> Iterator
             "take the image out."
         )
     micrograph = read_micrograph(path, stack=True, **choice.asked)
+    if kind == "classes":
+        micrograph = with_smooth_parts(micrograph)
     picture = _read_numbers(found, _WORDS[kind])
     _same_size(found, picture, micrograph, _WORDS[kind])
     _refuse_other_kind(found, picture, kind)

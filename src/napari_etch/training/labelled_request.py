@@ -89,7 +89,7 @@ class LabelledRequest:
 
     def _as_learnt(self) -> Sequence[Labelled]:
         """Return the images without what is taken for no specimen; classes have smooth facets."""
-        from napari_etch.micrograph.image import with_smooth_parts
+        from napari_etch.micrograph.around import with_smooth_parts
 
         if self.request.labels != "classes":
             return self.images
@@ -158,7 +158,7 @@ def _without_bars(micrograph: Micrograph) -> npt.NDArray[Any]:
     """Return the pixels; what is no specimen becomes NaN, so that it stays masked."""
     if (
         micrograph.info_bar_row is None
-        and micrograph.surroundings is None
+        and not any(each.found for each in micrograph.around)
         and not any(micrograph.scale_bars)
     ):
         return micrograph.data
