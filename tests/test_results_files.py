@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,7 +11,9 @@ from napari_etch.counting import count_map
 from napari_etch.micrograph import micrograph_from_array
 from napari_etch.results import (
     ResultExistsError,
+    check_free,
     check_replaceable,
+    check_writable,
     files,
     read_summary,
     whole_file,
@@ -18,6 +21,8 @@ from napari_etch.results import (
     write_segmentation,
     write_whole,
 )
+from napari_etch.results.file_names import file_name
+from napari_etch.results.source_image import likely_paths
 from napari_etch.segmentation import Segmentation
 
 
@@ -69,6 +74,96 @@ def test_what_a_killed_run_left_is_cleared_away_a_day_later(tmp_path, monkeypatc
     write_whole(tmp_path / "result", lambda unfinished: (unfinished / "a").touch(), ("a",))
     assert not old.exists() and fresh.exists()  # that may be a run that goes on
     assert (tmp_path / "result" / "a").exists()
+
+
+def windows_has_open(monkeypatch, name):
+    """Let no file of a name be renamed or replaced, as where Excel has it open on Windows."""
+
+    def guarded(move):
+        def instead(path, target):
+            if name in (path.name, Path(target).name):
+                raise PermissionError(13, "it is being used by another process", str(path))
+            return move(path, target)
+
+        return instead
+
+    monkeypatch.setattr(Path, "rename", guarded(Path.rename))
+    monkeypatch.setattr(Path, "replace", guarded(Path.replace))
+
+
+def test_a_result_of_which_a_file_is_open_is_replaced_as_a_whole_or_not_at_all(
+    tmp_path, monkeypatch
+):
+    """On Windows the files before it in the list were new, those behind it old."""
+    folder, names = tmp_path / "result", ("grains.tif", "grains.csv", "summary.json")
+
+    def write(what):
+        return lambda unfinished: [(unfinished / name).write_text(what) for name in names]
+
+    write_whole(folder, write("earlier"), names)
+    with monkeypatch.context() as patch:
+        windows_has_open(patch, "grains.csv")
+        said = r"grains\.csv cannot be replaced \(it is being used .*close it in the program"
+        with pytest.raises(ResultExistsError, match=said):
+            write_whole(folder, write("new"), names)
+        with pytest.raises(ResultExistsError, match=said):  # before any work
+            check_free(folder, names, overwrite=True)
+    assert [(folder / name).read_text() for name in names] == ["earlier"] * 3
+    assert list(tmp_path.iterdir()) == [folder]
+    write_whole(folder, write("new"), names)
+    assert [(folder / name).read_text() for name in names] == ["new"] * 3
+
+
+def test_a_file_that_is_open_is_told_by_the_name_that_it_has(tmp_path, monkeypatch):
+    path = tmp_path / "counts.csv"
+    path.write_text("earlier")
+    windows_has_open(monkeypatch, "counts.csv")
+    with pytest.raises(PermissionError) as told, whole_file(path) as unfinished:
+        unfinished.write_text("new")
+    assert told.value.filename == str(path)
+    assert path.read_text() == "earlier" and list(tmp_path.iterdir()) == [path]
+
+
+def test_a_folder_of_windows_own_is_tried_once(tmp_path, monkeypatch):
+    """There mkdtemp goes through ten thousand names before it gives up."""
+    tried = []
+
+    def mkdir(path, *_given, **_options):
+        tried.append(path)
+        raise PermissionError(13, "Access is denied")
+
+    monkeypatch.setattr(os, "mkdir", mkdir)
+    with pytest.raises(ResultExistsError, match=r"may not be written to \(Access is denied\)"):
+        check_writable(tmp_path)
+    assert len(tried) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "becomes"),
+    [
+        ("steel 1", "steel 1"),
+        ("Übersicht.x", "Übersicht.x"),
+        ("500x: etched", "500x- etched"),
+        ("a/b\\c", "a-b-c"),
+        ("AUX", "AUX-image"),
+        ("con.1", "con.1-image"),
+        ("end. ", "end"),
+        (".hidden", "hidden"),
+        ("..", "image"),
+        ("console", "console"),
+    ],
+)
+def test_a_name_is_one_that_files_have_everywhere(name, becomes):
+    assert file_name(name) == becomes
+
+
+@pytest.mark.parametrize(
+    "stated", ["C:\\data\\steel.tif", "/data/steel.tif", "\\\\lab\\x\\steel.tif"]
+)
+def test_an_image_is_looked_for_beside_a_result_that_another_system_has_made(tmp_path, stated):
+    """On Linux all of a Windows path is a file's name."""
+    summary = {"image": {"path": stated}}
+    assert tmp_path / "steel.tif" in likely_paths(tmp_path / "results" / "steel", summary)
 
 
 def test_a_folder_that_a_shell_is_in_is_not_replaced(tmp_path, monkeypatch):

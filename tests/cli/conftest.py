@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -34,13 +33,13 @@ def closed(monkeypatch, tmp_path):
     folder = tmp_path / "closed"
     folder.mkdir()
 
-    def mkdtemp(dir, **options):
-        if Path(dir).resolve() == folder:
+    def mkdir(path, *given, **options):
+        if path.parent.resolve() == folder:
             raise PermissionError(13, "Permission denied")
-        return make(dir=dir, **options)
+        make(path, *given, **options)
 
-    make = tempfile.mkdtemp
-    monkeypatch.setattr(tempfile, "mkdtemp", mkdtemp)
+    make = Path.mkdir
+    monkeypatch.setattr(Path, "mkdir", mkdir)
     return folder
 
 

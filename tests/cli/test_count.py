@@ -9,8 +9,9 @@ from corrected import correct
 from fakes import DarkIsBoundary, grid_of_grains
 from skimage.io import imsave
 
-from napari_etch.cli import count
+from napari_etch.cli import count, maps
 from napari_etch.grains.class_table import FRACTURE_MODES
+from napari_etch.micrograph import reading
 
 
 def rows_of(path):
@@ -140,6 +141,30 @@ def test_a_grain_map_of_any_type_is_counted_as_it_is(etch, micrograph_file, tmp_
     assert f"mine.{suffix}: a grain map, counted as it is" in done.stderr
     rows = [row[1:3] for row in rows_of(tmp_path / "counts.csv")[1:]]
     assert rows[0] == ["11", ""] and rows[1][1] != ""
+
+
+@pytest.mark.parametrize("kind", ["i4", "u2"])
+def test_a_grain_map_is_read_once(etch, micrograph_file, tmp_path, monkeypatch, kind):
+    """Its pixels were read to tell what it is, to count it, and for its pixel size."""
+    read, decode = [], maps._decoded
+
+    def decoded(path):
+        read.append(path.name)
+        return decode(path)
+
+    def again(path, *_):
+        raise AssertionError(f"{path} is read as a micrograph, too")
+
+    monkeypatch.setattr(maps, "_decoded", decoded)
+    monkeypatch.setattr(reading, "_decode", again)
+    grains = np.arange(1, 13).reshape(3, 4).repeat(20, 0).repeat(30, 1)
+    stated = {"resolution": (20, 20), "metadata": {"unit": "um"}, "imagej": kind == "u2"}
+    tifffile.imwrite(tmp_path / "mine.tif", grains.astype(kind), **stated)
+    done = etch("count", "mine.tif", "--out", "counts.csv")
+    assert done.exit_code == 0, done.output
+    row = rows_of(tmp_path / "counts.csv")[1]
+    assert row[1] == "12" and row[4] != ""
+    assert read == ["mine.tif"]
 
 
 def test_a_picture_of_32_bits_is_no_grain_map(etch, micrograph_file, tmp_path):

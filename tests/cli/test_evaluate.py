@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 
+import h5py
 import numpy as np
 import pytest
 import tifffile
@@ -150,3 +151,29 @@ def test_a_stack_is_scored_in_space_and_by_section(etch, halves):
     tifffile.imwrite("one.tif", halves)
     done = etch("evaluate", "--pred", "pred.npy", "--truth", "one.tif")
     assert done.exit_code == 2 and "give two maps of one image" in done.stderr
+
+
+def test_the_truth_may_be_a_data_set_of_hdf5(etch, halves, tmp_path):
+    tifffile.imwrite("pred.tif", halves)
+    with h5py.File("truth.h5", "w") as file:
+        file["real/label"] = halves.astype(np.int64)
+        file["real/image"] = np.zeros(halves.shape, np.uint8)
+        file["other/label"] = np.ones_like(halves)
+    pair = ("--pred", "pred.tif", "--truth", "truth.h5", "--truth-kind", "labels")
+    scores = json.loads(etch("evaluate", *pair, "--dataset", "real/label").stdout)
+    assert (scores["ap50"], scores["count_true"]) == (1, 2)
+    assert (
+        json.loads(etch("evaluate", *pair, "--dataset", "/other/label").stdout)["count_true"] == 1
+    )
+    done = etch("evaluate", *pair, "--dataset", "label")
+    assert done.exit_code == 2
+    assert "truth.h5 has several of the data set 'label': give its number" in done.stderr
+
+
+def test_large_numbers_of_a_data_set_stay_apart(etch, halves):
+    """As a micrograph they are float32, in which 16777216 and 16777217 are one."""
+    tifffile.imwrite("pred.tif", halves)
+    with h5py.File("truth.h5", "w") as file:
+        file["label"] = halves.astype(np.int64) + 2**24 - 1
+    done = etch("evaluate", "--pred", "pred.tif", "--truth", "truth.h5", "--dataset", "label")
+    assert json.loads(done.stdout)["ap50"] == 1, done.output

@@ -5,6 +5,7 @@ import json
 import shutil
 import unicodedata
 
+import h5py
 import numpy as np
 import pytest
 import tifffile
@@ -478,3 +479,61 @@ def test_a_set_of_grains_alone_has_one_class(etch, results, tmp_path, more, mapp
     for name in ("coco", "yolo"):
         found = read_annotations(tmp_path / name)["one"]
         assert found.classes is None and found.grains.max() == 16
+
+
+@pytest.fixture
+def channels(tmp_path):
+    """Return the planes of frame.tif, an image of two channels, with its mask in masks/."""
+    planes = np.random.default_rng(0).integers(0, 255, (2, 20, 30), np.uint8)
+    names = {"axes": "CYX", "Labels": ["SE", "BSE"]}
+    tifffile.imwrite(tmp_path / "frame.tif", planes, imagej=True, metadata=names)
+    (tmp_path / "masks").mkdir()
+    grains = np.ones((20, 30), np.int32)
+    grains[:, 15:] = 2
+    write_tiff(tmp_path / "masks" / "frame.tif", grains)
+    return planes
+
+
+@pytest.mark.parametrize(
+    "command", [("import", "masks"), ("export", "masks", "--labels", "grains")]
+)
+def test_a_channel_of_the_image_is_chosen(etch, channels, tmp_path, command):
+    """There was no way to say which: such images could be segmented and not exported."""
+    given = (*command, "--images", "frame.tif", "--out", "set")
+    done = etch(*given)
+    assert done.exit_code == 2 and "--channel" in done.stderr, done.output
+    done = etch(*given, "--channel", "BSE")
+    assert done.exit_code == 0, done.output
+    np.testing.assert_array_equal(tifffile.imread(tmp_path / "set/images/frame.tif"), channels[1])
+    (entry,) = json.loads((tmp_path / "set" / "manifest.json").read_text())["images"]
+    assert (entry["made"]["channel"], entry["grains"]) == (1, 2)
+
+
+def test_an_image_in_hdf5_goes_with_annotations(etch, channels, tmp_path):
+    with h5py.File(tmp_path / "frame.h5", "w") as file:
+        file["entry/a"], file["entry/b"] = channels
+    write_via(tmp_path / "via.json", "frame.png")
+    given = ("import", "via.json", "--images", "frame.h5", "--labels", "classes", "--out", "set")
+    done = etch(*given, "--dataset", "entry/b")
+    assert done.exit_code == 0, done.output
+    np.testing.assert_array_equal(tifffile.imread(tmp_path / "set/images/frame.tif"), channels[1])
+
+
+def test_a_result_says_itself_which_channel_it_is_of(etch, results):
+    done = etch("export", results, "--out", "set", "--channel", 1)
+    assert done.exit_code == 2
+    assert (
+        "is a result, which says itself what it was made from: leave channel 1 out" in done.stderr
+    )
+
+
+def test_an_image_is_called_as_files_can_be_everywhere(etch, tmp_path):
+    """On Windows a:b.tif is a part of a, and aux.tif a device."""
+    write_image(tmp_path / "images" / "500x: a.png")
+    write_via(tmp_path / "via.json", "500x: a.png")
+    done = etch("import", "via.json", "--images", "images", "--out", "set", "--labels", "classes")
+    assert done.exit_code == 0, done.output
+    assert "500x: a: files cannot be called so, so it is 500x- a" in done.stderr
+    assert (tmp_path / "set" / "labels" / "500x- a.tif").is_file()
+    etch("import", "via.json", "--images", "images", "--out", "maps", "--as", "maps")
+    assert [path.name for path in (tmp_path / "maps").iterdir()] == ["500x- a_classes.tif"]

@@ -389,3 +389,12 @@ def test_an_image_of_a_long_name_gets_its_result(etch, micrograph_file, tmp_path
         done = etch("segment", micrograph_file(f"{name}.tif"), "--out", "out")
         assert done.exit_code == 0, done.output
         assert (tmp_path / "out" / name / "grains.tif").is_file()
+
+
+def test_a_result_has_a_name_that_windows_keeps(etch, micrograph_file, tmp_path):
+    """It leaves out dots and spaces at the end of a folder's name, and then does not find it."""
+    done = etch("segment", micrograph_file("steel .tif"), micrograph_file("2..tif"), "--out", "out")
+    assert done.exit_code == 0, done.output
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["2", "steel"]
+    done = etch("segment", "steel .tif", micrograph_file("Steel.tif"), "--out", "again")
+    assert done.exit_code == 2 and "would both be written" in done.stderr

@@ -319,3 +319,23 @@ def test_old_journals_are_forgotten(open_journal: OpenJournal, tmp_path: Path) -
     os.utime(old, (0, 0))
     assert forget_old(tmp_path) == [old]
     assert journals_in(tmp_path) == [new]
+
+
+@pytest.mark.parametrize("keep", [True, False])
+def test_another_napari_may_be_looking_at_a_journal(
+    open_journal: OpenJournal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, keep: bool
+) -> None:
+    """On Windows it cannot be deleted then, nor its lock: the dock was not opened or closed."""
+    journal = open_journal()
+    path = written(journal)
+
+    def looked_at(path: Path, **_: bool) -> None:
+        raise PermissionError(13, "it is being used by another process", str(path))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "unlink", looked_at)
+        journal.close(keep=keep)
+        os.utime(path, (0, 0))
+        assert forget_old(tmp_path) == []
+    assert not journal.trouble
+    assert forget_old(tmp_path) == [path]

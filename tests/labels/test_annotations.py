@@ -197,6 +197,15 @@ def test_yolo_texts_from_windows_lose_no_line(tmp_path):
     assert "b: line 1: skipped: it is no class and outline" in said(found)
 
 
+@pytest.mark.parametrize("names", ["3", "{a: grain}", "[1", "null"])
+def test_a_yolo_table_that_names_no_classes_is_refused(tmp_path, names):
+    (tmp_path / "labels").mkdir()
+    (tmp_path / "labels" / "a.txt").write_text("0 0 0 1 0 1 1\n")
+    (tmp_path / "data.yaml").write_text(f"names: {names}\n")
+    with pytest.raises(LabelsError, match="names no classes"):
+        read_annotations(tmp_path, shape=(20, 30))
+
+
 def test_images_that_the_user_names_go_before_others_of_their_stem(tmp_path):
     """ImageJ regions lie beside NAME.tif, and what they were made on is NAME.png elsewhere."""
     import roifile

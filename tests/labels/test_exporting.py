@@ -330,6 +330,7 @@ def test_every_part_is_a_set_of_its_own(tmp_path, form):
 
         data = yaml.safe_load((tmp_path / "set" / "data.yaml").read_text())
         assert (data["train"], data["val"]) == ("train/images", "val/images")
+        assert "path" not in data  # "." was the folder that the training is started in
 
 
 def test_too_few_specimens_are_told(tmp_path):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import h5py
 import numpy as np
 import pytest
@@ -182,6 +184,75 @@ def test_axes_of_hdf5_are_read_where_they_are_stated(tmp_path):
     for name in ("b", "frames"):
         with pytest.raises(MicrographError, match="axes cannot be told"):
             read_micrograph(path, series=name, stack=True)
+
+
+def velox(group, data, said):
+    group["Data"] = data[..., None]
+    text = np.frombuffer(json.dumps(said).encode().ljust(4000, b"\0"), np.uint8)
+    group["Metadata"] = text[:, None]
+
+
+SAID = {"BinaryResult": {"PixelSize": {"width": "2.5e-9", "height": "2.5e-9"}, "PixelUnitX": "m"}}
+
+
+def test_velox_files_state_their_pixel_size(tmp_path):
+    path = tmp_path / "tem.emd"
+    with h5py.File(path, "w") as file:
+        velox(file.create_group("Data/Image/1f"), SE, SAID)
+    read = read_micrograph(path)
+    np.testing.assert_array_equal(read.data, SE)
+    assert read.pixel_size_um == pytest.approx(0.0025)
+    assert read.calibration.source == "Velox metadata of /Data/Image/1f/Data"
+    with h5py.File(path, "w") as file:  # frames behind each other
+        frames = np.moveaxis(STACK, 0, 2).repeat(2, 2)
+        file.create_group("Data/Image/1f")["Data"] = frames
+        text = json.dumps(SAID).encode()
+        columns = np.repeat(np.frombuffer(text, np.uint8)[:, None], frames.shape[2], 1)
+        file["Data/Image/1f/Metadata"] = columns
+    np.testing.assert_array_equal(read_micrograph(path, stack=True).data, np.moveaxis(frames, 2, 0))
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {},
+        [],
+        {"BinaryResult": None},
+        {"BinaryResult": {"PixelSize": {"width": 1}, "PixelUnitX": "m"}},
+        {"BinaryResult": {"PixelSize": {"width": "a", "height": 1}, "PixelUnitX": "m"}},
+        {"BinaryResult": {"PixelSize": {"width": 1, "height": 1}, "PixelUnitX": "1/m"}},
+    ],
+)
+def test_velox_files_that_state_no_length_have_no_pixel_size(tmp_path, said):
+    with h5py.File(tmp_path / "tem.emd", "w") as file:
+        velox(file.create_group("Data/Image/1f"), SE, said)
+    assert read_micrograph(tmp_path / "tem.emd").pixel_size_um is None
+
+
+@pytest.mark.parametrize(
+    ("units", "places", "size"),
+    [
+        ("nm", np.arange(60) * 50.0, 0.05),
+        (b"um", 7 - np.arange(60) * 0.05, 0.05),
+        ("nm", np.arange(61) * 50.0, 0.05),  # the edges of the pixels
+        ("deg", np.arange(60) * 50.0, None),
+        ("nm", np.arange(60) ** 2 * 50.0, None),
+        ("nm", np.zeros(60), None),
+    ],
+)
+def test_nexus_files_state_their_pixel_size_by_their_axes(tmp_path, units, places, size):
+    path = tmp_path / "scan.nxs"
+    with h5py.File(path, "w") as file:
+        group = file.create_group("entry/data")
+        group.attrs.update({"NX_class": "NXdata", "signal": "counts", "axes": ["y", "x"]})
+        group["counts"] = SE
+        group["y"] = np.arange(40) * 0.05
+        group["y"].attrs["units"] = "um"
+        group["x"] = places
+        group["x"].attrs["units"] = units
+    read = read_micrograph(path)
+    np.testing.assert_array_equal(read.data, SE)
+    assert read.pixel_size_um == (None if size is None else pytest.approx(size))
 
 
 def ome_zarr(path, data, axes, scale):

@@ -10,7 +10,7 @@ from micrograph.scenes import specimen
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
-from napari_etch.micrograph import micrograph_from_array, read_micrograph
+from napari_etch.micrograph import micrograph_from_array, read_micrograph, surroundings
 from napari_etch.micrograph.around import with_smooth_parts
 from napari_etch.micrograph.mount import find_mount
 from napari_etch.micrograph.surroundings import find_surroundings
@@ -154,6 +154,18 @@ def test_nan_beside_the_specimen():
     grey[100:140, 40:90] = np.nan
     found = find_mount(grey)
     assert found is not None and found[:, :210].all() and not found[:, 250:].any()
+
+
+def test_of_a_fracture_surface_no_mount_is_looked_for(tmp_path, monkeypatch):
+    """It was, and dropped again."""
+    grey = beside(fine(), 220.0 - COLUMNS, 25)
+    Image.fromarray(np.pad(grey, 40, constant_values=255)).save(tmp_path / "edge.tif")
+
+    def sought(*_):
+        raise AssertionError("a mount is looked for")
+
+    monkeypatch.setattr(surroundings, "find_mount", sought)
+    assert with_smooth_parts(read_micrograph(tmp_path / "edge.tif")).mask.sum() == grey.size
 
 
 def test_a_result_is_read_again_with_what_was_left_out_then(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import os
 import subprocess
@@ -324,3 +325,17 @@ def test_a_command_that_does_not_exist_is_one_sentence():
     [end] = list(job)
     assert isinstance(end, JobFailed) and "\n" not in end.message
     job.close()
+
+
+@pytest.mark.parametrize("number", [errno.EPIPE, errno.EINVAL])
+def test_a_parent_that_is_gone_is_noticed_on_every_system(number):
+    """Windows calls a pipe that nobody reads an invalid argument, and the child went on."""
+
+    class Pipe:
+        def write(self, _text):
+            raise OSError(number, os.strerror(number))
+
+    report = object.__new__(job_child.Report)
+    report._out = Pipe()
+    with pytest.raises(job_child.ParentGoneError):
+        report.send("step", step=1)

@@ -61,7 +61,8 @@ def left_behind(folders: Sequence[Path]) -> list[Summary]:
             if summary.edits or summary.verdicts:
                 found.append(summary)
             else:
-                discard(path)
+                with suppress(OSError):  # another napari may be looking at it
+                    discard(path)
     return sorted(found, key=lambda summary: -summary.changed)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -20,6 +19,7 @@ from napari_etch._widgets.import_layers import ignored_of, is_ignore
 from napari_etch._widgets.layers import BOUNDARY, METADATA_KEY, kind_of, pixel_size_um, source_of
 from napari_etch._widgets.recut_layers import can_recut, is_edited
 from napari_etch._widgets.repair_layers import ADDED
+from napari_etch.results.file_names import file_name
 
 if TYPE_CHECKING:
     from napari.components import LayerList
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 #: What a layer says of its making and the manifest repeats.
 _MADE = ("model", "title", "weights_hash", "version", "parameters", "granularity", "labels")
-_FORBIDDEN = re.compile(r'[\\/:*?"<>|\x00-\x1f]+')
 
 
 @dataclass(frozen=True, eq=False)
@@ -193,7 +192,7 @@ def _names(names: Sequence[str]) -> list[str]:
     """Return names that files can have, each once."""
     found: list[str] = []
     for name in names:
-        plain = _FORBIDDEN.sub("-", name).strip(" .-") or "image"
+        plain = file_name(name).strip(" .-") or "image"
         at, unique = 2, plain
         while unique.casefold() in (each.casefold() for each in found):
             unique, at = f"{plain} {at}", at + 1

@@ -19,7 +19,7 @@ from napari_etch.cli.console import (
     refuse,
     sentence,
 )
-from napari_etch.cli.count_maps import counts_of_map, grain_map_of
+from napari_etch.cli.count_maps import GrainMapFile, counts_of_map, grain_map_of
 from napari_etch.cli.options import (
     ChannelOf,
     Device,
@@ -150,7 +150,7 @@ def _count_all(job: Job, image: Path, counted: list[_Counted]) -> ExitCode:
     return worst([_count_image(job, each, counted) for each in inside])
 
 
-def _count_map(job: Job, image: Path, grain_map: Path, counted: list[_Counted]) -> ExitCode:
+def _count_map(job: Job, image: Path, grain_map: GrainMapFile, counted: list[_Counted]) -> ExitCode:
     """Count a grain map as it is; of a stack section by section."""
     try:
         found = list(counts_of_map(grain_map, job.pixel_size_um))
@@ -158,7 +158,7 @@ def _count_map(job: Job, image: Path, grain_map: Path, counted: list[_Counted]) 
         fail(sentence(error, str(image)))
         return ExitCode.BAD_INPUT
     for item in found:
-        counted.append((image, "" if item.name == grain_map.stem else f" {item.name}", item))
+        counted.append((image, "" if item.name == grain_map.file.stem else f" {item.name}", item))
     return ExitCode.DONE
 
 

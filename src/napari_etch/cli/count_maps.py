@@ -3,20 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_etch.cli.console import note
-from napari_etch.cli.maps import load_map, read_corrected, taken_words
+from napari_etch.cli.maps import load_map, read_corrected, taken_words, with_corrections
 from napari_etch.cli.measure_sizes import known_size
 from napari_etch.cli.track_files import GRAINS_3D_FILE
 from napari_etch.results import GRAINS_FILE, SUMMARY_FILE
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from napari_etch.counting import GrainCount
 
 
-def grain_map_of(path: Path) -> Path | None:
+@dataclass(frozen=True, eq=False)
+class GrainMapFile:
+    """A file that holds a grain map.
+
+    Attributes
+    ----------
+    file : Path
+    labels : ndarray of int, or None
+        What is in it, where it had to be read to tell; of a result None.
+    """
+
+    file: Path
+    labels: np.ndarray | None = None
+
+
+def grain_map_of(path: Path) -> GrainMapFile | None:
     """Return the grain map that an input is or holds; None of a micrograph.
 
     A network finds grains in a grain map, too, but not these.
@@ -31,50 +49,58 @@ def grain_map_of(path: Path) -> Path | None:
     if (folder / SUMMARY_FILE).is_file():
         inside = [path / name for name in names if (path / name).is_file()]
         if inside or path.name in names:
-            return inside[0] if inside else path
-    return path if path.is_file() and _is_foreign_map(path) else None
+            return GrainMapFile(inside[0] if inside else path)
+    labels = _foreign_map(path) if path.is_file() else None
+    return None if labels is None else GrainMapFile(path, labels)
 
 
-def _is_foreign_map(path: Path) -> bool:
-    """Return whether a file holds labels: of a type that no camera writes, or a number a grain."""
+def _foreign_map(path: Path) -> np.ndarray | None:
+    """Return the labels of a file: of a type that no camera writes, or a number a grain.
+
+    None of a file of anything else.
+    """
     from napari_etch.micrograph.serial import is_picture, whole_floats
     from napari_etch.micrograph.tiff import holds_labels
 
     if path.suffix.lower() != ".npy" and not holds_labels(path):
-        return _looks_labelled(path)
+        return _labels_that_look_so(path)
     labels = whole_floats(load_map(path))
     if labels.dtype.kind not in "iu" or labels.ndim not in (2, 3) or not labels.size:
-        return False
+        return None
     section = labels if labels.ndim == 2 else labels[len(labels) // 2]
     least = labels.min()
     if is_picture(section - section.min()):
-        return False
+        return None
     if least < 0:  # a network would find other grains in it
         raise ValueError(f"{path} has the negative label {least}: labels start at 1, and 0 is none")
-    return True
+    return labels
 
 
-def _looks_labelled(path: Path) -> bool:
-    """Return whether the middle of a file of any type looks like labels; what cannot be read not.
+def _labels_that_look_so(path: Path) -> np.ndarray | None:
+    """Return the labels of a file of any type whose middle looks like them.
 
-    Reading it as a micrograph then tells what is wrong.
+    None also of what cannot be read: reading it as a micrograph then tells what is wrong.
     """
     from napari_etch.micrograph.line_map import looks_labelled
+    from napari_etch.micrograph.serial import whole_floats
     from napari_etch.micrograph.tiff import middle_page
 
     try:
-        tiff = path.suffix.lower() in (".tif", ".tiff")
-        return looks_labelled(middle_page(path) if tiff else load_map(path))
+        if path.suffix.lower() not in (".tif", ".tiff"):
+            labels = load_map(path)
+            return whole_floats(labels) if looks_labelled(labels) else None
+        middle = middle_page(path)  # of a stack of micrographs the others need not be read for it
+        return whole_floats(load_map(path)) if looks_labelled(middle) else None
     except ValueError:
-        return False
+        return None
 
 
-def counts_of_map(file: Path, typed_um: float | None) -> Iterator[GrainCount]:
+def counts_of_map(held: GrainMapFile, typed_um: float | None) -> Iterator[GrainCount]:
     """Yield the count of a grain map, as it was corrected; of a stack that of each section.
 
     Parameters
     ----------
-    file : Path
+    held : GrainMapFile
         From `grain_map_of`.
     typed_um : float or None
         Edge of a pixel, µm; goes before what the file or its result states.
@@ -86,7 +112,10 @@ def counts_of_map(file: Path, typed_um: float | None) -> Iterator[GrainCount]:
     """
     from napari_etch.counting import count_map
 
-    grains, correction = read_corrected(file, True)
+    file = held.file
+    known = held.labels
+    read = read_corrected(file, True) if known is None else with_corrections(file, known)
+    grains, correction = read
     note(f"{file}: a grain map, counted as it is, so without an interval")
     if correction is not None:
         note(f"{file}: {taken_words(correction)}")

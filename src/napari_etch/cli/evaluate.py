@@ -11,7 +11,7 @@ import typer
 
 from napari_etch.cli.console import bad_input, note, refuse, say
 from napari_etch.cli.maps import map_of, read_corrected, read_map, taken_words
-from napari_etch.cli.options import Corrections, between, free_file
+from napari_etch.cli.options import ChannelOf, Corrections, Series, between, choice_of, free_file
 from napari_etch.evaluation import DEFAULT_MIN_AREA_PX, DEFAULT_TOLERANCE_PX, TruthKind
 from napari_etch.results import FRACTURE_FILE, GRAINS_FILE
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from napari_etch.evaluation import ClassScores, GrainScores, StackScores
+    from napari_etch.micrograph.choice import Choice
 
 
 class Truth(StrEnum):
@@ -49,7 +50,8 @@ def evaluate(
         Path,
         typer.Option(
             metavar="FILE",
-            help="Label map, drawn boundaries or class map; or a folder of results.",
+            help="Label map, drawn boundaries or class map; or a folder of results. "
+            "--dataset takes one of HDF5 or Zarr.",
         ),
     ],
     ignore: Annotated[
@@ -69,6 +71,8 @@ def evaluate(
     min_area: Annotated[
         int, typer.Option(min=1, metavar="PX", help="Smaller truth grains are left out.")
     ] = DEFAULT_MIN_AREA_PX,
+    series: Series = None,
+    channel: ChannelOf = None,
     corrections: Corrections = True,
     out: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Also write the scores here.")
@@ -79,7 +83,8 @@ def evaluate(
 ) -> None:
     """Score a grain map, or a map of fracture modes, against truth and print the scores as JSON.
 
-    The grains of a stack are scored in space, and section by section.
+    The grains of a stack are scored in space, and section by section. --dataset and --channel are
+    of the truth.
     """
     from napari_etch.evaluation import evaluate_classes, evaluate_grains, evaluate_stack
     from napari_etch.results import plain, whole_file
@@ -92,7 +97,9 @@ def evaluate(
     if by_class and (tolerance, min_area) != (DEFAULT_TOLERANCE_PX, DEFAULT_MIN_AREA_PX):
         refuse("classes are scored pixel by pixel: leave out --tolerance and --min-area")
     read = _read_classes if by_class else _read
-    pred_map, true_map = read(pred, corrections), read(truth, corrections)
+    pred_map = read(pred, corrections)
+    choice = choice_of(series, channel)
+    true_map = _read_chosen(truth, choice) if choice else read(truth, corrections)
     mask = None if ignore is None else read_map(ignore) != 0
     scores: ClassScores | GrainScores | StackScores
     with bad_input(f"{pred} and {truth}"):
@@ -131,6 +138,15 @@ def _is_class_map(path: Path) -> bool:
     if path.is_dir():
         return (path / FRACTURE_FILE).is_file() and not (path / GRAINS_FILE).exists()
     return path.name == FRACTURE_FILE
+
+
+def _read_chosen(path: Path, choice: Choice) -> np.ndarray:
+    """Read the map that was chosen of a file or a Zarr folder with several."""
+    from napari_etch.micrograph.reading import read_numbers
+    from napari_etch.micrograph.serial import whole_floats
+
+    with bad_input():
+        return whole_floats(read_numbers(path, choice))
 
 
 def _read_classes(path: Path, corrections: bool) -> np.ndarray:

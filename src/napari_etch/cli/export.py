@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from napari_etch.cli.console import ExitCode, bad_input, fail, note, refuse, say
-from napari_etch.cli.options import Corrections, PixelSize
+from napari_etch.cli.options import ChannelOf, Corrections, PixelSize, Series, choice_of
 from napari_etch.labels.formats import FORMATS
 
 if TYPE_CHECKING:
@@ -120,6 +120,8 @@ def export(
         typer.Option(help="published: class ids and overlaps of the published fractography code."),
     ] = Convention.PROJECT,
     pixel_size: PixelSize = None,
+    series: Series = None,
+    channel: ChannelOf = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace an earlier export.")
     ] = False,
@@ -151,6 +153,7 @@ def export(
                 pixel_size_um=pixel_size,
                 corrected=corrections,
                 reviewed=only_reviewed,
+                choice=choice_of(series, channel),
             ),
         )
         request = ExportRequest(

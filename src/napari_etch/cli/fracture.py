@@ -337,13 +337,15 @@ def _grains_of(job: FractureJob, micrograph: Micrograph, image: Path) -> np.ndar
     place = job.grains
     if place is None:
         return None
+    from napari_etch.cli.jobs import result_name
     from napari_etch.cli.maps import read_corrected, taken_words
     from napari_etch.results import GRAINS_FILE
 
     path = place
     if place.is_dir():  # the result of this image, or a folder of results
-        own = place.resolve().name == image.stem and (place / GRAINS_FILE).exists()
-        path = place / GRAINS_FILE if own else place / image.stem / GRAINS_FILE
+        name = result_name(image)
+        own = place.resolve().name == name and (place / GRAINS_FILE).exists()
+        path = place / GRAINS_FILE if own else place / name / GRAINS_FILE
     if not path.exists():
         raise ValueError(f"there is no grain map at {path}: run etch segment first")
     grains, correction = read_corrected(path, job.corrections)

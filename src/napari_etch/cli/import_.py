@@ -10,11 +10,12 @@ import typer
 
 from napari_etch.cli.console import bad_input, note, refuse, say
 from napari_etch.cli.export import Convention, Labels, run_export, tell
-from napari_etch.cli.options import PixelSize
+from napari_etch.cli.options import ChannelOf, PixelSize, Series, choice_of
 
 if TYPE_CHECKING:
     from napari_etch.labels import Annotated as Labelled
     from napari_etch.labels import AnnotationSet, LabelSource
+    from napari_etch.micrograph.choice import Choice
 
 
 class Result(enum.StrEnum):
@@ -59,6 +60,8 @@ def import_(
         typer.Option(help="published: class ids and overlaps of the published fractography code."),
     ] = Convention.PROJECT,
     pixel_size: PixelSize = None,
+    series: Series = None,
+    channel: ChannelOf = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace an earlier import.")
     ] = False,
@@ -68,14 +71,15 @@ def import_(
     from napari_etch.labels.sources import with_pixel_size
     from napari_etch.labels.values import PIXEL_SIZE_CONFLICT
 
-    found = _read(annotations, images or [], labels, classes, convention)
+    choice = choice_of(series, channel)
+    found = _read(annotations, images or [], labels, classes, convention, choice)
     tell(found.report, annotations.name)
     if labels is Labels.AUTO and found.report.skipped:
         _tell_unknown_words(found)
     if result is Result.PAIRS:
-        _write_pairs(found, out, labels, pixel_size, overwrite)
+        _write_pairs(found, out, labels, pixel_size, overwrite, choice)
         return
-    each = [with_pixel_size(item, pixel_size) for item in found.values()]
+    each = [with_pixel_size(item, pixel_size, choice) for item in found.values()]
     for item in each:
         if PIXEL_SIZE_CONFLICT in item.made:
             note(f"{item.name}: {item.made[PIXEL_SIZE_CONFLICT]}")
@@ -86,7 +90,12 @@ def import_(
 
 
 def _read(
-    source: Path, images: list[Path], labels: Labels, classes: Path | None, convention: Convention
+    source: Path,
+    images: list[Path],
+    labels: Labels,
+    classes: Path | None,
+    convention: Convention,
+    choice: Choice,
 ) -> AnnotationSet:
     from napari_etch.grains.class_table import ClassTable
     from napari_etch.labels import read_annotations
@@ -103,9 +112,10 @@ def _read(
             kind=str(labels),
             images=images,
             # with a single image there is no doubt which one is meant, whatever it is called
-            shape=image_shape(images[0]) if len(images) == len(files) == 1 else None,
+            shape=image_shape(images[0], choice) if len(images) == len(files) == 1 else None,
+            choice=choice,
         )
-        return match_images(found, files)
+        return match_images(found, files, choice)
 
 
 def _tell_unknown_words(found: AnnotationSet) -> None:
@@ -115,7 +125,12 @@ def _tell_unknown_words(found: AnnotationSet) -> None:
 
 
 def _write_pairs(
-    found: AnnotationSet, out: Path, labels: Labels, pixel_size: float | None, overwrite: bool
+    found: AnnotationSet,
+    out: Path,
+    labels: Labels,
+    pixel_size: float | None,
+    overwrite: bool,
+    choice: Choice,
 ) -> None:
     from napari_etch.labels import ExportRequest, WriteOptions
     from napari_etch.labels.exporting import check_target
@@ -132,7 +147,7 @@ def _write_pairs(
             f"the annotations hold {' and '.join(sorted(kinds))}; a training folder has one of "
             "them: choose with --labels, or write --as maps"
         )
-    sources = [_source(each, pixel_size) for each in found.values()]
+    sources = [_source(each, pixel_size, choice) for each in found.values()]
     with bad_input():
         check_target(out, overwrite=overwrite)
     options = WriteOptions(table=found.table)
@@ -140,8 +155,8 @@ def _write_pairs(
     run_export(sources, request)
 
 
-def _source(each: Labelled, pixel_size: float | None) -> LabelSource:
+def _source(each: Labelled, pixel_size: float | None, choice: Choice) -> LabelSource:
     from napari_etch.labels import LabelSource
     from napari_etch.labels.sources import with_image
 
-    return LabelSource(each.name, lambda: with_image(each, pixel_size), each.specimen)
+    return LabelSource(each.name, lambda: with_image(each, pixel_size, choice), each.specimen)

@@ -29,7 +29,6 @@ from napari_etch.micrograph.align import SectionShift, aligned, alignment_words
 from napari_etch.micrograph.choice import ALL, Choice
 from napari_etch.micrograph.reading import image_files, is_image_folder
 from napari_etch.results import (
-    ALL_FILES,
     BOUNDARY_FILE,
     GRAINS_FILE,
     ResultExistsError,
@@ -110,12 +109,23 @@ def end_with(done: Mapping[Path, ExitCode], what: str = "images") -> NoReturn:
     raise typer.Exit(worst(done.values()))
 
 
+def result_name(image: Path) -> str:
+    """Return what the result of an image is called: its stem.
+
+    Without dots and spaces at the end, which Windows leaves out of a folder's name, but not where
+    files in it are named.
+    """
+    whole = image.is_dir() or image.name in ("", "..")
+    stem = image.resolve().stem if whole else image.stem
+    return stem.rstrip(" .") or stem
+
+
 def result_folders(images: Sequence[Path], out: Path) -> list[Path]:
     """Return the folder of each image; end where two images with one name would share one."""
     taken: dict[str, Path] = {}
     folders = []
     for image in images:
-        stem = image.resolve().stem if image.is_dir() or image.name in ("", "..") else image.stem
+        stem = result_name(image)
         if stem.casefold() in taken:  # some file systems do not tell a from A
             other = taken[stem.casefold()]
             if other.resolve() == image.resolve():
@@ -137,7 +147,7 @@ def result_folders(images: Sequence[Path], out: Path) -> list[Path]:
 
 def check_target(folder: Path, overwrite: bool) -> None:
     """Raise ResultExistsError before any work where a result could not be written after it."""
-    check_free(folder, () if overwrite else ALL_FILES)  # it may still be a file
+    check_free(folder, overwrite=overwrite)  # it may still be a file
     check_writable(folder.parent, folder)
 
 
@@ -191,7 +201,7 @@ def segment_image(job: Job, image: Path, folder: Path) -> ExitCode:
 
 def names_in_folder(files: Sequence[Path]) -> list[str]:
     """Return what the results of a folder's images are called: their stems, where these differ."""
-    stems = [file.stem for file in files]
+    stems = [result_name(file) for file in files]
     folded = [stem.casefold() for stem in stems]
     return [
         stem if folded.count(stem.casefold()) == 1 else file.name

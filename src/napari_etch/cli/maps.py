@@ -149,7 +149,18 @@ def read_corrected(file: Path, corrections: bool) -> tuple[np.ndarray, Correctio
     from napari_etch.micrograph.serial import whole_floats
 
     grains = whole_floats(load_map(file))
-    correction = correction_beside(file, grains.shape) if corrections else None
+    return with_corrections(file, grains) if corrections else (grains, None)
+
+
+def with_corrections(file: Path, grains: np.ndarray) -> tuple[np.ndarray, Correction | None]:
+    """Return what was read from a file as it was corrected, and the corrections.
+
+    Raises
+    ------
+    ValueError
+        As `correction_beside` does.
+    """
+    correction = correction_beside(file, grains.shape)
     return (grains if correction is None else correction.labels), correction
 
 

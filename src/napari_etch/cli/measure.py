@@ -107,7 +107,7 @@ def measure(
     files = MEASURE_FILES if section_distance is None else (*MEASURE_FILES, VOLUME_FILE)
     with bad_input(str(out)):
         spare_segmentation(out)  # its table of grains is called as ours
-        check_free(out, () if overwrite else files)
+        check_free(out, files, overwrite=overwrite)
         check_writable(out.parent, out)
     grains = each_result(grains)
     with bad_input():

@@ -8,9 +8,10 @@ from pathlib import Path
 
 from napari_etch.cli.maps import summary_beside
 from napari_etch.measure.fields import SAME_FIELD
-from napari_etch.micrograph import MicrographError, read_micrograph
+from napari_etch.micrograph import MicrographError
 from napari_etch.micrograph.calibration import SAME_PIXEL
 from napari_etch.micrograph.choice import ALL, Choice
+from napari_etch.micrograph.reading import stated_calibration
 from napari_etch.results import SUMMARY_FILE
 
 # Maps that a sentence names one by one.
@@ -43,7 +44,7 @@ def _stated_size(file: Path, choice: Choice = ALL) -> tuple[float, str] | None:
     if file.suffix.lower() == ".npy":
         return None
     try:
-        found = read_micrograph(file, keep_info_bar=True, stack=True, **choice.asked).calibration
+        found = stated_calibration(file, choice)
     except MicrographError as error:
         if "not square" in str(error):
             raise

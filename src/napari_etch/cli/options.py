@@ -46,7 +46,7 @@ def between(low: float, high: float) -> Callable[[str], float]:
 
 def free_file(out: Path, overwrite: bool, such_as: str) -> None:
     """Refuse an ``--out`` that no file can be written to, or that would replace one unasked."""
-    from napari_etch.results import check_writable
+    from napari_etch.results import check_closed, check_writable
 
     if out.is_dir():
         refuse(f"{out} is a folder: give --out the name of a file, such as {out / such_as}")
@@ -54,6 +54,7 @@ def free_file(out: Path, overwrite: bool, such_as: str) -> None:
         refuse(f"{out} exists: choose another name, or add --overwrite")
     with bad_input():
         check_writable(out.parent)
+        check_closed(out)
 
 
 def plausible_pixel_size(value: float | None) -> float | None:

@@ -131,7 +131,7 @@ def track(
 
     with bad_input(str(out)):
         spare_segmentation(out)
-        check_free(out, () if overwrite else ALL_FILES)
+        check_free(out, ALL_FILES, overwrite=overwrite)
         check_writable(out.parent, out)
     judge = _loaded(classifier) if method is Way.PAIRS else None
     try:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -25,7 +26,7 @@ from napari_etch.corrections.frames import (
     frame,
     span,
 )
-from napari_etch.corrections.places import discard, take_lock
+from napari_etch.corrections.places import discard, lock_path, take_lock
 
 #: Pixels of a block: about 20 ms of work, after which waiting edits get their turn.
 BLOCK_PIXELS = 1 << 22
@@ -122,10 +123,11 @@ class JournalFile:
         self._file.close()
         if self._lock is not None:
             self._lock.close()
-        if not keep:
-            discard(self.path)
-            return
-        self.path.with_name(self.path.name + ".lock").unlink(missing_ok=True)
+        with suppress(OSError):  # on Windows another napari may be looking at it
+            if keep:
+                lock_path(self.path).unlink(missing_ok=True)
+            else:
+                discard(self.path)
 
     def _write(self, frames: Sequence[Frame]) -> None:
         packed = b"".join(entry.packed() for entry in frames)

@@ -6,6 +6,7 @@ import os
 import re
 import time
 import uuid
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
@@ -54,9 +55,10 @@ def forget_old(folder: Path, *, days: float = KEEP_DAYS) -> list[Path]:
     limit = time.time() - 86400 * days
     forgotten = []
     for path in journals_in(folder):
-        if path.stat().st_mtime < limit:
-            discard(path)
-            forgotten.append(path)
+        with suppress(OSError):  # another napari looks at it, or has just deleted it
+            if path.stat().st_mtime < limit:
+                discard(path)
+                forgotten.append(path)
     return forgotten
 
 

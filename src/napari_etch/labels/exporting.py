@@ -34,6 +34,7 @@ from napari_etch.results import (
     folder_beside,
     replace_folder,
 )
+from napari_etch.results.file_names import file_name
 
 # Of a manifest: what the export wrote, by paths within its folder.
 _FILES = "files"
@@ -257,7 +258,7 @@ class _Writing:
     def take(self, source: LabelSource, part: str) -> None:
         """Read an image and write it, or its tiles; one that cannot be read is skipped."""
         try:
-            whole = source.load()
+            whole = self._named(source.load())
             chosen = self._chosen(whole)
         except (ValueError, OSError) as error:
             reason = getattr(error, "strerror", None) or " ".join(str(error).split())
@@ -278,6 +279,14 @@ class _Writing:
             self._entries.append(entry)
             self.notes.images += 1
             self.notes.regions += entry.get("grains", 1)
+
+    def _named(self, each: Annotated) -> Annotated:
+        """Return an image with a name that its files can have on every system."""
+        name = file_name(each.name)
+        if name == each.name:
+            return each
+        self.notes.change(each.name, "", f"files cannot be called so, so it is {name}")
+        return replace(each, name=name)
 
     def _chosen(self, each: Annotated) -> Annotated:
         """Return an image with the maps that are written.

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
 
 from napari_etch.labels.report import LabelsError
-from napari_etch.micrograph import IMAGE_SUFFIXES
-from napari_etch.micrograph.reading import composed
+from napari_etch.micrograph import IMAGE_SUFFIXES, MicrographError
+from napari_etch.micrograph.choice import ALL, Choice
+from napari_etch.micrograph.reading import composed, read_numbers
 
 Shape = tuple[int, int]
 
@@ -35,6 +36,8 @@ class ImageFinder:
         Sizes of images by file name or stem; they go before what is found.
     given : iterable of Path
         Places that the user names; an image there goes before one of its stem elsewhere.
+    choice : Choice
+        Which series and channel of a file an image is.
     """
 
     def __init__(
@@ -43,7 +46,9 @@ class ImageFinder:
         shapes: Mapping[str, Shape] | None = None,
         *,
         given: Iterable[Path] = (),
+        choice: Choice = ALL,
     ) -> None:
+        self._choice = choice
         self._by_name: dict[str, Path] = {}
         self._by_stem: list[dict[str, list[Path]]] = []
         self._shapes = {
@@ -84,7 +89,7 @@ class ImageFinder:
             if key in self._shapes:
                 return self._shapes[key]
         path = self.path(file_name)
-        return None if path is None else image_shape(path)
+        return None if path is None else image_shape(path, self._choice)
 
 
 def _images_in(place: Path) -> list[Path]:
@@ -97,14 +102,26 @@ def _images_in(place: Path) -> list[Path]:
     return [place] if place.is_file() else []
 
 
-def image_shape(path: Path) -> Shape:
+def image_shape(path: Path, choice: Choice = ALL) -> Shape:
     """Return the rows and columns of an image from its header.
+
+    Parameters
+    ----------
+    path : Path
+    choice : Choice
+        Of a file with several series or data sets.
 
     Raises
     ------
     LabelsError
         When it cannot be read.
     """
+    if choice.series is not None:  # there is no one header then
+        try:
+            rows, columns = read_numbers(path, choice).shape[:2]
+        except MicrographError as error:
+            raise LabelsError(str(error)) from error
+        return rows, columns
     try:
         if path.suffix.lower() in (".tif", ".tiff"):
             import tifffile

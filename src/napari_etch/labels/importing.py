@@ -12,9 +12,13 @@ from napari_etch.labels.annotated import Annotated, AnnotationSet
 from napari_etch.labels.finding import image_shape
 from napari_etch.labels.report import LabelsError, Remark, Report
 from napari_etch.micrograph import write_tiff
+from napari_etch.micrograph.choice import ALL, Choice
+from napari_etch.results.file_names import file_name
 
 
-def match_images(found: AnnotationSet, images: Sequence[Path]) -> AnnotationSet:
+def match_images(
+    found: AnnotationSet, images: Sequence[Path], choice: Choice = ALL
+) -> AnnotationSet:
     """Return annotations with their images: by name, as they were read, else by size.
 
     By size only where one image and the annotations of one are left over.
@@ -24,11 +28,13 @@ def match_images(found: AnnotationSet, images: Sequence[Path]) -> AnnotationSet:
     found : AnnotationSet
     images : sequence of Path
         Files.
+    choice : Choice
+        Which series and channel of a file the images are.
     """
     taken = {each.image_path.resolve() for each in found.values() if each.image_path is not None}
     left = [path for path in images if path.resolve() not in taken]
     alone = [each for each in found.values() if each.image_path is None and each.image is None]
-    if len(left) != 1 or len(alone) != 1 or image_shape(left[0]) != alone[0].shape:
+    if len(left) != 1 or len(alone) != 1 or image_shape(left[0], choice) != alone[0].shape:
         return found
     matched = replace(alone[0], image_path=left[0], name=left[0].stem)
     remark = Remark(
@@ -94,6 +100,6 @@ def _write(each: Annotated, folder: Path) -> list[str]:
     for kind in (*each.kinds, "ignore"):
         labels = getattr(each, kind)
         if labels is not None:
-            names.append(f"{each.name}_{kind}.tif")
+            names.append(f"{file_name(each.name)}_{kind}.tif")
             write_tiff(folder / names[-1], labels, pixel_size_um=each.pixel_size_um)
     return names

@@ -40,6 +40,7 @@ from napari_etch.labels.regions import ImageRegions, checked_kind
 from napari_etch.labels.report import LabelsError
 from napari_etch.labels.via import is_via, read_via
 from napari_etch.labels.yolo import read_yolo
+from napari_etch.micrograph.choice import ALL, Choice
 
 PathLike = str | os.PathLike[str]
 
@@ -53,6 +54,7 @@ def read_annotations(
     images: PathLike | Iterable[PathLike] | None = None,
     shapes: Mapping[str, Shape] | None = None,
     shape: Shape | None = None,
+    choice: Choice = ALL,
 ) -> AnnotationSet:
     """Read annotations: class maps, grain maps and what is to be ignored.
 
@@ -78,6 +80,8 @@ def read_annotations(
         Sizes of images by file name or stem, for images that are not at hand.
     shape : (rows, columns), optional
         Size of all images that are not found otherwise, such as the one that is open.
+    choice : Choice
+        Which series and channel of a file the images are, where files hold several.
 
     Returns
     -------
@@ -97,7 +101,7 @@ def read_annotations(
     table = classes or _table_of(folder) or FRACTURE_MODES
     if convention == "published":
         mode_ids(table)
-    finder = ImageFinder(_places(source), shapes, given=_given(images))
+    finder = ImageFinder(_places(source), shapes, given=_given(images), choice=choice)
     into = Collector(table, convention, kind, finder, shape)
     into.enter(folder)
     if source.is_dir():

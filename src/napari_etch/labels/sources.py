@@ -32,6 +32,7 @@ from napari_etch.labels.reviewed import (
 from napari_etch.labels.values import IMAGE_CONFLICT, PIXEL_SIZE_CONFLICT, about_from
 from napari_etch.micrograph import Micrograph, read_micrograph
 from napari_etch.micrograph.calibration import SAME_PIXEL
+from napari_etch.micrograph.choice import ALL, Choice
 from napari_etch.micrograph.reading import composed, natural_key
 from napari_etch.results import FRACTURE_FILE, GRAINS_FILE, SUMMARY_FILE, read_summary
 from napari_etch.results.source_image import is_source, likely_paths, read_source
@@ -61,6 +62,8 @@ class SourceOptions:
         Take corrections that lie beside a result, made in the Correct dock.
     reviewed : bool
         Only what was reviewed there is to be learnt from.
+    choice : Choice
+        Series and channel of the images of annotations; a result says itself what it was made from.
     """
 
     images: Sequence[Path] = ()
@@ -71,6 +74,7 @@ class SourceOptions:
     pixel_size_um: float | None = None
     corrected: bool = True
     reviewed: bool = False
+    choice: Choice = ALL
 
 
 def find_sources(
@@ -104,6 +108,11 @@ def find_sources(
     report, table = Report(), options.table
     for path in paths:
         results = result_folders(path)
+        if results and options.choice:
+            raise LabelsError(
+                f"{path} is a result, which says itself what it was made from: leave "
+                f"{options.choice.words} out."
+            )
         for folder in results:
             summary = read_summary(folder)
             found += _result_sources(folder, summary, options)
@@ -181,8 +190,10 @@ def _annotated_sources(
         convention=options.convention,
         kind=options.kind,
         images=options.images,
+        choice=options.choice,
     )
-    found = match_images(found, [each for each in options.images if each.is_file()])
+    files = [each for each in options.images if each.is_file()]
+    found = match_images(found, files, options.choice)
     sources = [
         LabelSource(name, _loader(each, path, options), each.specimen)
         for name, each in found.items()
@@ -192,13 +203,15 @@ def _annotated_sources(
 
 def _loader(each: Annotated, path: Path, options: SourceOptions) -> Callable[[], Annotated]:
     def load() -> Annotated:
-        whole = with_image(each, options.pixel_size_um)
+        whole = with_image(each, options.pixel_size_um, options.choice)
         return replace(whole, made={"labels": str(path.resolve()), **whole.made})
 
     return load
 
 
-def with_image(each: Annotated, pixel_size_um: float | None = None) -> Annotated:
+def with_image(
+    each: Annotated, pixel_size_um: float | None = None, choice: Choice = ALL
+) -> Annotated:
     """Return annotations with the pixels of their image, and its pixel size.
 
     Parameters
@@ -206,6 +219,8 @@ def with_image(each: Annotated, pixel_size_um: float | None = None) -> Annotated
     each : Annotated
     pixel_size_um : float, optional
         Goes before what is known.
+    choice : Choice
+        Of the series and channel of the image, where it is read from a file.
 
     Raises
     ------
@@ -216,10 +231,12 @@ def with_image(each: Annotated, pixel_size_um: float | None = None) -> Annotated
         return _typed(each, pixel_size_um)
     if each.image_path is None:
         raise LabelsError("its image was not found: say with --images where it is")
-    micrograph = read_micrograph(each.image_path, keep_info_bar=True, pixel_size_um=pixel_size_um)
+    micrograph = read_micrograph(
+        each.image_path, keep_info_bar=True, pixel_size_um=pixel_size_um, **choice.asked
+    )
     size = pixel_size_um or each.pixel_size_um or micrograph.pixel_size_um
     each = _typed(each, pixel_size_um)
-    made = {**each.made, **_conflict(pixel_size_um, micrograph)}
+    made = {**each.made, **_chosen(micrograph), **_conflict(pixel_size_um, micrograph)}
     return replace(each, image=micrograph.data, pixel_size_um=size, made=made)
 
 
@@ -238,7 +255,9 @@ def _typed(each: Annotated, pixel_size_um: float | None) -> Annotated:
     return replace(each, pixel_size_um=pixel_size_um, made=made)
 
 
-def with_pixel_size(each: Annotated, pixel_size_um: float | None = None) -> Annotated:
+def with_pixel_size(
+    each: Annotated, pixel_size_um: float | None = None, choice: Choice = ALL
+) -> Annotated:
     """Return annotations with the pixel size of their image, and nothing else of it.
 
     Parameters
@@ -247,11 +266,13 @@ def with_pixel_size(each: Annotated, pixel_size_um: float | None = None) -> Anno
         Where its image is not found, cannot be read, or has another shape, that size is not taken.
     pixel_size_um : float, optional
         Goes before what is known.
+    choice : Choice
+        Of the series and channel of the image.
     """
     if each.image_path is None or (pixel_size_um is None and each.pixel_size_um is not None):
         return _typed(each, pixel_size_um)
     with suppress(ValueError):
-        return replace(with_image(each, pixel_size_um), image=each.image)
+        return replace(with_image(each, pixel_size_um, choice), image=each.image)
     return _typed(each, pixel_size_um)
 
 
@@ -396,8 +417,7 @@ def _read_result(folder: Path, summary: Mapping[str, Any], options: SourceOption
     made = {key: summary[key] for key in keys if summary.get(key) is not None}
     made["edits"] = sum(each.edits for each in corrections.values())
     made["labels"] = str(folder.resolve())
-    chosen = micrograph.choice.asked
-    made |= {key: value for key, value in chosen.items() if value is not None}
+    made |= _chosen(micrograph)
     made |= _conflict(options.pixel_size_um, micrograph)
     if not is_source(micrograph, summary):
         taken = micrograph.path.name if micrograph.path else micrograph.name
@@ -408,6 +428,11 @@ def _read_result(folder: Path, summary: Mapping[str, Any], options: SourceOption
     )
     grains, classes = maps.get(GRAINS_FILE), maps.get(FRACTURE_FILE)
     return _Result(micrograph, grains, classes, corrections, made, specimen)
+
+
+def _chosen(micrograph: Micrograph) -> dict[str, Any]:
+    """Return which series and channel of a file an image is, where it holds several."""
+    return {key: value for key, value in micrograph.choice.asked.items() if value is not None}
 
 
 def _conflict(typed: float | None, micrograph: Micrograph) -> dict[str, str]:

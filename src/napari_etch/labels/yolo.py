@@ -64,8 +64,8 @@ class YoloWriter(SetWriter):
 def _write_data(folder: Path, words: list[str], parts: Mapping[str, str]) -> None:
     import yaml
 
+    # no path: it would be one from where the training is started, not from this file
     value = {
-        "path": ".",
         **{part: f"{place}{IMAGES_FOLDER}" for part, place in parts.items()},
         "names": dict(enumerate(words)),
     }
@@ -118,8 +118,8 @@ def _names(folder: Path) -> dict[int, str]:
             continue
         try:
             found: Any = yaml.safe_load(path.read_text(encoding="utf-8"))["names"]
+            listed = found.items() if isinstance(found, Mapping) else enumerate(found)
+            return {int(key): str(name) for key, name in listed}
         except (OSError, ValueError, KeyError, TypeError, yaml.YAMLError) as error:
             raise LabelsError(f"{path} names no classes ({error}).") from error
-        listed = found.items() if isinstance(found, Mapping) else enumerate(found)
-        return {int(key): str(name) for key, name in listed}
     return {}

@@ -18,6 +18,14 @@ from napari_etch.micrograph.arrays import (
 )
 from napari_etch.micrograph.calibration import Calibration, square_calibration
 from napari_etch.micrograph.choice import Choice
+from napari_etch.micrograph.hdf5_sizes import (
+    NEXUS,
+    VELOX,
+    is_velox,
+    nexus_edges,
+    tells_of_velox,
+    velox_edges,
+)
 from napari_etch.micrograph.iron import iron_image, is_iron
 from napari_etch.micrograph.tiff import RawImage
 
@@ -75,6 +83,7 @@ def _images(file: Any) -> list[Any]:
             isinstance(each, h5py.Dataset)
             and each.shape
             and looks_like_image(each.shape, each.dtype)
+            and not tells_of_velox(each)
         ):
             found.append(each)
 
@@ -86,6 +95,8 @@ def _axes(array: Any) -> str:
     """Return the axes of a data set as it states them, or as its shape tells."""
     if is_iron(array):
         return "YXZ"
+    if is_velox(array):
+        return "YXT"
     labels = [str(each.label) for each in array.dims]
     with suppress(KeyError, TypeError, ValueError):  # ilastik's and vigra's
         labels = [str(axis["key"]) for axis in json.loads(array.attrs["axistags"])["axes"]]
@@ -99,6 +110,10 @@ def _calibration(array: Any, name: str) -> Calibration | None:
     _, height, width = _element_size(array)
     if width is not None:
         return square_calibration(width, height, f"{_ELEMENT_SIZE} of {array.name}", name)
+    for origin, look in ((VELOX, velox_edges), (NEXUS, nexus_edges)):
+        edges = look(array)
+        if edges is not None:
+            return square_calibration(edges[1], edges[0], f"{origin} of {array.name}", name)
     stated = array.attrs.get(_PIXEL_SIZE, array.parent.attrs.get(_PIXEL_SIZE))
     size = float(np.asarray(stated).ravel()[0]) if stated is not None else None
     return square_calibration(size, None, f"{_PIXEL_SIZE} of {array.name}", name)

@@ -9,11 +9,12 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
 from napari_etch.micrograph.calibration import Calibration
-from napari_etch.micrograph.choice import COLOURS, Choice, Which, find_channel, pick
+from napari_etch.micrograph.choice import ALL, COLOURS, Choice, Which, find_channel, pick
 from napari_etch.micrograph.colour import grey_section
 from napari_etch.micrograph.errors import MicrographError, SeveralImagesError
 from napari_etch.micrograph.hdf5 import read_hdf5
@@ -21,11 +22,15 @@ from napari_etch.micrograph.image import Micrograph, without_bars
 from napari_etch.micrograph.pixels import canonical
 from napari_etch.micrograph.raster import read_raster
 from napari_etch.micrograph.sidecars import read_sidecar
+from napari_etch.micrograph.tags import tiff_calibration
 from napari_etch.micrograph.tiff import RawImage, read_tiff
+from napari_etch.micrograph.tiff_series import main_series
 from napari_etch.micrograph.zarr_images import is_zarr, read_zarr
 
 IMAGE_SUFFIXES = frozenset({".tif", ".tiff", ".png", ".jpg", ".jpeg", ".bmp"})
 """Endings (lower case) of the files that a folder's images are picked from."""
+
+Read = TypeVar("Read")
 
 _SAME_SIZE = 1e-3
 _MAGIC = {
@@ -93,6 +98,62 @@ def read_micrograph(
     return micrograph if keep_info_bar else without_bars(micrograph, info_bar_row=row)
 
 
+def stated_calibration(path: Path, choice: Choice = ALL) -> Calibration | None:
+    """Return the pixel size that a file, or what lies beside it, states; None when nothing does.
+
+    Of a TIFF file no pixels are read.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+    choice : Choice
+        Of the series of a file with several.
+
+    Raises
+    ------
+    MicrographError
+        When it cannot be read, or its pixels are stated not to be square.
+    """
+    if _guarded(path, lambda: _kind(path)) != "TIFF":
+        return read_micrograph(path, keep_info_bar=True, stack=True, **choice.asked).calibration
+
+    def look() -> tuple[Calibration | None, int, int]:
+        import tifffile
+
+        with tifffile.TiffFile(path) as tif:
+            series = main_series(tif, path.name, choice.series)
+            page = series.keyframe
+            found = tiff_calibration(tif, series, path.name)
+            return found, int(page.imagelength), int(page.imagewidth)
+
+    found, height, width = _guarded(path, look)
+    return found or read_sidecar(path, height, width).calibration
+
+
+def read_numbers(path: Path, choice: Choice = ALL) -> np.ndarray:
+    """Return the numbers of an image or a stack as they stand in a file.
+
+    Those of a micrograph become float32, which has no room for all labels.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        As `read_micrograph` takes it, but for folders of images.
+    choice : Choice
+
+    Returns
+    -------
+    ndarray, shape (y, x) or (z, y, x), colours behind it
+
+    Raises
+    ------
+    MicrographError
+        When it cannot be read or is not what was asked for.
+    """
+    data = _guarded(path, lambda: _decode(path, True, False, choice)).data
+    return data[0] if data.ndim == 3 and len(data) == 1 else data
+
+
 def is_image_folder(path: Path) -> bool:
     """Return whether a path is a folder of images; one of Zarr is a file in this respect."""
     try:
@@ -135,7 +196,7 @@ def _raw_image(path: Path, stack: bool, typed: bool, choice: Choice) -> RawImage
     return _decode(path, stack, False, choice)
 
 
-def _guarded(path: Path, decode: Callable[[], RawImage]) -> RawImage:
+def _guarded(path: Path, decode: Callable[[], Read]) -> Read:
     """Turn whatever a decoder raises into one sentence."""
     try:
         return decode()

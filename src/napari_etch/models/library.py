@@ -218,7 +218,12 @@ def _made(model: LibraryModel) -> float:
 def plain_name(title: str) -> str:
     """Return a title as a name for files and shells, such as ``Steel-4``."""
     plain = re.sub(r"[^\w.-]+", "-", title).strip("-._")[:60].rstrip("-._") or "model"
-    return f"{plain}-model" if _DEVICES.fullmatch(plain) else plain
+    return f"{plain}-model" if is_device(plain) else plain
+
+
+def is_device(name: str) -> bool:
+    """Return whether Windows takes a name for that of a device, with any ending."""
+    return _DEVICES.fullmatch(name) is not None
 
 
 def is_free(name: str) -> bool:

@@ -6,7 +6,6 @@ import glob
 import os
 import secrets
 import shutil
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -73,7 +72,7 @@ class ResultExistsError(ValueError):
     """There already is a result where one should be written."""
 
 
-def check_free(folder: Path, names: Sequence[str] = ALL_FILES) -> None:
+def check_free(folder: Path, names: Sequence[str] = ALL_FILES, *, overwrite: bool = False) -> None:
     """Raise ResultExistsError when a folder holds results.
 
     Parameters
@@ -82,9 +81,14 @@ def check_free(folder: Path, names: Sequence[str] = ALL_FILES) -> None:
         Where a result is to go; it need not exist.
     names : sequence of str
         The files that must not be there.
+    overwrite : bool
+        They may be there, if they can be replaced.
     """
     if folder.exists() and not folder.is_dir():
         raise ResultExistsError(f"{folder} is a file: choose another output folder")
+    if overwrite:
+        check_closed(*(folder / name for name in names))
+        return
     taken = [name for name in names if (folder / name).exists()]
     if taken:
         raise ResultExistsError(
@@ -111,12 +115,32 @@ def check_writable(*places: Path) -> None:
         while not (place.exists() or place.is_symlink()) and place != place.parent:
             place = place.parent
         try:
-            Path(tempfile.mkdtemp(prefix=".etch-", dir=place)).rmdir()
+            # not with mkdtemp, which tries ten thousand names in a folder of Windows' own
+            tried = place / f".etch-{secrets.token_hex(8)}"
+            tried.mkdir()
+            tried.rmdir()
         except OSError as error:
             shown = place if place.name else place.resolve()  # not "."
             raise NotWritableError(
                 f"{shown} may not be written to ({error.strerror or error}): choose another "
                 "place, or change its permissions"
+            ) from None
+
+
+def check_closed(*files: Path) -> None:
+    """Raise NotWritableError for files that are there and cannot be replaced.
+
+    On Windows that is one that Excel or ImageJ has open. Such a file cannot be renamed either, not
+    even to its own name, which changes nothing elsewhere.
+    """
+    for file in files:
+        try:
+            if file.is_file():
+                file.rename(file)
+        except OSError as error:
+            raise NotWritableError(
+                f"{file} cannot be replaced ({error.strerror or error}): close it in the program "
+                "that has it open, or choose another place"
             ) from None
 
 
@@ -136,13 +160,13 @@ def write_whole(
     Raises
     ------
     ResultExistsError
-        Without `overwrite`, when another run has put a result there meanwhile.
+        Without `overwrite`, when another run has put a result there meanwhile; with it, when a
+        file there cannot be replaced. Nothing is changed then.
     """
     with folder_beside(folder) as unfinished:
         write(unfinished)
         with _one_at_a_time(folder):
-            if not overwrite:
-                check_free(folder, names)
+            check_free(folder, names, overwrite=overwrite)  # none is moved before all can be
             _move_into_place(unfinished, folder, names)
 
 
@@ -284,12 +308,20 @@ def whole_file(path: Path) -> Iterator[Path]:
     Yields
     ------
     Path
+
+    Raises
+    ------
+    OSError
+        When an earlier file there cannot be replaced, such as one that Excel has open on Windows.
     """
     # two runs may write the same file at once
     unfinished = path.with_name(f"{_hidden(path)}.{os.getpid()}.part")
     try:
         yield unfinished
-        unfinished.replace(path)
+        try:
+            unfinished.replace(path)
+        except OSError as error:  # of the name that the user knows
+            raise OSError(error.errno, error.strerror, str(path)) from None
     finally:
         with suppress(OSError):
             unfinished.unlink(missing_ok=True)

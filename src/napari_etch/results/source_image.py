@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -110,8 +110,11 @@ def likely_paths(folder: Path, summary: Mapping[str, Any]) -> Iterator[Path]:
     path = Path(stated)
     yield path
     home = folder.resolve()
+    elsewhere = PureWindowsPath(stated).name  # another system may have written it
     for above in (home.parent, home.parent.parent):  # moved together, or by an earlier version
         yield above / path.name
+        if path.name != elsewhere:
+            yield above / elsewhere
 
 
 def read_source(path: Path, summary: Mapping[str, Any], pixel_size_um: float | None) -> Micrograph:

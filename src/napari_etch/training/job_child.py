@@ -95,7 +95,7 @@ class Report:
         """Write one event; raises ParentGoneError when nobody is there to read it."""
         try:
             print(json.dumps({"event": event, **content}), file=self._out, flush=True)
-        except BrokenPipeError:
+        except OSError:  # a broken pipe, which on Windows is an invalid argument
             raise ParentGoneError from None
 
 

@@ -13,6 +13,7 @@ import os
 import shutil
 import time
 import uuid
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any
@@ -101,7 +102,7 @@ class KeptFolder:
         self._lock.close()
         self._lock = None
         if keep:
-            lock_path(self.path).unlink(missing_ok=True)
+            _unlock(self.path)
         else:
             forget(self.path)
 
@@ -176,7 +177,12 @@ def list_unfinished() -> list[Unfinished]:
 def forget(folder: Path) -> None:
     """Delete an unfinished training."""
     shutil.rmtree(folder, ignore_errors=True)
-    lock_path(folder).unlink(missing_ok=True)
+    _unlock(folder)
+
+
+def _unlock(folder: Path) -> None:
+    with suppress(OSError):  # on Windows another process may be looking at it
+        lock_path(folder).unlink(missing_ok=True)
 
 
 def request_to_go_on(training: Unfinished, minutes: float | None, device: str) -> LabelledRequest:

@@ -37,6 +37,27 @@ def test_any_number_of_processes_make_the_same_pairs(tmp_path):
     assert len(set(pictures(tmp_path / "two").values())) > 20  # and no two processes repeat a pair
 
 
+def test_there_are_no_more_processes_than_windows_allows(tmp_path, monkeypatch):
+    """With 62 and more Python refuses there, and no pair was made."""
+    asked = []
+
+    class Pool:
+        def __init__(self, workers, *_):
+            asked.append(workers)
+
+        def map(self, write, wanted, chunksize):
+            return map(write, wanted)
+
+        def shutdown(self, **_):
+            pass
+
+    monkeypatch.setattr(folder, "ProcessPoolExecutor", Pool)
+    monkeypatch.setattr(folder, "_write_pair", lambda *_: None)
+    monkeypatch.setattr(folder, "_MOST_WORKERS", 61)
+    list(write_pairs(tmp_path, PAIRS, 100, workers=96))
+    assert asked == [61]
+
+
 @pytest.mark.parametrize("other", [PairSet("published", 64, 4), PairSet("realistic", 64, 3)])
 def test_another_seed_or_preset_gives_other_pairs(other):
     assert not np.array_equal(PAIRS.pair(0)[1], other.pair(0)[1])

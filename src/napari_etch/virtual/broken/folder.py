@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sys
 import zlib
 from collections.abc import Generator, Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -27,6 +28,8 @@ BROKEN_FOLDER, COMPLETE_FOLDER = "micro", "label"
 MANIFEST_FILE = "pairs.json"
 # So few pairs are made sooner than processes start.
 _FEW = 8
+# A pool takes no more processes on Windows, which waits for so many things at once.
+_MOST_WORKERS = 61 if sys.platform == "win32" else 1024
 # Pairs a process is handed at a time.
 _HANDED = 4
 
@@ -121,7 +124,7 @@ def pairs_in(out: Path) -> set[int]:
 @contextmanager
 def _mapping(wanted: list[int], workers: int) -> Iterator[Any]:
     """Give a function like map that spreads the work over processes, where that pays."""
-    workers = min(workers, len(wanted))
+    workers = min(workers, len(wanted), _MOST_WORKERS)
     if workers < 2 or len(wanted) <= _FEW:
         yield map
         return

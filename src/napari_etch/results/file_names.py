@@ -1,0 +1,24 @@
+"""Names that a file can have on every system."""
+
+from __future__ import annotations
+
+import re
+
+from napari_etch.models.library import is_device
+
+_FORBIDDEN = re.compile(r'[\\/:*?"<>|\x00-\x1f]+')
+
+
+def file_name(name: str) -> str:
+    """Return a name as files can have it on Windows, too; "image" where nothing is left of it.
+
+    There a colon writes into a hidden part of another file, dots and spaces at the end are lost,
+    and *aux.tif* is a device. Hidden files are no part of a set, so no dot is left in front either.
+
+    Parameters
+    ----------
+    name : str
+        Without folder; an ending, where it has one, counts as a part of it.
+    """
+    plain = _FORBIDDEN.sub("-", name).strip(" .") or "image"
+    return f"{plain}-image" if is_device(plain) else plain
