@@ -537,3 +537,11 @@ def test_an_image_is_called_as_files_can_be_everywhere(etch, tmp_path):
     assert (tmp_path / "set" / "labels" / "500x- a.tif").is_file()
     etch("import", "via.json", "--images", "images", "--out", "maps", "--as", "maps")
     assert [path.name for path in (tmp_path / "maps").iterdir()] == ["500x- a_classes.tif"]
+
+
+def test_a_mask_of_another_size_than_the_one_image_is_told(etch, tmp_path):
+    write_image(tmp_path / "frame.png", (18, 25))
+    write_tiff(tmp_path / "mine.tif", np.ones((20, 30), np.int32))
+    done = etch("import", "mine.tif", "--images", "frame.png", "--out", "set")
+    assert done.exit_code == 2
+    assert "frame.png has 18 rows and 25 columns, its labels 20 and 30" in done.stderr

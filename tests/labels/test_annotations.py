@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import copy
+import io
 import json
 
+import h5py
 import numpy as np
 import pytest
 import tifffile
@@ -488,3 +491,75 @@ def test_a_folder_of_masks_is_read_and_bad_ones_are_reported(tmp_path):
 def test_the_table_is_that_of_fracture_modes_by_default(tmp_path):
     path = write(tmp_path / "via.json", via((SQUARE, "i")))
     assert read_annotations(path, shapes={"a": (8, 10)}).table is FRACTURE_MODES
+
+
+@pytest.mark.parametrize(
+    ("key", "values", "says"),
+    [
+        ("grains", 0.7, "holds float64 numbers, which are no labels"),
+        ("grains", -3, "holds numbers below 0"),
+        ("grains", 2**40, "above 2147483647"),
+        ("classes", 300, "classes go up to 255"),
+    ],
+)
+@pytest.mark.parametrize("form", ["h5", "zarr"])
+def test_numbers_of_a_container_that_are_no_labels_are_told(tmp_path, form, key, values, says):
+    """They became others: 0.7 was 0, 300 was class 44, and a grain 2^40 was none."""
+    numbers = np.full((5, 6), values)
+    if form == "h5":
+        with h5py.File(tmp_path / "a.h5", "w") as file:
+            file[f"frame/{key}"] = numbers
+            file["other/grains"] = np.ones((5, 6), int)
+        found = read_annotations(tmp_path / "a.h5")
+        assert list(found) == ["other"]
+        said = "\n".join(found.report.lines())
+    else:
+        zarr = pytest.importorskip("zarr")
+        group = zarr.open_group(str(tmp_path / "a.ome.zarr"), mode="w")
+        held = group.create_group("labels")
+        held.attrs["labels"] = [key]
+        held.create_group(key).create_array("0", data=numbers)
+        held[key].attrs["multiscales"] = [{"datasets": [{"path": "0"}], "axes": []}]
+        with pytest.raises(LabelsError) as told:
+            read_annotations(tmp_path / "a.ome.zarr")
+        said = str(told.value)
+    assert says in said
+
+
+@pytest.mark.parametrize("made", ["[1, 2]", "{", "3", "null"])
+def test_what_a_file_says_of_its_making_may_be_rubbish(tmp_path, made):
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["frame/grains"] = np.ones((5, 6), int)
+        file["frame"].attrs["made"] = made
+    assert read_annotations(tmp_path / "a.h5")["frame"].made == {}
+
+
+@pytest.mark.parametrize("images", [[1], {"a": 1}, [{"name": "a", "made": [3]}], 3])
+def test_a_damaged_manifest_says_nothing(tmp_path, images):
+    (tmp_path / "labels").mkdir()
+    tifffile.imwrite(tmp_path / "labels" / "a.tif", np.ones((5, 6), np.int32))
+    manifest = {"program": "napari-etch", "images": images, "labels": [1]}
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest))
+    assert read_annotations(tmp_path)["a"].made == {}
+
+
+def test_a_picture_that_would_fill_the_memory_is_no_mask(tmp_path, monkeypatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 50)
+    packed = io.BytesIO()
+    Image.new("1", (11, 11)).save(packed, "PNG")
+    text = base64.b64encode(packed.getvalue()).decode()
+    shape = {"label": "i", "shape_type": "mask", "points": [[0, 0], [9, 9]], "mask": text}
+    square = {"label": "i", "points": [[1, 1], [9, 1], [9, 9]]}
+    value = {"imagePath": "a.png", "imageHeight": 20, "imageWidth": 20, "shapes": [shape, square]}
+    (tmp_path / "a.json").write_text(json.dumps(value))
+    found = read_annotations(tmp_path / "a.json")
+    assert "shape 1 (i): skipped: its mask cannot be read" in "\n".join(found.report.lines())
+
+
+def test_an_image_that_claims_to_be_larger_than_any_is_skipped(tmp_path):
+    corner = {"id": 1, "image_id": 1, "segmentation": [[1, 1, 9, 1, 9, 9]]}
+    images = [{"id": 1, "file_name": "a.png", "width": 10**7, "height": 10**7}]
+    value = {"images": images, "annotations": [corner], "categories": []}
+    (tmp_path / "a.json").write_text(json.dumps(value))
+    with pytest.raises(LabelsError, match=r"claims to have 10000000 × 10000000 px"):
+        read_annotations(tmp_path / "a.json")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
@@ -16,9 +17,12 @@ from napari_etch.labels.mask_files import as_labels, read_mask
 from napari_etch.labels.names import IGNORE_FOLDER, MANIFEST_FILE, PROGRAM, SPECIMENS_FILE
 from napari_etch.labels.regions import KINDS, ImageRegions, paint
 from napari_etch.labels.report import LabelsError, Notes
-from napari_etch.labels.values import about_from
+from napari_etch.labels.values import about_from, made_from
 from napari_etch.micrograph.reading import composed
 from napari_etch.training.specimens import SpecimenTableError, read_specimen_rows
+
+# Of an image, as far as its annotations say: more is a damaged file, and would fill the memory.
+_MOST_PX = 2**31
 
 
 class Collector:
@@ -53,9 +57,11 @@ class Collector:
         """Take what lies beside the labels of a folder: specimens, pixel sizes, ignore masks."""
         self._about |= specimens_of(folder / SPECIMENS_FILE)
         manifest = read_manifest(folder)
-        for each in manifest.get("images", ()):
-            if each.get("made"):
-                self._about.setdefault(composed(str(each.get("name"))), {})["made"] = each["made"]
+        images = manifest.get("images")
+        for each in images if isinstance(images, list) else ():
+            if isinstance(each, dict):
+                about = self._about.setdefault(composed(str(each.get("name"))), {})
+                about |= made_from(each.get("made"))
         if self.kind == "auto" and manifest.get("labels") in KINDS:
             self.kind = manifest["labels"]
         ignored = folder / IGNORE_FOLDER
@@ -117,6 +123,8 @@ class Collector:
         if shape is None:
             why = self.finder.not_found(found.file_name)
             raise LabelsError(f"the image {found.file_name} {why}, so its size is not known")
+        if math.prod(shape) > _MOST_PX:
+            raise LabelsError(f"it claims to have {shape[1]} × {shape[0]} px")
         if found.shape is not None and shape != found.shape:
             sizes = [f"{each[1]} × {each[0]}" for each in (found.shape, shape)]
             raise LabelsError(f"it was annotated at {sizes[0]}, the image is {sizes[1]}")

@@ -11,9 +11,10 @@ import numpy as np
 from napari_etch.grains.class_table import ClassTable
 from napari_etch.labels.annotated import Annotated
 from napari_etch.labels.collector import Collector
+from napari_etch.labels.mask_files import as_map
 from napari_etch.labels.names import HDF5_FILE
 from napari_etch.labels.report import LabelsError
-from napari_etch.labels.values import about_from, about_values
+from napari_etch.labels.values import about_from, about_values, made_from
 from napari_etch.labels.writing import SetWriter
 
 HDF5_SUFFIXES = (".h5", ".hdf5", ".hdf")
@@ -74,19 +75,16 @@ def read_hdf5(path: Path, into: Collector) -> None:
 
 
 def _read_group(name: str, group: Any, into: Collector) -> None:
-    maps = {key: np.asarray(group[key]) for key in MAPS if key in group}
-    if not maps:
+    held = [key for key in MAPS if key in group]
+    if not held:
         into.notes.skip(name, "", f"it has none of {', '.join(MAPS)}")
         return
-    kinds = {"grains": np.int32, "classes": np.uint8, "boundary": bool, "ignore": bool}
-    labels: dict[str, Any] = {key: data.astype(kinds[key]) for key, data in maps.items()}
-    if "image" in group:
-        labels["image"] = np.asarray(group["image"])
-    about = about_from(group.attrs)
-    if "made" in group.attrs:
-        about["made"] = json.loads(group.attrs["made"])
-    shape = next(iter(maps.values())).shape
+    about = about_from(group.attrs) | made_from(_json(group.attrs.get("made")))
     try:
+        labels: dict[str, Any] = {key: as_map(group[key][()], key, key) for key in held}
+        if "image" in group:
+            labels["image"] = np.asarray(group["image"])
+        shape = labels[held[0]].shape
         if len(shape) != 2:
             raise LabelsError(f"its labels have shape {shape}, not (y, x)")
         each = Annotated(name, (int(shape[0]), int(shape[1])), **labels, **about)
@@ -95,3 +93,10 @@ def _read_group(name: str, group: Any, into: Collector) -> None:
         return
     into.add(each)
     into.notes.regions += each.regions
+
+
+def _json(text: Any) -> Any:
+    try:
+        return json.loads(text)
+    except (TypeError, ValueError, RecursionError):
+        return None

@@ -34,8 +34,15 @@ def match_images(
     taken = {each.image_path.resolve() for each in found.values() if each.image_path is not None}
     left = [path for path in images if path.resolve() not in taken]
     alone = [each for each in found.values() if each.image_path is None and each.image is None]
-    if len(left) != 1 or len(alone) != 1 or image_shape(left[0], choice) != alone[0].shape:
+    if len(left) != 1 or len(alone) != 1:
         return found
+    size = image_shape(left[0], choice)
+    if size != alone[0].shape:
+        rows, columns = alone[0].shape
+        why = f"{left[0].name} has {size[0]} rows and {size[1]} columns, its labels {rows} and"
+        remark = Remark(alone[0].name, "", f"{why} {columns}", is_skipped=False)
+        report = replace(found.report, remarks=(*found.report.remarks, remark))
+        return replace(found, report=report)
     matched = replace(alone[0], image_path=left[0], name=left[0].stem)
     remark = Remark(
         alone[0].name, "", f"no image has its name; {left[0].name} has its size", is_skipped=False

@@ -88,7 +88,7 @@ def _mask(text: Any, points: Ring) -> Part | None:
     try:
         with Image.open(io.BytesIO(base64.b64decode(text)), formats=("PNG",)) as image:
             mask = np.asarray(image.convert("1"))
-    except (ValueError, OSError, SyntaxError):
+    except (ValueError, OSError, SyntaxError, Image.DecompressionBombError):
         return None
     left, top = np.rint(points.min(axis=0)).astype(int).tolist()
     if left < 0 or top < 0:

@@ -16,7 +16,7 @@ from napari_etch.micrograph.serial import whole_floats
 from napari_etch.micrograph.tiff import refuse_truncated
 
 MASK_SUFFIXES = (".tif", ".tiff", ".png", ".npy")
-_MOST = np.iinfo(np.int32).max
+_MOST, _MOST_CLASS = np.iinfo(np.int32).max, np.iinfo(np.uint8).max
 
 
 def read_mask(path: Path) -> npt.NDArray[Any]:
@@ -135,6 +135,32 @@ def whole_numbers(array: npt.NDArray[Any], name: str) -> npt.NDArray[Any]:
     if array.ndim != 2 or not array.size:
         raise LabelsError(f"{name} has shape {array.shape}: a mask is one image (y, x).")
     return _whole(array, name)
+
+
+def as_map(data: npt.NDArray[Any], kind: str, name: str) -> npt.NDArray[Any]:
+    """Return what a container holds under the name of a map, as the field of `Annotated`.
+
+    Parameters
+    ----------
+    data : ndarray
+    kind : str
+        ``grains``, ``classes``, ``boundary`` or ``ignore``.
+    name : str
+        For messages.
+
+    Raises
+    ------
+    LabelsError
+        When it is no such map: as another type its numbers would become others.
+    """
+    if kind in ("boundary", "ignore"):
+        return np.asarray(data).astype(bool)
+    numbers = whole_numbers(np.asarray(data), name)
+    if kind == "grains":
+        return numbers.astype(np.int32)
+    if numbers.max() > _MOST_CLASS:
+        raise LabelsError(f"{name} holds class {numbers.max()}: classes go up to {_MOST_CLASS}.")
+    return numbers.astype(np.uint8)
 
 
 def _whole(array: npt.NDArray[Any], name: str) -> npt.NDArray[Any]:

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from napari_etch.labels.annotated import Annotated
 from napari_etch.labels.collector import Collector
+from napari_etch.labels.mask_files import as_map
 from napari_etch.labels.names import ZARR_SUFFIX
 from napari_etch.labels.report import LabelsError
 from napari_etch.labels.values import about_from, about_values
@@ -150,8 +151,10 @@ def _read_group(group: Any, name: str, into: Collector) -> None:
         if kind in maps or data.ndim != 2:
             into.notes.skip(name, f"labels {key}", "there is room for one map (y, x) of grains")
             continue
-        kept = bool if kind in ("boundary", "ignore") else _KINDS[kind]
-        maps[kind] = data.astype(kept)
+        try:
+            maps[kind] = as_map(data, kind, f"labels {key}")
+        except LabelsError as error:
+            into.notes.skip(name, f"labels {key}", str(error))
     if not maps:
         into.notes.skip(name, "", "it holds no labels")
         return

@@ -70,3 +70,8 @@ def about_from(words: Mapping[str, Any]) -> dict[str, Any]:
     if words.get(SPECIMEN):
         found["specimen"] = str(words[SPECIMEN])
     return found
+
+
+def made_from(value: Any) -> dict[str, Any]:
+    """Return the field ``made`` of `Annotated` of what a file says of it; nothing of rubbish."""
+    return {"made": dict(value)} if value and isinstance(value, Mapping) else {}
