@@ -58,6 +58,12 @@ def test_models_are_shipped_with_their_cards_and_small(name):
             lambda path: (path / "model.json").write_text(json.dumps({"architecture": "etchnet"})),
             "do not fit its card",
         ),
+        (
+            lambda path: (path / "model.json").write_text(
+                json.dumps({"architecture": "etchnet", "parameters": "wide"})
+            ),
+            "do not fit its card",
+        ),
     ],
 )
 def test_a_spoiled_model_is_one_sentence(folder, spoil, message):

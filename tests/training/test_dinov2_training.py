@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -125,6 +126,47 @@ def test_a_stop_keeps_what_was_learnt_and_a_checkpoint_goes_on(start, data, tmp_
     told = [event.message for event in events if isinstance(event, TrainNotice)]
     assert any("Going on from step 10" in message for message in told)
     assert isinstance(events[-1], Trained) and events[-1].before == {}
+
+
+@pytest.mark.parametrize("what", ["rubbish", "other"])
+def test_a_state_that_cannot_be_gone_on_with_is_told(start, data, tmp_path, what):
+    """Both were called a bug of ours, or another training went on from it."""
+    options = {"cache": tmp_path / "tokens", "batch": 1, "holdout": 0.0}
+    request = TrainRequest("dinov2", data, start=str(start), steps=2, options=options)
+    request = replace(request, checkpoint=tmp_path / "ck")
+    (tmp_path / "ck").mkdir()
+    if what == "rubbish":
+        (tmp_path / "ck" / "state.pt").write_bytes(b"rubbish")
+    else:
+        asked = iter([False] * 4 + [True])
+        run(request, lambda: next(asked))
+        request = replace(request, seed=3)
+    said = "belongs to another training" if what == "other" else "is damaged: delete it"
+    with pytest.raises(TrainError, match=said):
+        run(request)
+
+
+def test_time_before_a_resume_counts_and_a_full_disk_ends_nothing(
+    start, data, tmp_path, monkeypatch
+):
+    options = {"cache": tmp_path / "tokens", "batch": 1, "holdout": 0.0}
+    request = TrainRequest("dinov2", data, start=str(start), steps=3, options=options)
+    request = replace(request, checkpoint=tmp_path / "ck")
+    asked = iter([False] * 4 + [True])
+    run(request, lambda: next(asked))
+    state = torch.load(tmp_path / "ck" / "state.pt", weights_only=True)
+    torch.save({**state, "elapsed": 500.0}, tmp_path / "ck" / "state.pt")
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("napari_etch.training.run.save_state", full)
+    monkeypatch.setattr("napari_etch.training.decoder_course._SAVE_SECONDS", -1.0)
+    events = run(request)
+    assert [event.step for event in events if isinstance(event, TrainStep)] == [2, 3]
+    assert all(event.elapsed > 500 for event in events if isinstance(event, TrainStep))
+    said = [event.message for event in events if isinstance(event, TrainNotice)]
+    assert sum("goes on without being kept" in each for each in said) == 1
 
 
 def test_masks_are_learnt_as_published_and_the_recipe_goes_into_the_card(start, data, tmp_path):

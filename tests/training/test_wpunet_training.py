@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
+import torch
 from training.stacks import SMALL, small_stack, training_folder
 
 from napari_etch.models import load_model
@@ -77,9 +80,58 @@ def test_it_stops_when_told_and_goes_on_where_it_stopped(folder, tmp_path):
     assert trained.why == "All steps were taken."
 
 
-def test_the_same_seed_learns_the_same(folder):
-    import torch
+def test_a_checkpoint_keeps_the_best_so_far_and_the_scores_of_the_start(folder, tmp_path):
+    """Gone on with, a training forgot both."""
+    run(folder, steps=1)[-1].save(tmp_path / "first")
+    same = {"start": str(tmp_path / "first"), "checkpoint": tmp_path}
+    asked = iter([False] * 3 + [True])
+    *_, stopped = run(folder, lambda: next(asked), steps=4, **same)
+    state = torch.load(tmp_path / "state.pt", weights_only=True)
+    _vi, step, tensors, scores = state["beside"]["best"]
+    state["beside"]["best"] = (-1.0, step, tensors, scores)  # nothing is better than that
+    torch.save(state, tmp_path / "state.pt")
+    events = run(folder, steps=6, **same)
+    assert TrainNotice(f"Going on from step {stopped.card['training']['steps']}.") in events
+    assert events[-1].step == step and events[-1].before == stopped.before != {}
+    assert all(torch.equal(value, tensors[name]) for name, value in events[-1].tensors.items())
 
+
+class Trap:
+    def __reduce__(self):
+        return (Path.touch, (Path("sprung"),))
+
+
+@pytest.mark.parametrize("what", ["trap", "rubbish", "other"])
+def test_a_state_that_cannot_be_gone_on_with_is_told(folder, tmp_path, monkeypatch, what):
+    """A checkpoint of somebody else could run any program, and damaged ones were called a bug."""
+    monkeypatch.chdir(tmp_path)
+    state = tmp_path / "state.pt"
+    if what == "trap":
+        torch.save({"network": Trap()}, state)
+    elif what == "rubbish":
+        state.write_bytes(b"rubbish")
+    else:
+        run(folder, steps=1, checkpoint=tmp_path)
+    options = {"widths": (4, 6)} if what == "other" else {}
+    said = "belongs to another training" if what == "other" else "is damaged: delete it"
+    with pytest.raises(TrainError, match=said):
+        run(folder, steps=2, checkpoint=tmp_path, **options)
+    assert not (tmp_path / "sprung").exists()
+
+
+def test_a_training_that_cannot_be_kept_goes_on(folder, tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("napari_etch.training.run.save_state", full)
+    monkeypatch.setattr("napari_etch.training.wpunet.SAVE_SECONDS", 0.0)
+    *events, trained = run(folder, steps=3, checkpoint=tmp_path)
+    assert trained.why == "All steps were taken."
+    said = [event.message for event in events if isinstance(event, TrainNotice)]
+    assert sum("goes on without being kept" in each for each in said) == 1
+
+
+def test_the_same_seed_learns_the_same(folder):
     one, two = run(folder, steps=2)[-1], run(folder, steps=2)[-1]
     assert all(torch.equal(value, two.tensors[name]) for name, value in one.tensors.items())
 

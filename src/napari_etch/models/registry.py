@@ -200,7 +200,7 @@ def _build(stored: StoredModel, name: str) -> Any:
         model = builders[architecture](stored)
     except ModelError:
         raise
-    except (RuntimeError, ValueError, KeyError, TypeError) as error:
+    except (RuntimeError, ValueError, KeyError, TypeError, AttributeError) as error:
         reason = str(error).splitlines()[0]
         raise ModelError(f"The weights of {name} do not fit its card: {reason}") from error
     # Results tell by the name which model made them: two fits of one architecture are two models.

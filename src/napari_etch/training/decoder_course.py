@@ -6,7 +6,7 @@ import math
 import os
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +37,9 @@ _FACTORS = (0.25, 4.0)
 _STOPPED, _TIME_UP = "It was stopped.", "The time is up."
 # Of what is held back, at most so many images are looked at during the training.
 _WATCHED = 16
+# Options that say what a checkpoint is of; the others may change when it is gone on with.
+_OWN = ("backbone", "target", "rate", "holdout")
+_SAVE_SECONDS = 20.0
 
 
 @dataclass(frozen=True)
@@ -231,6 +234,7 @@ class Course:
         learnt: list[Sample],
         held: list[Sample],
     ) -> None:
+        self.request = request
         self.decoder, self.options, self.device = decoder, options, device
         self.learnt, self.held = learnt, held
         # a look at all of many images would take longer than the steps between two looks
@@ -247,6 +251,9 @@ class Course:
         self.before: dict[str, float] = {}
         self.after: dict[str, float] = {}
         self.why = ""
+        #: Seconds before a resume.
+        self.elapsed = 0.0
+        self.saved, self.untold = time.monotonic(), True
         area = np.array([sample.image.numel() for sample in learnt], float)
         self.chance = np.sqrt(area) / np.sqrt(area).sum()
 
@@ -260,14 +267,16 @@ class Course:
             self.best_loss = self.before["loss"]
         while not self.why:
             losses = self._learn()
-            elapsed = time.monotonic() - began
+            elapsed = self.elapsed + time.monotonic() - began
             look = self.step % self.look_every == 0 or self.step >= self.steps
             validation = self._look() if look and self.held else None
             left = min(self.seconds - elapsed, (self.steps - self.step) * elapsed / self.step)
             yield TrainStep(self.step, self.steps, elapsed, max(0.0, left), losses, validation)
             self.why = self._reason(stop, elapsed)
-            if self.path is not None and (look or self.why):
-                self._save()
+            late = time.monotonic() - self.saved > _SAVE_SECONDS
+            said = self._keep(elapsed) if self.path and (look or late or self.why) else ""
+            if said:
+                yield TrainNotice(said)
         if not self.held:
             self.best, self.best_step = self._weights(), self.step
         self.decoder.load_state_dict(self.best)
@@ -418,12 +427,35 @@ class Course:
         scores = evaluate_grains(cut.grains, truth, ignore=~learnt)
         return scores.ap50 or 0.0, abs(scores.count_pred / max(1, scores.count_true) - 1)
 
-    def _save(self) -> None:
+    def _about(self) -> dict[str, Any]:
+        """Return what tells whether a checkpoint is of this training; its length may differ."""
+        options = asdict(self.options)
+        return {
+            "start": self.request.start,
+            "labels": self.request.labels,
+            "seed": self.request.seed,
+            "images": [sample.name for sample in self.learnt],
+            "options": {name: options[name] for name in _OWN},
+        }
+
+    def _keep(self, elapsed: float) -> str:
+        """Write a checkpoint; return why it could not be written, once."""
+        self.saved = time.monotonic()
+        try:
+            self._save(elapsed)
+        except OSError as error:  # no reason to lose what is learnt
+            told, self.untold = self.untold, False
+            return f"{error}; the training goes on without being kept." if told else ""
+        return ""
+
+    def _save(self, elapsed: float) -> None:
         from napari_etch.training.run import save_state
 
         assert self.path is not None
         self.path.parent.mkdir(parents=True, exist_ok=True)
         state: dict[str, object] = {
+            "about": self._about(),
+            "elapsed": elapsed,
             "decoder": self._weights(),
             "optimiser": self.optimiser.state_dict(),
             "best": self.best,
@@ -436,11 +468,14 @@ class Course:
         """Go on from the checkpoint where there is one."""
         if self.path is None or not self.path.exists():
             return False
-        state = torch.load(self.path, map_location=self.device, weights_only=True)
-        self.decoder.load_state_dict(state["decoder"])
-        self.optimiser.load_state_dict(state["optimiser"])
-        self.best, self.before = state["best"], state["before"]
-        self.step, self.best_step, self.idle, self.best_loss = state["numbers"]
+        from napari_etch.training.run import checkpoint_of
+
+        with checkpoint_of(self.path, self.device, self._about()) as state:
+            self.decoder.load_state_dict(state["decoder"])
+            self.optimiser.load_state_dict(state["optimiser"])
+            self.best, self.before = state["best"], state["before"]
+            self.step, self.best_step, self.idle, self.best_loss = state["numbers"]
+            self.elapsed = float(state["elapsed"])
         # other crops than those that were seen
         self.random = np.random.default_rng(self.step)
         return True

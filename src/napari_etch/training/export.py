@@ -34,7 +34,7 @@ def export(checkpoint: Path, out: Path, notes: dict[str, Any] | None = None) -> 
     notes : dict, optional
         More entries of the model card.
     """
-    state = torch.load(checkpoint, map_location="cpu", weights_only=False)
+    state = torch.load(checkpoint, map_location="cpu", weights_only=True)
     about = dict(state["about"])
     architecture, parameters = about.pop("architecture"), dict(about.pop("parameters"))
     widths = tuple(parameters["widths"])

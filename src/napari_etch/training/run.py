@@ -6,7 +6,8 @@ import argparse
 import json
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -16,6 +17,7 @@ import torch
 from torch import Tensor, distributed, nn
 
 from napari_etch.models.weights_file import read_model
+from napari_etch.training.trainers import TrainError
 
 SAVE_SECONDS = 240
 # What a network is trained by: it returns the loss and each term's value.
@@ -115,6 +117,39 @@ def save_state(path: Path, state: dict[str, object]) -> None:
         raise OSError(f"{path} could not be written ({why})") from error
 
 
+@contextmanager
+def checkpoint_of(
+    path: Path, device: torch.device | str, about: dict[str, Any] | None = None
+) -> Iterator[dict[str, Any]]:
+    """Give the state in a checkpoint; what goes wrong while it is restored is one sentence.
+
+    Parameters
+    ----------
+    path : Path
+    device : torch.device or str
+    about : dict, optional
+        What the state must say of its training under "about"; anything when not given.
+
+    Raises
+    ------
+    TrainError
+        When it is damaged or of another training.
+    """
+    try:
+        # weights_only: tensors and plain numbers, nothing that could run
+        state = torch.load(path, map_location=device, weights_only=True)
+        if about is not None and state["about"] != about:
+            raise TrainError(
+                f"{path} belongs to another training (other model, data or settings): give "
+                "another folder, or delete it to begin anew."
+            )
+        yield state
+    except TrainError:
+        raise
+    except Exception as error:  # torch raises anything on damaged files
+        raise TrainError(f"{path} is damaged: delete it to begin anew.") from error
+
+
 class Run:
     """A training run's state: what a checkpoint holds, and the log.
 
@@ -131,6 +166,10 @@ class Run:
         Model whose weights a new run starts from; a checkpoint in `out` goes before it.
     about : dict, optional
         "architecture", its "parameters" and the "command", for the card of the exported model.
+    is_same : bool
+        Refuse a checkpoint that says something else under "about".
+    save_seconds : float
+        Between two checkpoints that are written by itself.
     optimiser : callable, optional
         Makes another optimiser than AdamW from the network's parameters.
     """
@@ -144,7 +183,13 @@ class Run:
         weights: Path | None = None,
         about: dict[str, Any] | None = None,
         optimiser: Callable[..., torch.optim.Optimizer] | None = None,
+        *,
+        is_same: bool = False,
+        save_seconds: float = SAVE_SECONDS,
     ) -> None:
+        self.save_seconds = save_seconds
+        #: More that a checkpoint keeps: tensors and plain values.
+        self.beside: dict[str, Any] = {}
         self.settings, self.out, self.device = settings, out, device
         self.path, self.about = out / "state.pt", about or {}
         self.network = network.to(device).to(memory_format=torch.channels_last)
@@ -158,19 +203,20 @@ class Run:
         self.average = Average(self.network)
         self.step, self.before = 0, 0.0
         if self.path.exists():
-            self._resume()
+            self._resume(self.about if is_same else None)
         self.first = self.step
         self.start = self.saved = time.monotonic()
         self.rank = distributed.get_rank() if distributed.is_initialized() else 0
         self.sums: dict[str, float] = {}
 
-    def _resume(self) -> None:
-        state = torch.load(self.path, map_location=self.device, weights_only=False)
-        self.network.load_state_dict(state["network"])
-        self.average.network.load_state_dict(state["average"])
-        self.average.steps = self.step = int(state["step"])
-        self.optimiser.load_state_dict(state["optimiser"])
-        self.before = float(state["elapsed"])
+    def _resume(self, about: dict[str, Any] | None) -> None:
+        with checkpoint_of(self.path, self.device, about) as state:
+            self.network.load_state_dict(state["network"])
+            self.average.network.load_state_dict(state["average"])
+            self.average.steps = self.step = int(state["step"])
+            self.optimiser.load_state_dict(state["optimiser"])
+            self.before = float(state["elapsed"])
+            self.beside = dict(state.get("beside") or {})
 
     def goes_on(self) -> bool:
         """Return whether steps and minutes are left, in every process."""
@@ -195,6 +241,7 @@ class Run:
             "elapsed": self.elapsed,
             "settings": asdict(self.settings),
             "about": self.about,
+            "beside": self.beside,
         }
         save_state(self.path, state)
 
@@ -214,7 +261,7 @@ class Run:
         self.average.update(self.network)
         if self.step % 50 == 0 and self.rank == 0:
             self._log(min(50, self.step - self.first))
-        if time.monotonic() - self.saved > SAVE_SECONDS:
+        if time.monotonic() - self.saved > self.save_seconds:
             self.checkpoint()
 
     def _log(self, count: int) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import pickle
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,15 +13,12 @@ from torch import Tensor, nn
 
 from napari_etch.inference.errors import is_out_of_memory
 from napari_etch.training.labelfree.adamw import AdamW
-from napari_etch.training.run import Average, save_state
+from napari_etch.training.run import Average, checkpoint_of, save_state
 from napari_etch.training.trainers import TrainError
 
 STATE = "finetune.pt"
 LARGEST_GRADIENT = 5.0
 WARM_UP = 20
-
-#: What reading a file that is no checkpoint may raise.
-DAMAGED = (OSError, KeyError, RuntimeError, TypeError, EOFError, pickle.UnpicklingError)
 
 #: From a network and how many samples a step takes to the loss and each term's value.
 Loss = Callable[[nn.Module, int], tuple[Tensor, dict[str, float]]]
@@ -163,22 +159,13 @@ class Tuning:
         path = folder / STATE
         if not path.exists():
             return False
-        try:
-            # weights_only: tensors and plain numbers, nothing that could run
-            state = torch.load(path, map_location=self.device, weights_only=True)
-            if state["about"] != about:
-                raise TrainError(
-                    f"{path} belongs to another training (other model, data or settings): give "
-                    "another folder, or delete it to begin anew."
-                )
+        with checkpoint_of(path, self.device, about) as state:
             self.network.load_state_dict(state["network"])
             self.average.network.load_state_dict(state["average"])
             self.average.steps, self.step = int(state["averaged"]), int(state["step"])
             self.batch, self.elapsed = int(state["batch"]), float(state["elapsed"])
             self.optimiser.restore(state["optimiser"])
             self.best = None if state["best"] is None else Best(**state["best"])
-        except DAMAGED as error:
-            raise TrainError(f"{path} is damaged: delete it to begin anew.") from error
         return True
 
 

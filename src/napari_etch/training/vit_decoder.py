@@ -53,7 +53,7 @@ class Settings(Schedule):
 
 def load_compact(checkpoint: Path) -> Backbone:
     """Return the compact backbone with the averaged weights of a pre-training."""
-    state = torch.load(checkpoint, map_location="cpu", weights_only=False)
+    state = torch.load(checkpoint, map_location="cpu", weights_only=True)
     own = {
         name.removeprefix("vit."): value
         for name, value in state["average"].items()
@@ -173,8 +173,8 @@ def export(checkpoint: Path, vit: Path, out: Path, notes: dict[str, Any] | None 
     """
     from napari_etch.models.weights_file import write_model
 
-    state = torch.load(checkpoint, map_location="cpu", weights_only=False)
-    first = torch.load(vit, map_location="cpu", weights_only=False)
+    state = torch.load(checkpoint, map_location="cpu", weights_only=True)
+    first = torch.load(vit, map_location="cpu", weights_only=True)
     about = dict(state["about"])
     backbone = load_compact(vit)
     network = ViTNet(backbone, Decoder(backbone.channels))

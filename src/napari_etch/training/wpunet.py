@@ -7,10 +7,11 @@ truth; what it is judged by are the last sections of each stack, gone through as
 
 from __future__ import annotations
 
+import math
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
 INTERCEPT = 25.0
 SHIPPED = "wpunet"
 STEPS, LOOKS, REPORT = 600, 4, 10
+SAVE_SECONDS = 20.0
 
 
 @dataclass(frozen=True)
@@ -180,7 +182,16 @@ class _Session:
         out = request.checkpoint or scratch
         out.mkdir(parents=True, exist_ok=True)
         self.device = str(pick_device(request.device))
-        self.run = Run(network, schedule, out, self.device)
+        self.saved, self.untold = time.monotonic(), True
+        self.run = Run(
+            network,
+            schedule,
+            out,
+            self.device,
+            about=self._about([stack.name for stack in learnt]),
+            is_same=True,
+            save_seconds=math.inf,
+        )
         try:
             seed = request.seed + self.run.step
             self.crops = SectionCrops(learnt, options.size, seed, options.fade)
@@ -192,12 +203,42 @@ class _Session:
         self.schooling = (
             Schooling(until=1, quiet=0) if self.start else Schooling(until=until, quiet=until // 4)
         )
-        self.best: tuple[float, int, dict[str, Tensor], dict[str, float]] | None = None
+        self.best: tuple[float, int, dict[str, Tensor], dict[str, float]] | None = (
+            self.run.beside.get("best")
+        )
+
+    def _about(self, names: list[str]) -> dict[str, Any]:
+        """Return what tells whether a checkpoint is of this training; its length may differ."""
+        return {
+            "start": self.start,
+            "labels": self.request.labels,
+            "seed": self.request.seed,
+            "stacks": names,
+            "options": {**asdict(self.options), "batch": None},
+        }
+
+    def _keep(self, *, now: bool = False) -> str:
+        """Keep the training where it is time to; return why it could not be, once."""
+        late = time.monotonic() - self.saved > SAVE_SECONDS
+        if self.request.checkpoint is None or not (now or late):
+            return ""
+        self.run.beside["best"] = self.best
+        self.saved = time.monotonic()
+        try:
+            self.run.checkpoint()
+        except OSError as error:  # no reason to lose what is learnt
+            told, self.untold = self.untold, False
+            return f"{error}; the training goes on without being kept." if told else ""
+        return ""
 
     def events(self, stop: Callable[[], bool]) -> Iterator[TrainEvent]:
         """Learn until the end, or until told to stop."""
-        run, began = self.run, time.monotonic()
-        before = self._look() if self.start else {}
+        run = self.run
+        if run.first:
+            yield TrainNotice(f"Going on from step {run.first}.")
+            before = run.beside.get("before") or {}
+        else:
+            before = run.beside["before"] = self._look() if self.start else {}
         every = max(1, run.settings.steps // LOOKS)
         sums: dict[str, float] = {}
         count = 0
@@ -212,19 +253,22 @@ class _Session:
             last = run.step >= run.settings.steps
             looked = self._look() if run.step % every == 0 or last else None
             if run.step % REPORT == 0 or looked is not None:
-                elapsed = time.monotonic() - began
-                done = max(1, run.step - run.first)
-                left = elapsed / done * (run.settings.steps - run.step)
+                elapsed = run.elapsed
+                left = elapsed / run.step * (run.settings.steps - run.step)
                 if self.request.minutes:
                     left = min(left, max(0.0, 60 * self.request.minutes - run.elapsed))
                 losses = {name: value / count for name, value in sums.items()}
                 sums, count = {}, 0
                 yield TrainStep(run.step, run.settings.steps, elapsed, left, losses, looked or None)
+            said = self._keep()
+            if said:
+                yield TrainNotice(said)
         else:
             if run.step < run.settings.steps:
                 why = "The time was up."
-        if self.request.checkpoint is not None:
-            run.checkpoint()
+        said = self._keep(now=True)
+        if said:
+            yield TrainNotice(said)
         yield self._trained(why, before)
 
     def _step(self) -> dict[str, float]:
@@ -259,7 +303,8 @@ class _Session:
             return {}
         from napari_etch.training.wpunet_judge import judge
 
-        scores = judge(tensors, self._card(), self.held, self.device)
+        judged = judge(tensors, self._card(), self.held, self.device)
+        scores = {name: float(value) for name, value in judged.items()}  # as checkpoints hold them
         if self.best is None or scores["vi"] < self.best[0]:
             self.best = (scores["vi"], self.run.step, tensors, scores)
         return scores
