@@ -8,7 +8,6 @@ from napari_etch.measure import (
     area_fraction,
     astm_grain_number_from_area,
     distribution,
-    duplex,
     largest_grain,
 )
 from napari_etch.measure.extremes import area_from_diameters
@@ -23,7 +22,6 @@ def test_one_coarse_grain_among_fine_ones():
     assert largest.grain_number == pytest.approx(astm_grain_number_from_area(200))
     assert largest.coarser_by == pytest.approx(math.log2(200 / mean))
     assert largest.remark == ""
-    assert duplex(areas, mean_area_um2=mean).kind == "isolated coarse grains"
 
 
 def test_too_many_coarse_grains_are_no_case_for_e930():
@@ -35,41 +33,6 @@ def test_too_many_coarse_grains_are_no_case_for_e930():
 
 def test_e930_by_hand():
     assert area_from_diameters(20, 10) == pytest.approx(157.08, abs=0.01)
-
-
-def test_two_modes_are_bimodal():
-    rng = np.random.default_rng(0)
-    areas = np.r_[10 * 2 ** rng.normal(0, 0.2, 1000), 320 * 2 ** rng.normal(0, 0.2, 31)]
-    found = duplex(areas, mean_area_um2=float(areas.mean()))
-    assert found.kind == "bimodal"
-    assert found.modes_g[1] - found.modes_g[0] == pytest.approx(5, abs=0.6)
-
-
-def test_grains_of_one_size_are_uniform():
-    rng = np.random.default_rng(0)
-    areas = 100 * 2 ** rng.normal(0, 0.5, 500)
-    assert duplex(areas, mean_area_um2=float(areas.mean())).kind == "uniform"
-
-
-def test_slivers_at_the_border_make_no_wide_range():
-    areas = np.full(30, 100.0)
-    areas[25:] = 3.0  # what the frame shows of five
-    cut = np.arange(30) >= 20
-    assert duplex(areas, mean_area_um2=100.0).kind == "wide range"
-    found = duplex(areas, mean_area_um2=100.0, cut=cut)
-    assert (found.kind, found.range_g) == ("uniform", 0)
-    areas[:10] = 3.0  # whole ones are as fine as they look
-    areas[29] = 200.0  # and what shows of a cut one is at least so coarse
-    assert duplex(areas, mean_area_um2=100.0, cut=cut).range_g == pytest.approx(math.log2(200 / 3))
-    assert duplex(areas, mean_area_um2=100.0, cut=np.ones(30, bool)).range_g > 5
-
-
-def test_bands_are_told_only_where_strips_are_given():
-    areas = np.full(50, 10.0)
-    assert duplex(areas, mean_area_um2=10.0).bands is None
-    even, banded = np.array([8.0, 8.3]), np.array([8.0, 9.5, 8.1])
-    assert duplex(areas, (even,), mean_area_um2=10.0).bands is False
-    assert duplex(areas, (even, banded), mean_area_um2=10.0).bands is True
 
 
 def test_no_grain_has_no_largest():

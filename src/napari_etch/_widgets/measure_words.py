@@ -90,7 +90,7 @@ def about_text(
         said.append(f"Segmentation: {ranged}.")
     said += _means(together)
     largest = together.largest
-    said.append(f"Largest grain: G {largest.grain_number:.1f}. Structure: {together.duplex.kind}.")
+    said.append(f"Largest grain: G {largest.grain_number:.1f}. Structure: {together.duplex.name}.")
     if together.anisotropy is not None:
         found = together.anisotropy
         said.append(f"Anisotropy {found.index:.2f}, longest at {found.along_deg:.0f}°.")

@@ -12,7 +12,8 @@ from napari_etch.measure.astm import (
 from napari_etch.measure.counting import PatternCount, count_pattern
 from napari_etch.measure.direction import Anisotropy, anisotropy
 from napari_etch.measure.distribution import Distribution, distribution
-from napari_etch.measure.extremes import Duplex, LargestGrain, duplex, largest_grain
+from napari_etch.measure.duplex import Duplex, duplex
+from napari_etch.measure.extremes import LargestGrain, largest_grain
 from napari_etch.measure.field import FieldMeasurement, measure_field
 from napari_etch.measure.fields import Measurement, MethodResult, combine_fields
 from napari_etch.measure.fractions import AreaFraction, area_fraction
@@ -37,6 +38,7 @@ from napari_etch.measure.planimetric import (
 from napari_etch.measure.shape import grain_table, grains_at_edge
 from napari_etch.measure.statistics import Mean, fields_needed, mean_of_fields
 from napari_etch.measure.summary import SizeSummary, summarise_sizes
+from napari_etch.measure.topology import Topology, topology_of
 
 __all__ = [
     "METHODS",
@@ -56,6 +58,7 @@ __all__ = [
     "PlanimetricResult",
     "SizeSummary",
     "StraightLine",
+    "Topology",
     "abrams_pattern",
     "anisotropy",
     "area_fraction",
@@ -84,5 +87,6 @@ __all__ = [
     "mean_of_fields",
     "measure_field",
     "summarise_sizes",
+    "topology_of",
     "without_parting_lines",
 ]

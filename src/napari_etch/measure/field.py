@@ -36,6 +36,7 @@ from napari_etch.measure.planimetric import (
 from napari_etch.measure.runs import runs_of
 from napari_etch.measure.shape import grains_at_edge
 from napari_etch.measure.statistics import Mean, ratio_of_parts, student_t
+from napari_etch.measure.topology import Topology, topology_of
 
 PLACEMENTS = ("several", "single")
 _SINGLE: dict[str, MakePattern] = {
@@ -79,6 +80,8 @@ class FieldMeasurement:
         What is wrong with the field, in sentences.
     stack : str
         Of which stack it is a section; empty: of none, it is a field by itself.
+    topology : Topology or None
+        How coarse and fine grains lie to each other, where they do in one of E1181's ways.
     """
 
     name: str
@@ -98,6 +101,7 @@ class FieldMeasurement:
     anisotropy: Anisotropy | None
     remarks: tuple[str, ...] = ()
     stack: str = ""
+    topology: Topology | None = None
 
 
 # G −5 to 28, grains of 2 mm to 20 nm: what lies outside has nm or mm taken for µm, most likely.
@@ -262,6 +266,7 @@ def measure_field(
             *_remarks_on_a_wide_grain(name, wide_grain_words(grains, labels, areas_px)),
             *_remarks(name, found, inner),
         ),
+        topology=topology_of(grains, pixel_size_um, name=name),
     )
 
 

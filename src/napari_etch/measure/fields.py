@@ -10,7 +10,8 @@ import numpy as np
 
 from napari_etch.measure.direction import Anisotropy, Direction, course_of
 from napari_etch.measure.distribution import Distribution, distribution
-from napari_etch.measure.extremes import Duplex, LargestGrain, duplex, largest_grain
+from napari_etch.measure.duplex import Duplex, duplex
+from napari_etch.measure.extremes import LargestGrain, largest_grain
 from napari_etch.measure.field import FieldMeasurement
 from napari_etch.measure.independent import (
     IndependentField,
@@ -19,6 +20,7 @@ from napari_etch.measure.independent import (
 )
 from napari_etch.measure.methods import METHODS, Method
 from napari_etch.measure.statistics import GOAL_PERCENT, Mean, fields_needed, mean_of_fields
+from napari_etch.measure.topology import PARTS_APART_G, Topology
 
 LEAST_FIELDS = 3
 # Pixel sizes that differ by less than this are one: they are typed to a few digits.
@@ -125,7 +127,7 @@ def combine_fields(fields: Sequence[FieldMeasurement]) -> Measurement:
     areas = np.concatenate([each.areas_um2 for each in fields])
     cut = np.concatenate([each.at_border for each in fields])
     inner = [each.areas_um2[~each.at_border] for each in fields]
-    classes = duplex(areas, mean_area_um2=mean_area, cut=cut)
+    classes = duplex(areas, _topology(fields, independent), mean_area_um2=mean_area, cut=cut)
     return Measurement(
         fields=tuple(fields),
         results=_results(independent),
@@ -207,6 +209,29 @@ def _largest(fields: Sequence[FieldMeasurement], mean_area: float) -> LargestGra
         for each in fields
     ]
     return max(found, key=lambda each: each.area_um2)
+
+
+def _topology(
+    fields: Sequence[FieldMeasurement], independent: Sequence[IndependentField]
+) -> list[Topology]:
+    """Return how coarse and fine grains lie in the fields, and whether some fields are coarser."""
+    found = [each.topology for each in fields if each.topology is not None]
+    planimetric = METHODS[0]
+    sizes = [
+        (
+            planimetric.grain_number(mean.value),
+            each.name,
+            sum(part.area_mm2 for part in each.fields),
+        )
+        for each in independent
+        if (mean := each.mean(planimetric)) is not None
+    ]
+    coarse, fine = min(sizes), max(sizes)
+    if fine[0] - coarse[0] >= PARTS_APART_G:
+        share = coarse[2] / (coarse[2] + fine[2])
+        names = f"{coarse[1]} and {fine[1]}"
+        found.append(Topology("cross-section", names, coarse[0], fine[0], share))
+    return found
 
 
 def _mean_anisotropy(fields: Sequence[FieldMeasurement]) -> Anisotropy | None:

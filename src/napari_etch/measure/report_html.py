@@ -229,7 +229,7 @@ def details(report: Report) -> list[tuple[str, str]]:
     report : Report
     """
     measurement = report.measurement
-    largest, mixed = measurement.largest, measurement.duplex
+    largest = measurement.largest
     where = f" of {largest.field}" if len(measurement.fields) > 1 else ""
     rows = [
         (
@@ -241,8 +241,7 @@ def details(report: Report) -> list[tuple[str, str]]:
         ),
         (
             "Duplex (E1181) *",
-            f"{mixed.kind}; {mixed.range_g:.1f} G between the extremes; modes at G "
-            + " and ".join(f"{mode:.1f}" for mode in mixed.modes_g),
+            measurement.duplex.text,
         ),
     ]
     found = measurement.distribution
