@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pytest
 import tifffile
@@ -12,6 +13,9 @@ from napari.layers import Image
 from npe2 import PluginManager, PluginManifest
 
 import napari_etch
+from napari_etch._widgets.annotation_files import get_annotation_reader
+from napari_etch._widgets.array_files import get_array_reader
+from napari_etch._widgets.array_files import read_layers as read_array_layers
 from napari_etch._widgets.layers import pixel_size_um, section_distance_um
 from napari_etch._widgets.reader import get_reader, write_calibrated
 from napari_etch._widgets.samples import steel, virtual
@@ -155,10 +159,60 @@ def test_a_list_of_files_is_stacked_by_napari(plain: Path, calibrated: Path) -> 
 
 def test_other_kinds_of_files_are_not_claimed() -> None:
     manifest = PluginManifest.from_file(MANIFEST)
-    micrographs, annotations = manifest.contributions.readers or []
+    micrographs, annotations, arrays = manifest.contributions.readers or []
     assert set(micrographs.filename_patterns) == {"*.tif", "*.tiff"}
     assert {"*.json", "*.zip"} <= set(annotations.filename_patterns)
-    assert not micrographs.accepts_directories and not annotations.accepts_directories
+    assert {"*.h5", "*.hdf5", "zarr.json"} <= set(arrays.filename_patterns)
+    # or napari would ask for the reader of every folder
+    assert not any(each.accepts_directories for each in (micrographs, annotations, arrays))
+
+
+def test_an_hdf5_file_opens_with_its_pixel_size_unless_it_holds_no_image(tmp_path: Path) -> None:
+    pixels, path = noise(40, 50), str(tmp_path / "scan.h5")
+    with h5py.File(path, "w") as file:
+        file["entry/image"] = pixels
+        file["entry/image"].attrs["element_size_um"] = (1, 0.5, 0.5)
+    assert get_annotation_reader(path) is None
+    reader = get_array_reader(path)
+    assert reader is not None
+    [(data, keywords, kind)] = reader(path)
+    np.testing.assert_array_equal(data, pixels)
+    assert (kind, keywords["name"], keywords["scale"]) == ("image", "scan", (0.5, 0.5))
+    with h5py.File(path, "w") as file:
+        file["weights"] = np.zeros(1000)
+    (tmp_path / "text.h5").write_text("no HDF5")
+    for other in (path, str(tmp_path / "text.h5"), str(tmp_path / "none.h5"), [path]):
+        assert get_array_reader(other) is None
+
+
+def test_every_image_of_an_hdf5_file_is_a_layer_and_what_cannot_be_read_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    monkeypatch.setattr("napari.utils.notifications.show_info", told.append)
+    path = str(tmp_path / "scan.h5")
+    with h5py.File(path, "w") as file:
+        file["a/image"], file["b/image"] = noise(40, 50), noise(3, 40, 50)
+        file["c/odd"] = noise(40, 50, 9, 8, 8)
+    layers = read_array_layers(Path(path))
+    found = {keywords["name"]: data.shape for data, keywords, _ in layers}
+    assert found == {"scan /a/image": (40, 50), "scan /b/image": (3, 40, 50)}
+    assert "/c/odd in scan.h5 has shape" in told[0]
+    with h5py.File(path, "w") as file:
+        file["c/odd"] = noise(40, 50, 9, 8, 8)
+    with pytest.raises(MicrographError, match="axes cannot be told"):
+        read_array_layers(Path(path))
+
+
+def test_a_zarr_folder_is_opened_by_its_metadata(tmp_path: Path) -> None:
+    zarr = pytest.importorskip("zarr")
+    pixels = noise(40, 50)
+    zarr.save_array(str(tmp_path / "scan.zarr"), pixels)
+    reader = get_array_reader(str(tmp_path / "scan.zarr" / "zarr.json"))
+    assert reader is not None
+    [(data, keywords, _)] = reader("")
+    np.testing.assert_array_equal(data, pixels)
+    assert keywords["name"] == "scan"
 
 
 @pytest.mark.dev_data

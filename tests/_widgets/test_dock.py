@@ -6,6 +6,8 @@ import gc
 
 import numpy as np
 import pytest
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QTabBar
 
 NAMES = ("Segment", "Correct", "Repair", "Measure", "Track", "Fracture", "Train", "Export")
 
@@ -28,3 +30,17 @@ def test_a_closed_dock_ends_without_the_garbage_collector(make_napari_viewer, qt
     gc.collect()
     viewer.layers.clear()  # nothing listens any more
     assert not ended
+
+
+def test_the_tabs_of_docks_can_be_told_apart(make_napari_viewer, qtbot):
+    """Of eight tabs two were called "Tr…"."""
+    viewer = make_napari_viewer(show=True)
+    frames = [
+        viewer.window.add_plugin_dock_widget("napari-etch", name)[0] for name in ("Track", "Export")
+    ]
+    window = frames[0].parent()
+    qtbot.waitUntil(lambda: window.tabifiedDockWidgets(frames[0]) == [frames[1]])
+    (bar,) = window.findChildren(QTabBar, options=Qt.FindChildOption.FindDirectChildrenOnly)
+    assert [bar.tabText(at) for at in range(bar.count())] == ["Track", "Export"]
+    assert bar.elideMode() == Qt.TextElideMode.ElideNone
+    assert set(viewer.window.dock_widgets) == {"Track (napari-etch)", "Export (napari-etch)"}

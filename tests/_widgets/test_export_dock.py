@@ -21,7 +21,7 @@ from qtpy.QtTest import QTest
 from napari_etch._widgets.correct_dock import CorrectDock
 from napari_etch._widgets.export_dock import NO_FOLDER, NO_LABELS, NONE_TICKED, ExportDock
 from napari_etch._widgets.import_box import NO_IMAGE
-from napari_etch._widgets.import_layers import ignored_of
+from napari_etch._widgets.import_layers import ignored_of, shared_ignore_text
 from napari_etch._widgets.layers import METADATA_KEY, kind_of
 from napari_etch.labels import folders, read_annotations
 
@@ -257,6 +257,10 @@ def test_an_ignore_layer_that_was_opened_again_is_that_of_its_image_alone() -> N
     assert ignored_of(viewer.layers, two) is None
     viewer.add_labels(mask, name="painted · ignore")
     assert np.array_equal(ignored_of(viewer.layers, two), mask > 0)
+    assert "“painted · ignore” is named after no" in shared_ignore_text(viewer.layers, [one, two])
+    assert not shared_ignore_text(viewer.layers, [two])
+    viewer.layers.remove("painted · ignore")
+    assert not shared_ignore_text(viewer.layers, [one, two])
 
 
 def test_labels_of_parts_of_an_image_are_exported_with_those_parts(

@@ -808,7 +808,10 @@ def test_area_fractions_of_class_maps_are_counted_and_drawn(
     np.testing.assert_allclose(points.scale, first.scale)
     more = np.where(np.indices((160, 160))[1] < 80, 1, 2).astype(np.uint8)
     viewer.add_labels(more, name="two", metadata=made, **UM)
-    qtbot.waitUntil(lambda: "2 fields" in panel.text.text(), timeout=PATIENCE)
+    qtbot.waitUntil(lambda: panel.maps.count() == 2, timeout=PATIENCE)
+    assert ticked_names(panel) == {"two"}  # it may be of another specimen
+    tick(panel, "one")
+    assert "2 fields" in panel.text.text()
     assert panel.rows.item(0, 1).text() == "37.5" and panel.rows.item(0, 2).text() != ""
     dock.save("measure.json")
     qtbot.waitUntil(lambda: not dock.exporter.is_running, timeout=PATIENCE)
@@ -817,8 +820,34 @@ def test_area_fractions_of_class_maps_are_counted_and_drawn(
     panel.drawn.setChecked(False)
     assert not [layer for layer in viewer.layers if kind_of(layer) == "point grid"]
     viewer.add_labels(np.zeros((160, 160), np.uint8), name="empty", metadata=made, **UM)
+    qtbot.waitUntil(lambda: panel.maps.count() == 3, timeout=PATIENCE)
+    assert ticked_names(panel) == {"one", "two"}
+    tick(panel, "empty")
     said = "A field shows no specimen: leave it out."
     qtbot.waitUntil(lambda: panel.text.text() == said, timeout=PATIENCE)
+
+
+def test_class_maps_of_another_specimen_do_not_get_into_a_report_unasked(
+    open_measure: OpenMeasure, qtbot: Any, tmp_path: Path
+) -> None:
+    viewer, dock, _layer = open_measure(**UM)
+    viewer.add_image(np.zeros((80, 80), np.uint8), name="fracture")
+    classes = np.ones((80, 80), np.uint8)
+    classes[:, 40:] = 2
+    made = {METADATA_KEY: {"kind": "fracture"}}
+    viewer.add_labels(classes, name="fracture · fracture", metadata=made)
+    qtbot.waitUntil(lambda: dock.areas.rows.rowCount() == 2, timeout=PATIENCE)
+
+    def saved() -> dict[str, Any]:
+        dock.save("measure.json")
+        qtbot.waitUntil(lambda: not dock.exporter.is_running, timeout=PATIENCE)
+        found: dict[str, Any] = json.loads((tmp_path / "measure.json").read_text("utf-8"))
+        return found
+
+    assert not saved().get("area_fractions")
+    tick(dock.areas, "fracture · fracture", on=False)
+    tick(dock.areas, "fracture · fracture")  # now the user has said so
+    assert set(saved()["area_fractions"]) == {"intergranular", "transgranular"}
 
 
 def test_areas_can_be_saved_without_grains_and_without_a_pixel_size(
@@ -853,6 +882,11 @@ def test_areas_can_be_saved_without_grains_and_without_a_pixel_size(
     assert table["maps"].tolist() == ["s17 · fracture"] * 2
 
 
+def tick(panel: Any, name: str, *, on: bool = True) -> None:
+    (item,) = panel.maps.findItems(name, Qt.MatchFlag.MatchExactly)
+    item.setCheckState(Qt.CheckState.Checked if on else Qt.CheckState.Unchecked)
+
+
 def ticked_names(panel: Any) -> set[str]:
     items = [panel.maps.item(row) for row in range(panel.maps.count())]
     return {each.text() for each in items if each.checkState() == Qt.CheckState.Checked}
@@ -882,19 +916,20 @@ def test_two_class_maps_of_one_image_are_one_field(
 
     add("s18 · fracture", source_id="another")
     qtbot.waitUntil(lambda: panel.maps.count() == 3, timeout=PATIENCE)
-    assert ticked_names(panel) == {"s17 · fracture", "s18 · fracture"}
+    assert ticked_names(panel) == {"s18 · fracture"}  # perhaps another specimen
+    tick(panel, "s17 · fracture")
 
     add("s18 · fracture [1]", source_id="another")  # of two that nobody corrected, the newest
     qtbot.waitUntil(lambda: panel.maps.count() == 4, timeout=PATIENCE)
     assert ticked_names(panel) == {"s17 · fracture", "s18 · fracture [1]"}
     assert "twice" not in panel.text.text()
 
-    (twin,) = panel.maps.findItems("s17 · fracture [1]", Qt.MatchFlag.MatchExactly)
-    twin.setCheckState(Qt.CheckState.Checked)
+    tick(panel, "s17 · fracture [1]")
     assert "one field counted twice" in panel.text.text()
     add("s19 · fracture", source_id="a third")
     qtbot.waitUntil(lambda: panel.maps.count() == 5, timeout=PATIENCE)
-    assert {"s17 · fracture", "s17 · fracture [1]", "s19 · fracture"} < ticked_names(panel)
+    assert {"s17 · fracture", "s17 · fracture [1]"} < ticked_names(panel)
+    assert "s19 · fracture" not in ticked_names(panel)
 
 
 def test_margins_and_a_contradicted_pixel_size_are_told_beside_the_numbers(

@@ -24,6 +24,7 @@ from napari_etch._widgets.repair_dock import RepairDock
 from napari_etch._widgets.repair_layers import ACCEPTED_COLOUR, FALLEN_COLOUR
 from napari_etch._widgets.repair_run import default_repair
 from napari_etch._widgets.scroll import dock_of
+from napari_etch.corrections import State
 from napari_etch.repairing import Repaired, RepairError
 
 pytestmark = pytest.mark.gui
@@ -561,6 +562,58 @@ def test_the_slider_keeps_verdicts_and_refuses_to_cut_corrected_grains(
     assert "corrected by hand" in line(dock)
     np.testing.assert_array_equal(grains.data, before)
     assert dock.form.hint.isVisibleTo(dock) and "from 0.80 on" in dock.form.hint.text()
+
+
+def test_the_slider_is_one_undo_step_and_leaves_those_of_the_user(
+    open_repair: OpenRepair, qtbot: Any
+) -> None:
+    viewer, dock = open_repair()
+    run(qtbot, dock)
+    dock.show_bridge_at(MIDDLES[0])
+    dock.say_wrong()
+    grains = viewer.layers[GRAINS]
+    rejected = grains.data.copy()
+    for least in (0.4, 0.7, 0.95):  # a drag of the slider
+        slide(qtbot, dock, least)
+    assert dock.session.standing.tolist() == [False, False, False, False]
+    dock.undo()
+    np.testing.assert_array_equal(grains.data, rejected)
+    assert dock.form.least.value() == 0.0 and not dock.form.hint.text()
+    assert dock.session.standing.tolist() == [False, True, True, True]
+    grains.redo()
+    dock.session.follow()
+    assert dock.form.least.value() == pytest.approx(0.95)
+    assert not dock.session.standing.any()
+    dock.undo()
+    dock.undo()  # the rejection
+    np.testing.assert_array_equal(grains.data, nine_grains())
+    assert dock.session.standing.all() and not dock.session.result.bridges.rejected.any()
+    slide(qtbot, dock, 0.5)  # and the slider still cuts
+    assert line(dock) == "3 of 4 bridges, 8 grains."
+
+
+def test_the_slider_keeps_what_the_correct_dock_knows(
+    open_repair: OpenRepair, add_correct: Callable[[Any], Any], qtbot: Any
+) -> None:
+    viewer, dock = open_repair()
+    run(qtbot, dock)
+    correct = add_correct(viewer)
+    viewer.layers.selection.active = viewer.layers[GRAINS]
+    qtbot.waitUntil(lambda: correct.session is not None, timeout=PATIENCE)
+    session = correct.session
+    session.set_state([1], State.ACCEPTED)
+    slide(qtbot, dock, 0.5)
+    slide(qtbot, dock, 0.55)
+    assert session.editor().area(9) == 1800 and session.can("undo")
+    assert session.review.state(1) is State.ACCEPTED
+    before = viewer.layers[GRAINS].data.copy()
+    slide(qtbot, dock, 0.95)  # would join 1 with 4
+    assert "Grain 1 is accepted in the Correct dock" in line(dock)
+    np.testing.assert_array_equal(viewer.layers[GRAINS].data, before)
+    assert dock.session.result.bridges.least == pytest.approx(0.55)
+    session.layer.undo()
+    np.testing.assert_array_equal(viewer.layers[GRAINS].data, nine_grains())
+    assert session.editor().area(8) == 900
 
 
 def test_below_the_value_of_the_run_it_asks_for_another(

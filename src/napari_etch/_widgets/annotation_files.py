@@ -37,12 +37,13 @@ def get_annotation_reader(
     path : str or list of str
         A JSON, ROI, zip or HDF5 file.
     """
-    if not isinstance(path, str | os.PathLike) or not _is_known(Path(path)):
+    if not isinstance(path, str | os.PathLike) or not is_known(Path(path)):
         return None
     return lambda path: read_layers(Path(path))
 
 
-def _is_known(path: Path) -> bool:
+def is_known(path: Path) -> bool:
+    """Return whether a file holds annotations of a known format."""
     from napari_etch.labels.reading import is_annotation_file
 
     return is_annotation_file(path)

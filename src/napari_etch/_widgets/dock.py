@@ -9,6 +9,7 @@ from qtpy.QtCore import QEvent, Qt
 from qtpy.QtWidgets import QAbstractSpinBox, QDockWidget, QLineEdit, QWidget
 
 from napari_etch._widgets.scroll import dock_of
+from napari_etch._widgets.tabs import spell_out
 
 # Docks that were taken out and wait for their end.
 _leaving: dict[int, Dock] = {}
@@ -38,6 +39,8 @@ class Dock(QWidget):
         if frame is not None and frame is not self._frame:
             self._frame = frame
             frame.visibilityChanged.connect(self._set_front)
+            frame.dockLocationChanged.connect(self._spell_out)
+        self._spell_out()
         self._set_front(True)
 
     def hideEvent(self, event: Any) -> None:
@@ -56,6 +59,11 @@ class Dock(QWidget):
             field.setValue(field.value())  # what is not a value yet goes
         field.clearFocus()
         event.accept()
+
+    def _spell_out(self, _area: object = None) -> None:
+        frame = dock_of(self)
+        if frame is not None:
+            spell_out(frame)
 
     def _set_front(self, front: bool) -> None:
         if front != self._is_front:

@@ -26,6 +26,7 @@ from napari_etch._widgets.export_layers import (
 )
 from napari_etch._widgets.export_run import ExportChoice, run_export
 from napari_etch._widgets.import_box import ImportBox, Importer
+from napari_etch._widgets.import_layers import shared_ignore_text
 from napari_etch._widgets.layer_watch import LayerWatch
 from napari_etch._widgets.run import Failed
 from napari_etch._widgets.scroll import UprightScroll
@@ -108,6 +109,7 @@ class ExportDock(Dock):
         self._viewer = napari_viewer
         self._ask_folder = ask_folder or _ask_folder
         self._heard: WeakSet[Any] = WeakSet()
+        self._remark = ""
         self.form = ExportForm()
         self.run_bar = RunBar()
         self.line = StatusLine(napari_viewer)
@@ -254,6 +256,8 @@ class ExportDock(Dock):
         self.run_bar.show_running()
         self.run_bar.button.setToolTip("Stop; nothing stays behind.")
         self._say("", False)
+        images = {str(group.image.unique_id): group.image for group in groups}
+        self._remark = shared_ignore_text(self._viewer.layers, list(images.values()))
         self.controller.start(jobs, choice)  # type: ignore[arg-type]
 
     def _request(self) -> ExportRequest:
@@ -273,6 +277,7 @@ class ExportDock(Dock):
         self._refresh()
         if isinstance(outcome, Exported):
             lines = outcome.report.lines(6)
+            lines += [self._remark] if self._remark else []
             said = "\n".join([f"Exported {lines[0][:-1]} to {outcome.out}.", *lines[1:]])
             self._say(said, bool(outcome.report.skipped))
         elif isinstance(outcome, Failed):

@@ -24,6 +24,8 @@ from napari_etch._widgets.made_from import is_named_after
 from napari_etch._widgets.placement import Placement
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from napari.components import LayerList
     from napari.layers import Layer
 
@@ -92,15 +94,36 @@ def ignored_of(layers: LayerList, image: Image) -> Any:
     ndarray of bool or None
         None where there is no such layer.
     """
-    shape = tuple(image.data.shape[:-1] if image.rgb else image.data.shape)
     found = None
     for layer in layers:
-        if not is_ignore(layer) or tuple(layer.data.shape) != shape:
+        if not is_ignore(layer) or not _lies_over(layer, image):
             continue
         if _belongs_to(layer, image, layers):
             mask = np.asarray(layer.data) > 0
             found = mask if found is None else found | mask
     return found
+
+
+def shared_ignore_text(layers: LayerList, images: Sequence[Image]) -> str:
+    """Return which ignore layer is taken for one of several of these images; or nothing."""
+    for layer in layers:
+        if not is_ignore(layer):
+            continue
+        of = [
+            each for each in images if _lies_over(layer, each) and _belongs_to(layer, each, layers)
+        ]
+        if len(of) > 1:
+            return (
+                f"“{layer.name}” is named after no open image, so it is left out of all "
+                f"{len(of)} of its size: call it “{layer_name(of[0].name, IGNORE)}” if it is of "
+                "that one alone."
+            )
+    return ""
+
+
+def _lies_over(ignored: Labels, image: Image) -> bool:
+    shape = tuple(image.data.shape[:-1] if image.rgb else image.data.shape)
+    return tuple(ignored.data.shape) == shape
 
 
 def _belongs_to(ignored: Labels, image: Image, layers: LayerList) -> bool:

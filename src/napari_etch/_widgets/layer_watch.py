@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from qtpy.QtCore import QObject, QTimer, Signal
 
+from napari_etch._widgets.namesakes import Namesakes
+
 if TYPE_CHECKING:
     from napari.components import LayerList, ViewerModel
 
@@ -46,6 +48,7 @@ class LayerWatch(QObject):
     def __init__(self, viewer: ViewerModel, parent: QObject) -> None:
         super().__init__(parent)
         self._viewer = viewer
+        self._namesakes = Namesakes(viewer.layers)
         # Layers emit many events in a row; one refresh when they are through is enough.
         self._soon = QTimer(self)
         self._soon.setSingleShot(True)
@@ -67,6 +70,7 @@ class LayerWatch(QObject):
         self._viewer.layers.selection.events.active.connect(self._on_active)
 
     def _on_layers(self, event: Any) -> None:
+        self._namesakes.hear(event)
         if event.type in self.WATCHED:
             self._soon.start()
 

@@ -396,18 +396,20 @@ class MeasureDock(Dock):
             said = f"“{changed[0].name}” is being measured: save when its numbers are there."
             self._say(said, True)
             return
-        parts = []
+        parts, layers = [], []
         for result in found:
             layer = next(
                 each
                 for each in self._viewer.layers
                 if str(each.unique_id) == result.source.layer_id
             )
+            layers.append(layer)
             made, image = provenance(self._viewer, layer)
             pixels, image_name, rgb = image_of(image, layer, result.source.section)
             parts.append(FieldParts(result, made, pixels, image_name, rgb))
-        remarks = dict.fromkeys([*self._remarks(), *self.areas.remarks()])
-        uncertainty, fractions = self.results.uncertainty(), self.areas.fractions
+        fractions = self.areas.of_grains(layers)
+        remarks = dict.fromkeys([*self._remarks(), *(self.areas.remarks() if fractions else [])])
+        uncertainty = self.results.uncertainty()
         self.exporter.save(name, parts, uncertainty, fractions, tuple(remarks))
 
     def _on_theme(self, _event: Any = None) -> None:

@@ -45,6 +45,19 @@ def one_of_each_field(maps: Sequence[Labels], counted: Sequence[Labels]) -> list
     return [each for each in maps if each in found]
 
 
+def of_one_field(new: Sequence[Labels], maps: Sequence[Labels]) -> list[Labels]:
+    """Return the first of some new maps, and of all maps those that show its field."""
+    return [each for each in maps if each is new[0] or show_one_field(new[0], each)] if new else []
+
+
+def with_newer_maps(
+    ticked: Sequence[Labels], new: Sequence[Labels], maps: Sequence[Labels]
+) -> list[Labels]:
+    """Return what is ticked when new maps come: a newer one of a ticked field takes its place."""
+    newer = [each for each in new if _any_shows(ticked, each)]
+    return one_of_each_field([m for m in maps if m in ticked or m in newer], ticked)
+
+
 def same_field_remarks(
     layers: Sequence[Labels], *, unless: Callable[[Labels, Labels], bool] | None = None
 ) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,11 +27,16 @@ from qtpy.QtWidgets import (
 
 from napari_etch._widgets.class_tables import first_table
 from napari_etch._widgets.correct_line import TextLine
-from napari_etch._widgets.correct_target import is_classes
+from napari_etch._widgets.correct_target import is_classes, own_micrograph
 from napari_etch._widgets.form import add
 from napari_etch._widgets.layer_watch import LayerWatch
 from napari_etch._widgets.layers import METADATA_KEY, kind_of, layer_name
-from napari_etch._widgets.measure_fields import one_of_each_field, same_field_remarks
+from napari_etch._widgets.measure_fields import (
+    of_one_field,
+    one_of_each_field,
+    same_field_remarks,
+    with_newer_maps,
+)
 from napari_etch._widgets.measure_layers import is_helper
 from napari_etch._widgets.measure_marks import MARK_LIMITS
 from napari_etch._widgets.placement import Placement
@@ -101,11 +106,15 @@ class FractionPanel(QWidget):
         self._ask_path = ask_path
         self._offered: list[tuple[str, str]] = []
         self._counted: tuple[object, ...] = ()
+        #: Whether the user chose the maps; what was ticked for the user is one field alone.
+        self.is_chosen_by_hand = False
         self.layers = ClassMaps(viewer, self)
         self.fractions: dict[str, AreaFraction] = {}
         self.maps = QListWidget()
         self.maps.setMaximumHeight(84)
-        self.maps.setToolTip("Class maps, each a field of one specimen; of a stack what is shown.")
+        self.maps.setToolTip(
+            "Tick the class maps that are fields of one specimen; of a stack what is shown counts."
+        )
         self.points = QSpinBox()
         self.points.setRange(4, 10_000)
         self.points.setValue(GRID_POINTS)
@@ -122,7 +131,7 @@ class FractionPanel(QWidget):
         self.text = TextLine("What the points counted.")
         self.save = QPushButton("Save…")
         self._lay_out()
-        self.maps.itemChanged.connect(lambda _item: self.count())
+        self.maps.itemChanged.connect(lambda _item: self._on_tick())
         self.points.valueChanged.connect(lambda _value: self.count())
         self.drawn.toggled.connect(lambda _on: self.count())
         self.save.clicked.connect(self.save_table)
@@ -148,23 +157,26 @@ class FractionPanel(QWidget):
         column.addLayout(last)
 
     def refresh(self) -> None:
-        """Look at the class maps that are open; a new one is ticked, one of each field."""
-        offered = [(layer.name, str(layer.unique_id)) for layer in self.layers.layers()]
+        """Look at the class maps that are open; of those nobody chose, the newest is ticked."""
+        maps = self.layers.layers()
+        offered = [(layer.name, str(layer.unique_id)) for layer in maps]
         if offered != self._offered:
             known = {layer_id for _name, layer_id in self._offered}
-            ticked = set(self.ticked())
-            if not known.issuperset(layer_id for _name, layer_id in offered):
-                ticked = self._ticked_with_new(known, ticked)
+            ids = set(self.ticked())
+            ticked = [layer for layer in maps if str(layer.unique_id) in ids]
+            new = [layer for layer in maps if str(layer.unique_id) not in known]
+            if self.is_chosen_by_hand:
+                ticked = with_newer_maps(ticked, new, maps)
+            elif new or not ticked:
+                # maps of several images may be of several specimens
+                ticked = one_of_each_field(of_one_field(new or maps, maps), ())
             self._offered = offered
-            self._fill(offered, ticked)
+            self._fill(offered, {str(layer.unique_id) for layer in ticked})
         self.count()
 
-    def _ticked_with_new(self, known: set[str], ticked: set[str]) -> set[str]:
-        """Return what is ticked when new maps are there: of a field that has one, one map."""
-        ids = {str(layer.unique_id): layer for layer in self.layers.layers()}
-        wanted = [layer for key, layer in ids.items() if key in ticked or key not in known]
-        before = [layer for key, layer in ids.items() if key in ticked]
-        return {str(layer.unique_id) for layer in one_of_each_field(wanted, before)}
+    def _on_tick(self) -> None:
+        self.is_chosen_by_hand = True
+        self.count()
 
     def _fill(self, offered: list[tuple[str, str]], ticked: set[str]) -> None:
         self.maps.blockSignals(True)
@@ -244,9 +256,20 @@ class FractionPanel(QWidget):
         fields = "1 field" if count == 1 else f"{count} fields"
         said = f"{0 if first is None else first.points} points on {fields}."
         if count < 2:
-            said += " An interval needs several fields: tick more maps."
+            said += " An interval needs several fields: tick more maps of this specimen."
         said = " ".join([said, *(f"{each}." for each in self.remarks())])
         self.text.setText(said)
+
+    def of_grains(self, grains: Sequence[Labels]) -> dict[str, AreaFraction]:
+        """Return the shares for a report on grains: those of the user's choice, or of their image.
+
+        What was ticked for the user may be of another specimen.
+        """
+        layers = self._viewer.layers
+        images = [own_micrograph(layers, each) for each in grains]
+        own = [own_micrograph(layers, each) for each in self.chosen()]
+        is_theirs = all(image is not None and image in images for image in own)
+        return self.fractions if self.is_chosen_by_hand or is_theirs else {}
 
     def remarks(self) -> list[str]:
         """Return what a reader of the shares should know of the ticked maps."""

@@ -53,7 +53,7 @@ def _calibrated(path: str) -> list[LayerData]:
     from napari_etch.micrograph.tiff import holds_labels
 
     try:
-        micrographs = _read(path)
+        micrographs = read_images(path)
     except (MicrographError, OSError) as error:
         log.info("%s is left to napari's own reader: %s", path, error)
         return []
@@ -72,22 +72,33 @@ def _calibrated(path: str) -> list[LayerData]:
     return [(data, keywords, kind)]
 
 
-def _read(path: str, series: int | None = None) -> list[Micrograph]:
+def read_images(path: str) -> list[Micrograph]:
     """Read an image or a stack; each of several series and channels, which bear their names."""
+    from napari_etch.micrograph.errors import SeveralSeriesError
+
+    try:
+        return read_series(path)
+    except SeveralSeriesError as error:
+        names = error.names
+    return [each for at, name in enumerate(names) for each in read_series(path, at, name)]
+
+
+def read_series(path: str, series: int | None = None, title: str = "") -> list[Micrograph]:
+    """Read the only image or stack of a file, or one of several; each of its channels."""
+    stem = Path(path).stem
+    start = stem if series is None else f"{stem} {title or series}"
+    found = _channels(path, series)
+    return [replace(each, name=f"{start}{each.name.removeprefix(stem)}") for each in found]
+
+
+def _channels(path: str, series: int | None) -> list[Micrograph]:
     from napari_etch.micrograph import SeveralImagesError, read_micrograph
-    from napari_etch.micrograph.errors import SeveralChannelsError, SeveralSeriesError
+    from napari_etch.micrograph.errors import SeveralChannelsError
 
     try:
         return [read_micrograph(path, series=series)]
     except SeveralImagesError:
         return [read_micrograph(path, series=series, stack=True)]
-    except SeveralSeriesError as error:
-        stem, names = Path(path).stem, error.names
-        return [
-            replace(each, name=f"{stem} {name or at}{each.name.removeprefix(stem)}")
-            for at, name in enumerate(names)
-            for each in _read(path, at)
-        ]
     except SeveralChannelsError as error:
         names = error.names
     stacks = [

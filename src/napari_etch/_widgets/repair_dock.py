@@ -241,6 +241,7 @@ class RepairDock(Dock):
             self.keeping.saved.watch(journal)
             self.session.followed.connect(self._on_followed)
             self.session.looked.connect(self._allow_undo)
+            self.session.turned.connect(self._on_turned)
             self.walk.watch(cast("Any", self.session))  # a walk asks for layer, section and tour
         self._allow()
 
@@ -434,6 +435,17 @@ class RepairDock(Dock):
             there = f" {self.walk.view.text}" if self.walk.view is not None else ""
             self._say(f"{self.session.news}{there}", of=self.session)
         self._allow()
+
+    def _on_turned(self) -> None:
+        """Bring the slider to the place that undo or redo went to."""
+        assert self.session is not None
+        result = self.session.result
+        made = float(result.grains.metadata["napari_etch"]["parameters"]["least"])
+        self.least_soon.stop()
+        self.form.least.blockSignals(True)
+        self.form.least.setValue(max(made, result.bridges.least))
+        self.form.least.blockSignals(False)
+        self._hint()
 
     def _on_mouse(self, _viewer: Any, event: Any) -> Iterator[None]:
         """Show the bridge that is clicked on, while no tool of napari or of ours is in use."""

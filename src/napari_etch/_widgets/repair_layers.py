@@ -26,7 +26,6 @@ from napari_etch._widgets.layers import (
     kind_of,
     layer_name,
     pixel_size_um,
-    set_labels,
     source_of,
 )
 from napari_etch._widgets.placement import Placement
@@ -303,16 +302,9 @@ def _is_untouched(result: Result) -> bool:
 
 def _has_its_names(result: Result) -> bool:
     """Return whether nobody keeps a layer of a repair under a name of their own."""
-    base = plain_name(result.pack.name)
+    base = plain_name(str(result.added.metadata[METADATA_KEY]["source"]))
     names = (f"closed {GRAINS}", f"closed {BOUNDARY}", ADDED)
     return all(
         is_called(layer, layer_name(base, name))
         for layer, name in zip(result.layers, names, strict=True)
     )
-
-
-def write_cut(result: Result) -> int:
-    """Bring the grains to the wanted bridges, forgetting undo steps; return their number."""
-    cut = result.bridges.cut()
-    set_labels(result.grains, cut)
-    return len(np.unique(cut[cut > 0]))

@@ -11,7 +11,8 @@ from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_etch._widgets.correct_preview import outline_segments, ringed
 from napari_etch._widgets.repair_journal import RepairJournal
-from napari_etch._widgets.repair_layers import Result, show_bridges, write_cut
+from napari_etch._widgets.repair_layers import Result, show_bridges
+from napari_etch._widgets.repair_slides import Slides
 from napari_etch._widgets.tour import Stop, View
 from napari_etch.grains.editing import EditError
 
@@ -42,10 +43,13 @@ class BridgeSession(QObject):
         The bridges were looked at again, and some of them had changed.
     looked
         They were looked at again.
+    turned
+        Undo or redo brought another place of the slider back: `bridges.least`.
     """
 
     followed = Signal()
     looked = Signal()
+    turned = Signal()
     section = 0
 
     def __init__(
@@ -59,6 +63,7 @@ class BridgeSession(QObject):
         self.result = result
         self._journal = journal
         self.layer = result.grains
+        self._slides = Slides(self.layer)
         self.tour = BridgeTour(self)
         self.standing: npt.NDArray[np.bool_] = np.ones(len(result.bridges), bool)
         self.news = ""  # which bridges came and went when they were looked at last
@@ -90,12 +95,17 @@ class BridgeSession(QObject):
         result = self.result
         if not result.fits:
             return
+        turned = self._slides.turned()
+        if turned is not None:
+            result.bridges.least = turned
         accepted = result.bridges.accepted.copy()
         standing = result.bridges.seen(np.asarray(self.layer.data))
         same = (standing == self.standing).all() and (accepted == result.bridges.accepted).all()
         self.news = _news(self.standing, standing)
         self.standing = standing
         self._write_down()
+        if turned is not None:
+            self.turned.emit()
         if not same:
             self._show()
         self.looked.emit()
@@ -188,25 +198,33 @@ class BridgeSession(QObject):
             self.layer.data_setitem(pixels, value)
 
     def set_least(self, least: float) -> str:
-        """Let the bridges stand that are so sure, and those that were accepted.
+        """Let the bridges stand that are so sure, and those that were accepted, as one undo step.
 
         Raises
         ------
         EditError
-            When the grains were edited otherwise, which a new cut would undo.
+            When the grains were edited otherwise, which a new cut would undo, or accepted.
         """
         result = self.result
         self._refuse_other_size()
+        if self._soon.isActive():  # an undo that was not looked at yet, which moved the slider
+            self.follow()
         if not result.bridges.is_cut(np.asarray(self.layer.data)):
             raise EditError(
                 f"“{self.layer.name}” was corrected by hand, so the slider does not cut it again: "
                 "reject bridges one by one, or run again."
             )
-        result.bridges.forget_undone()  # the cut empties the undo steps
-        result.bridges.least = least
-        count = write_cut(result)
+        bridges, before = result.bridges, result.bridges.least
+        bridges.forget_undone()  # what was undone cannot be redone after another step
+        bridges.least = least
+        cut = bridges.cut()
+        try:
+            self._slides.cut(cut, before, least)
+        except EditError:
+            bridges.least = before
+            raise
         self.follow()
-        there = int(self.standing.sum())
+        there, count = int(self.standing.sum()), len(np.unique(cut[cut > 0]))
         return f"{there} of {len(self.standing)} bridges, {count} grains."
 
     def _refuse_other_size(self) -> None:

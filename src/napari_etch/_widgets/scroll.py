@@ -6,6 +6,8 @@ from qtpy.QtCore import QEvent, QObject, QSize, Qt, QTimer
 from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import QDockWidget, QFrame, QMainWindow, QScrollArea, QStyle, QWidget
 
+from napari_etch._widgets.tabs import spell_out
+
 
 class UprightScroll(QScrollArea):
     """Never cuts its content off at the right, and shares a place with the plugin's other docks.
@@ -49,6 +51,7 @@ class UprightScroll(QScrollArea):
             if ours is not None and ours._is_placed and window.dockWidgetArea(other) == area:
                 window.tabifyDockWidget(other, dock)
                 dock.raise_()
+                spell_out(dock)
                 return
 
     def minimumSizeHint(self) -> QSize:

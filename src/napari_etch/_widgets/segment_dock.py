@@ -29,12 +29,12 @@ from napari_etch._widgets.layers import (
     Origin,
     gone_words,
     origin_of,
-    result_layers,
     source_id_of,
     source_layer,
     source_of,
     sourced_now,
 )
+from napari_etch._widgets.layers_ahead import LayersAhead
 from napari_etch._widgets.library_watch import LibraryWatch
 from napari_etch._widgets.pixel_size import PixelSizeSetter
 from napari_etch._widgets.preferences import load_preferences, tile_edge
@@ -112,7 +112,8 @@ class SegmentDock(Dock):
         self._counted_of: str | None = None
         self._last_said = LastSaid()
         self._lay_out()
-        self.controller = RunController(engine or default_engine(), self)
+        self._ahead = LayersAhead()
+        self.controller = RunController(engine or default_engine(), self, run=self._ahead.run)
         self.counter = LayerCounter(napari_viewer, self)
         self.library = LibraryWatch(self)
         self._read_models(self._preferences.model)
@@ -281,7 +282,7 @@ class SegmentDock(Dock):
         self._run_on(image, self.settings())
 
     def _run_on(self, image: Image, settings: Settings) -> None:
-        self._origin = origin_of(image)
+        self._origin = self._ahead.origin = origin_of(image)
         self.run_bar.show_running()
         self._say("")
         self.controller.start(source_of(image), settings)
@@ -344,11 +345,12 @@ class SegmentDock(Dock):
         viewer = self._viewer
         image = source_layer(viewer.layers, origin)
         if image is None:
+            self._ahead.forget()
             self._say(gone_words(origin), trouble=True)
             return None
         # it may have been renamed, moved or given a pixel size while the model ran
         origin, result = origin_of(image), sized(result, sourced_now(result.source, image))
-        boundary, grains = result_layers(result, origin)
+        boundary, grains = self._ahead.take(result, origin)
         active = viewer.layers.selection.active
         there: list[Layer] = []
         for new in (grains, boundary):  # the boundary on top: it is thin

@@ -13,7 +13,7 @@ from napari.layers import Image, Labels, Layer, Shapes
 
 from napari_etch._widgets.correct_sessions import reviewed_of
 from napari_etch._widgets.correct_target import window_under
-from napari_etch._widgets.import_layers import ignored_of, is_ignore
+from napari_etch._widgets.import_layers import ignored_of, is_ignore, shared_ignore_text
 from napari_etch._widgets.job import Source
 from napari_etch._widgets.layer_choice import WATCHED
 from napari_etch._widgets.layer_watch import LayerWatch
@@ -207,6 +207,9 @@ class LabelChoice(LayerWatch):
         """Return what should be known of the labels before they are learnt; empty for nothing."""
         if self._rows.source.currentData() == "folder":
             return ""
+        shared = shared_ignore_text(self._viewer.layers, self._images())
+        if shared:
+            return shared
         untouched = [
             labels.name
             for _, labels in self.chosen()
@@ -221,6 +224,13 @@ class LabelChoice(LayerWatch):
             f"Nothing in “{untouched[0]}” was corrected or accepted yet: a model learns little "
             "from what it has said itself."
         )
+
+    def _images(self) -> list[Image]:
+        """Return the images that are learnt from, each once."""
+        found: list[Image] = []
+        for image, _labels in self.chosen():
+            found += [image] if image not in found else []
+        return found
 
     def names(self) -> list[str]:
         """Return the names of what is learnt from."""

@@ -74,6 +74,18 @@ def read_hdf5(path: Path, into: Collector) -> None:
         raise LabelsError(f"{path} cannot be read as HDF5 ({reason}).") from error
 
 
+def holds_maps(path: Path) -> bool:
+    """Return whether a file has a group with a map, as `Hdf5Writer` makes it; else it is images."""
+    import h5py
+
+    try:
+        with h5py.File(path, "r") as file:
+            groups = [each for each in file.values() if isinstance(each, h5py.Group)]
+            return any(getattr(each.get(key), "ndim", 0) == 2 for each in groups for key in MAPS)
+    except Exception:  # h5py raises anything on damaged files
+        return False
+
+
 def _read_group(name: str, group: Any, into: Collector) -> None:
     held = [key for key in MAPS if key in group]
     if not held:

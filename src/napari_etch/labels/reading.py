@@ -21,7 +21,7 @@ from napari_etch.labels.folders import (
     read_pairs,
     read_stardist,
 )
-from napari_etch.labels.hdf5 import HDF5_SUFFIXES, read_hdf5
+from napari_etch.labels.hdf5 import HDF5_SUFFIXES, holds_maps, read_hdf5
 from napari_etch.labels.imagej import ROI_SUFFIXES, read_imagej, read_rois
 from napari_etch.labels.labelme import is_labelme, read_labelme
 from napari_etch.labels.mask_files import MASK_SUFFIXES
@@ -261,4 +261,6 @@ def is_annotation_file(path: Path) -> bool:
             return bool(names) and all(name.lower().endswith(".roi") for name in names)
     except (LabelsError, OSError, zipfile.BadZipFile):
         return False
-    return suffix in (".roi", *HDF5_SUFFIXES) and path.is_file()
+    if suffix in HDF5_SUFFIXES:
+        return holds_maps(path)
+    return suffix == ".roi" and path.is_file()

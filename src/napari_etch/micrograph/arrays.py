@@ -11,7 +11,7 @@ import numpy as np
 from napari_etch.micrograph.axes import count_sections, in_order
 from napari_etch.micrograph.calibration import Calibration
 from napari_etch.micrograph.choice import COLOURS, Choice, find_channel, listed, pick
-from napari_etch.micrograph.errors import MicrographError
+from napari_etch.micrograph.errors import MicrographError, SeveralSeriesError
 from napari_etch.micrograph.tiff import RawImage
 
 # An image is no table of numbers.
@@ -78,7 +78,9 @@ def named(paths: Sequence[str], choice: Choice, name: str, arrays: Sequence[Any]
     Raises
     ------
     MicrographError
-        When there is none, or there are several and none is wanted.
+        When there is none.
+    SeveralSeriesError
+        When there are several and none is wanted.
     """
     if not paths:
         raise MicrographError(f"{name} holds no image: no array of numbers in two or more axes.")
@@ -89,8 +91,8 @@ def named(paths: Sequence[str], choice: Choice, name: str, arrays: Sequence[Any]
             f"{path}: {' × '.join(map(str, array.shape))}"
             for path, array in zip(paths, arrays, strict=True)
         ]
-        raise MicrographError(
-            f"{name} holds {listed(sizes, 'data set')}; choose one with --dataset."
+        raise SeveralSeriesError(
+            f"{name} holds {listed(sizes, 'data set')}", tuple(paths), "choose one with --dataset."
         )
     return 0
 

@@ -31,10 +31,17 @@ class SeveralSeriesError(MicrographError):
         The beginning of the sentence.
     names : tuple of str
         Of each series; empty where it has none.
+    remedy : str
+        What to do.
     """
 
-    def __init__(self, found: str, names: tuple[str, ...]) -> None:
-        super().__init__(f"{found}; choose one with --series, or save it as a file of its own.")
+    def __init__(
+        self,
+        found: str,
+        names: tuple[str, ...],
+        remedy: str = "choose one with --series, or save it as a file of its own.",
+    ) -> None:
+        super().__init__(f"{found}; {remedy}")
         self.names = names
 
 

@@ -72,6 +72,17 @@ def read_hdf5(path: Path, *, stack: bool, calibrate: bool, choice: Choice) -> Ra
         return read_array(held, choice, path.name, stack=stack)
 
 
+def holds_images(path: Path) -> bool:
+    """Return whether a file is HDF5 with a data set that may be an image."""
+    import h5py
+
+    try:
+        with h5py.File(path, "r") as file:
+            return bool(_images(file))
+    except Exception:  # h5py raises anything on damaged files, and on what is none
+        return False
+
+
 def _images(file: Any) -> list[Any]:
     """Return the data sets that may be images, in the order of their paths."""
     import h5py

@@ -20,14 +20,15 @@ from napari_etch.micrograph.choice import Choice
 from napari_etch.micrograph.errors import MicrographError
 from napari_etch.micrograph.tiff import RawImage
 
-_SIGNS = ("zarr.json", ".zgroup", ".zarray")
+#: Files that make a folder one of Zarr.
+SIGNS = ("zarr.json", ".zgroup", ".zarray")
 _OLD_AXES = "TCZYX"  # of OME-Zarr before 0.3
 _DEEPEST = 4
 
 
 def is_zarr(path: Path) -> bool:
     """Return whether a folder is Zarr."""
-    return any((path / sign).is_file() for sign in _SIGNS)
+    return any((path / sign).is_file() for sign in SIGNS)
 
 
 def read_zarr(path: Path, *, stack: bool, calibrate: bool, choice: Choice) -> RawImage:
