@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import html
 import json
 
 import numpy as np
@@ -120,11 +121,56 @@ def test_the_table_of_fields_has_what_each_method_measured_and_its_number(
 def test_excel_and_pdf_are_written_where_asked_for(etch, write_grains, tmp_path):
     etch("measure", write_grains(), "--out", "out", "--excel", "--pdf")
     book = openpyxl.load_workbook(tmp_path / "out" / "measure.xlsx")
-    assert book.sheetnames == ["grain size", "fields", "grains", "remarks"]
+    assert book.sheetnames == [
+        *("grain size", "fields", "grains", "structure", "distribution", "directions"),
+        *("remarks", "about"),
+    ]
     assert book["grain size"].max_row == len(METHODS) + 1
     pdf = (tmp_path / "out" / "report.pdf").read_bytes()
     assert pdf.startswith(b"%PDF")
     assert b"/Count 1" in pdf  # one page
+
+
+def test_excel_holds_the_numbers_of_measure_json(etch, write_grains, tmp_path):
+    fields = [write_grains(f"{at}.tif", at) for at in range(3)]
+    maps = []
+    for at in range(3):
+        maps.append(tmp_path / f"classes{at}.tif")
+        classes = np.ones((200, 200), np.uint8)
+        classes[:, : 40 + 20 * at] = 2
+        tifffile.imwrite(maps[-1], classes)
+    named = [part for each in maps for part in ("--classes", each)]
+    done = etch("measure", *fields, *named, "--out", "out", "--excel")
+    assert done.exit_code == 0, done.output
+    found, book = (
+        read(tmp_path / "out"),
+        pd.read_excel(tmp_path / "out" / "measure.xlsx", sheet_name=None),
+    )
+    for row, each in zip(
+        book["grain size"].to_dict("records"), found["methods"].values(), strict=True
+    ):
+        assert row["measured"] == pytest.approx(each["mean"])
+        for column, key in (("G", "G"), ("G low", "G_low"), ("G high", "G_high")):
+            assert row[column] == pytest.approx(each[key])
+        assert row["% RA"] == pytest.approx(each["relative_accuracy_percent"])
+        assert row["fields still needed"] == each["more_fields_for_10_percent"]
+    sizes = book["distribution"].set_index("diameters")
+    assert sizes["by area"]["D50, µm"] == pytest.approx(
+        found["distribution"]["by_area"]["percentiles_um"]["50"]
+    )
+    assert sizes["by number"]["whole grains"] == found["distribution"]["n"]
+    rates = [each["per_mm"] for each in found["anisotropy"]["directions"]]
+    assert book["directions"]["intersections per mm"].tolist() == pytest.approx(rates)
+    for row, each in zip(
+        book["area fractions"].to_dict("records"), found["area_fractions"].values(), strict=True
+    ):
+        assert row["% by points (E562)"] == pytest.approx(100 * each["point_fraction"]["value"])
+        assert row["% RA"] == pytest.approx(each["relative_accuracy_percent"])
+        assert row["fields still needed"] == each["more_fields_for_10_percent"] > 0
+    assert dict(book["about"].to_numpy())["pixel size, µm"] == found["pixel_size_um"]
+    page = (tmp_path / "out" / "report.html").read_text("utf-8")
+    assert all(html.escape(text) in page for text in book["structure"]["found"])
+    assert " % RA) by " in page
 
 
 def test_a_name_that_the_font_lacks_is_no_warning(etch, write_grains):
@@ -147,6 +193,10 @@ def test_a_result_folder_brings_boundary_image_and_model_along(etch, micrograph_
     found = read(tmp_path / "out")
     field = found["fields"][0]
     assert (field["name"], field["model"], field["granularity"]) == ("steel", "dark", 0.5)
+    (row,) = pd.read_csv(tmp_path / "out" / "fields.csv").to_dict("records")
+    assert (row["model"], row["weights_hash"], row["granularity"]) == (
+        *("dark", field["weights_hash"], 0.5),
+    )
     assert field["image"].endswith("steel.tif")
     assert found["segmentation"]["granularities"] == [0.3, 0.4, 0.5, 0.6, 0.7]
     assert "boundary_confidence" in pd.read_csv(tmp_path / "out" / "grains.csv").columns

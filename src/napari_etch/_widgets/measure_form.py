@@ -43,7 +43,11 @@ OWN_COLOURS = "grain numbers"
 #: What can be saved: file name, words on the button, what it holds.
 EXPORTS = (
     ("grains.csv", "CSV", "The table of grains."),
-    ("measure.xlsx", "Excel", "Grain sizes, fields and grains, a sheet each."),
+    (
+        "measure.xlsx",
+        "Excel",
+        "All numbers: grain sizes, fields, grains, structure, a sheet each.",
+    ),
     ("measure.json", "JSON", "Everything that was measured, for programs."),
     ("report.html", "Report", "A report with pictures that opens in any browser."),
     ("report.pdf", "PDF", "The report on one page."),

@@ -15,6 +15,7 @@ from napari_etch.measure.fractions import AreaFraction
 from napari_etch.measure.independent import SECTIONS
 from napari_etch.measure.network import Network
 from napari_etch.measure.segmentation_range import SegmentationRange
+from napari_etch.measure.statistics import fields_needed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -205,13 +206,26 @@ def as_dict(report: Report) -> dict[str, Any]:
             "recalled_from_memory": True,
             **asdict(measurement.duplex),
         },
-        "anisotropy": None if measurement.anisotropy is None else asdict(measurement.anisotropy),
+        "anisotropy": (
+            None
+            if measurement.anisotropy is None
+            else {
+                **asdict(measurement.anisotropy),
+                "unit_of_boundary_per_area": "mm/mm²",
+                "unit_of_boundary_per_volume": "mm²/mm³",
+            }
+        ),
         "distribution": (
             None if measurement.distribution is None else asdict(measurement.distribution)
         ),
         "network": [_network_dict(each, measurement.pixel_size_um) for each in report.networks],
         "area_fractions": {
-            name: {"standard": "ASTM E562", **asdict(each)}
+            name: {
+                "standard": "ASTM E562",
+                **asdict(each),
+                "relative_accuracy_percent": each.point_fraction.relative_accuracy,
+                "more_fields_for_10_percent": fields_needed(each.point_fraction),
+            }
             for name, each in report.fractions.items()
         },
         "segmentation": None if report.uncertainty is None else asdict(report.uncertainty),

@@ -1,4 +1,4 @@
-"""The files of a report, as bytes: JSON, CSV, HTML, and on request Excel and PDF."""
+"""The files of a report, as bytes: JSON, CSV, HTML, and on request PDF."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ import io
 import json
 import warnings
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from napari_etch.measure.methods import Method
 from napari_etch.measure.report import (
     Report,
     as_dict,
@@ -19,13 +18,8 @@ from napari_etch.measure.report import (
     range_text,
 )
 from napari_etch.measure.report_figure import draw_directions, draw_distribution, shrunk
-from napari_etch.measure.report_html import details, html_report
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-# Units of `Method.scale` as columns of a table have them.
-_UNITS = {"density": "_per_mm2", "area": "_um2", "intercepts": "_per_mm", "iso": "_per_mm2"}
+from napari_etch.measure.report_html import details, html_report, model_text
+from napari_etch.measure.report_table import field_table
 
 JSON_FILE = "measure.json"
 TABLE_FILE = "grains.csv"
@@ -51,79 +45,9 @@ def fields_bytes(report: Report) -> bytes:
     return field_table(report).to_csv(index=False, float_format="%.6g").encode("utf-8")
 
 
-def field_table(report: Report) -> pd.DataFrame:
-    """Return a row a field: what it is, its grains, what each method measured, and G of that.
-
-    The columns of a method are its key with the unit, and the key with ``_G``; they are empty where
-    it could not be used.
-    """
-    import pandas as pd
-
-    used = [each.method for each in report.measurement.results]
-    return pd.DataFrame(
-        {
-            "field": source.name,
-            "image": source.image,
-            "model": source.model,
-            "pixel_size_um": measured.pixel_size_um,
-            "area_mm2": measured.area_mm2,
-            "grains": measured.grain_count,
-            "whole_grains": measured.interior_count,
-            **{each.key + _UNITS[each.scale]: measured.values.get(each.key) for each in used},
-            **{f"{each.key}_G": _number(each, measured.values.get(each.key)) for each in used},
-        }
-        for measured, source in zip(report.measurement.fields, report.sources, strict=True)
-    )
-
-
-def _number(method: Method, value: float | None) -> float | None:
-    return None if value is None else method.grain_number(value)
-
-
 def html_bytes(report: Report) -> bytes:
     """Return ``report.html``."""
     return html_report(report).encode("utf-8")
-
-
-def excel_bytes(report: Report) -> bytes:
-    """Return ``measure.xlsx``: grain size, fields and grains, a sheet each."""
-    import pandas as pd
-
-    results = pd.DataFrame(
-        {
-            "method": each.method.title,
-            "rule of": each.method.standard,
-            "measured": each.mean.value,
-            "unit": each.method.unit,
-            "G": round(each.grain_number, 3),
-            "G low": each.g_low,
-            "G high": each.g_high,
-            "% RA": each.mean.relative_accuracy,
-            "interval from": each.mean.source,
-            "fields": each.fields,
-            "fields still needed": each.more_fields,
-            "recalled from memory": each.method.recalled,
-        }
-        for each in report.measurement.results
-    )
-    file = io.BytesIO()
-    with pd.ExcelWriter(file, engine="openpyxl") as writer:
-        for name, table in (
-            ("grain size", results),
-            ("fields", field_table(report)),
-            ("grains", report.table),
-            ("remarks", pd.DataFrame({"remark": list(report.all_remarks)})),
-        ):
-            table.to_excel(writer, sheet_name=name, index=False)
-            sheet = writer.sheets[name]
-            sheet.freeze_panes = "A2"
-            for cell in sheet["A"]:
-                if cell.data_type == "f":  # a file may be called =1+1
-                    cell.data_type = "s"
-            for column in sheet.iter_cols(min_row=1, max_row=min(sheet.max_row, 20)):
-                widest = max(len(str(cell.value or "")) for cell in column)
-                sheet.column_dimensions[column[0].column_letter].width = min(widest + 2, 60)
-    return file.getvalue()
 
 
 def pdf_bytes(report: Report) -> bytes:
@@ -146,9 +70,7 @@ def pdf_bytes(report: Report) -> bytes:
         figure.add_axes((0.68, 0.185, 0.22, 0.115), projection="polar"), report.measurement
     )
     rows = [f"{name}: {text}" for name, text in details(report)]
-    rows += [
-        f"{each.name}: {each.image}, model {each.model or 'not known'}" for each in report.sources
-    ]
+    rows += [f"{each.name}: {each.image}, model {model_text(each)}" for each in report.sources]
     figure.text(0.06, 0.16, _lines(rows, 130, 13), fontsize=6.5, va="top")
     file = io.BytesIO()
     with warnings.catch_warnings():

@@ -8,8 +8,10 @@ from html import escape
 import numpy as np
 
 from napari_etch.measure.counting import CROSSING, END, TANGENT, TRIPLE, PatternCount
+from napari_etch.measure.methods import METHODS
 from napari_etch.measure.patterns import Circle
 from napari_etch.measure.report import (
+    G_DIGITS,
     FieldSource,
     Report,
     four_digits,
@@ -20,6 +22,7 @@ from napari_etch.measure.report import (
     range_text,
 )
 from napari_etch.measure.report_figure import figure_png, shrunk
+from napari_etch.measure.statistics import Mean
 
 MOST_PX = 1200
 # The fields whose pictures are shown large; a report of fifty fields should still open.
@@ -286,40 +289,53 @@ def details(report: Report) -> list[tuple[str, str]]:
             (
                 f"Area fraction of {name} (E562)",
                 f"{100 * each.point_fraction.value:.1f} %"
-                + ("" if half is None else f" ± {100 * half:.1f} %")
+                + ("" if half is None else f" ± {100 * half:.1f} %{_accuracy(each.point_fraction)}")
                 + f" by {each.points} points, {100 * each.pixel_fraction:.1f} % by pixels",
             )
         )
     return rows
 
 
+def _accuracy(mean: Mean) -> str:
+    return "" if mean.relative_accuracy is None else f" ({mean.relative_accuracy:.0f} % RA)"
+
+
+def model_text(source: FieldSource) -> str:
+    """Return which model, which weights of it, and the granularity that grains were cut at."""
+    model = source.model or "not known"
+    if source.weights_hash:
+        model += f" ({source.weights_hash})"
+    if source.granularity is not None:
+        model += f", granularity {source.granularity:g}"
+    return model
+
+
 def _fields(report: Report) -> str:
     rows = [
         _row(
-            ["Field", "Image", "Model", "Corrected", "Area, mm²", "Grains", "Whole", "Pixel size"],
+            [
+                *("Field", "Image", "Model", "Corrected", "Area, mm²", "Grains", "Whole"),
+                *("G, whole field", "Pixel size"),
+            ],
             head=True,
         )
     ]
     for measured, source in zip(report.measurement.fields, report.sources, strict=True):
-        model = source.model or "not known"
-        if source.weights_hash:
-            model += f" ({source.weights_hash})"
-        if source.granularity is not None:
-            model += f", granularity {source.granularity:g}"
         corrected = {None: "not known", True: "by hand", False: "no"}[source.corrected]
         rows.append(
             _row(
                 [
                     escape(source.name),
                     escape(source.image or "not known"),
-                    escape(model),
+                    escape(model_text(source)),
                     corrected,
                     f"{measured.area_mm2:.4g}",
                     str(measured.grain_count),
                     str(measured.interior_count),
+                    f"{METHODS[0].grain_number(measured.values[METHODS[0].key]):.{G_DIGITS}f}",
                     f"{measured.pixel_size_um:g} µm, {escape(source.pixel_size_from)}",
                 ],
-                numbers=(4, 5, 6),
+                numbers=(4, 5, 6, 7),
             )
         )
     return f"<h2>Fields</h2><table>{''.join(rows)}</table>"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from napari_etch.measure.report_excel import excel_bytes
 from napari_etch.measure.report_files import (
     csv_bytes,
-    excel_bytes,
     fields_bytes,
     html_bytes,
     json_bytes,
