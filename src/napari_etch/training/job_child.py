@@ -225,3 +225,7 @@ def _send_preview(event: FitPreview, folder: Path, report: Report, number: int) 
         np.save(folder / f"part-{name}", event.boundary, allow_pickle=False)
         (folder / f"part-{name}").replace(folder / name)
     report.send("preview", index=event.index, window=window_to_json(event.window), file=name)
+
+
+if __name__ == "__main__":
+    main()

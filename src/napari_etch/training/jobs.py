@@ -5,7 +5,7 @@ Two requests run so: a label-free fit (`fit_request.FitRequest`) and a training 
 makes torch import triton, and that ends a process in which Mesa has drawn OpenGL before.
 
 The request lies in a folder, as its `write` lays it out. The child
-(``python -m napari_etch.training.jobs FOLDER``, see `job_child`) writes one JSON line an event to
+(`job_child`, ``python -m napari_etch.training.job_child FOLDER``) writes one JSON line an event to
 its standard output, puts previews and the model into the folder, and reads orders from its standard
 input: a window to show, or to stop. When the input ends, whoever asked is gone, and the child ends
 as well.
@@ -101,7 +101,7 @@ def child_command(folder: Path) -> list[str]:
     # -P: what lies in the working folder must not pass for a library.
     return [
         *(sys.executable, "-P", "-X", "faulthandler"),
-        *("-m", "napari_etch.training.jobs", str(folder)),
+        *("-m", "napari_etch.training.job_child", str(folder)),
     ]
 
 
@@ -387,9 +387,3 @@ def sentence(error: Exception, word: str = "fit") -> str:
         return f"There is not enough memory for the {word}: {smaller}."
     said = f"{type(error).__name__}: {first_line}" if first_line else type(error).__name__
     return f"The {word} failed ({said.rstrip('.')})."
-
-
-if __name__ == "__main__":
-    from napari_etch.training.job_child import main
-
-    main()
