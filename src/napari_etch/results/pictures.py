@@ -89,4 +89,5 @@ def png(picture: np.ndarray) -> bytes:
     """Return a picture, uint8 (y, x, 3), as a PNG file."""
     import imagecodecs
 
-    return bytes(imagecodecs.png_encode(picture))
+    # higher levels take three times as long for files as large
+    return bytes(imagecodecs.png_encode(picture, level=3))
