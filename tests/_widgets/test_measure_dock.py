@@ -21,11 +21,13 @@ from napari_etch._widgets.fracture_layers import crc, outline_layer
 from napari_etch._widgets.layers import METADATA_KEY, kind_of, pixel_size_um, section_distance_um
 from napari_etch._widgets.measure_dock import MeasureDock
 from napari_etch._widgets.measure_export import image_of
+from napari_etch._widgets.measure_fractions import accuracy_tip, fraction_table
 from napari_etch._widgets.measure_marks import KIND_COLOURS, PATTERN, PLACES
 from napari_etch._widgets.measure_plot import bars_for
 from napari_etch._widgets.view import camera_of
 from napari_etch.grains import partition
 from napari_etch.grains.class_table import FRACTURE_MODES
+from napari_etch.measure import area_fraction, fields_needed
 from napari_etch.measure.segmentation_range import segmentation_range
 
 pytestmark = [pytest.mark.gui, pytest.mark.usefixtures("calm_threads")]
@@ -880,6 +882,23 @@ def test_areas_can_be_saved_without_grains_and_without_a_pixel_size(
     assert table.loc["intergranular", "points_percent"] == pytest.approx(25, abs=3)
     assert table.loc["intergranular", "pixels_percent"] == 25
     assert table["maps"].tolist() == ["s17 · fracture"] * 2
+
+
+def test_areas_over_fields_say_how_accurate_they_are() -> None:
+    fields = [np.ones((80, 80), np.uint8) for _ in range(3)]
+    for at, field in enumerate(fields):
+        field[:, : 20 + 10 * at] = 2
+    found = area_fraction(fields, 2)
+    mean = found.point_fraction
+    (row,) = fraction_table({"pores": found}, list("abc")).to_dict("records")
+    assert row["relative_accuracy_percent"] == pytest.approx(
+        100 * row["half_width_95_percent"] / row["points_percent"]
+    )
+    assert row["more_fields_for_10_percent"] == fields_needed(mean) > 0
+    assert accuracy_tip(mean).startswith(
+        f"{mean.relative_accuracy:.0f} % relative accuracy over 3 "
+    )
+    assert "tick more fields" in accuracy_tip(area_fraction(fields[:1], 2).point_fraction)
 
 
 def tick(panel: Any, name: str, *, on: bool = True) -> None:

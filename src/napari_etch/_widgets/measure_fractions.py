@@ -42,8 +42,9 @@ from napari_etch._widgets.measure_marks import MARK_LIMITS
 from napari_etch._widgets.placement import Placement
 from napari_etch._widgets.repair_layers import section_shown
 from napari_etch.grains.class_table import FRACTURE_MODES, ClassTable
-from napari_etch.measure import AreaFraction, area_fraction
+from napari_etch.measure import AreaFraction, area_fraction, fields_needed
 from napari_etch.measure.fractions import GRID_POINTS, PointGrid, point_grid
+from napari_etch.measure.statistics import Mean
 from napari_etch.results import whole_file
 
 if TYPE_CHECKING:
@@ -238,7 +239,9 @@ class FractionPanel(QWidget):
         self.rows.setRowCount(len(self.fractions))
         for row, (name, found) in enumerate(self.fractions.items()):
             for column, text in enumerate(_cells(name, found)):
-                self.rows.setItem(row, column, QTableWidgetItem(text))
+                item = QTableWidgetItem(text)
+                item.setToolTip(accuracy_tip(found.point_fraction))
+                self.rows.setItem(row, column, item)
         header = self.rows.horizontalHeader()
         if header is not None:
             header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
@@ -369,6 +372,8 @@ def fraction_table(fractions: dict[str, AreaFraction], maps: list[str]) -> pd.Da
                 if found.point_fraction.half_width is None
                 else 100 * found.point_fraction.half_width
             ),
+            "relative_accuracy_percent": found.point_fraction.relative_accuracy,
+            "more_fields_for_10_percent": fields_needed(found.point_fraction),
             "pixels_percent": 100 * found.pixel_fraction,
             "points": found.points,
             "fields": len(maps),
@@ -376,6 +381,17 @@ def fraction_table(fractions: dict[str, AreaFraction], maps: list[str]) -> pd.Da
             "standard": "ASTM E562",
         }
         for name, found in fractions.items()
+    )
+
+
+def accuracy_tip(mean: Mean) -> str:
+    """Return how sure a share by points is, as a sentence."""
+    if mean.relative_accuracy is None:
+        return "One field says nothing of how sure this is: tick more fields of the specimen."
+    still = fields_needed(mean)
+    return (
+        f"{mean.relative_accuracy:.0f} % relative accuracy over {mean.n} fields; fields still "
+        f"needed for 10 %: {still or 'none'}."
     )
 
 
