@@ -50,6 +50,8 @@ def test_a_result_that_is_being_written_goes_by_its_name():
     assert sentence(full) == "out/Stahl 1/boundary.tif: No space left"
     error = ValueError(f"{hidden} could not be written")
     assert sentence(error, "out/Stahl 1") == "out/Stahl 1/boundary.tif could not be written"
+    full = OSError(28, "No space left", "out/.mine.etch.part-4711")
+    assert sentence(full) == "out/mine.etch: No space left"
 
 
 FULL = Path("/dev/full")  # writing to it fails as on a full disk

@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import shutil
+import sys
 import unicodedata
 
 import h5py
@@ -14,8 +16,10 @@ from typer.testing import CliRunner
 
 from napari_etch.cli.app import app
 from napari_etch.corrections import Journal
+from napari_etch.counting import count_map
 from napari_etch.labels import read_annotations
 from napari_etch.micrograph import read_micrograph, write_tiff
+from napari_etch.results import write_counts
 from napari_etch.training.folder import read_training_folder
 
 SQUARE = {"name": "polygon", "all_points_x": [2, 9, 9, 2], "all_points_y": [1, 1, 6, 6]}
@@ -545,3 +549,23 @@ def test_a_mask_of_another_size_than_the_one_image_is_told(etch, tmp_path):
     done = etch("import", "mine.tif", "--images", "frame.png", "--out", "set")
     assert done.exit_code == 2
     assert "frame.png has 18 rows and 25 columns, its labels 20 and 30" in done.stderr
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
+def test_a_name_that_is_no_text_stops_nothing(etch, micrograph_file, tmp_path):
+    """Unpacked from an old archive, an umlaut is Latin-1: tables, reports and sets were refused."""
+    name = os.fsdecode(b"K\xf6rner")
+    etch("segment", micrograph_file(f"{name}.tif"), "--out", "results", "--pixel-size", 0.5)
+    grains = tifffile.imread(tmp_path / "results" / name / "grains.tif")
+    write_counts("counts.csv", [(name, count_map(grains))])
+    assert "\nK?rner,16," in (tmp_path / "counts.csv").read_text("utf-8")
+    done = etch("measure", "results", "--out", "measured", "--excel", "--pdf")
+    assert done.exit_code == 0, done.output
+    fields = (tmp_path / "measured" / "fields.csv").read_text("utf-8")
+    assert "\nK?rner," in fields
+    for form in ("pairs", "coco"):
+        done = etch("export", "results", "--out", form, "--format", form)
+        assert done.exit_code == 0, done.output
+    (entry,) = json.loads((tmp_path / "pairs" / "manifest.json").read_text("utf-8"))["images"]
+    assert entry["name"] == "K-rner"
+    assert entry["source"]["path"] == str(tmp_path / f"{name}.tif")

@@ -17,8 +17,8 @@ from typing import IO, Any, NoReturn, TextIO, cast
 
 import typer
 
-# The hidden folder that a result is written into: the user knows it by the name it was to get.
-_UNFINISHED = re.compile(r"\.([^/\\]+)\.unfinished\.[0-9a-f]{8}")
+# The hidden folder or file that is written to: the user knows it by the name it was to get.
+_UNFINISHED = re.compile(r"\.([^/\\]+)\.(?:unfinished\.[0-9a-f]{8}|part-\d+)\b")
 
 
 class ExitCode(enum.IntEnum):

@@ -44,6 +44,7 @@ from napari_etch.results import (
     GRAINS_FILE,
     overlay_rgb,
 )
+from napari_etch.results.file_names import readable
 from napari_etch.results.source_image import is_source, likely_paths, read_source
 
 if TYPE_CHECKING:
@@ -112,8 +113,8 @@ class FieldInput:
         made = self.summary
         return FieldSource(
             name=self.name,
-            grains=str(self.path),
-            image="" if image is None else image.choice.of(str(image.path or image.name)),
+            grains=readable(str(self.path)),
+            image="" if image is None else readable(image.choice.of(str(image.path or image.name))),
             model=str(made.get("model") or ""),
             weights_hash=str(made.get("weights_hash") or ""),
             granularity=(made.get("parameters") or {}).get("granularity"),
@@ -195,8 +196,8 @@ def _names(files: Sequence[Path]) -> list[str]:
     ]
     for names in (inside, plain, [str(file) for file in files]):
         if len(set(names)) == len(names):
-            return names
-    return [f"{file} ({at + 1})" for at, file in enumerate(files)]
+            return [readable(name) for name in names]
+    return [readable(f"{file} ({at + 1})") for at, file in enumerate(files)]
 
 
 def _read(
@@ -220,7 +221,8 @@ def _read(
         )
     picture = _picture(image, file, summary, grains.shape, choice)
     if image is not None and picture is not None and not is_source(picture, summary):
-        remarks.append(f"{name}: {image} has other pixels than the micrograph that was segmented")
+        other = readable(str(image))
+        remarks.append(f"{name}: {other} has other pixels than the micrograph that was segmented")
     if grains.ndim == 2:
         sections = [(name, grains, lines, picture)]
     elif grains.ndim == 3:

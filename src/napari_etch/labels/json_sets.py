@@ -18,7 +18,8 @@ from napari_etch.labels.writing import SetWriter
 def write_json(path: Path, value: Any) -> None:
     """Write a JSON file."""
     text = json.dumps(value, ensure_ascii=False, allow_nan=False)
-    path.write_text(text + "\n", encoding="utf-8")
+    # a path may be no text, such as one in Latin-1 on Linux: JSON holds it and gives it back
+    path.write_text(text + "\n", encoding="utf-8", errors="backslashreplace")
 
 
 @dataclass

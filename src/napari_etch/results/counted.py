@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from napari_etch.results.file_names import readable
 from napari_etch.results.files import PathLike, whole_file
 
 if TYPE_CHECKING:
@@ -49,4 +50,4 @@ def write_counts(out: PathLike, rows: Sequence[tuple[str, GrainCount]]) -> None:
         for name, item in rows:
             density = "" if item.density_per_mm2 is None else f"{item.density_per_mm2:.6g}"
             border = (item.n_inside, item.n_edge, item.n_corner)
-            table.writerow([name, item.count, item.low, item.high, density, *border])
+            table.writerow([readable(name), item.count, item.low, item.high, density, *border])

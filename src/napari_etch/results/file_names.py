@@ -20,5 +20,13 @@ def file_name(name: str) -> str:
     name : str
         Without folder; an ending, where it has one, counts as a part of it.
     """
-    plain = _FORBIDDEN.sub("-", name).strip(" .") or "image"
+    plain = _FORBIDDEN.sub("-", readable(name)).strip(" .") or "image"
     return f"{plain}-image" if is_device(plain) else plain
+
+
+def readable(name: str) -> str:
+    """Return the name of a file as text: a question mark for what is none, as on Linux in Latin-1.
+
+    Tables and reports are UTF-8 and have no place for it.
+    """
+    return name.encode("utf-8", "replace").decode("utf-8")
