@@ -183,6 +183,7 @@ def picture_of(micrograph: Micrograph, kind: str = "auto") -> npt.NDArray[Any]:
     if micrograph.is_stack:
         raise RepairError(f"{micrograph.name} is a stack: repair its sections one by one.")
     if kind == "grains":
+        data = np.nan_to_num(data, nan=0) if data.dtype.kind == "f" else data
         whole = data.ndim == 2 and bool((data == np.floor(data)).all()) and data.min() >= 0
         if not whole:
             raise RepairError(

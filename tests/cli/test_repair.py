@@ -144,6 +144,35 @@ def test_a_grain_map_of_any_type_is_one_and_a_picture_of_32_bits_is_none(etch, t
         assert summary["kind"] == kind
 
 
+@pytest.mark.parametrize(
+    ("kind", "first", "given"),
+    [
+        ("i4", 2**24, "auto"),
+        ("u4", 2**31, "grains"),
+        ("f4", 0, "auto"),
+        ("f4", 0, "grains"),
+        ("f8", 2**24, "grains"),
+    ],
+)
+def test_large_numbers_and_pixels_without_a_value_are_kept_apart(
+    etch, tmp_path, kind, first, given
+):
+    """As float32 16777217 is its neighbour, and NaN in a grain map made a micrograph of it."""
+    from skimage.measure import label
+
+    grains = label(~broken_lines(), connectivity=1)
+    numbers = np.where(grains > 0, grains + float(first), 0).astype(kind)
+    if kind[0] == "f":
+        numbers[:8, :8] = np.nan
+    tifffile.imwrite("mine.tif", numbers)
+    tifffile.imwrite("plain.tif", np.where(np.isnan(numbers), 0, grains).astype(np.int32))
+    done = etch("repair", "mine.tif", "plain.tif", "--out", "fixed", "--kind", given)
+    assert done.exit_code == 0, done.output
+    mine, plain = (tifffile.imread(f"fixed/{name}/grains.tif") for name in ("mine", "plain"))
+    np.testing.assert_array_equal(mine, plain)
+    assert json.loads((tmp_path / "fixed/mine/summary.json").read_text())["kind"] == "grains"
+
+
 def test_a_micrograph_is_segmented_first(etch, tmp_path):
     rng = np.random.default_rng(0)
     image = np.where(broken_lines(), 60, 170) + rng.normal(0, 12, (120, 120))

@@ -258,11 +258,12 @@ def _all_numbers(
     import numpy as np
 
     from napari_etch.cli.maps import load_map
+    from napari_etch.micrograph.serial import whole_floats
 
-    many = any(kind == Kind.GRAINS and item.data.max() >= _EXACT for item, kind, _ in found)
+    many = any(kind == Kind.GRAINS and np.nanmax(item.data) >= _EXACT for item, kind, _ in found)
     if not many:
         return found
-    labels = load_map(path)
+    labels = whole_floats(load_map(path))
     sections = labels.reshape(-1, *labels.shape[-2:])
     if sections.shape != (len(found), *found[0][0].data.shape):
         raise ValueError(

@@ -81,7 +81,7 @@ def looks_labelled(picture: npt.NDArray[Any]) -> bool:
     if picture.ndim != 2 or not picture.size or not _are_numbers_of_grains(picture):
         return False
     top, left = (max(0, (side - _WINDOW) // 2) for side in picture.shape)
-    window = picture[top : top + _WINDOW, left : left + _WINDOW]
+    window = np.nan_to_num(picture[top : top + _WINDOW, left : left + _WINDOW], nan=0)
     inside = window[window > 0]
     labels = np.unique(inside).size
     if labels < _LEAST_LABELS:
@@ -91,8 +91,12 @@ def looks_labelled(picture: npt.NDArray[Any]) -> bool:
 
 
 def _are_numbers_of_grains(picture: npt.NDArray[Any]) -> bool:
-    """Return whether all pixels are whole numbers from 0."""
-    if picture.dtype.kind not in "iuf" or not picture.min() >= 0:  # nor NaN
+    """Return whether all pixels are whole numbers from 0, or NaN, where nothing was measured."""
+    if picture.dtype.kind not in "iuf":
+        return False
+    if picture.dtype.kind == "f" and np.isnan(picture).any():
+        picture = picture[~np.isnan(picture)]
+    if not picture.size or not picture.min() >= 0:
         return False
     if picture.max() > np.iinfo(np.int32).max:
         return False
