@@ -168,6 +168,12 @@ def test_the_truth_may_be_a_data_set_of_hdf5(etch, halves, tmp_path):
     done = etch("evaluate", *pair, "--dataset", "label")
     assert done.exit_code == 2
     assert "truth.h5 has several of the data set 'label': give its number" in done.stderr
+    done = etch("evaluate", *pair)
+    assert done.exit_code == 2 and "truth.h5 holds 3 data sets" in done.stderr
+    (tmp_path / "result").mkdir()
+    done = etch("evaluate", "--pred", "pred.tif", "--truth", "result", "--dataset", "label")
+    assert done.exit_code == 2
+    assert "--truth result is a folder of files: leave series label out" in done.stderr
 
 
 def test_large_numbers_of_a_data_set_stay_apart(etch, halves):

@@ -30,11 +30,15 @@ def half():
 
 def broken():
     raise RuntimeError("no GPU\\nhere")
+
+def ends():
+    raise SystemExit(3)
 """
 ENTRIES = """[napari_etch.models]
 dark = etch_outside_test:whole
 half = etch_outside_test:half
 broken = etch_outside_test:broken
+ends = etch_outside_test:ends
 gone = etch_outside_gone:make
 generalist = etch_outside_test:whole
 """
@@ -85,6 +89,7 @@ def test_a_name_that_is_taken_stays_ours(installed):
         ("half", "etch-outside has no network"),
         ("broken", r"failed \(RuntimeError: no GPU here\): update or uninstall etch-outside"),
         ("gone", "failed .*etch_outside_gone"),
+        ("ends", r"failed \(SystemExit: 3\)"),
     ],
 )
 def test_a_broken_one_is_one_sentence(installed, name, said):

@@ -99,7 +99,8 @@ def evaluate(
     read = _read_classes if by_class else _read
     pred_map = read(pred, corrections)
     choice = choice_of(series, channel)
-    true_map = _read_chosen(truth, choice) if choice else read(truth, corrections)
+    chosen = choice or _holds_data_sets(truth)
+    true_map = _read_chosen(truth, choice) if chosen else read(truth, corrections)
     mask = None if ignore is None else read_map(ignore) != 0
     scores: ClassScores | GrainScores | StackScores
     with bad_input(f"{pred} and {truth}"):
@@ -140,11 +141,24 @@ def _is_class_map(path: Path) -> bool:
     return path.name == FRACTURE_FILE
 
 
+def _holds_data_sets(path: Path) -> bool:
+    """Return whether a path is an HDF5 file or a Zarr folder."""
+    import h5py
+
+    from napari_etch.micrograph.zarr_images import is_zarr
+
+    return is_zarr(path) if path.is_dir() else path.is_file() and bool(h5py.is_hdf5(path))
+
+
 def _read_chosen(path: Path, choice: Choice) -> np.ndarray:
     """Read the map that was chosen of a file or a Zarr folder with several."""
     from napari_etch.micrograph.reading import read_numbers
     from napari_etch.micrograph.serial import whole_floats
 
+    if path.is_dir() and not _holds_data_sets(path):
+        refuse(
+            f"--truth {path} is a folder of files: leave {choice.words} out, or name one of them"
+        )
     with bad_input():
         return whole_floats(read_numbers(path, choice))
 

@@ -93,7 +93,7 @@ def load_outside(model: OutsideModel) -> Any:
     """
     try:
         made = model.entry.load()()
-    except Exception as error:  # the code is somebody else's
+    except (Exception, SystemExit) as error:  # the code is somebody else's
         said = " ".join(str(error).split()) or "no reason given"
         raise ModelError(
             f"The model {model.name} of the package {model.package} failed "
