@@ -61,7 +61,7 @@ def installed(tmp_path, monkeypatch):
 
 def test_they_are_in_the_list_without_being_imported(installed):
     found = {info.name: info for info in list_models() if info.kind == "other"}
-    assert set(found) == {"dark", "half", "broken", "gone", "etch-outside:generalist"}
+    assert set(found) == {"dark", "half", "broken", "ends", "gone", "etch-outside:generalist"}
     assert found["dark"].ready and found["dark"].licence == "MIT"
     assert found["dark"].description == "Of the package etch-outside 1.2."
     assert "etch_outside_test" not in sys.modules
