@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from napari_etch.inference import Prediction, predict
-from napari_etch.micrograph import micrograph_from_array
+from napari_etch.micrograph import Calibration, micrograph_from_array
 from napari_etch.models import load_model
 from napari_etch.training.labelfree import (
     FitError,
@@ -150,6 +150,19 @@ def test_a_region_and_several_micrographs_are_learnt_from(micrograph):
     events = list(fit([micrograph, micrograph], regions=regions, plan=PLAN))
     assert events[-1].card["title"] == "Fitted to virtual.tif and 1 more"
     assert len(events[-1].card["specimen"]["images"]) == 2
+
+
+def test_micrographs_of_two_magnifications_are_refused(micrograph):
+    one, two = (replace(micrograph, calibration=Calibration(um, "typed")) for um in (0.25, 0.5))
+    said = "virtual.tif has 0.25 µm a pixel and virtual.tif 0.5: fit micrographs of one magnifi"
+    with pytest.raises(FitError, match=said):
+        list(fit([micrograph, one, two], plan=PLAN))
+
+
+def test_a_model_knows_the_pixel_size_that_one_of_its_micrographs_states(micrograph):
+    calibrated = replace(micrograph, calibration=Calibration(0.25, "typed"))
+    events = list(fit([micrograph, calibrated], plan=PLAN))
+    assert events[-1].card["specimen"]["pixel_size_um"] == 0.25
 
 
 def test_a_collapse_is_said_and_the_fit_is_held_to_the_anchors(micrograph, monkeypatch):

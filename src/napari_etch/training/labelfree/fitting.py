@@ -28,6 +28,7 @@ from napari_etch.training.labelfree.specimen import (
     Image,
     Specimen,
     Window,
+    common_pixel_size,
     cut_out,
     find_scale,
     prepare_specimen,
@@ -103,7 +104,8 @@ def fit(
     Raises
     ------
     FitError
-        When the micrographs show no grains, or `start` or `network` is unknown.
+        When the micrographs show no grains or differ in pixel size, or `start` or `network` is
+        unknown.
     """
     if start not in STARTS:
         raise FitError(f"A fit starts from {', '.join(STARTS)}, not from {start!r}.")
@@ -112,6 +114,7 @@ def fit(
         raise FitError(f"The network's form is best or published, not {network!r}.")
     begun = time.monotonic()
     generator = torch.Generator().manual_seed(seed)
+    common_pixel_size(micrographs)
     parts = cut_out(micrographs, regions)
     yield FitNotice("Looking how large the grains are.", passing=True)
     learner: Learner = Scratch(network, seed) if alone else Adapted()
@@ -288,7 +291,7 @@ class _Run:
             "specimen": {
                 "images": names,
                 "intercept_px": round(specimen.intercept_px, 3),
-                "pixel_size_um": micrographs[0].pixel_size_um,
+                "pixel_size_um": common_pixel_size(micrographs),
                 "style": specimen.style.summary(),
             },
             "training": {

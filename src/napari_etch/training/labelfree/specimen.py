@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from napari_etch.micrograph.box import window_of
+from napari_etch.micrograph.calibration import SAME_PIXEL
 from napari_etch.models.generalist import TARGET
 from napari_etch.models.prepare import prepare
 from napari_etch.models.resize import resize
@@ -104,6 +105,29 @@ def cut_out(
         raise FitError("There is no micrograph to learn from: give at least one.")
     regions = regions or [None] * len(micrographs)
     return [_cut(*pair) for pair in zip(micrographs, regions, strict=True)]
+
+
+def common_pixel_size(micrographs: Sequence[Micrograph]) -> float | None:
+    """Return the edge of a pixel of all micrographs, µm, as far as any of them states it.
+
+    Raises
+    ------
+    FitError
+        When two of them differ: grains of one specimen would have two sizes.
+    """
+    known = [each for each in micrographs if each.pixel_size_um]
+    if not known:
+        return None
+    first = known[0]
+    size = float(first.pixel_size_um or 0)
+    for other in known[1:]:
+        its = float(other.pixel_size_um or 0)
+        if abs(its / size - 1) > SAME_PIXEL:
+            raise FitError(
+                f"{first.name} has {size:.4g} µm a pixel and {other.name} {its:.4g}: fit "
+                "micrographs of one magnification together."
+            )
+    return size
 
 
 def _cut(micrograph: Micrograph, region: Window | None) -> Part:
