@@ -6,6 +6,8 @@ import base64
 import copy
 import io
 import json
+from dataclasses import replace
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -14,7 +16,8 @@ import tifffile
 from PIL import Image
 
 from napari_etch.grains.class_table import FRACTURE_MODES, ClassTable
-from napari_etch.labels import LabelsError, read_annotations
+from napari_etch.labels import Annotated, LabelsError, read_annotations
+from napari_etch.labels.importing import write_maps
 
 SQUARE = {"name": "polygon", "all_points_x": [2, 6, 6, 2], "all_points_y": [1, 1, 4, 4]}
 
@@ -563,3 +566,30 @@ def test_an_image_that_claims_to_be_larger_than_any_is_skipped(tmp_path):
     (tmp_path / "a.json").write_text(json.dumps(value))
     with pytest.raises(LabelsError, match=r"claims to have 10000000 × 10000000 px"):
         read_annotations(tmp_path / "a.json")
+
+
+@pytest.mark.parametrize("other", ["A", "a"])
+def test_maps_of_names_that_are_one_elsewhere_are_refused(tmp_path, other):
+    """On Windows and macOS the second image's map replaced the first's."""
+    maps = [Annotated(name, (5, 6), grains=np.ones((5, 6), np.int32)) for name in ("a", other)]
+    with pytest.raises(LabelsError, match=f"Two images are called {other}"):
+        write_maps(maps, tmp_path / "maps")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_maps_of_which_one_is_open_are_replaced_all_or_none(tmp_path, monkeypatch):
+    maps = [Annotated(name, (5, 6), grains=np.ones((5, 6), np.int32)) for name in "ab"]
+    write_maps(maps, tmp_path / "maps")
+    before = {path.name: path.read_bytes() for path in (tmp_path / "maps").iterdir()}
+    rename = Path.rename
+
+    def is_open(path, target):
+        if path.name == "b_grains.tif":
+            raise PermissionError(13, "it is being used by another process")
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", is_open)
+    new = [replace(each, grains=each.grains + 1) for each in maps]
+    with pytest.raises(LabelsError, match="close it in the program that has it open"):
+        write_maps(new, tmp_path / "maps", overwrite=True)
+    assert {path.name: path.read_bytes() for path in (tmp_path / "maps").iterdir()} == before

@@ -13,6 +13,7 @@ from napari_etch.labels.finding import image_shape
 from napari_etch.labels.report import LabelsError, Remark, Report
 from napari_etch.micrograph import write_tiff
 from napari_etch.micrograph.choice import ALL, Choice
+from napari_etch.results import NotWritableError, check_closed
 from napari_etch.results.file_names import file_name
 
 
@@ -75,8 +76,8 @@ def write_maps(
     Raises
     ------
     LabelsError
-        When a file is there and `overwrite` is not set, or the disk does not take it. No file is
-        changed then.
+        When a file is there and `overwrite` is not set or it cannot be replaced, when two images
+        have one name, or the disk does not take it. No file is changed then.
     """
     unfinished = out.with_name(f".{out.name}.{uuid.uuid4().hex[:8]}")
     if out.exists() and not out.is_dir():
@@ -85,6 +86,7 @@ def write_maps(
         out.parent.mkdir(parents=True, exist_ok=True)
         unfinished.mkdir()
         listed = list(images)
+        _refuse_twice(file_name(each.name) for each in listed)
         names = [name for each in listed for name in _write(each, unfinished)]
         there = [name for name in names if (out / name).exists()]
         if there and not overwrite:
@@ -93,13 +95,25 @@ def write_maps(
                 "folder."
             )
         out.mkdir(exist_ok=True)
+        check_closed(*(out / name for name in names))  # none is replaced before all can be
         for name in names:
             (unfinished / name).replace(out / name)
+    except NotWritableError as error:
+        raise LabelsError(f"{error}.") from None
     except OSError as error:
         raise LabelsError(f"{out} could not be written ({error.strerror or error}).") from error
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
     return [out / name for name in names], Report(len(listed), len(names))
+
+
+def _refuse_twice(names: Iterable[str]) -> None:
+    """Refuse names that are one on some file systems, which do not tell a from A."""
+    seen: set[str] = set()
+    for name in names:
+        if name.casefold() in seen:
+            raise LabelsError(f"Two images are called {name}: rename one.")
+        seen.add(name.casefold())
 
 
 def _write(each: Annotated, folder: Path) -> list[str]:
