@@ -63,7 +63,7 @@ def why_no_window() -> str:
     if importlib.util.find_spec("napari") is None:
         return "napari is not installed"
     if not any(importlib.util.find_spec(binding) for binding in QT_BINDINGS):
-        return "no Qt is installed; python -m pip install 'napari-etch[all]' adds it"
+        return 'no Qt is installed; python -m pip install "napari-etch[all]" adds it'
     if sys.platform.startswith("linux") and not (
         os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
     ):

@@ -28,7 +28,7 @@ _KINDS: dict[str, Any] = {
 _OURS = "napari_etch"
 #: Levels of the pyramid end where the shorter side would fall below this, px.
 _LEAST_SIDE = 256
-_MISSING = "OME-Zarr needs a library more: pip install 'napari-etch[zarr]'."
+_MISSING = 'OME-Zarr needs a library more: pip install "napari-etch[zarr]".'
 
 
 class ZarrWriter(SetWriter):

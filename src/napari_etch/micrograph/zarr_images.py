@@ -54,7 +54,7 @@ def read_zarr(path: Path, *, stack: bool, calibrate: bool, choice: Choice) -> Ra
     except ImportError:
         raise MicrographError(
             f"{path.name} is Zarr, and zarr is not installed; run: "
-            "python -m pip install 'napari-etch[zarr]'"
+            'python -m pip install "napari-etch[zarr]"'
         ) from None
     top = zarr.open(str(path), mode="r")
     found = list(_held(top, "", 0))
