@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from measure.tessellation import poisson_voronoi, voronoi
 from scipy import ndimage as ndi
+from scipy.spatial import cKDTree
 
 from napari_etch.measure import (
     combine_fields,
@@ -66,7 +67,7 @@ def test_grains_of_one_size_are_uniform():
 
 def test_slivers_at_the_border_make_no_wide_range():
     areas = np.full(30, 100.0)
-    areas[25:] = 3.0  # what the frame shows of five
+    areas[20:] = 3.0  # what the frame shows of ten
     cut = np.arange(30) >= 20
     assert duplex(areas, mean_area_um2=100.0).kind == "wide range"
     found = duplex(areas, mean_area_um2=100.0, cut=cut)
@@ -99,6 +100,18 @@ def test_the_extremes_are_named():
     assert found.kind == "wide range"
     assert found.extremes_g[1] - found.extremes_g[0] == found.range_g == 5
     assert f"from G {found.extremes_g[0]:.1f} to {found.extremes_g[1]:.1f}, 5.0 apart" in found.text
+
+
+def test_the_section_of_grains_of_one_size_in_space_is_no_wide_range():
+    random = np.random.default_rng(1)
+    steps = np.stack(np.meshgrid(*[np.arange(-1, 16)] * 2, [-1, 0, 1], indexing="ij"), axis=-1)
+    lattice = steps.reshape(-1, 3) * 25.0
+    sites = np.concatenate([lattice, lattice + 12.5])
+    sites += random.normal(0, 5, sites.shape)
+    pixels = np.stack(np.mgrid[:350, :350, :1], axis=-1).reshape(-1, 3)
+    areas = np.unique(cKDTree(sites).query(pixels)[1], return_counts=True)[1]
+    found = duplex(areas, mean_area_um2=float(areas.mean()))
+    assert (found.kind, found.range_g < 4.5) == ("uniform", True)
 
 
 # -- how they lie --------------------------------------------------------------------------------
