@@ -204,6 +204,24 @@ def test_every_image_of_an_hdf5_file_is_a_layer_and_what_cannot_be_read_is_told(
         read_array_layers(Path(path))
 
 
+def test_the_scenes_of_a_czi_file_are_layers_with_its_pixel_size(tmp_path: Path) -> None:
+    czi = pytest.importorskip("pylibCZIrw.czi")
+    path = str(tmp_path / "steel.czi")
+    with czi.create_czi(path) as file:
+        for scene in (0, 1):
+            file.write(noise(40, 50)[..., None], scene=scene, location=(0, 100 * scene))
+        file.write_metadata("steel", scale_x=5e-7, scale_y=5e-7)
+    reader = get_array_reader(path)
+    assert reader is not None
+    layers = reader(path)
+    assert [keywords["name"] for _, keywords, _ in layers] == ["steel scene 0", "steel scene 1"]
+    for data, keywords, _ in layers:
+        np.testing.assert_array_equal(data, noise(40, 50))
+        assert keywords["scale"] == pytest.approx((0.5, 0.5))
+    (tmp_path / "text.czi").write_text("no image")
+    assert get_array_reader(str(tmp_path / "text.czi")) is None
+
+
 def test_a_zarr_folder_is_opened_by_its_metadata(tmp_path: Path) -> None:
     zarr = pytest.importorskip("zarr")
     pixels = noise(40, 50)

@@ -1,4 +1,4 @@
-"""napari's Open for micrographs in HDF5 files and Zarr folders.
+"""napari's Open for micrographs in HDF5 files, Zarr folders and files of microscope makers.
 
 A folder of Zarr is opened by its metadata file: a reader of folders would have napari ask for every
 folder that anybody opens.
@@ -25,10 +25,11 @@ def get_array_reader(path: str | list[str]) -> Callable[[Any], list[LayerData]] 
     Parameters
     ----------
     path : str or list of str
-        An HDF5 file, or the ``zarr.json``, ``.zattrs``, ``.zgroup`` or ``.zarray`` of a folder of
-        Zarr.
+        A CZI, LIF or HDF5 file, or the ``zarr.json``, ``.zattrs``, ``.zgroup`` or ``.zarray`` of a
+        folder of Zarr.
     """
     from napari_etch.micrograph.hdf5 import holds_images
+    from napari_etch.micrograph.reading import is_of_a_microscope
     from napari_etch.micrograph.zarr_images import SIGNS, is_zarr
 
     if not isinstance(path, str | os.PathLike):
@@ -36,13 +37,13 @@ def get_array_reader(path: str | list[str]) -> Callable[[Any], list[LayerData]] 
     file = Path(path)
     if file.name in (*SIGNS, ".zattrs"):
         return (lambda _path: read_layers(file.parent)) if is_zarr(file.parent) else None
-    if is_known(file) or not holds_images(file):
+    if not is_of_a_microscope(file) and (is_known(file) or not holds_images(file)):
         return None
     return lambda _path: read_layers(file)
 
 
 def read_layers(path: Path) -> list[LayerData]:
-    """Return the images of an HDF5 file or a Zarr folder as layer data.
+    """Return the images of a file or a Zarr folder as layer data.
 
     Raises
     ------

@@ -17,7 +17,7 @@ from napari_etch.micrograph.tiff import RawImage
 # An image is no table of numbers.
 _LEAST_SIDE = 8
 _FLAT = 4
-_SECTION_AXES = "ZT"
+_SECTION_AXES = "ZTM"
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,8 +72,27 @@ def guessed_axes(shape: Sequence[int], dtype: np.dtype[Any]) -> str:
     return ""
 
 
-def named(paths: Sequence[str], choice: Choice, name: str, arrays: Sequence[Any]) -> int:
+def named(
+    paths: Sequence[str],
+    choice: Choice,
+    name: str,
+    arrays: Sequence[Any],
+    what: str = "data set",
+    option: str = "--dataset",
+) -> int:
     """Return which one of the arrays of a file is wanted.
+
+    Parameters
+    ----------
+    paths : sequence of str
+        Of the arrays.
+    choice : Choice
+    name : str
+        Of the file.
+    arrays : sequence of array_like
+        For their sizes.
+    what, option : str
+        What they are called there, and how the commands choose one.
 
     Raises
     ------
@@ -85,14 +104,14 @@ def named(paths: Sequence[str], choice: Choice, name: str, arrays: Sequence[Any]
     if not paths:
         raise MicrographError(f"{name} holds no image: no array of numbers in two or more axes.")
     if choice.series is not None:
-        return pick(choice.series, paths, name, "data set")
+        return pick(choice.series, paths, name, what)
     if len(paths) > 1:
         sizes = [
             f"{path}: {' × '.join(map(str, array.shape))}"
             for path, array in zip(paths, arrays, strict=True)
         ]
         raise SeveralSeriesError(
-            f"{name} holds {listed(sizes, 'data set')}", tuple(paths), "choose one with --dataset."
+            f"{name} holds {listed(sizes, what)}", tuple(paths), f"choose one with {option}."
         )
     return 0
 

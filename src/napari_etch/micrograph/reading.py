@@ -16,9 +16,11 @@ import numpy as np
 from napari_etch.micrograph.calibration import Calibration
 from napari_etch.micrograph.choice import ALL, COLOURS, Choice, Which, find_channel, pick
 from napari_etch.micrograph.colour import grey_section
+from napari_etch.micrograph.czi import read_czi
 from napari_etch.micrograph.errors import MicrographError, SeveralImagesError
 from napari_etch.micrograph.hdf5 import read_hdf5
 from napari_etch.micrograph.image import Micrograph, without_bars
+from napari_etch.micrograph.lif import read_lif
 from napari_etch.micrograph.pixels import canonical
 from napari_etch.micrograph.raster import read_raster
 from napari_etch.micrograph.sidecars import read_sidecar
@@ -42,7 +44,10 @@ _MAGIC = {
     b"\xff\xd8\xff": "JPEG",
     b"BM": "BMP",
     b"\x89HDF": "HDF5",
+    b"ZISRAWFI": "CZI",
 }
+# Files of arrays, several of them perhaps.
+_HELD = {"CZI": read_czi, "HDF5": read_hdf5, "LIF": read_lif, "Zarr": read_zarr}
 
 
 def read_micrograph(
@@ -64,7 +69,8 @@ def read_micrograph(
     ----------
     path : str or path
         A TIFF, PNG, JPEG or BMP file, a folder of them (sorted by the numbers in their names), an
-        HDF5 file (also of the published serial sections, `micrograph.iron`), or a Zarr folder.
+        HDF5 file (also of the published serial sections, `micrograph.iron`), a Zarr folder, or a
+        file of Zeiss's (CZI) or Leica's (LIF, LOF) programs.
     pixel_size_um : float, optional
         Edge of a pixel in µm; goes before what the file states (see `Calibration.conflict`).
     keep_info_bar : bool
@@ -74,8 +80,8 @@ def read_micrograph(
         True: a folder or several pages become a ``(z, y, x)`` stack, one image a stack of one. None
         or False: one image is wanted, and several are an error.
     series : int or str, optional
-        Of a file with several images: the number of one, from 0, or its name; of HDF5 and Zarr the
-        number or path of a data set.
+        Of a file with several images (in CZI scenes): the number of one, from 0, or its name; of
+        HDF5 and Zarr the number or path of a data set.
     channel : int or str, optional
         Of an image with several channels: the number of one, from 0, or its name; ``"red"``,
         ``"green"`` and ``"blue"`` of a colour image.
@@ -154,6 +160,14 @@ def read_numbers(path: Path, choice: Choice = ALL) -> np.ndarray:
     return data[0] if data.ndim == 3 and len(data) == 1 else data
 
 
+def is_of_a_microscope(path: Path) -> bool:
+    """Return whether a file is one of a microscope maker's own format."""
+    try:
+        return path.is_file() and _kind(path) in ("CZI", "LIF")
+    except (OSError, MicrographError):
+        return False
+
+
 def is_image_folder(path: Path) -> bool:
     """Return whether a path is a folder of images; one of Zarr is a file in this respect."""
     try:
@@ -222,9 +236,8 @@ def _decode(path: Path, stack: bool, calibrate: bool, choice: Choice) -> RawImag
     kind = _kind(path)
     if kind == "TIFF":
         return read_tiff(path, stack=stack, calibrate=calibrate, choice=choice)
-    if kind in ("HDF5", "Zarr"):
-        read = read_hdf5 if kind == "HDF5" else read_zarr
-        return read(path, stack=stack, calibrate=calibrate, choice=choice)
+    if kind in _HELD:
+        return _HELD[kind](path, stack=stack, calibrate=calibrate, choice=choice)
     if choice.series is not None:
         pick(choice.series, [""], path.name, "series", "series")  # or it says that there is one
     raw = read_raster(path, calibrate=calibrate)
@@ -240,13 +253,15 @@ def _kind(path: Path) -> str:
     if path.is_dir():
         return "Zarr"
     with path.open("rb") as file:
-        head = file.read(8)
+        head = file.read(16)
     if not head:
         raise MicrographError(f"{path.name} is empty (0 bytes); copy it again from its source.")
     kind = next((k for magic, k in _MAGIC.items() if head.startswith(magic)), None)
+    if kind is None and head.startswith(b"p\0\0\0") and head[8:9] == b"*":
+        kind = "LIF"
     if kind is None:
         raise MicrographError(
-            f"{path.name} is not a TIFF, PNG, JPEG or BMP image or HDF5 file, whatever its name "
+            f"{path.name} is not a TIFF, PNG, JPEG, BMP, CZI, LIF or HDF5 file, whatever its name "
             "says; convert it to one of them."
         )
     return kind
