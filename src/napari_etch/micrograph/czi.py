@@ -144,4 +144,4 @@ def _step_um(about: ElementTree.Element, axis: str) -> float | None:
         step = float(stated or 0) * _UM_PER_M
     except ValueError:
         return None
-    return step if 0 < step < _MOST_UM else None
+    return float(f"{step:.12g}") if 0 < step < _MOST_UM else None  # 0.225, not 0.22499999999999998
