@@ -15,8 +15,11 @@ from skimage.io import imsave
 
 import napari_etch
 from napari_etch.cli import measure_inputs
+from napari_etch.cli.measure_inputs import read_fields
 from napari_etch.corrections import Journal
-from napari_etch.measure import METHODS
+from napari_etch.measure import METHODS, combine_fields
+from napari_etch.measure.report import Report
+from napari_etch.measure.report_html import details
 from napari_etch.micrograph import write_tiff
 
 
@@ -171,6 +174,20 @@ def test_excel_holds_the_numbers_of_measure_json(etch, write_grains, tmp_path):
     page = (tmp_path / "out" / "report.html").read_text("utf-8")
     assert all(html.escape(text) in page for text in book["structure"]["found"])
     assert " % RA) by " in page
+
+
+def test_grains_without_a_micrograph_are_drawn_on_white_and_stripes_are_endless(
+    write_grains, tmp_path
+):
+    stripes = np.repeat(np.arange(1, 11), 20)[None].repeat(200, 0).astype(np.int32)
+    (field,) = read_fields([write_grains("a.tif", grains=stripes)], 0.5)
+    source = field.source()
+    assert source.picture is None
+    assert (source.overlay[100, 10] == 255).all()
+    measured = combine_fields([field.measure()])
+    found = dict(details(Report(measured, (source,), field.table())))
+    assert "AI ∞, longest intercepts at 90°" in found["Anisotropy *"]
+    assert "1.0 finer than the mean; the border cuts" in found["Largest grain (E930)"]
 
 
 def test_a_name_that_the_font_lacks_is_no_warning(etch, write_grains):

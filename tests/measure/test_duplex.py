@@ -8,6 +8,7 @@ from scipy import ndimage as ndi
 from scipy.spatial import cKDTree
 
 from napari_etch.measure import (
+    astm_grain_number_from_area,
     combine_fields,
     duplex,
     largest_grain,
@@ -83,6 +84,14 @@ def test_the_area_of_each_mode_is_told():
     found = duplex(areas, mean_area_um2=float(areas.mean()))
     assert found.modes_shares == pytest.approx((0.4, 0.6))
     assert found.text.startswith("bimodal; 40 % of the area at G ")
+
+
+def test_the_g_at_a_mode_is_that_of_its_grains():
+    areas = np.r_[np.full(600, 10.0), np.full(10, 400.0)]
+    found = duplex(areas, mean_area_um2=float(areas.mean()))
+    assert found.modes_g == pytest.approx(
+        [astm_grain_number_from_area(400.0), astm_grain_number_from_area(10.0)]
+    )
 
 
 def test_many_coarse_grains_without_a_class_are_not_called_uniform():

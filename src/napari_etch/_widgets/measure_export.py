@@ -112,11 +112,7 @@ def report_of(
 
 def _source(part: FieldParts) -> FieldSource:
     grains = part.result.grains
-    white = np.full(grains.shape, 255, np.uint8)
-    image = micrograph_from_array(
-        white if part.image is None else part.image,
-        rgb=part.rgb if part.image is not None else None,
-    )
+    image = None if part.image is None else micrograph_from_array(part.image, rgb=part.rgb)
     made = part.made
     return FieldSource(
         name=part.result.source.name,
@@ -127,7 +123,7 @@ def _source(part: FieldParts) -> FieldSource:
         granularity=made.get("granularity"),
         corrected=made.get("corrected"),
         pixel_size_from="as shown in napari",
-        picture=None if part.image is None else overlay_rgb(image, np.ones_like(grains)),
+        picture=None if image is None else overlay_rgb(image, np.ones_like(grains)),
         overlay=overlay_rgb(image, grains),
     )
 

@@ -10,7 +10,13 @@ import numpy as np
 
 from napari_etch._widgets.sentences import sentence
 from napari_etch.measure import METHODS, Measurement, MethodResult
-from napari_etch.measure.report import interval_text, measured_text, more_fields_text, range_text
+from napari_etch.measure.report import (
+    index_text,
+    interval_text,
+    measured_text,
+    more_fields_text,
+    range_text,
+)
 
 if TYPE_CHECKING:
     from napari_etch.measure.segmentation_range import SegmentationRange
@@ -93,7 +99,7 @@ def about_text(
     said.append(f"Largest grain: G {largest.grain_number:.1f}. Structure: {together.duplex.name}.")
     if together.anisotropy is not None:
         found = together.anisotropy
-        said.append(f"Anisotropy {found.index:.2f}, longest at {found.along_deg:.0f}°.")
+        said.append(f"Anisotropy {index_text(found)}, longest at {found.along_deg:.0f}°.")
     said += [sentence(each) for each in (*remarks, *together.remarks)]
     return " ".join(said)
 

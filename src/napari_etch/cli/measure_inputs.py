@@ -33,7 +33,6 @@ from napari_etch.measure.report import FieldSource
 from napari_etch.micrograph import (
     Micrograph,
     MicrographError,
-    micrograph_from_array,
     read_micrograph,
 )
 from napari_etch.micrograph.choice import ALL, Choice
@@ -107,9 +106,6 @@ class FieldInput:
     def source(self) -> FieldSource:
         """Return what the report says of the field."""
         image = self.image
-        white = np.full(self.grains.shape, 255, np.uint8)
-        drawn_on = micrograph_from_array(white) if image is None else image
-        overlay = overlay_rgb(drawn_on, self.whole)
         made = self.summary
         return FieldSource(
             name=self.name,
@@ -121,7 +117,7 @@ class FieldInput:
             corrected=self.corrected,
             pixel_size_from=self.pixel_size_from,
             picture=None if image is None else overlay_rgb(image, np.ones_like(self.grains)),
-            overlay=overlay,
+            overlay=overlay_rgb(image, self.whole),
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_etch.measure.astm import astm_grain_number_from_density
+from napari_etch.measure.direction import Anisotropy
 from napari_etch.measure.field import FieldMeasurement
 from napari_etch.measure.fields import Measurement, MethodResult
 from napari_etch.measure.fractions import AreaFraction
@@ -136,6 +138,11 @@ def interval_text(result: MethodResult) -> str:
         for at, end in enumerate((result.g_low, result.g_high))
     ]
     return f"{ends[0]} … {ends[1]}"
+
+
+def index_text(found: Anisotropy) -> str:
+    """Return the anisotropy index; where no line along the elongation meets a boundary, ∞."""
+    return f"{found.index:.2f}" if math.isfinite(found.index) else "∞"
 
 
 def more_fields_text(result: MethodResult) -> str:

@@ -70,7 +70,10 @@ def pdf_bytes(report: Report) -> bytes:
         figure.add_axes((0.68, 0.185, 0.22, 0.115), projection="polar"), report.measurement
     )
     rows = [f"{name}: {text}" for name, text in details(report)]
-    rows += [f"{each.name}: {each.image}, model {model_text(each)}" for each in report.sources]
+    rows += [
+        f"{each.name}: {each.image or 'image not known'}, model {model_text(each)}"
+        for each in report.sources
+    ]
     figure.text(0.06, 0.16, _lines(rows, 130, 13), fontsize=6.5, va="top")
     file = io.BytesIO()
     with warnings.catch_warnings():

@@ -16,6 +16,7 @@ from napari_etch.measure.report import (
     Report,
     four_digits,
     headline,
+    index_text,
     interval_text,
     measured_text,
     more_fields_text,
@@ -239,7 +240,8 @@ def details(report: Report) -> list[tuple[str, str]]:
             "Largest grain (E930)",
             f"grain {largest.label}{where}: {four_digits(largest.area_um2)} µm², "
             f"G {largest.grain_number:.1f}, "
-            f"{largest.coarser_by:.1f} coarser than the mean{'; ' if largest.remark else ''}"
+            f"{abs(largest.coarser_by):.1f} {'coarser' if largest.coarser_by >= 0 else 'finer'} "
+            f"than the mean{'; ' if largest.remark else ''}"
             f"{largest.remark}",
         ),
         (
@@ -273,7 +275,8 @@ def details(report: Report) -> list[tuple[str, str]]:
         rows.append(
             (
                 "Anisotropy *",
-                f"AI {found_along.index:.2f}, longest intercepts at {found_along.along_deg:.0f}°; "
+                f"AI {index_text(found_along)}, "
+                f"longest intercepts at {found_along.along_deg:.0f}°; "
                 f"L_A {four_digits(found_along.boundary_per_area)} mm/mm², "
                 f"S_V {four_digits(found_along.boundary_per_volume)} mm²/mm³",
             )

@@ -57,13 +57,13 @@ def bridge_colours(confidence: np.ndarray) -> np.ndarray:
     return np.asarray(colours.round(), np.uint8)
 
 
-def overlay_rgb(micrograph: Micrograph, grains: np.ndarray) -> np.ndarray:
+def overlay_rgb(micrograph: Micrograph | None, grains: np.ndarray) -> np.ndarray:
     """Draw the outlines of grains over their micrograph.
 
     Parameters
     ----------
-    micrograph : Micrograph
-        One image, (y, x) or (y, x, 3).
+    micrograph : Micrograph or None
+        One image, (y, x) or (y, x, 3); None is white paper.
     grains : np.ndarray
         Grain map, int, (y, x).
 
@@ -72,7 +72,8 @@ def overlay_rgb(micrograph: Micrograph, grains: np.ndarray) -> np.ndarray:
     np.ndarray
         uint8, (y, x, 3), lines one pixel wide.
     """
-    image = _rgb(micrograph)
+    paper = (*grains.shape, 3)
+    image = np.full(paper, 255, np.uint8) if micrograph is None else _rgb(micrograph)
     image[boundary_lines(grains)] = LINE_COLOUR
     return image
 
