@@ -153,6 +153,13 @@ def test_excel_holds_the_numbers_of_measure_json(etch, write_grains, tmp_path):
         book["grain size"].to_dict("records"), found["methods"].values(), strict=True
     ):
         assert row["measured"] == pytest.approx(each["mean"])
+        for column, key, whole in (
+            ("mean intercept, µm", "mean_intercept_um", 1e3),
+            ("mean area, µm²", "mean_area_um2", 1e6),
+        ):
+            assert row[column] == pytest.approx(each[key] or np.nan, nan_ok=True)
+            if each["unit"].endswith(("per mm" if whole == 1e3 else "per mm²",)):
+                assert each[key] == pytest.approx(whole / each["mean"])
         for column, key in (("G", "G"), ("G low", "G_low"), ("G high", "G_high")):
             assert row[column] == pytest.approx(each[key])
         assert row["% RA"] == pytest.approx(each["relative_accuracy_percent"])

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_etch.measure.astm import astm_grain_number_from_density
+from napari_etch.measure.astm import UM2_PER_MM2, astm_grain_number_from_density
 from napari_etch.measure.direction import Anisotropy
 from napari_etch.measure.field import FieldMeasurement
 from napari_etch.measure.fields import Measurement, MethodResult
@@ -121,12 +121,23 @@ def four_digits(value: float) -> str:
     return f"{mantissa} × 10{str(int(exponent)).translate(_RAISED)}"
 
 
+def mean_intercept_um(result: MethodResult) -> float | None:
+    """Return the mean intercept that intersections per mm stand for; None of other methods."""
+    return 1000 / result.mean.value if result.method.scale == "intercepts" else None
+
+
+def mean_area_um2(result: MethodResult) -> float | None:
+    """Return the mean area of a grain in the section by a method that counts grains or areas."""
+    if result.method.scale == "intercepts":
+        return None
+    return result.mean.value if result.method.scale == "area" else UM2_PER_MM2 / result.mean.value
+
+
 def measured_text(result: MethodResult) -> str:
     """Return what a method measured, with its unit; of intersections the mean intercept, too."""
     said = f"{four_digits(result.mean.value)} {result.method.unit}"
-    if result.method.scale != "intercepts":
-        return said
-    return f"{said}, mean intercept {four_digits(1000 / result.mean.value)} µm"
+    intercept = mean_intercept_um(result)
+    return said if intercept is None else f"{said}, mean intercept {four_digits(intercept)} µm"
 
 
 def interval_text(result: MethodResult) -> str:
@@ -276,6 +287,8 @@ def _result_dict(result: MethodResult) -> dict[str, Any]:
         "recalled_from_memory": result.method.recalled,
         "unit": result.method.unit,
         "mean": result.mean.value,
+        "mean_intercept_um": mean_intercept_um(result),
+        "mean_area_um2": mean_area_um2(result),
         "half_width_95": result.mean.half_width,
         "interval_from": None if result.mean.half_width is None else result.mean.source or None,
         "values": result.mean.n,

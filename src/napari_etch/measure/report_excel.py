@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from typing import TYPE_CHECKING, Any
 
-from napari_etch.measure.report import Report, headline
+from napari_etch.measure.report import Report, headline, mean_area_um2, mean_intercept_um
 from napari_etch.measure.report_html import details
 from napari_etch.measure.report_table import field_table
 from napari_etch.measure.statistics import fields_needed
@@ -57,6 +57,8 @@ def _results(report: Report) -> pd.DataFrame:
             "rule of": each.method.standard,
             "measured": each.mean.value,
             "unit": each.method.unit,
+            "mean intercept, µm": mean_intercept_um(each),
+            "mean area, µm²": mean_area_um2(each),
             "G": each.grain_number,
             "G low": each.g_low,
             "G high": each.g_high,

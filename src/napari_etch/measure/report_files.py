@@ -8,12 +8,14 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
+from napari_etch.measure.fields import MethodResult
 from napari_etch.measure.report import (
     Report,
     as_dict,
     four_digits,
     headline,
     interval_text,
+    mean_intercept_um,
     more_fields_text,
     range_text,
 )
@@ -88,9 +90,11 @@ def _write_head(figure: Any, report: Report) -> None:
 
     figure.text(0.06, 0.965, "Grain size", fontsize=16, weight="bold", va="top")
     figure.text(0.06, 0.94, headline(report.measurement), fontsize=11, va="top")
+    first = report.sources[0].name
     about = (
         f"{report.made} · napari-etch {__version__} · "
-        f"{report.measurement.pixel_size_um:g} µm a pixel · {report.sources[0].name}"
+        f"{report.measurement.pixel_size_um:g} µm a pixel · "
+        f"{first if len(report.sources) == 1 else f'pictures of {first}'}"
     )
     figure.text(0.06, 0.92, about, fontsize=7, color="#555555", va="top")
     remarks = list(report.all_remarks)
@@ -118,7 +122,7 @@ def _write_table(axes: Any, report: Report) -> None:
             [
                 each.method.title,
                 each.method.standard + (" *" if each.method.recalled else ""),
-                f"{four_digits(each.mean.value)} {each.method.unit}",
+                _measured(each),
                 f"{each.grain_number:.1f}",
                 interval_text(each),
                 "" if accuracy is None else f"{accuracy:.0f}",
@@ -136,7 +140,7 @@ def _write_table(axes: Any, report: Report) -> None:
             "% RA",
             "Still needed",
         ],
-        colWidths=[0.22, 0.25, 0.21, 0.05, 0.11, 0.06, 0.1],
+        colWidths=[0.2, 0.24, 0.25, 0.05, 0.1, 0.06, 0.1],
         cellLoc="left",
         bbox=(0, 0, 1, 1),
     )
@@ -144,3 +148,11 @@ def _write_table(axes: Any, report: Report) -> None:
     table.set_fontsize(6.5)
     for cell in table.get_celld().values():
         cell.set_linewidth(0.3)
+
+
+def _measured(result: MethodResult) -> str:
+    """Return what a method measured, shorter than `measured_text` says it."""
+    intercept = mean_intercept_um(result)
+    if intercept is None:
+        return f"{four_digits(result.mean.value)} {result.method.unit}"
+    return f"{four_digits(result.mean.value)} per mm, intercept {four_digits(intercept)} µm"
