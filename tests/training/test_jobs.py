@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import gc
+import io
+import json
 import os
 import subprocess
 import sys
@@ -339,3 +341,15 @@ def test_a_parent_that_is_gone_is_noticed_on_every_system(number):
     report._out = Pipe()
     with pytest.raises(job_child.ParentGoneError):
         report.send("step", step=1)
+
+
+def test_what_libraries_print_ends_no_training_where_the_code_page_lacks_it(tmp_path, monkeypatch):
+    printed = io.TextIOWrapper(io.BytesIO(), encoding="cp1252")
+    monkeypatch.setattr(sys, "stdout", printed)
+    monkeypatch.setattr(os, "dup2", lambda *_: None)
+    monkeypatch.setattr(os, "dup", lambda _: os.open(tmp_path / "events", os.O_CREAT | os.O_RDWR))
+    report = job_child.Report()
+    print("50 µm → 2")
+    report.send("step", step=1)
+    assert printed.buffer.getvalue() == "50 µm ? 2\n".encode("cp1252")
+    assert json.loads((tmp_path / "events").read_text()) == {"event": "step", "step": 1}

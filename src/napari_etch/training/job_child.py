@@ -89,7 +89,8 @@ class Report:
         os.dup2(2, 1)
         # A crash would lose what libraries have printed and Python still holds back.
         if isinstance(sys.stdout, io.TextIOWrapper):
-            sys.stdout.reconfigure(line_buffering=True)
+            # And a sign that the code page of Windows lacks is no reason to end.
+            sys.stdout.reconfigure(line_buffering=True, errors="replace")
 
     def send(self, event: str, **content: Any) -> None:
         """Write one event; raises ParentGoneError when nobody is there to read it."""
