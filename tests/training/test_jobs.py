@@ -349,7 +349,8 @@ def test_what_libraries_print_ends_no_training_where_the_code_page_lacks_it(tmp_
     monkeypatch.setattr(os, "dup2", lambda *_: None)
     monkeypatch.setattr(os, "dup", lambda _: os.open(tmp_path / "events", os.O_CREAT | os.O_RDWR))
     report = job_child.Report()
-    print("50 µm → 2")
+    sys.stdout.write("50 µm → 2\n")
     report.send("step", step=1)
+    report._out.close()
     assert printed.buffer.getvalue() == "50 µm ? 2\n".encode("cp1252")
     assert json.loads((tmp_path / "events").read_text()) == {"event": "step", "step": 1}
