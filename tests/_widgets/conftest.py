@@ -23,19 +23,6 @@ from napari_etch._widgets.correct_dock import CorrectDock
 from napari_etch._widgets.segment_dock import SegmentDock
 
 
-@pytest.fixture(scope="module", autouse=True)
-def without_old_objects() -> Iterator[None]:
-    """Spare collections what the tests of other files left.
-
-    napari leaves the actions of its menus, five thousand objects a window, and every window test
-    collects several times: after a hundred windows each test took three times as long.
-    """
-    gc.collect()
-    gc.freeze()
-    yield
-    gc.unfreeze()
-
-
 @pytest.fixture
 def calm_threads() -> Iterator[None]:
     """Let every worker end before the next test starts."""
