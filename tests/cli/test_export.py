@@ -518,9 +518,15 @@ def test_an_image_in_hdf5_goes_with_annotations(etch, channels, tmp_path):
         file["entry/a"], file["entry/b"] = channels
     write_via(tmp_path / "via.json", "frame.png")
     given = ("import", "via.json", "--images", "frame.h5", "--labels", "classes", "--out", "set")
+    done = etch(*given)
+    assert done.exit_code == 2 and "choose one with --dataset" in done.stderr
     done = etch(*given, "--dataset", "entry/b")
     assert done.exit_code == 0, done.output
     np.testing.assert_array_equal(tifffile.imread(tmp_path / "set/images/frame.tif"), channels[1])
+    with h5py.File(tmp_path / "frame.h5", "w") as file:
+        file["only"] = channels[0]
+    assert etch(*given, "--overwrite").exit_code == 0
+    np.testing.assert_array_equal(tifffile.imread(tmp_path / "set/images/frame.tif"), channels[0])
 
 
 def test_a_result_says_itself_which_channel_it_is_of(etch, results):

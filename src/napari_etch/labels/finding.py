@@ -116,7 +116,7 @@ def image_shape(path: Path, choice: Choice = ALL) -> Shape:
     LabelsError
         When it cannot be read.
     """
-    if choice.series is not None:  # there is no one header then
+    if choice.series is not None or path.suffix.lower() not in IMAGE_SUFFIXES:  # of no one header
         try:
             rows, columns = read_numbers(path, choice).shape[:2]
         except MicrographError as error:
