@@ -28,6 +28,7 @@ from napari_etch.labels import (
     export_set,
     read_annotations,
 )
+from napari_etch.training.folder import read_training_folder
 
 
 def field(name="a", shape=(40, 50), specimen="", **more):
@@ -146,6 +147,21 @@ def test_a_folder_with_anything_else_is_never_replaced(tmp_path, name):
     with pytest.raises(LabelsError, match="holds other files"):
         export_all([field()], ExportRequest(tmp_path, overwrite=True))
     assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+@pytest.mark.parametrize("name", [".DS_Store", "Thumbs.db", "desktop.ini"])
+def test_a_folder_with_what_the_system_puts_there_is_empty(tmp_path, name):
+    """A folder that was looked at in the Finder was no empty one."""
+    (tmp_path / "set").mkdir()
+    (tmp_path / "set" / name).write_bytes(b"\0")
+    export_all([field()], ExportRequest(tmp_path / "set"))
+    (tmp_path / "set" / "images" / name).write_bytes(b"\0")
+    (tmp_path / "set" / "labels" / name).write_bytes(b"\0")
+    assert list(read_annotations(tmp_path / "set")) == ["a"]
+    (pair,) = read_training_folder(tmp_path / "set")
+    assert pair.source == "a"
+    export_all([field("b")], ExportRequest(tmp_path / "set", overwrite=True))
+    assert (tmp_path / "set" / name).read_bytes() == b"\0"
 
 
 def test_a_file_in_place_of_the_folder_is_refused(tmp_path):

@@ -112,9 +112,12 @@ def _check_writable(folder: Path) -> None:
 
 
 def _is_model(path: Path) -> bool:
+    from napari_etch.micrograph.reading import is_of_system
     from napari_etch.models.weights_file import CARD
 
-    return path.is_dir() and ((path / CARD).is_file() or not any(path.iterdir()))
+    if not path.is_dir():
+        return False
+    return (path / CARD).is_file() or all(is_of_system(each.name) for each in path.iterdir())
 
 
 def _replace(folder: Path, path: Path) -> None:

@@ -27,6 +27,7 @@ from napari_etch.labels.values import (
     SPECIMEN,
 )
 from napari_etch.labels.writing import SetWriter, WriteOptions, draw_boundary
+from napari_etch.micrograph.reading import is_of_system
 from napari_etch.results import (
     ResultExistsError,
     check_replaceable,
@@ -192,7 +193,7 @@ def check_target(out: Path, *, overwrite: bool = False) -> None:
         check_replaceable(out)
     except ResultExistsError as error:
         raise LabelsError(f"{error}.") from None
-    if not out.is_dir() or not any(out.iterdir()):
+    if not out.is_dir() or all(is_of_system(each.name) for each in out.iterdir()):
         return
     # one in the folder above is of another set
     manifest = read_manifest(out) if (out / MANIFEST_FILE).is_file() else {}

@@ -18,6 +18,7 @@ from napari_etch.labels.names import (
     MASKS_FOLDER,
 )
 from napari_etch.labels.writing import SetWriter, draw_boundary, smallest, write_image, write_mask
+from napari_etch.micrograph.reading import is_hidden
 
 
 class PairsWriter(SetWriter):
@@ -132,4 +133,4 @@ def read_cellpose(folder: Path, into: Collector) -> None:
 
 def files_in(folder: Path) -> list[Path]:
     """Return the files of a folder without hidden ones."""
-    return sorted(path for path in folder.iterdir() if path.is_file() and path.name[0] != ".")
+    return sorted(path for path in folder.iterdir() if path.is_file() and not is_hidden(path.name))

@@ -34,6 +34,7 @@ IMAGE_SUFFIXES = frozenset({".tif", ".tiff", ".png", ".jpg", ".jpeg", ".bmp"})
 
 Read = TypeVar("Read")
 
+_OF_SYSTEMS = (".ds_store", "thumbs.db", "desktop.ini")
 _SAME_SIZE = 1e-3
 _MAGIC = {
     b"II*\x00": "TIFF",
@@ -315,6 +316,16 @@ def image_files(folder: Path) -> list[Path]:
     if not files:
         raise MicrographError(f"{folder} holds no TIFF, PNG, JPEG or BMP image.")
     return sorted(files, key=lambda file: natural_key(file.name))
+
+
+def is_of_system(name: str) -> bool:
+    """Return whether a file is one that macOS or Windows puts into folders that it shows."""
+    return name.lower() in _OF_SYSTEMS
+
+
+def is_hidden(name: str) -> bool:
+    """Return whether a file is hidden, or the system's own: those of Windows have no dot."""
+    return name.startswith(".") or is_of_system(name)
 
 
 def composed(name: str) -> str:

@@ -19,7 +19,7 @@ import numpy.typing as npt
 from napari_etch.measure.intercepts import count_crossings
 from napari_etch.micrograph.choice import ALL, Choice
 from napari_etch.micrograph.label_picture import read_label_picture
-from napari_etch.micrograph.reading import composed
+from napari_etch.micrograph.reading import composed, is_hidden
 from napari_etch.models.resize import resize
 from napari_etch.training.specimens import SpecimenTableError, read_specimen_rows
 from napari_etch.training.truth import KINDS, LINE_HALF, truth_of
@@ -127,7 +127,7 @@ def read_training_folder(
             f"{_WORDS[labels]}s, with equal names, in labels/."
         )
     _refuse_other_manifest(folder, labels)
-    files = sorted(path for path in images.iterdir() if path.is_file() and path.name[0] != ".")
+    files = sorted(path for path in images.iterdir() if path.is_file() and not is_hidden(path.name))
     if not files:
         raise TrainingDataError(f"{images} is empty: put at least one micrograph there.")
     specimens = _read_specimens(folder / SPECIMENS)

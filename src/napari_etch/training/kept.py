@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from napari_etch.micrograph.reading import is_hidden
 from napari_etch.models.library import Notes
 from napari_etch.training.fitted import picture_of, save_with_notes
 from napari_etch.training.folder import IMAGES
@@ -29,7 +30,7 @@ def save_trained(
     losses : dict
         The last values of the terms.
     """
-    files = sorted(path for path in (request.data / IMAGES).iterdir() if path.name[0] != ".")
+    files = sorted(path for path in (request.data / IMAGES).iterdir() if not is_hidden(path.name))
     notes = Notes.now(
         str(trained.card.get("title", f"{request.model}, trained on {request.data.name}")),
         sources=tuple(request.choice.of(path.name) for path in files),

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from napari_etch.measure.intercepts import count_crossings
 from napari_etch.micrograph.choice import ALL, Choice
+from napari_etch.micrograph.reading import is_hidden
 from napari_etch.models.resize import resize
 from napari_etch.training.boundary_weights import line_target
 from napari_etch.training.folder import TrainingDataError
@@ -52,7 +53,7 @@ def read_labelled_stacks(
             f"{data} is no training folder: put stacks in images/ and their grain maps, with equal "
             "names, in labels/; or give an HDF5 file with image and label."
         )
-    files = sorted(path for path in images.iterdir() if path.name[0] != ".")
+    files = sorted(path for path in images.iterdir() if not is_hidden(path.name))
     if not files:
         raise TrainingDataError(f"{images} is empty: put at least one stack there.")
     return [_of_pair(path, data / "labels", labels, choice) for path in files]

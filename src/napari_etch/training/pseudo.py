@@ -245,11 +245,12 @@ def _check_names(images: Sequence[Path]) -> None:
 
 def _check_target(images: Sequence[Path], out: Path, *, overwrite: bool) -> None:
     """Refuse a folder that cannot become a set, or that would take images with it."""
+    from napari_etch.micrograph.reading import is_hidden
     from napari_etch.results import check_replaceable
 
     check_replaceable(out)
     if not (out / RECORD).exists():
-        if out.is_dir() and any(path.name[0] != "." for path in out.iterdir()):
+        if out.is_dir() and not all(is_hidden(path.name) for path in out.iterdir()):
             raise ValueError(f"{out} holds other files: choose a new or an empty folder")
         return
     if not overwrite:
