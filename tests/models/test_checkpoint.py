@@ -53,3 +53,13 @@ def test_other_files_are_refused_in_a_sentence(tmp_path, monkeypatch):
     torch.save([torch.zeros(2)], tmp_path / "c.pth")
     with pytest.raises(ModelError, match="no state dict"):
         import_model(tmp_path / "c.pth")
+
+
+@pytest.mark.parametrize("content", [b"rubbish", b"", b"PK\x03\x04rubbish", b"\x80\x04K\x01."])
+def test_rubbish_is_a_sentence(tmp_path, content):
+    """Of *rubbish* torch says that a list has no such place."""
+    (tmp_path / "old.pth").write_bytes(content)
+    with pytest.raises(
+        ModelError, match=r"old\.pth is damaged or no file of weights|whole pickled"
+    ):
+        read_state(tmp_path / "old.pth")
