@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from napari_etch.counting import count_map
-from napari_etch.micrograph import micrograph_from_array
+from napari_etch.micrograph import micrograph_from_array, moving
 from napari_etch.results import (
     ResultExistsError,
     check_free,
@@ -112,6 +112,27 @@ def test_a_result_of_which_a_file_is_open_is_replaced_as_a_whole_or_not_at_all(
     assert list(tmp_path.iterdir()) == [folder]
     write_whole(folder, write("new"), names)
     assert [(folder / name).read_text() for name in names] == ["new"] * 3
+
+
+def test_a_folder_that_is_scanned_is_moved_a_moment_later(tmp_path, monkeypatch):
+    """The virus scanner of Windows looks into new files: the result of a long run was lost."""
+    tries, rename = [], Path.rename
+
+    def scanned(path, target):
+        tries.append(path)
+        if len(tries) < 3:
+            raise PermissionError(13, "Access is denied")
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", scanned)
+    monkeypatch.setattr(moving, "_SCANNED_SECONDS", (0.0, 0.0, 0.0))
+    write_whole(tmp_path / "result", lambda unfinished: (unfinished / "a").touch(), ("a",))
+    assert (tmp_path / "result" / "a").exists() and len(tries) == 3
+    tries.clear()
+    monkeypatch.setattr(moving, "_SCANNED_SECONDS", ())  # as everywhere else
+    with pytest.raises(PermissionError):
+        write_whole(tmp_path / "other", lambda unfinished: (unfinished / "a").touch(), ("a",))
+    assert [path.name for path in tmp_path.iterdir()] == ["result"]
 
 
 def test_a_file_that_is_open_is_told_by_the_name_that_it_has(tmp_path, monkeypatch):

@@ -12,6 +12,7 @@ import numpy as np
 from napari_etch.micrograph.calibration import Calibration
 from napari_etch.micrograph.errors import MicrographError
 from napari_etch.micrograph.large import lies_in_a_file, sections_of
+from napari_etch.micrograph.moving import move
 
 _WRITTEN = ("uint8", "uint16", "int32", "uint32", "float32")
 
@@ -120,7 +121,7 @@ def _write_atomically(target: Path, data: np.ndarray, options: dict[str, Any]) -
                 tifffile.imwrite(file, sections_of(data), **options)
             else:
                 tifffile.imwrite(file, data, **options)
-        temporary.replace(target)
+        move(temporary, target)
     except OSError as error:
         reason = error.strerror or str(error)
         raise MicrographError(

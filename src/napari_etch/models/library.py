@@ -19,6 +19,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from napari_etch.micrograph.moving import move
 from napari_etch.models.errors import ModelError
 from napari_etch.models.weights_file import (
     CARD,
@@ -314,9 +315,9 @@ def _take_the_place(new: Path, old: Path) -> None:
     """Rename a folder to one that is there, which is deleted; when that fails it stays."""
     doomed = _set_aside(old)
     try:
-        new.rename(old)
+        move(new, old)
     except BaseException:
-        doomed.rename(old)
+        move(doomed, old)
         doomed.parent.rmdir()
         raise
     shutil.rmtree(doomed.parent, ignore_errors=True)
@@ -325,7 +326,7 @@ def _take_the_place(new: Path, old: Path) -> None:
 def _set_aside(path: Path) -> Path:
     """Rename a model's folder into a hidden one of the library, and return where it is."""
     aside = Path(tempfile.mkdtemp(prefix=".part-", dir=path.parent)) / path.name
-    path.rename(aside)
+    move(path, aside)
     return aside
 
 
@@ -358,7 +359,7 @@ def _settle(unfinished: Path, card: dict[str, Any], notes: Notes) -> LibraryMode
         _write_card(unfinished, replace(notes, title=title).into_card(card))
         target = unfinished.parent / plain_name(title)
         try:
-            unfinished.rename(target)
+            move(unfinished, target)
         except OSError:
             if not target.exists():
                 raise
@@ -384,7 +385,7 @@ def rename_model(name: str, title: str) -> LibraryModel:
         raise ModelError(f"There is a model {new!r} already: choose another name.")
     target = model.path.with_name(new)
     if new != name:
-        model.path.rename(target)
+        move(model.path, target)
     _write_card(target, replace(model.notes, title=title).into_card(read_card(target)))
     return _described(target)
 
@@ -430,7 +431,7 @@ def export_model(name: str, file: Path, *, overwrite: bool = False) -> Path:
 def _write_card(folder: Path, card: dict[str, Any]) -> None:
     partial = folder / f"{CARD}.part"
     partial.write_text(json.dumps(card, indent=1, ensure_ascii=False) + "\n", "utf-8")
-    partial.replace(folder / CARD)
+    move(partial, folder / CARD)
 
 
 def _sweep(library: Path) -> None:

@@ -19,6 +19,7 @@ from napari_etch.measure.report_files import (
     PDF_FILE,
     TABLE_FILE,
 )
+from napari_etch.micrograph.moving import move
 
 BOUNDARY_FILE = "boundary.tif"
 GRAINS_FILE = "grains.tif"
@@ -136,7 +137,7 @@ def check_closed(*files: Path) -> None:
     for file in files:
         try:
             if file.is_file():
-                file.rename(file)
+                move(file, file)
         except OSError as error:
             raise NotWritableError(
                 f"{file} cannot be replaced ({error.strerror or error}): close it in the program "
@@ -268,15 +269,15 @@ def replace_folder(unfinished: Path, folder: Path, keep: Sequence[str] = ()) -> 
     for name in keep:
         _take_along(folder, unfinished, name)
     if not folder.exists():
-        unfinished.rename(folder)
+        move(unfinished, folder)
         return
     old = folder.with_name(f".{folder.name}.old")
     shutil.rmtree(old, ignore_errors=True)
-    folder.rename(old)
+    move(folder, old)
     try:
-        unfinished.rename(folder)
+        move(unfinished, folder)
     except OSError:
-        old.rename(folder)
+        move(old, folder)
         raise
     shutil.rmtree(old, ignore_errors=True)
 
@@ -319,7 +320,7 @@ def whole_file(path: Path) -> Iterator[Path]:
     try:
         yield unfinished
         try:
-            unfinished.replace(path)
+            move(unfinished, path)
         except OSError as error:  # of the name that the user knows
             raise OSError(error.errno, error.strerror, str(path)) from None
     finally:
@@ -329,12 +330,12 @@ def whole_file(path: Path) -> Iterator[Path]:
 
 def _move_into_place(unfinished: Path, folder: Path, names: Sequence[str]) -> None:
     if not folder.exists():
-        unfinished.rename(folder)
+        move(unfinished, folder)
         return
     for name in names:
         if (folder / name).is_dir():  # one does not take the place of another while it holds files
             shutil.rmtree(folder / name)
         if (unfinished / name).exists():
-            (unfinished / name).replace(folder / name)
+            move(unfinished / name, folder / name)
         else:  # left by an earlier run that made more
             (folder / name).unlink(missing_ok=True)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from napari_etch.micrograph.moving import move
 from napari_etch.models.library import Notes
 from napari_etch.models.weights_file import THUMBNAIL
 
@@ -91,7 +92,7 @@ def save_with_notes(
             (unfinished / THUMBNAIL).write_bytes(picture)
         if folder.exists():
             shutil.rmtree(folder)
-        unfinished.rename(folder)
+        move(unfinished, folder)
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
 
