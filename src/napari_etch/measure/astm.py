@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from napari_etch.measure.checks import check_grain_map, check_pixel_size, check_positive
+from napari_etch.measure.holes import holes_of
 from napari_etch.measure.shape import grains_at_edge
 
 # E112: 2 ** (G - 1) grains in a square inch at a magnification of 100.
@@ -190,7 +191,8 @@ def astm_planimetric(grains: np.ndarray, pixel_size_um: float) -> PlanimetricRes
     corner of its bounding rectangle (an irregular mask, a round field), that corner turns from
     +¼ into -¼ and its grains stay edge grains: Euler's formula gives N = inside + ½ edge - 1 for a
     window without corners, the correction that Heping and Xing (J. ASTM Int. 2011, JAI103476)
-    found for Jeffries' circle.
+    found for Jeffries' circle. A large hole inside adds 1 for the same reason, a pore nothing (see
+    `holes_of`).
     """
     grains = check_grain_map(grains, "astm_planimetric")
     check_pixel_size(pixel_size_um)
@@ -202,6 +204,7 @@ def astm_planimetric(grains: np.ndarray, pixel_size_um: float) -> PlanimetricRes
     at_edge = np.setdiff1d(grains_at_edge(grains), at_corner)
     inside = int(labels.size - at_edge.size - at_corner.size)
     corner_share = 0.5 * np.count_nonzero(corners) - 1  # four corners: 4 × ¼
+    corner_share += holes_of(grains).n_large
     count = float(max(inside + 0.5 * at_edge.size + corner_share, 1.0))
     area_mm2 = float(areas.sum()) * pixel_size_um**2 / UM2_PER_MM2
     density = count / area_mm2

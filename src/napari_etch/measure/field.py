@@ -13,6 +13,7 @@ from napari_etch.measure.astm import UM2_PER_MM2, astm_planimetric
 from napari_etch.measure.checks import check_grain_map, check_pixel_size
 from napari_etch.measure.counting import PARTS, PatternCount, count_pattern, parts_of
 from napari_etch.measure.direction import Anisotropy, anisotropy
+from napari_etch.measure.holes import holes_of
 from napari_etch.measure.junctions import Junctions, find_junctions
 from napari_etch.measure.methods import method
 from napari_etch.measure.parting_lines import close_parting_lines
@@ -263,6 +264,7 @@ def measure_field(
         anisotropy=_directions(grains, pixel_size_um, junctions) if directions else None,
         remarks=(
             *_remarks_on_lines(name, lines),
+            *_remarks_on_pores(name, grains),
             *_remarks_on_a_wide_grain(name, wide_grain_words(grains, labels, areas_px)),
             *_remarks(name, found, inner),
         ),
@@ -356,6 +358,17 @@ def _remarks_on_lines(name: str, share: float) -> tuple[str, ...]:
     return (
         f"{name}: the lines of 0 between the grains, {100 * share:.0f} % of the field, were given "
         "to the nearest grain",
+    )
+
+
+def _remarks_on_pores(name: str, grains: np.ndarray) -> tuple[str, ...]:
+    holes = holes_of(grains)
+    if not holes.n_pores:
+        return ()
+    many = f"{holes.n_pores} holes" if holes.n_pores > 1 else "a hole"
+    return (
+        f"{name}: {many} in the map, {100 * holes.share:.2g} % of it, no larger than the mean "
+        "grain: taken for pores, which cut no grain and are left out of the area",
     )
 
 

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from napari_etch.measure.checks import check_grain_map, check_positive
 from napari_etch.measure.counting import PARTS, parts_of
+from napari_etch.measure.holes import holes_of
 from napari_etch.measure.junctions import Junctions, find_junctions
 from napari_etch.measure.runs import runs_of
 from napari_etch.measure.shape import grains_at_edge
@@ -59,7 +60,7 @@ class CircleCount:
     n_inside, n_cut : int
         Grains wholly inside, and grains that its line cuts.
     area_px : float
-        Area of the circle.
+        Area of the circle without pores (`holes_of`).
     """
 
     centre: tuple[float, float]
@@ -99,7 +100,8 @@ def count_circle(
     Returns
     -------
     CircleCount or None
-        None when part of the circle is off the specimen, or no large circle lies on it.
+        None when part of the circle is off the specimen, or no large circle lies on it; pores are
+        part of the specimen.
 
     Raises
     ------
@@ -107,21 +109,23 @@ def count_circle(
         When the map is not a 2D map of integers, or holds no grain.
     """
     grains = check_grain_map(grains, "Jeffries' count")
+    pores = holes_of(grains).pores
     if centre is None and radius is None:
-        centre, radius = _largest_circle(grains > 0)
+        centre, radius = _largest_circle((grains > 0) | pores)
     else:
         middle, largest = _framed_circle(grains)
         centre = middle if centre is None else centre
         radius = largest if radius is None else radius
     inside = disc(grains.shape, centre, radius)
-    within = grains[inside]
+    within = grains[inside & ~pores]
     if within.size == 0 or not within.all():
         return None
     labels = np.unique(within)
     cut = np.intersect1d(np.unique(grains[~inside]), labels)
     cut = np.union1d(cut, np.intersect1d(labels, grains_at_edge(np.where(inside, grains, 0))))
+    area = math.pi * radius**2 - np.count_nonzero(inside & pores)
     return CircleCount(
-        centre, float(radius), int(labels.size - cut.size), int(cut.size), math.pi * radius**2
+        centre, float(radius), int(labels.size - cut.size), int(cut.size), float(area)
     )
 
 

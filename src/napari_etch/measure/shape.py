@@ -13,6 +13,7 @@ from napari_etch.measure.contacts import (
     count_neighbours,
     mean_confidence,
 )
+from napari_etch.measure.holes import holes_of
 from napari_etch.measure.hulls import convex_hulls
 from napari_etch.measure.runs import Runs, runs_of
 from napari_etch.micrograph.pixels import from_0_to_1
@@ -35,15 +36,11 @@ def grains_at_edge(grains: np.ndarray) -> np.ndarray:
     Returns
     -------
     np.ndarray
-        Sorted labels, without 0. Touching means sharing the side of a pixel.
+        Sorted labels, without 0. Touching means sharing the side of a pixel; pores (`holes_of`) are
+        part of the specimen.
     """
-    outside = np.pad(grains, 1)
-    beside_nothing = (
-        (outside[:-2, 1:-1] == 0)
-        | (outside[2:, 1:-1] == 0)
-        | (outside[1:-1, :-2] == 0)
-        | (outside[1:-1, 2:] == 0)
-    )
+    outside = np.pad((grains == 0) & ~holes_of(grains).pores, 1, constant_values=True)
+    beside_nothing = outside[:-2, 1:-1] | outside[2:, 1:-1] | outside[1:-1, :-2] | outside[1:-1, 2:]
     labels = np.unique(grains[beside_nothing])
     return labels[labels > 0]
 
@@ -82,7 +79,7 @@ def grain_table(
         - ``convexity``: area over that of the convex hull, at most 1;
         - ``neighbours``: number of grains that share a side of a pixel with it;
         - ``centroid_y_px``, ``centroid_x_px``: pixel centres are whole numbers;
-        - ``touches_border``: cut by the frame or by the edge of the specimen;
+        - ``touches_border``: cut by the frame or by the edge of the specimen, not by a pore;
         - ``boundary_confidence`` with a boundary map: its mean along the outline to other grains;
         - ``area_um2``, ``ecd_um``, ``perimeter_um``, ``feret_max_um``, ``feret_min_um`` when the
           pixel size is known.
@@ -131,7 +128,7 @@ def grain_table(
         "neighbours": count_neighbours(contacts, runs.labels),
         "centroid_y_px": y,
         "centroid_x_px": x,
-        "touches_border": _at_border(grains, runs, contacts),
+        "touches_border": np.isin(runs.labels, grains_at_edge(grains)),
     }
     if boundary is not None:
         columns["boundary_confidence"] = mean_confidence(contacts, runs.labels, boundary)
@@ -141,17 +138,6 @@ def grain_table(
             columns[f"{name}_um"] = columns[f"{name}_px"] * pixel_size_um
     table = pd.DataFrame(columns)
     return table[table["label"] > 0].reset_index(drop=True)
-
-
-def _at_border(grains: np.ndarray, runs: Runs, contacts: Contacts) -> np.ndarray:
-    """Return whether each label touches the frame or a pixel of 0."""
-    touches = np.zeros(runs.labels.size, bool)
-    for side in (grains[0], grains[-1], grains[:, 0], grains[:, -1]):
-        touches[runs.index_of(side)] = True
-    off = runs.labels == 0
-    touches[contacts.one[off[contacts.two]]] = True
-    touches[contacts.two[off[contacts.one]]] = True
-    return touches
 
 
 def _moments(runs: Runs, area: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
