@@ -14,6 +14,7 @@ from napari_etch.measure import (
 )
 from napari_etch.measure.holes import holes_of
 from napari_etch.measure.junctions import find_junctions
+from napari_etch.measure.volume import grain_table_3d
 
 
 def pierced(grains: np.ndarray, places: np.ndarray, radius: float) -> np.ndarray:
@@ -86,3 +87,18 @@ def test_a_circle_is_laid_over_pores_without_their_area(grains):
     assert (plain.centre, plain.radius) == (other.centre, other.radius)
     assert plain.area_px - other.area_px == np.count_nonzero(holed == 0)
     assert other.count == plain.count
+
+
+def test_pores_cut_no_grain_in_space():
+    grains = np.arange(27, dtype=np.int32).reshape(3, 3, 3) + 1
+    for axis in range(3):
+        grains = grains.repeat(10, axis)
+    plain = grain_table_3d(grains).set_index("label")
+    grains[14:16, 13:15, 13:15] = 0  # in the middle grain
+    grains[12, 19:21, 12] = 0  # beside it
+    table = grain_table_3d(grains).set_index("label")
+    assert table["touches_border"].tolist() == plain["touches_border"].tolist()
+    assert plain.loc[14, "voxels"] - table.loc[14, "voxels"] == 9
+    assert table.loc[14, "boundary_fraction"] < 1  # what lies beside a pore is no boundary
+    grains[15, 15:] = 0  # from the middle to the end of the stack
+    assert grain_table_3d(grains).set_index("label").loc[14, "touches_border"]

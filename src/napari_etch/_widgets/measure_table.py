@@ -43,7 +43,7 @@ COLUMNS_3D: dict[str, tuple[str, str]] = {
     "surface": ("surface µm²", "By Crofton's formula in thirteen directions."),
     "sphericity": ("sphericity", "Surface of that ball over the grain's own; 1 is a ball."),
     "faces": ("faces", "Grains that share a face with it."),
-    "touches_border": ("at border", "Cut by a side of the stack, or beside 0."),
+    "touches_border": ("at border", "Cut by a side of the stack, or beside 0 that is no pore."),
     "sections": ("sections", "In how many sections it is."),
 }
 

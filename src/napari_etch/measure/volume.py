@@ -6,11 +6,12 @@ import copy
 import itertools
 import math
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_etch.measure.checks import check_positive
+from napari_etch.measure.holes import holes_of
 from napari_etch.measure.parting_lines import close_parting_lines
 from napari_etch.measure.runs import runs_of
 
@@ -24,6 +25,11 @@ LINES = "share of lines of 0 between grains"
 # numbered from 1 on (volume-em, the stack of sections), 11 to 36 %, as the numbers go row by row.
 _LEAST_OVER = 0.5
 _FEWEST_COMMON = 8  # chance decides about less
+# Either side of the faces between neighbours along the rows and the columns of a section.
+_SLICES: tuple[tuple[Any, Any], ...] = (
+    (np.s_[:-1], np.s_[1:]),
+    (np.s_[:, :-1], np.s_[:, 1:]),
+)
 # The thirteen directions from a voxel to its neighbours, each of a pair of opposite ones.
 _STEPS = tuple(step for step in itertools.product((-1, 0, 1), repeat=3) if step > (0, 0, 0))
 
@@ -55,7 +61,8 @@ def grain_table_3d(
         - ``boundary_fraction``: share of its outline that lies between grains;
         - ``centroid_z_px``, ``centroid_y_px``, ``centroid_x_px``;
         - ``sections``: in how many of them it is;
-        - ``touches_border``: cut by a side of the stack or beside a voxel of 0.
+        - ``touches_border``: cut by a side of the stack or beside a voxel of 0 that is no pore in
+          its section (`holes_of`).
 
         Its ``attrs`` say under `LINES` which part of the stack was lines of 0 between grains, which
         went to the nearest one.
@@ -131,6 +138,7 @@ class VolumeSums:
         self.seen_in = np.zeros(self.count, np.int64)
         self.neighbours: list[np.ndarray] = []
         self.before: np.ndarray | None = None
+        self.pores_before: np.ndarray | None = None  # of the same section; None has none
         self.common = self.over = 0
         self.lines = 0.0
 
@@ -143,16 +151,18 @@ class VolumeSums:
         if not section.all():
             section, share = close_parting_lines(section, runs_of(section))
             self.lines += share
+        found = holes_of(section)
+        pores = found.pores if found.n_pores else None
         framed = np.pad(section.astype(np.int32), 1, constant_values=self.count)
         if self.before is None:  # the outside, which is no grain and no 0 either
             self._layers(np.full_like(framed, self.count), framed)
         else:
-            self._layers(self.before, framed)
+            self._layers(self.before, framed, (self.pores_before, pores))
             self._compare(self.before, framed)
         self._sizes(framed)
-        self._within(framed)
+        self._within(framed, pores)
         self.sections += 1
-        self.before = framed
+        self.before, self.pores_before = framed, pores
 
     def table(self) -> pd.DataFrame:
         """Return the table of `grain_table_3d` of the sections so far; `label` are the numbers."""
@@ -220,20 +230,24 @@ class VolumeSums:
         middle = column - 1 + (length - 1) / 2
         self.centre[2] += np.bincount(label, length * middle, self.count)
 
-    def _within(self, framed: np.ndarray) -> None:
+    def _within(self, framed: np.ndarray, pores: np.ndarray | None) -> None:
         """Count the outlines within a section, along rows, columns and diagonals."""
         for step, weight in zip(_STEPS, _weights(self.size), strict=True):
             if step[0] == 0:
                 self._outlines(framed, framed, step, weight)
         section = framed[1:-1, 1:-1]
-        for axis, (here, there) in enumerate(
-            ((section[:-1], section[1:]), (section[:, :-1], section[:, 1:]))
-        ):
-            self._faces(here, there)
+        for axis, (here, there) in enumerate(_SLICES):
+            both = (None, None) if pores is None else (pores[here], pores[there])
+            self._faces(section[here], section[there], both)
             ends = [np.take(section, end, axis).ravel() for end in (0, -1)]
             self._beside_outside(np.concatenate(ends))
 
-    def _layers(self, below: np.ndarray, above: np.ndarray) -> None:
+    def _layers(
+        self,
+        below: np.ndarray,
+        above: np.ndarray,
+        pores: tuple[np.ndarray | None, np.ndarray | None] = (None, None),
+    ) -> None:
         """Count the outlines between two framed sections; one of them may be the outside."""
         for step, weight in zip(_STEPS, _weights(self.size), strict=True):
             if step[0] == 1:
@@ -243,7 +257,7 @@ class VolumeSums:
         if any(outside):
             self._beside_outside((two if outside[0] else one).ravel())
         else:
-            self._faces(one, two)
+            self._faces(one, two, pores)
 
     def _outlines(
         self, here: np.ndarray, there: np.ndarray, step: tuple[int, ...], weight: float
@@ -263,16 +277,25 @@ class VolumeSums:
             times = np.bincount(side, minlength=self.count + 1)
             self.surface += 2 * weight * apart * times
 
-    def _faces(self, here: np.ndarray, there: np.ndarray) -> None:
+    def _faces(
+        self,
+        here: np.ndarray,
+        there: np.ndarray,
+        pores: tuple[np.ndarray | None, np.ndarray | None],
+    ) -> None:
         met = here != there
         one, two = here[met].astype(np.int64), there[met].astype(np.int64)
         real = (one > 0) & (two > 0)
         keys = np.minimum(one, two)[real] * self.count + np.maximum(one, two)[real]
         self.neighbours.append(np.unique(keys))
+        cuts = ~real
+        for pore in pores:
+            if pore is not None:
+                cuts &= ~pore[met]
         for side in (one, two):
             self.inner += np.bincount(side[real], minlength=self.count)
             self.outer += np.bincount(side[~real], minlength=self.count)
-            self.at_border[side[~real]] = True
+            self.at_border[side[cuts]] = True
 
     def _beside_outside(self, labels: np.ndarray) -> None:
         self.outer += np.bincount(labels, minlength=self.count)
