@@ -10,7 +10,8 @@ import pytest
 from napari_etch._widgets.job import Region, Settings, Source
 from napari_etch._widgets.keys import KEY_BINDINGS, tip
 from napari_etch._widgets.run import Progress, Segmented
-from napari_etch._widgets.status import duration, step_text
+from napari_etch._widgets.status import RunBar, duration, step_text
+from napari_etch._widgets.train_bar import FitBar
 from napari_etch._widgets.words import outcome_text
 from napari_etch.grains import partition
 
@@ -71,3 +72,21 @@ def test_napari_itself_uses_none_of_the_keys() -> None:
     used = {str(key) for keys in shortcuts.default_shortcuts.values() for key in keys}
     assert used, "napari names its shortcuts in another way now"
     assert not used & {binding.shown for binding in KEY_BINDINGS.values()}
+
+
+@pytest.mark.gui
+@pytest.mark.parametrize("kind", [RunBar, FitBar])
+def test_why_a_button_is_grey_is_said_in_sight_and_once(qtbot: Any, kind: Any) -> None:
+    bar = kind()
+    qtbot.addWidget(bar)
+    bar.show_ready("Open an image first.")
+    assert bar.why.text() == "Open an image first." and bar.why.isVisibleTo(bar)
+    bar.say("Open an image first.")  # who starts it by a key is told in the line
+    assert not bar.why.isVisibleTo(bar)
+    bar.say("")
+    assert bar.why.isVisibleTo(bar)
+    bar.show_ready("")
+    assert not bar.why.isVisibleTo(bar)
+    bar.show_ready("Open an image first.")
+    bar.show_running()
+    assert not bar.why.isVisibleTo(bar)

@@ -8,6 +8,15 @@ from typing import Any
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QComboBox, QListWidget, QListWidgetItem
 
+#: napari styles the boxes of buttons and not those of lists: an unticked one was as good as unseen.
+_BOXES = """
+QListWidget::indicator { width: 12px; height: 12px; border: 1px solid #7f8794; border-radius: 2px; }
+QListWidget::indicator:checked {
+    background-color: #4a6ad0; border-color: #4a6ad0; image: url("theme_dark:/check.svg");
+}
+QListWidget::indicator:disabled { border-color: #767b84; }
+QListWidget::indicator:checked:disabled { background-color: #767b84; }
+"""
 #: Where an item of a list keeps the identity of what it stands for.
 IDENTITY = Qt.ItemDataRole.UserRole
 
@@ -42,6 +51,9 @@ def chosen_instead(combo: QComboBox, before: Any, text: str) -> str:
 
 def set_ticks(box: QListWidget, rows: Sequence[tuple[str, str]], ticked: Collection[str]) -> None:
     """Fill a list with (text, identity) that can be ticked, and tick some, without signals."""
+    if not box.styleSheet():
+        box.setStyleSheet(_BOXES)
+        box.setSpacing(1)
     box.blockSignals(True)
     box.clear()
     for text, identity in rows:

@@ -12,7 +12,6 @@ from napari_etch._widgets.correct_line import StatusLine
 from napari_etch._widgets.correct_mouse import CorrectMouse
 from napari_etch._widgets.correct_preview import Preview
 from napari_etch._widgets.correct_review_box import ReviewBox
-from napari_etch._widgets.correct_tour import ABOUT_GRAINS
 from napari_etch._widgets.correct_walk import Walk
 from napari_etch.grains.editing import EditError
 
@@ -124,6 +123,6 @@ class Reviewing(QObject):
 
     def _show_progress(self) -> None:
         if self._session is None:
-            self.box.show_progress(0.0, ABOUT_GRAINS)
+            self.box.show_progress(0.0, "")  # what to do first is said above
         else:
             self.box.show_progress(*self._session.tour.progress())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from qtpy.QtCore import Qt, Signal
+from qtpy.QtCore import Signal
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QCheckBox,
@@ -13,7 +13,6 @@ from qtpy.QtWidgets import (
     QHeaderView,
     QLabel,
     QListWidget,
-    QListWidgetItem,
     QPushButton,
     QTableWidget,
     QTableWidgetItem,
@@ -22,7 +21,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_etch._widgets.choices import set_choices
+from napari_etch._widgets.choices import IDENTITY, items_of, set_choices, set_ticks, ticked_in
 from napari_etch._widgets.correct_line import TextLine
 from napari_etch._widgets.form import add, combo_box
 from napari_etch._widgets.measure_plot import DistributionPlot
@@ -54,8 +53,7 @@ EXPORTS = (
 )
 
 
-_ID = Qt.ItemDataRole.UserRole
-_NAME = Qt.ItemDataRole.UserRole + 1
+_NAME = IDENTITY + 1
 
 
 class MeasureForm(QWidget):
@@ -135,16 +133,10 @@ class MeasureForm(QWidget):
 
     def set_layers(self, rows: Sequence[tuple[str, str]], ticked: frozenset[str]) -> None:
         """Offer layers for comparison as (name, id); those in `ticked` are compared."""
+        set_ticks(self.compare, rows, ticked)
         self.compare.blockSignals(True)
-        self.compare.clear()
-        for name, layer_id in rows:
-            item = QListWidgetItem(name)
-            item.setData(_ID, layer_id)
-            item.setData(_NAME, name)
-            item.setFlags(item.flags() | Qt.ItemFlag.ItemIsUserCheckable)
-            on = Qt.CheckState.Checked if layer_id in ticked else Qt.CheckState.Unchecked
-            item.setCheckState(on)
-            self.compare.addItem(item)
+        for item in items_of(self.compare):
+            item.setData(_NAME, item.text())
         self.compare.blockSignals(False)
 
     def number_layers(self, order: Sequence[str]) -> None:
@@ -154,19 +146,14 @@ class MeasureForm(QWidget):
             item = self.compare.item(row)
             if item is None:
                 continue
-            layer_id, name = (item.data(role) for role in (_ID, _NAME))
+            layer_id, name = (item.data(role) for role in (IDENTITY, _NAME))
             known = len(order) > 1 and layer_id in order
             item.setText(f"{order.index(layer_id) + 1}: {name}" if known else name)
         self.compare.blockSignals(False)
 
     def ticked(self) -> list[str]:
         """Return the layers that are compared."""
-        items = (self.compare.item(row) for row in range(self.compare.count()))
-        return [
-            str(item.data(_ID))
-            for item in items
-            if item is not None and item.checkState() == Qt.CheckState.Checked
-        ]
+        return ticked_in(self.compare)
 
     def show_sizes(self, heads: Sequence[str], rows: Sequence[Sequence[tuple[str, str]]]) -> None:
         """Show grain sizes: titles, and of each row its cells as (text, tooltip)."""

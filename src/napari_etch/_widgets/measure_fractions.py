@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.layers import Labels, Points
-from qtpy.QtCore import Qt, Signal
+from qtpy.QtCore import Signal
 from qtpy.QtWidgets import (
     QCheckBox,
     QFormLayout,
     QHBoxLayout,
     QHeaderView,
     QListWidget,
-    QListWidgetItem,
     QPushButton,
     QSpinBox,
     QTableWidget,
@@ -25,6 +24,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_etch._widgets.choices import set_ticks, ticked_in
 from napari_etch._widgets.class_tables import first_table
 from napari_etch._widgets.correct_line import TextLine
 from napari_etch._widgets.correct_target import is_classes, own_micrograph
@@ -151,11 +151,11 @@ class FractionPanel(QWidget):
             heads.setDefaultSectionSize(22)
         column = QVBoxLayout(self)
         column.addLayout(form)
+        said = QHBoxLayout()  # above the table: below it, a small screen does not show it
+        said.addWidget(self.text, 1)
+        said.addWidget(self.save)
+        column.addLayout(said)
         column.addWidget(self.rows, 1)
-        last = QHBoxLayout()
-        last.addWidget(self.text, 1)
-        last.addWidget(self.save)
-        column.addLayout(last)
 
     def refresh(self) -> None:
         """Look at the class maps that are open; of those nobody chose, the newest is ticked."""
@@ -172,33 +172,16 @@ class FractionPanel(QWidget):
                 # maps of several images may be of several specimens
                 ticked = one_of_each_field(of_one_field(new or maps, maps), ())
             self._offered = offered
-            self._fill(offered, {str(layer.unique_id) for layer in ticked})
+            set_ticks(self.maps, offered, {str(layer.unique_id) for layer in ticked})
         self.count()
 
     def _on_tick(self) -> None:
         self.is_chosen_by_hand = True
         self.count()
 
-    def _fill(self, offered: list[tuple[str, str]], ticked: set[str]) -> None:
-        self.maps.blockSignals(True)
-        self.maps.clear()
-        for name, layer_id in offered:
-            item = QListWidgetItem(name)
-            item.setData(Qt.ItemDataRole.UserRole, layer_id)
-            item.setFlags(item.flags() | Qt.ItemFlag.ItemIsUserCheckable)
-            on = Qt.CheckState.Checked if layer_id in ticked else Qt.CheckState.Unchecked
-            item.setCheckState(on)
-            self.maps.addItem(item)
-        self.maps.blockSignals(False)
-
     def ticked(self) -> list[str]:
         """Return the identities of the ticked maps."""
-        items = (self.maps.item(row) for row in range(self.maps.count()))
-        return [
-            str(item.data(Qt.ItemDataRole.UserRole))
-            for item in items
-            if item is not None and item.checkState() == Qt.CheckState.Checked
-        ]
+        return ticked_in(self.maps)
 
     def chosen(self) -> list[Labels]:
         """Return the ticked maps, topmost first."""

@@ -47,7 +47,7 @@ from napari_etch._widgets.repair_run import (
     mend,
     repair_refusal,
 )
-from napari_etch._widgets.repair_tour import ABOUT_BRIDGES, BridgeSession
+from napari_etch._widgets.repair_tour import BridgeSession
 from napari_etch._widgets.run import Failed, Note, Stopped
 from napari_etch._widgets.scroll import UprightScroll
 from napari_etch._widgets.sentences import sentence
@@ -266,7 +266,7 @@ class RepairDock(Dock):
         there = "" if self.walk.pair is not None else "Go to a bridge first, or click on one."
         self.review_box.allow(trouble, there)
         self._allow_undo()
-        progress = (0.0, ABOUT_BRIDGES) if session is None else session.tour.progress()
+        progress = (0.0, trouble) if session is None else session.tour.progress()
         self.review_box.show_progress(*progress)
         self.keeping.saved.look()
         self._hint()

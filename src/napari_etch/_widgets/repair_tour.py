@@ -23,7 +23,6 @@ AROUND = 40.0
 #: Bridges that are named when more than that come or go at once.
 MOST_LISTED = 5
 VERDICTS = ("Accept", "Reject")
-ABOUT_BRIDGES = "Press Next to look at the bridges, the least sure first."
 
 
 class BridgeSession(QObject):

@@ -13,6 +13,20 @@ from napari_etch._widgets.wrap_label import WrapLabel
 STEPS = 1000
 
 
+class WhyNot(WrapLabel):
+    """Why the button above it cannot be pressed: a greyed button's tooltip is hardly looked for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setToolTip("What to do first.")
+        self.hide()
+
+    def show_why(self, why_not: str, said: str = "") -> None:
+        """Say it, unless that is what was said last; nothing hides the line."""
+        self.setText(why_not)
+        self.setVisible(bool(why_not) and why_not != said)
+
+
 class RunBar(QWidget):
     """One button that runs or cancels, and below it how far the run is and how it ended."""
 
@@ -25,6 +39,7 @@ class RunBar(QWidget):
         self.bar.setTextVisible(True)
         self.bar.setToolTip("How much of the run is done.")
         self.bar.hide()
+        self.why = WhyNot()
         self.step = QLabel()
         self.step.setToolTip("What the run is doing, and how long it will take.")
         self.step.hide()
@@ -34,11 +49,12 @@ class RunBar(QWidget):
         self.line.setToolTip("What happened last.")
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
-        for widget in (self.button, self.bar, self.step, self.line):
+        for widget in (self.button, self.why, self.bar, self.step, self.line):
             column.addWidget(widget)
 
     def show_ready(self, why_not: str) -> None:
-        """Offer to run, or say in the tooltip why that cannot be done now."""
+        """Offer to run, or say why that cannot be done now."""
+        self.why.show_why(why_not, self.line.text())
         self.button.setText("Run")
         self.button.setEnabled(not why_not)
         self.button.setToolTip(
@@ -51,6 +67,7 @@ class RunBar(QWidget):
         self, cancelling: str = "Stop the run; nothing is added to the viewer."
     ) -> None:
         """Offer to cancel; the tooltip says what that does."""
+        self.why.show_why("")
         self.button.setText("Cancel")
         self.button.setEnabled(True)
         self.button.setToolTip(tip(cancelling, "run"))
@@ -73,6 +90,7 @@ class RunBar(QWidget):
         """Say what happened, in the theme's warning colour when it is trouble."""
         self.line.setStyleSheet(f"color: {trouble_colour};" if trouble_colour else "")
         self.line.setText(text)
+        self.why.show_why(self.why.text(), text)
 
 
 def step_text(progress: Progress) -> str:

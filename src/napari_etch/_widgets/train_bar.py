@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
-from napari_etch._widgets.status import duration
+from napari_etch._widgets.status import WhyNot, duration
 from napari_etch._widgets.wrap_label import WrapLabel
 from napari_etch.training.fitted import total_loss
 
@@ -29,6 +29,7 @@ class FitBar(QWidget):
         self.cancel.setMinimumHeight(32)
         self.cancel.setToolTip("End the fit at once and keep nothing.")
         self.cancel.hide()
+        self.why = WhyNot()
         self.bar = QProgressBar()
         self.bar.setRange(0, STEPS)
         self.bar.setToolTip("How much of the fit is done at most; it may end sooner.")
@@ -46,11 +47,12 @@ class FitBar(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.addLayout(buttons)
-        for widget in (self.bar, self.step, self.line):
+        for widget in (self.why, self.bar, self.step, self.line):
             column.addWidget(widget)
 
     def show_ready(self, why_not: str, *, from_labels: bool = False) -> None:
-        """Offer to learn, or say in the tooltip why that cannot be done now."""
+        """Offer to learn, or say why that cannot be done now."""
+        self.why.show_why(why_not, self.line.text())
         self.button.setText("Train" if from_labels else "Fit")
         self.button.setEnabled(not why_not)
         what = "corrected labels" if from_labels else "the image; no labels"
@@ -60,6 +62,7 @@ class FitBar(QWidget):
 
     def show_running(self) -> None:
         """Offer to cancel, and to stop as soon as there is something to keep."""
+        self.why.show_why("")
         self.button.setText("Stop and keep")
         self.button.setEnabled(False)
         self.button.setToolTip("There is nothing to keep yet: the first step comes soon.")
@@ -91,3 +94,4 @@ class FitBar(QWidget):
         """Say what happened, in the theme's warning colour when it is trouble."""
         self.line.setStyleSheet(f"color: {trouble_colour};" if trouble_colour else "")
         self.line.setText(text)
+        self.why.show_why(self.why.text(), text)
