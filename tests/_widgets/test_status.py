@@ -14,6 +14,7 @@ from napari_etch._widgets.status import RunBar, duration, step_text
 from napari_etch._widgets.train_bar import FitBar
 from napari_etch._widgets.words import outcome_text
 from napari_etch.grains import partition
+from napari_etch.training.trainers import TrainStep
 
 
 @pytest.mark.parametrize(
@@ -90,3 +91,15 @@ def test_why_a_button_is_grey_is_said_in_sight_and_once(qtbot: Any, kind: Any) -
     bar.show_ready("Open an image first.")
     bar.show_running()
     assert not bar.why.isVisibleTo(bar)
+
+
+@pytest.mark.gui
+def test_before_the_first_step_nothing_is_done(qtbot: Any) -> None:
+    """The bar began with 100 %, and fell back with the first step."""
+    bar = FitBar()
+    qtbot.addWidget(bar)
+    bar.show_running()
+    bar.show_step(TrainStep(0, 160, 20.0, 0.0, {}, {"loss": 0.4}))
+    assert bar.bar.value() == 0
+    bar.show_step(TrainStep(1, 160, 25.0, 75.0, {"total": 0.4}))
+    assert bar.bar.value() == bar.bar.maximum() // 4

@@ -84,6 +84,8 @@ class FitBar(QWidget):
         together = step.elapsed + step.left
         # By time where that is known: steps late in a fit may take longer than early ones.
         share = step.elapsed / together if together > 0 else step.step / max(1, step.steps)
+        if not step.step:  # a look before the first step, when nobody knows how long it takes
+            share = 0.0
         self.bar.setRange(0, STEPS)
         self.bar.setValue(round(STEPS * min(1.0, share)))
         left = f" · {duration(step.left)} left" if step.left > 0 else ""
