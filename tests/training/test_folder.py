@@ -1,5 +1,7 @@
 """Training folders: read whole or refused in a sentence; crops at many grain sizes."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import tifffile
@@ -13,7 +15,7 @@ from napari_etch.training.folder import (
     read_training_folder,
 )
 from napari_etch.training.generalist import Settings, train
-from napari_etch.training.specimens import read_specimen_rows
+from napari_etch.training.specimens import SpecimenTableError, read_specimen_rows
 
 
 def checkers(size=160, pitch=40):
@@ -205,6 +207,21 @@ def test_a_table_of_excel_in_other_countries_is_read(tmp_path, mark):
     found = {pair.name: pair.specimen for pair in read_training_folder(tmp_path)}
     assert found == {"a": "one, left", "b": "two"}
     assert read_specimen_rows(tmp_path / "specimens.csv")[0]["pixel_size_um"] == "0.225"
+
+
+def test_a_table_that_cannot_be_read_is_told_why(tmp_path, monkeypatch):
+    """One that Excel has open on Windows was to be saved in UTF-8."""
+    table = tmp_path / "specimens.csv"
+    table.write_bytes("image,specimen\na,Prüfling\n".encode("cp1252"))
+    with pytest.raises(SpecimenTableError, match="save it as CSV in UTF-8"):
+        read_specimen_rows(table)
+
+    def is_open(*_, **_options):
+        raise PermissionError(13, "it is being used by another process")
+
+    monkeypatch.setattr(Path, "open", is_open)
+    with pytest.raises(SpecimenTableError, match=r"another process\): close it in the program"):
+        read_specimen_rows(table)
 
 
 @pytest.mark.parametrize("word", ["0,5", "-1", "abc", "nan"])

@@ -43,7 +43,12 @@ def read_specimen_rows(path: Path) -> list[dict[str, str]]:
             mark = _parting(file.readline())
             file.seek(0)
             rows = list(csv.reader(file, delimiter=mark))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+    except OSError as error:
+        raise SpecimenTableError(
+            f"{path} cannot be read ({error.strerror or error}): close it in the program that has "
+            "it open, or check its permissions."
+        ) from error
+    except (UnicodeDecodeError, csv.Error) as error:
         raise SpecimenTableError(
             f"{path} cannot be read as a table ({error}): save it as CSV in UTF-8."
         ) from error
