@@ -15,7 +15,9 @@ from napari_etch.corrections import JournalError, Review, State, read_journal, s
 from napari_etch.corrections.facets import FacetReview
 from napari_etch.corrections.places import journals_in
 from napari_etch.labels.annotated import Annotated
+from napari_etch.labels.finding import base_name
 from napari_etch.labels.report import LabelsError
+from napari_etch.micrograph.reading import composed
 
 
 def only_reviewed(
@@ -140,10 +142,10 @@ def _seconds(made: str) -> float:
     """Return a time of `summary.json` in seconds, as journals have it; 0 where it is none."""
     try:
         return datetime.fromisoformat(made).timestamp()
-    except ValueError:
+    except (ValueError, OverflowError, OSError):  # the latter for years that Windows does not know
         return 0.0
 
 
 def _is_about(about: Mapping[str, Any], path: Path) -> bool:
     source = str(about.get("source_path") or "")
-    return bool(source) and Path(source).name == path.name
+    return bool(source) and base_name(source) == composed(path.name)
