@@ -10,11 +10,19 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_etch.models import ModelError, list_models, load_model, read_model, write_model
+from napari_etch.models import (
+    ModelError,
+    backbones,
+    list_models,
+    load_model,
+    read_model,
+    write_model,
+)
 from napari_etch.models import library as lib
 from napari_etch.models.importing import import_model
 from napari_etch.models.library import Notes
 from napari_etch.networks.etchnet import EtchNet
+from napari_etch.training import unfinished
 
 CARD = {"architecture": "etchnet", "parameters": {"widths": [4, 6, 8, 8], "margin": 112}}
 NOTES = Notes("Duplex 2205", ("duplex.tif", "duplex-2.tif"), "2026-11-20T12:00:00+01:00", "scratch")
@@ -47,6 +55,22 @@ def test_a_model_that_was_added_is_listed_with_what_is_known_about_it(folder):
     assert model.size > (folder / "model.safetensors").stat().st_size
     assert not model.trouble
     assert sorted(item.name for item in lib.library_folder().iterdir()) == ["Duplex-2205"]
+
+
+@pytest.mark.parametrize(
+    ("variable", "folder_of"),
+    [
+        (lib.ENVIRONMENT, lib.library_folder),
+        (unfinished.ENVIRONMENT, unfinished.trainings_folder),
+        (backbones.CACHE_VARIABLE, backbones.cache_folder),
+    ],
+)
+def test_a_folder_that_is_set_may_begin_at_home(monkeypatch, tmp_path, variable, folder_of):
+    """A desktop's settings are no shell: a folder called ~ was made where napari was started."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    monkeypatch.setenv(variable, "~/shared")
+    assert folder_of() == tmp_path / "shared"
 
 
 def test_a_model_is_found_by_the_words_it_was_given(own):

@@ -69,7 +69,7 @@ def cache_folder() -> Path:
     """Return the folder of what can be made or fetched again."""
     stated = os.environ.get(CACHE_VARIABLE)
     if stated:
-        return Path(stated)
+        return Path(stated).expanduser()
     from platformdirs import user_cache_path
 
     return user_cache_path("napari-etch", appauthor=False)

@@ -140,7 +140,7 @@ def library_folder() -> Path:
     """Return the folder of the user's models; it need not exist."""
     given = os.environ.get(ENVIRONMENT)
     if given:
-        return Path(given)
+        return Path(given).expanduser()
     import platformdirs
 
     return platformdirs.user_data_path("napari-etch", appauthor=False) / "models"

@@ -138,7 +138,7 @@ def trainings_folder() -> Path:
     """Return the folder of unfinished trainings; it need not exist."""
     given = os.environ.get(ENVIRONMENT)
     if given:
-        return Path(given)
+        return Path(given).expanduser()
     import platformdirs
 
     return platformdirs.user_data_path("napari-etch", appauthor=False) / "trainings"
