@@ -70,7 +70,7 @@ class Duplex:
             modes = zip(self.modes_shares, self.modes_g, strict=True)
             said.append(" and ".join(f"{100 * s:.0f} % of the area at G {g:.1f}" for s, g in modes))
         else:
-            said.append(f"most of the area at G {self.modes_g[0]:.1f}")
+            said.append(f"mode by area at G {self.modes_g[0]:.1f}")
         if self.coarse_share > 0:
             said.append(
                 f"{_percent(self.coarse_share)} of the area in grains at least "
