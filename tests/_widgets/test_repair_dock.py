@@ -766,6 +766,10 @@ def test_of_a_stack_the_section_shown_is_repaired(open_repair: OpenRepair, qtbot
     stack = np.stack([255 - picture, picture, 255 - picture])
     viewer.add_image(stack, name="stack", scale=(2, 0.5, 0.5), translate=(0, 4, 6))
     viewer.dims.set_current_step(0, 1)
+    qtbot.waitUntil(lambda: "3 sections; the one shown is" in dock.form.about.text())
+    viewer.dims.ndisplay = 3
+    assert dock.run_bar.why.text().startswith("Switch to the flat (2D) view")
+    viewer.dims.ndisplay = 2
     run(qtbot, dock)
     np.testing.assert_array_equal(engine.pictures[-1], picture)
     grains = viewer.layers["stack · section 1 · closed grains"]

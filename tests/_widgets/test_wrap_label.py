@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from qtpy.QtWidgets import QLabel
 
 from napari_etch._widgets.form import SettingsForm
 from napari_etch._widgets.fracture_form import FractureForm
@@ -23,6 +24,17 @@ def test_a_long_name_wraps_and_is_given_back_as_it_was(qtbot, name):
     assert label.minimumSizeHint().width() < 300
     label.setText("Moving the slider cuts “steel · grains” again.")
     assert label.text() == "Moving the slider cuts “steel · grains” again."
+
+
+def test_a_number_stays_with_its_unit(qtbot):
+    """ "10" stood at the end of a line, "s" in the next."""
+    said = "“steel 2 grains”: 9 bridges, 3 min 10 s, 0.5 µm, 95 % sure, 4 sections."
+    label = WrapLabel(said)
+    qtbot.addWidget(label)
+    assert label.text() == said
+    shown = QLabel.text(label)
+    assert "3\u00a0min 10\u00a0s, 0.5\u00a0µm, 95\u00a0% sure, 4 sections" in shown
+    assert "9 bridges" in shown and "2 grains" in shown
 
 
 @pytest.mark.parametrize(

@@ -201,6 +201,8 @@ class RepairDock(Dock):
         if layer is None:
             return "Open a boundary map, a micrograph or grains first."
         source = repair_source(layer, section_shown(self._viewer, layer))
+        if len(source.axes) == 3 and self._viewer.dims.ndisplay == 3:
+            return "Switch to the flat (2D) view: of a stack the section that is shown is repaired."
         return repair_refusal(source, self.settings())
 
     def _refresh(self, _event: object = None) -> None:

@@ -146,10 +146,12 @@ def section_shown(viewer: ViewerModel, layer: Image | Labels) -> int | None:
 
 def about_layer(layer: Image | Labels) -> str:
     """Return size and pixel size of a layer in a few words."""
-    if isinstance(layer, Image):
-        return about(layer)
     axes = repair_source(layer).axes
-    return f"{axes[-1]} × {axes[-2]} px of grains" if len(axes) >= 2 else "one axis"
+    one = "; the one shown is repaired" if len(axes) == 3 else ""
+    if isinstance(layer, Image):
+        return about(layer).replace(" sections", f" sections{one}", 1)
+    sections = f" · {axes[0]} sections{one}" if one else ""
+    return f"{axes[-1]} × {axes[-2]} px of grains{sections}" if len(axes) >= 2 else "one axis"
 
 
 def kind_of_layer(layer: Image | Labels, chosen: str) -> str:

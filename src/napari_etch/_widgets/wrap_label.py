@@ -11,6 +11,9 @@ from qtpy.QtWidgets import QLabel
 SHORT = 24
 _LONG = re.compile(rf"\S{{{SHORT + 1},}}")
 _BREAK = "\u200b"  # shown as nothing; a line may end there
+_KEPT = "\u00a0"  # a space at which no line ends
+#: A number and its unit: "10" at the end of a line and "s" at the start of the next are no time.
+_MEASURED = re.compile(r"(?<=\d) (?=(?:h|min|s|px|%|nm|µm|mm)\b|%)")
 
 
 class WrapLabel(QLabel):
@@ -39,15 +42,18 @@ class WrapLabel(QLabel):
 
     def text(self) -> str:
         """Return the text as it was given."""
-        return super().text().replace(_BREAK, "")
+        return super().text().replace(_BREAK, "").replace(_KEPT, " ")
 
 
 def breakable(text: str) -> str:
-    """Return a text in which long words can be broken: after their signs, or anywhere."""
+    """Return a text in which long words can be broken, and a number stays with its unit.
+
+    Words are broken after their signs, or anywhere.
+    """
 
     def broken(word: re.Match[str]) -> str:
         parts = re.sub(r"([-_./\\])", rf"\1{_BREAK}", word[0]).split(_BREAK)
         pieces = (part[at : at + SHORT] for part in parts for at in range(0, len(part), SHORT))
         return _BREAK.join(pieces)
 
-    return _LONG.sub(broken, text)
+    return _LONG.sub(broken, _MEASURED.sub(_KEPT, text))
