@@ -7,6 +7,8 @@ import gc
 import numpy as np
 import pytest
 from qtpy.QtCore import Qt
+from qtpy.QtGui import QOpenGLContext
+from qtpy.QtOpenGLWidgets import QOpenGLWidget
 from qtpy.QtWidgets import QTabBar
 
 NAMES = ("Segment", "Correct", "Repair", "Measure", "Track", "Fracture", "Train", "Export")
@@ -44,3 +46,23 @@ def test_the_tabs_of_docks_can_be_told_apart(make_napari_viewer, qtbot):
     assert [bar.tabText(at) for at in range(bar.count())] == ["Track", "Export"]
     assert bar.elideMode() == Qt.TextElideMode.ElideNone
     assert set(viewer.window.dock_widgets) == {"Track (napari-etch)", "Export (napari-etch)"}
+
+
+def test_a_removed_layer_is_deleted_in_the_context_of_the_canvas(make_napari_viewer, qtbot):
+    """Deleted in another one, its OpenGL programs had napari crash at the next layer."""
+    viewer = make_napari_viewer(show=True)
+    layer = viewer.add_image(np.zeros((64, 64), np.uint8))
+    frame, _dock = viewer.window.add_plugin_dock_widget("napari-etch", "Export")
+    (canvas,) = frame.parent().findChildren(QOpenGLWidget)
+    qtbot.waitUntil(canvas.isValid)
+    canvas.doneCurrent()
+    seen = []
+    viewer.layers.events.removed.connect(
+        lambda _event: seen.append(QOpenGLContext.currentContext() is canvas.context())
+    )
+    for floats in (False, True):
+        frame.setFloating(floats)
+        canvas.doneCurrent()
+        viewer.layers.remove(layer)
+        viewer.layers.append(layer)
+    assert seen == [True, True]

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from qtpy.QtCore import QObject, QTimer, Signal
 
+from napari_etch._widgets.canvas_context import make_current
 from napari_etch._widgets.namesakes import Namesakes
 
 if TYPE_CHECKING:
@@ -71,6 +72,8 @@ class LayerWatch(QObject):
 
     def _on_layers(self, event: Any) -> None:
         self._namesakes.hear(event)
+        if event.type == "removing":
+            make_current(self.parent())
         if event.type in self.WATCHED:
             self._soon.start()
 
