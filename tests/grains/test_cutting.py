@@ -49,3 +49,10 @@ def test_the_area_below_which_a_piece_is_small_follows_the_grain_size():
     found = cut_grains(network(), INTERCEPT, cutting=Cutting(small=0.3))
     assert found.small_area == 0.3 * INTERCEPT**2
     assert found.rescored(found.probability).small_area == found.small_area
+
+
+def test_the_smoothing_shrinks_with_fine_grains():
+    assert [PLAIN.scale(size) for size in (200, 40, 28)] == [4.0, 1.0, 0.7]
+    assert [GENERALIST.scale(size) for size in (400, 80, 56, 28)] == [4.0, 1.0, 0.7, 0.7]
+    for cutting in (PLAIN, GENERALIST):
+        assert cutting.scale(14) == 0.35 and cutting.scale(1) == 0.2

@@ -14,8 +14,11 @@ from napari_etch.grains.even_odds import PART, even_odds
 if TYPE_CHECKING:
     from napari_etch.grains import Partition
 
-# The flooding's smoothing stays within these limits, px.
+# The flooding's smoothing stays within these limits, px; the lower one shrinks with grains below
+# `FINE`, the mean intercept at which networks see them, px: so do lines between them.
 SMOOTHING = (0.7, 4.0)
+FINE = 28.0
+LEAST_SMOOTHING = 0.2
 # Least area of a grain: this part of the square of the mean intercept, and at least so many px.
 LEAST_GRAIN = 0.02
 LEAST_PX = 12.0
@@ -45,7 +48,8 @@ class Cutting:
 
     def scale(self, grain_size: float) -> float:
         """Return the flooding's smoothing, px, at a mean intercept in px."""
-        return float(np.clip(grain_size / self.smoothed, *SMOOTHING))
+        least = max(LEAST_SMOOTHING, SMOOTHING[0] * min(1.0, grain_size / FINE))
+        return float(np.clip(grain_size / self.smoothed, least, SMOOTHING[1]))
 
 
 #: By the mean alone, small grains like large ones: what `dinov2`'s lean and `wpunet` were set with.

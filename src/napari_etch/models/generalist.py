@@ -20,7 +20,7 @@ from napari_etch.inference.events import Pass
 from napari_etch.models.gaps import MANY_ENDS, close_gaps, ends_per_square
 from napari_etch.models.heads import MAPS, read_heads
 from napari_etch.models.prepare import middle, prepare, trimmed
-from napari_etch.models.resize import resize
+from napari_etch.models.resize import brought_back, resize
 
 if TYPE_CHECKING:
     from torch import nn
@@ -159,7 +159,7 @@ class Generalist:
             raw = yield Pass(np.ascontiguousarray(seen[None]), what, float(share))
             maps = self.read(raw)[:, :: -1 if flip_y else 1, :: -1 if flip_x else 1]
             for channel, found in zip(total, maps, strict=True):
-                channel += resize(found, image.shape)
+                channel += brought_back(found, image.shape)
         total /= len(views)
         np.clip(total, 0, 1, out=total)
         fields: dict[str, Any] = dict(zip(MAPS, total, strict=True))

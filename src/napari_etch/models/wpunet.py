@@ -18,7 +18,7 @@ from napari_etch.models.generalist import Generalist, Maps, clipped_scale
 from napari_etch.models.heads import MAPS, read_heads
 from napari_etch.models.prepare import prepare
 from napari_etch.models.previous_map import CODINGS, code_previous
-from napari_etch.models.resize import resize
+from napari_etch.models.resize import brought_back, resize
 
 if TYPE_CHECKING:
     from napari_etch.micrograph import Micrograph
@@ -161,7 +161,7 @@ class WPUNet(Generalist):
         raw = yield Pass(self._seen(seen[turn], told), f"scale {scale:.2g}", 1 - search)
         maps = np.clip(self.read(raw)[(slice(None), *turn)], 0, 1)
         fields: dict[str, Any] = {
-            name: np.ascontiguousarray(resize(found, image.shape), np.float32)
+            name: np.ascontiguousarray(brought_back(found, image.shape), np.float32)
             for name, found in zip(MAPS, maps, strict=True)
         }
         fields["carried"] = np.ascontiguousarray(maps[0])
