@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from napari_etch.grains.cutting import GENERALIST, PLAIN, Cutting, cut_grains
+from napari_etch.grains.cutting import GENERALIST, PLAIN, Cutting, cut_grains, least_area
 
 SIDE, INTERCEPT = 200, 50.0
 
@@ -56,3 +56,7 @@ def test_the_smoothing_shrinks_with_fine_grains():
     assert [GENERALIST.scale(size) for size in (400, 80, 56, 28)] == [4.0, 1.0, 0.7, 0.7]
     for cutting in (PLAIN, GENERALIST):
         assert cutting.scale(14) == 0.35 and cutting.scale(1) == 0.2
+
+
+def test_the_least_grain_is_small_among_fine_ones():
+    assert [least_area(size) for size in (100, 50, 10)] == [200, 50, 5]

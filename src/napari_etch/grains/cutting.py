@@ -21,7 +21,7 @@ FINE = 28.0
 LEAST_SMOOTHING = 0.2
 # Least area of a grain: this part of the square of the mean intercept, and at least so many px.
 LEAST_GRAIN = 0.02
-LEAST_PX = 12.0
+LEAST_PX = 5.0
 
 
 @dataclass(frozen=True)
