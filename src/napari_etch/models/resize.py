@@ -57,7 +57,6 @@ def brought_back(found: npt.NDArray[np.float32], shape: tuple[int, ...]) -> npt.
     from torch.nn import functional
 
     tensor = torch.from_numpy(np.ascontiguousarray(found))[None, None]
-    array: npt.NDArray[np.float32] = functional.adaptive_max_pool2d(tensor, list(shape))[
-        0, 0
-    ].numpy()
+    result = functional.adaptive_max_pool2d(tensor, list(shape))
+    array: npt.NDArray[np.float32] = result[0, 0].numpy()
     return array
