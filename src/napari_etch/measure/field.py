@@ -13,7 +13,7 @@ from napari_etch.measure.astm import UM2_PER_MM2, astm_planimetric
 from napari_etch.measure.checks import check_grain_map, check_pixel_size
 from napari_etch.measure.counting import PARTS, PatternCount, count_pattern, parts_of
 from napari_etch.measure.direction import Anisotropy, anisotropy
-from napari_etch.measure.holes import holes_of
+from napari_etch.measure.holes import Holes, holes_of
 from napari_etch.measure.junctions import Junctions, find_junctions
 from napari_etch.measure.methods import method
 from napari_etch.measure.parting_lines import close_parting_lines
@@ -238,8 +238,9 @@ def measure_field(
             "choose a field with more grains, or segment it anew"
         )
     junctions = find_junctions(grains)
+    holes = holes_of(grains)
     found = _Found(pixel_size_um)
-    inner = _add_planimetric(found, grains, junctions)
+    inner = _add_planimetric(found, grains, junctions, holes)
     shape = (int(grains.shape[0]), int(grains.shape[1]))
     patterns = {}
     for key, make in makers.items():
@@ -260,15 +261,15 @@ def measure_field(
         patterns=patterns,
         labels=labels,
         areas_um2=areas,
-        at_border=np.isin(labels, grains_at_edge(grains)),
+        at_border=np.isin(labels, grains_at_edge(grains, holes)),
         anisotropy=_directions(grains, pixel_size_um, junctions) if directions else None,
         remarks=(
             *_remarks_on_lines(name, lines),
-            *_remarks_on_pores(name, grains),
+            *_remarks_on_pores(name, holes),
             *_remarks_on_a_wide_grain(name, wide_grain_words(grains, labels, areas_px)),
             *_remarks(name, found, inner),
         ),
-        topology=topology_of(grains, pixel_size_um, name=name),
+        topology=topology_of(grains, pixel_size_um, name=name, holes=holes),
     )
 
 
@@ -300,20 +301,23 @@ def _directions(
         return None
 
 
-def _add_planimetric(found: _Found, grains: np.ndarray, junctions: Junctions) -> InteriorGrains:
+def _add_planimetric(
+    found: _Found, grains: np.ndarray, junctions: Junctions, holes: Holes
+) -> InteriorGrains:
     per_mm2 = found.px2_per_mm2
-    whole = astm_planimetric(grains, found.pixel_size_um)
-    parts_of_field = ratio_of_parts(*count_by_parts(grains))
+    whole = astm_planimetric(grains, found.pixel_size_um, holes)
+    counts, areas = count_by_parts(grains, holes)
+    parts_of_field = ratio_of_parts(counts, areas)
     for key in ("saltykov", "iso643"):
         found.add(key, whole.grains_per_mm2, whole.equivalent_count, parts_of_field)
-    circle = count_circle(grains)
+    circle = count_circle(grains, holes=holes)
     if circle is not None:
         inside = disc(grains.shape, circle.centre, circle.radius)
         parts = ratio_of_parts(*count_by_parts(np.where(inside, grains, 0)))
         found.add("jeffries", circle.count / circle.area_px * per_mm2, circle.count, parts)
         corrected = circle.corrected
         found.add("jeffries_corrected", corrected / circle.area_px * per_mm2, corrected, parts)
-    inner = interior_grains(grains)
+    inner = interior_grains(grains, holes)
     pixel_area = found.pixel_size_um**2
     # the spread of single grains (E1382) holds the truth in 8 of 10 simulated fields only: large
     # grains have large neighbours; the count by parts sees that
@@ -325,7 +329,7 @@ def _add_planimetric(found: _Found, grains: np.ndarray, junctions: Junctions) ->
     weight = np.where(junctions.labels[:, 0] > 0, 1.0, 0.5)
     where = parts_of(junctions.points, grains.shape)
     counts = np.bincount(where, weights=weight, minlength=PARTS**2)
-    parts = ratio_of_parts(counts, count_by_parts(grains)[1])
+    parts = ratio_of_parts(counts, areas)
     for key, count in (
         ("triple_points", points.count),
         ("triple_points_corrected", points.corrected),
@@ -361,8 +365,7 @@ def _remarks_on_lines(name: str, share: float) -> tuple[str, ...]:
     )
 
 
-def _remarks_on_pores(name: str, grains: np.ndarray) -> tuple[str, ...]:
-    holes = holes_of(grains)
+def _remarks_on_pores(name: str, holes: Holes) -> tuple[str, ...]:
     if not holes.n_pores:
         return ()
     many = f"{holes.n_pores} holes" if holes.n_pores > 1 else "a hole"

@@ -13,7 +13,7 @@ from napari_etch.measure.contacts import (
     count_neighbours,
     mean_confidence,
 )
-from napari_etch.measure.holes import holes_of
+from napari_etch.measure.holes import Holes, holes_of
 from napari_etch.measure.hulls import convex_hulls
 from napari_etch.measure.runs import Runs, runs_of
 from napari_etch.micrograph.pixels import from_0_to_1
@@ -25,13 +25,15 @@ if TYPE_CHECKING:
 PIXEL_MOMENT = 1 / 12
 
 
-def grains_at_edge(grains: np.ndarray) -> np.ndarray:
+def grains_at_edge(grains: np.ndarray, holes: Holes | None = None) -> np.ndarray:
     """Return the labels that touch the frame of the map or a pixel without specimen.
 
     Parameters
     ----------
     grains : np.ndarray
         Grain map, integers, (y, x).
+    holes : Holes, optional
+        Of this map, where they are known; they take longer to find than the rest.
 
     Returns
     -------
@@ -42,7 +44,8 @@ def grains_at_edge(grains: np.ndarray) -> np.ndarray:
     if grains.all():  # the usual map, and quick
         sides = (grains[0], grains[-1], grains[:, 0], grains[:, -1])
         return np.unique(np.concatenate(sides))
-    outside = np.pad((grains == 0) & ~holes_of(grains).pores, 1, constant_values=True)
+    holes = holes or holes_of(grains)
+    outside = np.pad((grains == 0) & ~holes.pores, 1, constant_values=True)
     beside_nothing = outside[:-2, 1:-1] | outside[2:, 1:-1] | outside[1:-1, :-2] | outside[1:-1, 2:]
     labels = np.unique(grains[beside_nothing])
     return labels[labels > 0]
