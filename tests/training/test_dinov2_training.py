@@ -161,7 +161,7 @@ def test_time_before_a_resume_counts_and_a_full_disk_ends_nothing(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("napari_etch.training.run.save_state", full)
-    monkeypatch.setattr("napari_etch.training.decoder_course._SAVE_SECONDS", -1.0)
+    monkeypatch.setattr("napari_etch.training.paced.Keeping.save_seconds", -1.0)
     events = run(request)
     assert [event.step for event in events if isinstance(event, TrainStep)] == [2, 3]
     assert all(event.elapsed > 500 for event in events if isinstance(event, TrainStep))

@@ -124,7 +124,7 @@ def test_a_training_that_cannot_be_kept_goes_on(folder, tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("napari_etch.training.run.save_state", full)
-    monkeypatch.setattr("napari_etch.training.wpunet.SAVE_SECONDS", 0.0)
+    monkeypatch.setattr("napari_etch.training.paced.Keeping.save_seconds", 0.0)
     *events, trained = run(folder, steps=3, checkpoint=tmp_path)
     assert trained.why == "All steps were taken."
     said = [event.message for event in events if isinstance(event, TrainNotice)]

@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from torch import Tensor
 
 from napari_etch.models.backbones import COMPACT_NAME
 from napari_etch.models.generalist import TARGET
+from napari_etch.training.paced import Keeping
 from napari_etch.training.recipes import chosen
 from napari_etch.training.trainers import (
     TrainError,
@@ -39,7 +41,6 @@ _STOPPED, _TIME_UP = "It was stopped.", "The time is up."
 _WATCHED = 16
 # Options that say what a checkpoint is of; the others may change when it is gone on with.
 _OWN = ("backbone", "target", "rate", "holdout")
-_SAVE_SECONDS = 20.0
 
 
 @dataclass(frozen=True)
@@ -213,7 +214,7 @@ def decoder_terms(
     return total, {name: float(value.detach()) for name, value in terms.items()}
 
 
-class Course:
+class Course(Keeping):
     """A training while it runs: decoder, optimiser, the best so far.
 
     Parameters
@@ -253,7 +254,7 @@ class Course:
         self.why = ""
         #: Seconds before a resume.
         self.elapsed = 0.0
-        self.saved, self.untold = time.monotonic(), True
+        self.saved = time.monotonic()
         area = np.array([sample.image.numel() for sample in learnt], float)
         self.chance = np.sqrt(area) / np.sqrt(area).sum()
 
@@ -273,8 +274,9 @@ class Course:
             left = min(self.seconds - elapsed, (self.steps - self.step) * elapsed / self.step)
             yield TrainStep(self.step, self.steps, elapsed, max(0.0, left), losses, validation)
             self.why = self._reason(stop, elapsed)
-            late = time.monotonic() - self.saved > _SAVE_SECONDS
-            said = self._keep(elapsed) if self.path and (look or late or self.why) else ""
+            said = ""
+            if self.path and (look or self._is_late or self.why):
+                said = self._kept(partial(self._save, elapsed))
             if said:
                 yield TrainNotice(said)
         if not self.held:
@@ -437,16 +439,6 @@ class Course:
             "images": [sample.name for sample in self.learnt],
             "options": {name: options[name] for name in _OWN},
         }
-
-    def _keep(self, elapsed: float) -> str:
-        """Write a checkpoint; return why it could not be written, once."""
-        self.saved = time.monotonic()
-        try:
-            self._save(elapsed)
-        except OSError as error:  # no reason to lose what is learnt
-            told, self.untold = self.untold, False
-            return f"{error}; the training goes on without being kept." if told else ""
-        return ""
 
     def _save(self, elapsed: float) -> None:
         from napari_etch.training.run import save_state

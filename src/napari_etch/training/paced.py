@@ -21,7 +21,39 @@ class _Patient(Protocol):
     def patience(self) -> int: ...
 
 
-class Paced:
+class Keeping:
+    """Base of a training that is kept now and then, so that it can be gone on with.
+
+    Attributes
+    ----------
+    saved : float
+        When this process began or saved last, s, monotonic.
+    save_seconds : float
+        Between two checkpoints.
+    untold : bool
+        Whether nothing was said yet of a checkpoint that could not be written.
+    """
+
+    saved: float
+    save_seconds = 20.0
+    untold = True
+
+    @property
+    def _is_late(self) -> bool:
+        return time.monotonic() - self.saved > self.save_seconds
+
+    def _kept(self, save: Callable[[], None]) -> str:
+        """Write a checkpoint; return why it could not be written, once."""
+        self.saved = time.monotonic()
+        try:
+            save()
+        except OSError as error:  # no reason to lose what is learnt
+            told, self.untold = self.untold, False
+            return f"{error}; the training goes on without being kept." if told else ""
+        return ""
+
+
+class Paced(Keeping):
     """Base of a training under way: its clock, its end, its checkpoints.
 
     Attributes
@@ -32,16 +64,14 @@ class Paced:
     tuning : Tuning
     about : dict
         What a checkpoint must fit.
-    begun, saved : float
-        When this process began and saved last, s, monotonic.
+    begun : float
+        When this process began, s, monotonic.
     limit : float
         Longest time, s.
     looked_at : int
         The step of the last look.
     why : str
         Why it ended, one sentence.
-    save_seconds : float
-        Between two checkpoints.
     """
 
     request: TrainRequest
@@ -49,13 +79,9 @@ class Paced:
     tuning: Tuning
     about: dict[str, Any]
     begun: float
-    saved: float
     limit: float
     why: str
     looked_at = -1
-    save_seconds = 20.0
-    #: Whether nothing was said yet of a checkpoint that could not be written.
-    untold = True
 
     @property
     def elapsed(self) -> float:
@@ -110,12 +136,6 @@ class Paced:
     def _checkpoint(self, *, now: bool = False) -> str:
         """Keep the training where it is time to; return why it could not be, once."""
         folder = self.request.checkpoint
-        if folder is None or not (now or time.monotonic() - self.saved > self.save_seconds):
+        if folder is None or not (now or self._is_late):
             return ""
-        self.saved = time.monotonic()
-        try:
-            self.tuning.save(folder, self.about, self.elapsed)
-        except OSError as error:  # no reason to lose what is learnt
-            told, self.untold = self.untold, False
-            return f"{error}; the training goes on without being kept." if told else ""
-        return ""
+        return self._kept(lambda: self.tuning.save(folder, self.about, self.elapsed))

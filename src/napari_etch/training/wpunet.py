@@ -29,6 +29,7 @@ from napari_etch.training.labelled_stacks import (
     split_by_depth,
     with_targets,
 )
+from napari_etch.training.paced import Keeping
 from napari_etch.training.previous import Schooling, previous_maps
 from napari_etch.training.recipes import chosen
 from napari_etch.training.run import Run, Schedule
@@ -50,7 +51,6 @@ if TYPE_CHECKING:
 INTERCEPT = 25.0
 SHIPPED = "wpunet"
 STEPS, LOOKS, REPORT = 600, 4, 10
-SAVE_SECONDS = 20.0
 
 
 @dataclass(frozen=True)
@@ -149,7 +149,7 @@ def _options(request: TrainRequest) -> Options:
     return chosen(Options(), request.options)
 
 
-class _Session:
+class _Session(Keeping):
     """One training: network, samples, and the best weights so far."""
 
     def __init__(
@@ -182,7 +182,7 @@ class _Session:
         out = request.checkpoint or scratch
         out.mkdir(parents=True, exist_ok=True)
         self.device = str(pick_device(request.device))
-        self.saved, self.untold = time.monotonic(), True
+        self.saved = time.monotonic()
         self.run = Run(
             network,
             schedule,
@@ -219,17 +219,10 @@ class _Session:
 
     def _keep(self, *, now: bool = False) -> str:
         """Keep the training where it is time to; return why it could not be, once."""
-        late = time.monotonic() - self.saved > SAVE_SECONDS
-        if self.request.checkpoint is None or not (now or late):
+        if self.request.checkpoint is None or not (now or self._is_late):
             return ""
         self.run.beside["best"] = self.best
-        self.saved = time.monotonic()
-        try:
-            self.run.checkpoint()
-        except OSError as error:  # no reason to lose what is learnt
-            told, self.untold = self.untold, False
-            return f"{error}; the training goes on without being kept." if told else ""
-        return ""
+        return self._kept(self.run.checkpoint)
 
     def events(self, stop: Callable[[], bool]) -> Iterator[TrainEvent]:
         """Learn until the end, or until told to stop."""
