@@ -17,7 +17,7 @@ import numpy as np
 from napari_etch.micrograph.arrays import HeldArray, named, read_array
 from napari_etch.micrograph.calibration import Calibration, square_calibration
 from napari_etch.micrograph.choice import Choice
-from napari_etch.micrograph.errors import MicrographError
+from napari_etch.micrograph.errors import not_installed
 from napari_etch.micrograph.tiff import RawImage
 
 _UM_PER_M = 1e6
@@ -46,10 +46,7 @@ def read_czi(path: Path, *, stack: bool, calibrate: bool, choice: Choice) -> Raw
     try:
         from pylibCZIrw import czi
     except ImportError:
-        raise MicrographError(
-            f"{path.name} is a CZI file, and pylibCZIrw is not installed; run: "
-            "python -m pip install pylibCZIrw"
-        ) from None
+        raise not_installed(path.name, "a CZI file", "pylibCZIrw") from None
     with czi.open_czi(str(path)) as file:
         about = ElementTree.fromstring(file.raw_metadata)
         numbers = sorted(file.scenes_bounding_rectangle) or [None]

@@ -5,6 +5,26 @@ class MicrographError(ValueError):
     """A micrograph cannot be used; one sentence says which, what is wrong and what to do."""
 
 
+def not_installed(name: str, what: str, library: str, install: str = "") -> MicrographError:
+    """Return the error that a file cannot be read without a library.
+
+    Parameters
+    ----------
+    name : str
+        Of the file.
+    what : str
+        What it is, such as ``"a CZI file"``.
+    library : str
+        What is missing.
+    install : str
+        What pip is to install for it, where that is not the library itself.
+    """
+    return MicrographError(
+        f"{name} is {what}, and {library} is not installed; run: "
+        f"python -m pip install {install or library}"
+    )
+
+
 class SeveralImagesError(MicrographError):
     """There are several images where one is wanted.
 

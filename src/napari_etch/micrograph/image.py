@@ -135,6 +135,11 @@ class Micrograph:
         """
         return self.around[0].found if self.around and not self.is_stack else None
 
+    @property
+    def is_surrounded(self) -> bool:
+        """Whether anything lies around the specimen, of a stack in any section."""
+        return any(each.found is not None for each in self.around)
+
     def surroundings_words(self, *, past: bool = False) -> str:
         """Return that what lies around the specimen is, or was, left out; "" when there is nothing.
 

@@ -14,7 +14,7 @@ import numpy as np
 from napari_etch.micrograph.arrays import HeldArray, named, read_array
 from napari_etch.micrograph.calibration import micrometres_per, square_calibration
 from napari_etch.micrograph.choice import Choice
-from napari_etch.micrograph.errors import MicrographError
+from napari_etch.micrograph.errors import not_installed
 from napari_etch.micrograph.tiff import RawImage
 
 _DESCRIPTION = "./Data/Image/ImageDescription"
@@ -42,10 +42,7 @@ def read_lif(path: Path, *, stack: bool, calibrate: bool, choice: Choice) -> Raw
     try:
         from liffile import LifFile
     except ImportError:
-        raise MicrographError(
-            f"{path.name} is a LIF file, and liffile is not installed; run: "
-            "python -m pip install liffile"
-        ) from None
+        raise not_installed(path.name, "a LIF file", "liffile") from None
     with LifFile(path) as file:
         images = [_Image(each) for each in file.images]
         names = [each.path for each in images]

@@ -17,7 +17,7 @@ from napari_etch.micrograph.arrays import (
 )
 from napari_etch.micrograph.calibration import micrometres_per, square_calibration
 from napari_etch.micrograph.choice import Choice
-from napari_etch.micrograph.errors import MicrographError
+from napari_etch.micrograph.errors import not_installed
 from napari_etch.micrograph.tiff import RawImage
 
 #: Files that make a folder one of Zarr.
@@ -52,10 +52,7 @@ def read_zarr(path: Path, *, stack: bool, calibrate: bool, choice: Choice) -> Ra
     try:
         import zarr
     except ImportError:
-        raise MicrographError(
-            f"{path.name} is Zarr, and zarr is not installed; run: "
-            'python -m pip install "napari-etch[zarr]"'
-        ) from None
+        raise not_installed(path.name, "Zarr", "zarr", '"napari-etch[zarr]"') from None
     top = zarr.open(str(path), mode="r")
     found = list(_held(top, "", 0))
     images = [each for each in found if not _is_label(each[0])]

@@ -68,8 +68,7 @@ class FitRequest:
         regions = self.regions or [None] * len(self.micrographs)
         for index, (micrograph, region) in enumerate(zip(self.micrographs, regions, strict=True)):
             file = f"image-{index}.npy"
-            bare = any(each.found for each in micrograph.around)
-            pixels = micrograph.bare() if bare else micrograph.data
+            pixels = micrograph.bare() if micrograph.is_surrounded else micrograph.data
             np.save(folder / file, pixels, allow_pickle=False)
             images.append(
                 {

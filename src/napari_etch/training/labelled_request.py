@@ -158,7 +158,7 @@ def _without_bars(micrograph: Micrograph) -> npt.NDArray[Any]:
     """Return the pixels; what is no specimen becomes NaN, so that it stays masked."""
     if (
         micrograph.info_bar_row is None
-        and not any(each.found for each in micrograph.around)
+        and not micrograph.is_surrounded
         and not any(micrograph.scale_bars)
     ):
         return micrograph.data
