@@ -14,6 +14,7 @@ from _widgets.correct_map import CELL, SIDE, cells, walls
 from _widgets.fakes import PATIENCE
 from _widgets.hands import SHIFT, Hands
 from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QMessageBox
 
 from napari_etch._widgets import correct_reading
 from napari_etch._widgets.correct_dock import CorrectDock
@@ -589,9 +590,19 @@ def test_looking_leaves_nothing_behind(desk: Desk, qtbot: Any, folder: Path) -> 
     assert not dock.form.tools["split"].isEnabled()
 
 
-def test_discarded_corrections_are_gone(
-    desk: Desk, qtbot: Any, add_correct: AddDock, folder: Path
+def test_discarded_corrections_are_gone_and_only_when_that_is_meant(
+    desk: Desk,
+    qtbot: Any,
+    add_correct: AddDock,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    """One click beside Restore, and they were gone for good."""
+    asked: list[str] = []
+    answers = [QMessageBox.StandardButton.No, QMessageBox.StandardButton.Yes]
+    monkeypatch.setattr(
+        QMessageBox, "question", lambda *said: asked.append(said[-1]) or answers.pop(0)
+    )
     viewer, _dock, layer, hands = desk
     hands.key(KEY.Key_J)
     hands.click(30, 64)
@@ -599,6 +610,9 @@ def test_discarded_corrections_are_gone(
     qtbot.waitUntil(lambda: bool(journals_in(folder)), timeout=PATIENCE)
     again = add_correct(viewer)
     again.restore_box.discard.click()
+    assert len(journals_in(folder)) == 1 and again.restore_box.isVisibleTo(again)
+    again.restore_box.discard.click()
+    assert asked == ["Delete 1 step of “steel · grains” for good?"] * 2
     assert journals_in(folder) == []
     assert not again.restore_box.isVisibleTo(again)
 

@@ -9,7 +9,15 @@ import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QOpenGLContext
 from qtpy.QtOpenGLWidgets import QOpenGLWidget
-from qtpy.QtWidgets import QTabBar
+from qtpy.QtWidgets import (
+    QAbstractSpinBox,
+    QComboBox,
+    QLineEdit,
+    QListWidget,
+    QTabBar,
+    QTableView,
+)
+from superqt import QLabeledSlider
 
 NAMES = ("Segment", "Correct", "Repair", "Measure", "Track", "Fracture", "Train", "Export")
 
@@ -32,6 +40,18 @@ def test_a_closed_dock_ends_without_the_garbage_collector(make_napari_viewer, qt
     gc.collect()
     viewer.layers.clear()  # nothing listens any more
     assert not ended
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_screen_reader_can_say_what_each_control_is(make_napari_viewer, name):
+    """Labels beside them are seen by the eye alone."""
+    viewer = make_napari_viewer()
+    _frame, dock = viewer.window.add_plugin_dock_widget("napari-etch", name)
+    kinds = (QComboBox, QAbstractSpinBox, QListWidget, QTableView, QTabBar, QLabeledSlider)
+    typed = [each for each in dock.findChildren(QLineEdit) if not isinstance(each.parent(), kinds)]
+    controls = [each for kind in kinds for each in dock.findChildren(kind)]
+    nameless = [each.toolTip() for each in (*typed, *controls) if not each.accessibleName()]
+    assert controls and not nameless
 
 
 def test_the_tabs_of_docks_can_be_told_apart(make_napari_viewer, qtbot):

@@ -12,10 +12,19 @@ import numpy as np
 from napari.layers import Labels
 from napari.qt.threading import create_worker
 from qtpy.QtCore import QObject, Signal
-from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import (
+    QComboBox,
+    QHBoxLayout,
+    QLabel,
+    QMessageBox,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from napari_etch._widgets.class_tables import class_look, stored_table
 from napari_etch._widgets.correct_target import CLASSES
+from napari_etch._widgets.form import call
 from napari_etch._widgets.layers import GRAINS, GRAINS_LOOK, METADATA_KEY, kind_of
 from napari_etch._widgets.placement import Placement
 from napari_etch.corrections import (
@@ -218,13 +227,14 @@ class RestoreBox(QWidget):
         self.text.setWordWrap(True)
         self.choice = QComboBox()
         self.choice.setToolTip("Which map to bring back, the latest first.")
+        call(self.choice, "Map to bring back")
         self.choice.setSizeAdjustPolicy(
             QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
         )
         self.choice.setMinimumContentsLength(10)
         self.restore = QPushButton("Restore")
         self.restore.setToolTip("Add the map as it was last on the screen, as a new layer.")
-        self.discard = QPushButton("Discard")
+        self.discard = QPushButton("Discard…")
         self.discard.setToolTip("Delete these corrections for good.")
         buttons = QHBoxLayout()
         buttons.addWidget(self.restore)
@@ -266,8 +276,18 @@ class RestoreBox(QWidget):
             self.wanted.emit(self._found[self.choice.currentIndex()])
 
     def _discard(self) -> None:
-        if self._found:
-            self.drop(self._found[self.choice.currentIndex()], delete=True)
+        if not self._found:
+            return
+        summary = self._found[self.choice.currentIndex()]
+        if ask_to_discard(self, summary):
+            self.drop(summary, delete=True)
+
+
+def ask_to_discard(parent: QWidget, summary: Summary) -> bool:
+    """Ask whether what was left behind is to be deleted; *Restore* lies right beside."""
+    said = f"Delete {held(summary.edits, summary.verdicts)} of “{summary.name}” for good?"
+    answer = QMessageBox.question(parent, "Discard", said)
+    return bool(answer == QMessageBox.StandardButton.Yes)
 
 
 def place_of(about: dict[str, Any], ndim: int) -> dict[str, Any]:

@@ -153,6 +153,7 @@ class CountBox(QWidget):
 
 def _table() -> QTableWidget:
     table = QTableWidget(0, len(HEADINGS))
+    table.setAccessibleName("Counts")
     for column, (text, what) in enumerate(HEADINGS):
         heading = QTableWidgetItem(text)
         heading.setToolTip(what)

@@ -8,6 +8,7 @@ from typing import Protocol
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtGui import QStandardItemModel
 from qtpy.QtWidgets import (
+    QAbstractButton,
     QCheckBox,
     QComboBox,
     QFormLayout,
@@ -190,10 +191,21 @@ class SettingsForm(QWidget):
 
 
 def add(form: QFormLayout, text: str, field: QWidget, row: QLayout | None = None) -> None:
-    """Add a labelled row; the label has the tooltip of its field."""
+    """Add a labelled row; the label has the tooltip of its field, and readers of screens say it."""
     label = QLabel(text)
     label.setToolTip(field.toolTip())
     form.addRow(label, field if row is None else row)
+    call(field, text)
+
+
+def call(field: QWidget, text: str) -> None:
+    """Give a field, and what can be typed or moved in it, the name that a screen reader says.
+
+    Qt takes the label of a row only where it made that itself.
+    """
+    for part in (field, *field.findChildren(QWidget)):
+        if part.focusPolicy() != Qt.FocusPolicy.NoFocus and not isinstance(part, QAbstractButton):
+            part.setAccessibleName(text)
 
 
 def item_ready(combo: QComboBox, row: int, ready: bool, text: str) -> None:

@@ -23,7 +23,7 @@ from qtpy.QtWidgets import (
 
 from napari_etch._widgets.choices import IDENTITY, items_of, set_choices, set_ticks, ticked_in
 from napari_etch._widgets.correct_line import TextLine
-from napari_etch._widgets.form import add, combo_box
+from napari_etch._widgets.form import add, call, combo_box
 from napari_etch._widgets.measure_plot import DistributionPlot
 from napari_etch._widgets.measure_table import GrainTable
 from napari_etch._widgets.pixel_size import PixelSizeBox
@@ -39,6 +39,7 @@ PATTERNS = (
 #: How often circles are laid over a field.
 PLACEMENTS = (("Circles at several places", "several"), ("Circles once, in the middle", "single"))
 OWN_COLOURS = "grain numbers"
+TOGETHER = "Fields measured together"
 #: What can be saved: file name, words on the button, what it holds.
 EXPORTS = (
     ("grains.csv", "CSV", "The table of grains."),
@@ -108,19 +109,23 @@ class MeasureForm(QWidget):
         self.about = TextLine("Interval, largest grain and segmentation.")
         self.compare = QListWidget()
         self.compare.setMaximumHeight(84)
+        call(self.compare, TOGETHER)
         self.compare.setToolTip(
             "Tick the grain layers that are fields of one specimen, or that you want to compare: "
             "each gets a column, and their mean the interval over fields."
         )
         self.colour = combo_box("Colours the grains of the layer by a column of the table.")
         self.table = GrainTable()
+        call(self.table, "Grains")
         self.column = combo_box("What is shown of each grain.")
+        call(self.column, "What is shown")
         self.by_area = QCheckBox("by area")
         self.by_area.setToolTip("Each grain weighs its area instead of 1.")
         self.plot = DistributionPlot(theme)
         self.range_text = TextLine("What lies in the blue range.")
         self.exports = {name: _export_button(text, tip) for name, text, tip in EXPORTS}
         self.tabs = QTabWidget()
+        call(self.tabs, "What is measured")
         self._lay_out()
         self._connect()
 
@@ -211,7 +216,7 @@ class MeasureForm(QWidget):
         column.addWidget(self.about)
         column.addLayout(form)
         column.addWidget(self.counted)
-        compare = QLabel("Fields measured together")
+        compare = QLabel(TOGETHER)
         compare.setToolTip(self.compare.toolTip())
         column.addWidget(compare)
         column.addWidget(self.compare)
@@ -260,6 +265,7 @@ def _size_table() -> QTableWidget:
     table.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
     table.setMinimumSize(350, 180)
     table.setToolTip("ASTM grain size number G by each method.")
+    call(table, "Grain size")
     rows = table.verticalHeader()
     if rows is not None:
         rows.hide()

@@ -28,7 +28,7 @@ from napari_etch._widgets.choices import set_ticks, ticked_in
 from napari_etch._widgets.class_tables import first_table
 from napari_etch._widgets.correct_line import TextLine
 from napari_etch._widgets.correct_target import is_classes, own_micrograph
-from napari_etch._widgets.form import add
+from napari_etch._widgets.form import add, call
 from napari_etch._widgets.layer_watch import LayerWatch
 from napari_etch._widgets.layers import METADATA_KEY, kind_of, layer_name
 from napari_etch._widgets.measure_fields import (
@@ -129,6 +129,7 @@ class FractionPanel(QWidget):
         self.rows.setEditTriggers(QTableWidget.EditTrigger.NoEditTriggers)
         self.rows.setSelectionMode(QTableWidget.SelectionMode.NoSelection)
         self.rows.setToolTip("Share of the specimen that each class takes, by ASTM E562.")
+        call(self.rows, "Area fractions")
         self.text = TextLine("What the points counted.")
         self.save = QPushButton("Save…")
         self._lay_out()

@@ -22,7 +22,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_etch._widgets.correct_line import TextLine
-from napari_etch._widgets.form import add
+from napari_etch._widgets.form import add, call
 from napari_etch._widgets.layers import pixel_size_um, section_distance_um
 from napari_etch._widgets.measure_table import COLUMNS_3D, GrainTable
 from napari_etch.measure.volume import LINES
@@ -151,6 +151,7 @@ class VolumePanel(QWidget):
         self.bar.hide()
         self.text = TextLine("What the grains are like in space.")
         self.rows = GrainTable(columns=COLUMNS_3D)
+        call(self.rows, "Grains in space")
         self._lay_out()
         self.button.clicked.connect(self.toggle)
         self.save.clicked.connect(self.save_table)

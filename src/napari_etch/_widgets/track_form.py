@@ -16,7 +16,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_etch._widgets.choices import set_choices
-from napari_etch._widgets.form import add, combo_box
+from napari_etch._widgets.form import add, call, combo_box
 from napari_etch._widgets.wrap_label import WrapLabel
 
 METHODS = (
@@ -90,6 +90,7 @@ class GrainBox(QGroupBox):
         self.chosen = QLineEdit()
         self.chosen.setPlaceholderText("the selected grain")
         self.chosen.setToolTip("Numbers of grains, such as 3, 7, 12-15.")
+        call(self.chosen, "Grains")
         self.show_3d = QPushButton("Show in 3D")
         column = QVBoxLayout(self)
         column.addWidget(self.about)

@@ -22,6 +22,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_etch._widgets.form import call
 from napari_etch._widgets.library_watch import LibraryWatch, tell_library_changed
 from napari_etch._widgets.save_path import ask_save_path
 from napari_etch._widgets.sentences import error_sentence
@@ -66,6 +67,7 @@ class LibraryBox(QGroupBox):
         self.list.setFixedHeight(ROWS_SHOWN * (PICTURE + 8))
         self.list.setMinimumWidth(160)
         self.list.setWordWrap(True)
+        call(self.list, "Your models")
         self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.none = QLabel("No model yet: fit or import one.")
         self.segment = QPushButton("Segment with it")

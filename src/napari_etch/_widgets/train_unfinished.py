@@ -8,7 +8,7 @@ from datetime import datetime
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QGroupBox, QHBoxLayout, QMessageBox, QPushButton, QVBoxLayout, QWidget
 
-from napari_etch._widgets.form import combo_box
+from napari_etch._widgets.form import call, combo_box
 from napari_etch._widgets.train_labels_form import TRAINED
 from napari_etch.training.unfinished import Unfinished, forget, list_unfinished
 
@@ -44,6 +44,7 @@ class UnfinishedBox(QGroupBox):
         self.list = combo_box(
             "Trainings on labels that were stopped, or that ended with napari or the computer."
         )
+        call(self.list, "Unfinished trainings")
         self.go_on = QPushButton("Go on")
         self.forget = QPushButton("Forget…")
         row = QHBoxLayout()
