@@ -338,6 +338,29 @@ def test_annotations_become_a_layer_over_the_image_and_the_report_is_shown(
     assert not dock.import_box.report.isVisibleTo(dock)  # it told of the file before
 
 
+def test_labels_are_imported_onto_the_micrograph_that_the_selection_belongs_to(
+    open_export: OpenExport,
+) -> None:
+    """A confidence, a boundary map that was opened again, lay on top and was what was offered."""
+    viewer, dock = open_export()
+    for name in ("steel · confidence", "steel · boundary", "steel · closed boundary"):
+        viewer.add_image(picture(), name=name, **UM)
+    viewer.add_image(picture(), name="iron", **UM)
+    box = dock.import_box.image
+
+    def offered() -> tuple[list[str], str]:
+        return [box.itemText(row) for row in range(box.count())], box.currentText()
+
+    dock.importer.refresh()
+    assert offered() == (["iron", "steel"], "iron")
+    viewer.layers.selection.active = viewer.layers["steel · grains"]
+    dock.importer.refresh()
+    assert offered() == (["iron", "steel"], "steel")
+    box.setCurrentText("iron")
+    dock.importer.refresh()  # as after any change in the form
+    assert offered() == (["iron", "steel"], "iron")
+
+
 def test_a_class_table_of_ones_own_is_read_and_kept(
     open_export: OpenExport, tmp_path: Path, qtbot: Any
 ) -> None:

@@ -214,6 +214,24 @@ def test_an_image_that_no_model_can_take_does_not_stop_the_others(
     assert "“steel”: " in dock.run_bar.line.text() and "steel · grains" in viewer.layers
 
 
+def test_an_image_that_is_removed_during_its_run_has_no_grains_in_the_outcome(
+    open_dock: OpenDock, qtbot: Any
+) -> None:
+    """The runs on all images told of grains that nobody could find."""
+    predict = FakePredict(hold=threading.Event())
+    viewer, dock = open_dock(predict)
+    for name in ("a", "b"):
+        viewer.add_image(noise(*SHAPE), name=name)
+    dock.run_all.click()
+    qtbot.waitUntil(predict.started.is_set, timeout=PATIENCE)
+    viewer.layers.remove("a")
+    predict.hold.set()
+    qtbot.waitUntil(lambda: dock.run_all.settings is None, timeout=PATIENCE)
+    assert dock.run_bar.line.text().startswith(
+        "“a” was removed during the run, so its result was dropped. “b”: "
+    )
+
+
 def test_after_a_cancelled_run_another_one_works(open_dock: OpenDock, qtbot: Any) -> None:
     predict = FakePredict(hold=threading.Event())
     viewer, dock = open_dock(predict)
@@ -523,6 +541,21 @@ def test_the_dock_knows_of_corrections_when_it_comes_back_to_the_front(
     grains.undo()
     dock.come_to_front(True)
     assert dock.cuts.hint.text() == "Moving the slider cuts “steel · grains” again."
+
+
+def test_the_dock_knows_of_corrections_when_their_layer_is_selected(
+    open_dock: OpenDock, qtbot: Any
+) -> None:
+    """Of two maps the corrected one seemed to be what the slider cuts, once it was selected."""
+    viewer, dock = open_dock()
+    viewer.add_image(noise(*SHAPE), name="steel")
+    run_to_end(qtbot, dock)
+    grains = viewer.layers["steel · grains"]
+    dock.cuts.cut_into_new_layer()
+    grains.data_setitem((np.arange(9), np.arange(9)), 77)
+    for name, said in (("steel · grains [1]", "Moving the slider"), (grains.name, "corrected or")):
+        viewer.layers.selection.active = viewer.layers[name]
+        assert said in dock.cuts.hint.text()
 
 
 def test_the_slider_does_not_overwrite_corrections(open_dock: OpenDock, qtbot: Any) -> None:

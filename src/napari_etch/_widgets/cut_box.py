@@ -76,7 +76,7 @@ class CutBox(QWidget):
         cut = granularity_of(grains)
         shown = (None if grains is None else str(grains.unique_id), cut)
         if shown != self._shown:
-            self._shown, self._is_refused = shown, False
+            self._shown, self._is_refused = shown, self.cutter.may_not_cut()
             if cut is not None and abs(cut - self._granularity.value()) > 1e-6:
                 self._moves_slider = True
                 self._granularity.setValue(cut)

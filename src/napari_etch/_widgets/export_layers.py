@@ -16,7 +16,13 @@ from napari_etch._widgets.correct_sessions import known_of
 from napari_etch._widgets.correct_target import fits, is_classes, own_micrograph, window_under
 from napari_etch._widgets.export_run import LayerJob, Plane
 from napari_etch._widgets.import_layers import ignored_of, is_ignore
-from napari_etch._widgets.layers import BOUNDARY, METADATA_KEY, kind_of, pixel_size_um, source_of
+from napari_etch._widgets.layers import (
+    METADATA_KEY,
+    is_micrograph,
+    kind_of,
+    pixel_size_um,
+    source_of,
+)
 from napari_etch._widgets.recut_layers import can_recut, is_edited
 from napari_etch._widgets.repair_layers import ADDED
 from napari_etch.results.file_names import file_name
@@ -203,7 +209,5 @@ def _names(names: Sequence[str]) -> list[str]:
 def images_of(layers: LayerList) -> Iterator[Image]:
     """Iterate over the images onto which labels can be imported, topmost first."""
     for layer in reversed(layers):
-        if not isinstance(layer, Image) or kind_of(layer) == BOUNDARY:
-            continue
-        if len(source_of(layer).axes) in (2, 3):
+        if is_micrograph(layer) and len(source_of(layer).axes) in (2, 3):
             yield layer

@@ -25,6 +25,7 @@ from napari_etch._widgets.export_run import ImportChoice, Imported, run_import
 from napari_etch._widgets.form import add, combo_box
 from napari_etch._widgets.import_layers import imported_layers
 from napari_etch._widgets.layers import source_of
+from napari_etch._widgets.made_from import image_id_of
 from napari_etch._widgets.repair_layers import section_shown
 from napari_etch._widgets.run import Failed
 from napari_etch.grains.class_table import ClassTable, ClassTableError
@@ -148,6 +149,8 @@ class Importer(QObject):
     ) -> None:
         super().__init__(box)
         self._viewer, self._box = viewer, box
+        #: The layer that the choice followed last.
+        self._followed = ""
         self._ask_path = ask_path or ask_for_annotations
         self._tables: dict[str, ClassTable] = {}
         self._last_table = 0
@@ -168,7 +171,10 @@ class Importer(QObject):
         """Look at the images that are open."""
         images = list(images_of(self._viewer.layers))
         active = self._viewer.layers.selection.active
-        chosen = str(active.unique_id) if active in images else self._box.image.currentData()
+        chosen = self._box.image.currentData()
+        if active is not None and str(active.unique_id) != self._followed:
+            self._followed = str(active.unique_id)
+            chosen = image_id_of(active, images) or chosen
         why_not = "" if images else NO_IMAGE
         if self.is_running:
             why_not = "A file is being read: wait for its end."

@@ -88,11 +88,13 @@ class RunAll(QPushButton):
         return None
 
     def take(self, name: str, outcome: object) -> None:
-        """Keep what came of an image; nothing more is run when it was cancelled."""
+        """Keep what came of an image, or a sentence of it; nothing more is run after a cancel."""
         if isinstance(outcome, Segmented):
             self._said.append(f"“{name}”: {grains_text(count_grains(outcome.partitions))}.")
         elif isinstance(outcome, Failed):
             self._said.append(outcome.message)
+        elif isinstance(outcome, str):
+            self._said.append(outcome)
         elif isinstance(outcome, Stopped):
             self._said.append(f"Cancelled at “{name}”.")
             self._waiting = []

@@ -327,9 +327,12 @@ class SegmentDock(Dock):
         origin, self._origin = self._origin, None
         image_id = None if origin is None else origin.layer_id
         count_next, self._count_next = self._count_next, False
+        came: Outcome | str = outcome
         if isinstance(outcome, Segmented) and origin is not None:
             grains = self._add_result(outcome, origin)
-            if count_next and grains is not None:
+            if grains is None:
+                came = gone_words(origin)
+            elif count_next:
                 self.count_grains(grains)
         elif isinstance(outcome, Failed):
             self._say(outcome.message, trouble=True, of=image_id)
@@ -337,7 +340,7 @@ class SegmentDock(Dock):
             self._say("Cancelled; nothing was added.", of=image_id)
         self._refresh()
         if self.run_all.settings is not None and origin is not None:
-            self.run_all.take(origin.name, outcome)
+            self.run_all.take(origin.name, came)
             self._run_next()
 
     def _add_result(self, result: Segmented, origin: Origin) -> Labels | None:

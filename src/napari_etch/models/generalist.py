@@ -38,6 +38,8 @@ TRIALS = (2.0, 1.0, 0.5, 0.25, 0.125)
 # Side of the middle part that a trial looks at, and the least side worth a trial, px.
 TRIAL_SIDE = 512
 TRIAL_LEAST = 96
+# Of an image at its scale, as part of its own area: that of grains of 40 px.
+USUAL_AREA = 0.5
 # An image is never enlarged beyond this: there is nothing to be seen between its pixels.
 MOST_ENLARGED = 4.0
 # Part of a run that closing gaps is, and where it is not known yet whether any are to be closed.
@@ -143,10 +145,12 @@ class Generalist:
         if quality not in QUALITIES:
             raise ValueError(f"quality is {quality!r}: choose {' or '.join(QUALITIES)}.")
         image = prepare(micrograph)
-        grain_size, search = yield from self._settle_grain_size(micrograph, image, grain_size, 0.1)
-        scale = clipped_scale(TARGET / grain_size, image.shape)
         views = QUALITIES[quality]
         work = np.array([size**2 for size, _, _ in views])
+        grain_size, search = yield from self._settle_grain_size(
+            micrograph, image, grain_size, search_share(image.shape, float(work.sum()))
+        )
+        scale = clipped_scale(TARGET / grain_size, image.shape)
         if close_gaps is None and not (self.closes_gaps and quality == "best"):
             close_gaps = False
         closing = MAYBE_SHARE if close_gaps is None else GAP_SHARE * close_gaps
@@ -206,13 +210,14 @@ class Generalist:
         from napari_etch.models.grain_size import choose_grain_size, measure_trial
 
         image, mask = trimmed(image, mask)
-        trials = [factor for factor in TRIALS if factor * min(image.shape) >= TRIAL_LEAST]
+        areas = trial_areas(image.shape)
         found: dict[float, tuple[float, float]] = {}
-        for factor in trials or [1.0]:
+        for factor, area in areas.items():
             seen = resize(middle(image, TRIAL_SIDE / factor), factor)
             inside = resize(middle(mask, TRIAL_SIDE / factor).astype(np.float32), factor) > 0.5
             what = "finding the grain size"
-            raw = yield Pass(self.alone(seen), what, share / max(1, len(trials)))
+            part = share * area / sum(areas.values())
+            raw = yield Pass(self.alone(seen), what, part)
             found[factor] = measure_trial(self.read(raw), inside if inside.any() else None)
         return choose_grain_size(found)
 
@@ -246,6 +251,28 @@ class Generalist:
             lean=self.lean,
             cutting=self.cutting,
         )
+
+
+def trial_areas(shape: tuple[int, ...]) -> dict[float, float]:
+    """Return at which sizes an image is tried, and how many px the network sees of it then."""
+    fit = [factor for factor in TRIALS if factor * min(shape) >= TRIAL_LEAST] or [1.0]
+    return {
+        factor: math.prod(min(TRIAL_SIDE, factor * length) for length in shape) for factor in fit
+    }
+
+
+def search_share(shape: tuple[int, ...], work: float) -> float:
+    """Return which part of a run looking for the grain size is, about: the scale is not known yet.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Of the image, px.
+    work : float
+        What comes then, in times that the image is seen at its scale.
+    """
+    search = sum(trial_areas(shape).values())
+    return search / (search + USUAL_AREA * math.prod(shape) * work)
 
 
 def clipped_scale(scale: float, shape: tuple[int, ...]) -> float:
