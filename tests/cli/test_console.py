@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -100,3 +101,10 @@ def _etch(command, full):
         streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, full: disk}
         words = [sys.executable, "-c", code, *command.split()]
         return subprocess.run(words, text=True, check=False, **streams)
+
+
+def test_a_copy_that_finds_no_place_is_about_where_it_was_to_go():
+    full = OSError(errno.ENOSPC, "No space left on device", "in/a.png", None, "out/a.png")
+    assert sentence(full, "in/a.png") == "out/a.png: No space left on device"
+    gone = OSError(errno.ENOENT, "No such file or directory", "in/a.png", None, "out/a.png")
+    assert sentence(gone) == "in/a.png: No such file or directory"

@@ -102,12 +102,13 @@ def test_a_result_is_scored_as_it_was_corrected(etch, halves, tmp_path):
         (np.ones((4, 4), np.int32), "one image"),
         (np.full((40, 80), 0.5, np.float32), "fractions"),
         (np.random.default_rng(0).integers(0, 255, (40, 80), np.uint8), "is a picture or drawn"),
+        (np.random.default_rng(0).integers(0, 255, (3, 40, 80), np.uint8), "is a picture or drawn"),
     ],
 )
 def test_bad_input_is_named(etch, halves, pred, message):
     tifffile.imwrite("truth.tif", halves)
     if pred is not None:
-        tifffile.imwrite("pred.tif", pred)
+        tifffile.imwrite("pred.tif", pred, photometric="minisblack")
     done = etch("evaluate", "--pred", "pred.tif", "--truth", "truth.tif")
     assert done.exit_code == 2
     assert message in done.stderr

@@ -210,6 +210,15 @@ def test_a_file_whose_name_looks_like_a_formula_is_none_in_excel(etch, write_gra
         assert (book[sheet]["A2"].value, book[sheet]["A2"].data_type) == ("=1+1", "s")
 
 
+def test_signs_that_no_cell_may_hold_are_question_marks(etch, write_grains, tmp_path):
+    fields = [write_grains("\x1b[1mred\n.tif"), write_grains("b.tif", 1)]
+    done = etch("measure", *fields, "--out", "out", "--excel", "--pdf")
+    assert done.exit_code == 0, done.output
+    book = openpyxl.load_workbook(tmp_path / "out" / "measure.xlsx")
+    assert book["fields"]["A2"].value == "?[1mred?"
+    assert pd.read_csv(tmp_path / "out" / "fields.csv")["field"][0] == "?[1mred?"
+
+
 def test_a_result_folder_brings_boundary_image_and_model_along(etch, micrograph_file, tmp_path):
     etch("segment", micrograph_file(), "--out", "seg", "--pixel-size", 0.5)
     done = etch("measure", "seg/steel", "--out", "out")

@@ -478,6 +478,14 @@ def test_masks_are_told_apart_by_their_values(tmp_path):
     assert read_annotations(tmp_path / "classes.npy", kind="grains")["classes"].kinds == ("grains",)
 
 
+def test_a_picture_is_no_mask_unless_it_is_said_to_be_one(tmp_path):
+    noise = np.random.default_rng(0).integers(0, 200, (80, 90), np.uint8)
+    Image.fromarray(noise).save(tmp_path / "a.png")
+    with pytest.raises(LabelsError, match=r"a\.png looks like a picture"):
+        read_annotations(tmp_path / "a.png")
+    assert np.array_equal(read_annotations(tmp_path / "a.png", kind="grains")["a"].grains, noise)
+
+
 def test_a_folder_of_masks_is_read_and_bad_ones_are_reported(tmp_path):
     folder = tmp_path / "masks"
     folder.mkdir()

@@ -210,6 +210,23 @@ def test_an_export_that_fails_leaves_an_earlier_one(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == [out]
 
 
+@pytest.mark.skipif(os.name == "nt", reason="there is no limit to the size of files")
+@pytest.mark.parametrize("limit", [1000, 6000, 40_000])
+def test_a_full_disk_ends_an_hdf5_set_with_a_sentence(tmp_path, limit):
+    import resource
+
+    noise = np.random.default_rng(0).integers(0, 9, (300, 300), np.int32)
+    each = Annotated("a", noise.shape, grains=noise, image=noise.astype(np.uint8))
+    most = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, most[1]))
+    try:
+        with pytest.raises(LabelsError, match="File too large"):  # the library of HDF5 crashed
+            export_all([each], ExportRequest(tmp_path / "set", format="hdf5"))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, most)
+    assert not any(tmp_path.iterdir())
+
+
 # -- what cannot be exported -----------------------------------------------------------------------
 
 

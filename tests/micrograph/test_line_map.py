@@ -94,7 +94,7 @@ def test_a_micrograph_is_not_taken_for_a_map(dev_data):
         assert kind_of_picture(imread(dev_data / path)) == "micrograph"
 
 
-@pytest.mark.parametrize("kind", ["u1", ">u2", "i4", "f4", "f8"])
+@pytest.mark.parametrize("kind", ["u1", ">u2", "i4", "f2", "f4", "f8"])
 def test_a_grain_map_is_told_by_its_numbers_not_by_their_type(kind):
     grains = np.arange(1, 13).reshape(3, 4).repeat(20, 0).repeat(30, 1).astype(kind)
     assert kind_of_picture(grains) == "grains"

@@ -212,6 +212,7 @@ def test_floats_that_are_no_labels_stay_floats(value):
     assert whole_floats(labels) is labels
     assert whole_floats(np.array([[1.0, 7.0]])).tolist() == [[1, 7]]
     assert whole_floats(np.array([[1.0, 7.0]])).dtype == np.int64
+    assert whole_floats(np.array([[1, 7]], np.float16)).dtype == np.int64
 
 
 def test_floats_with_nan_are_labels_where_they_are_whole():

@@ -30,6 +30,10 @@ class ExitCode(enum.IntEnum):
     STOPPED = 130  # 128 + SIGINT, as shells have it
 
 
+# Where a copy fails with these, it is not the file that was copied that is to be seen to.
+_NO_PLACE = (errno.ENOSPC, errno.EFBIG, errno.EROFS, getattr(errno, "EDQUOT", errno.ENOSPC))
+
+
 # Why what was printed found no place, such as on a full disk: it is lost, the work goes on.
 _lost: list[str] = []
 
@@ -144,7 +148,8 @@ def sentence(error: Exception, subject: str = "") -> str:
     """
     if isinstance(error, OSError) and error.strerror:
         text = error.strerror
-        subject = str(error.filename or subject)
+        target = error.filename2 if error.errno in _NO_PLACE else None
+        subject = str(target or error.filename or subject)
     else:
         text = " ".join(str(error).split()) or type(error).__name__
     text, subject = _UNFINISHED.sub(r"\1", text), _UNFINISHED.sub(r"\1", subject)

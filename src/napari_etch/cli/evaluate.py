@@ -179,8 +179,9 @@ def _read(path: Path, corrections: bool) -> np.ndarray:
 
     with bad_input():
         labels, correction = read_corrected(map_of(path), corrections)
-        if _may_be_picture(labels):
-            refuse_picture(labels, str(path))
+        section = labels[len(labels) // 2] if labels.ndim == 3 and len(labels) else labels
+        if _may_be_picture(section):
+            refuse_picture(section, str(path))
     if correction is not None:
         note(f"{path}: {taken_words(correction)}")
     return labels

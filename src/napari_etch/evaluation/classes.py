@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from napari_etch.evaluation.sizes import mean
-from napari_etch.evaluation.truth import checked, refuse_fractions
+from napari_etch.evaluation.truth import checked, refuse_no_labels
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def evaluate_classes(
         When the arrays are not 2D, differ in shape, are empty, or labels or classes are fractions.
     """
     pred, truth, masked = checked(pred, truth, ignore)
-    refuse_fractions(truth, "truth")
+    refuse_no_labels(truth, "truth")
     labelled = (truth != 0) & ~masked
     found, true = (each[labelled].astype(np.int64) for each in (pred, truth))
     classes = np.unique(np.concatenate([found, true]))

@@ -44,15 +44,24 @@ def checked(
             )
     if not truth.size:
         raise ValueError(f"the maps have no pixels (shape {truth.shape}): give maps of an image")
-    refuse_fractions(pred, "prediction")
+    refuse_no_labels(pred, "prediction")
     return pred, truth, masked
 
 
-def refuse_fractions(array: np.ndarray, name: str) -> None:
-    """Raise ValueError where a map of labels or classes holds fractions; `name` is what it is."""
+def refuse_no_labels(array: np.ndarray, name: str) -> None:
+    """Raise ValueError where a map holds what is no number of a grain or class; `name` is its own.
+
+    Of numbers below 0 each would be a grain, and 0 another one.
+    """
+    if array.dtype.kind not in "biuf":
+        raise ValueError(f"the {name} holds {array.dtype}: give a map of whole numbers")
     if array.dtype.kind == "f" and (array != np.round(array)).any():
         raise ValueError(
             f"the {name} holds fractions: give a map of whole numbers, not the boundary map"
+        )
+    if array.min(initial=0) < 0 or not np.isfinite(array.max(initial=0)):
+        raise ValueError(
+            f"the {name} holds numbers below 0 or without end: give a map of whole numbers, from 0"
         )
 
 
@@ -77,7 +86,7 @@ def claimed_truth(truth: np.ndarray, masked: np.ndarray, kind: TruthKind, min_ar
         lines = truth != 0
         labels = label(~(lines | masked), connectivity=1)
     else:
-        refuse_fractions(truth, "truth")
+        refuse_no_labels(truth, "truth")
         labels = np.where(masked, 0, dense(truth))
     small = (np.bincount(labels.ravel()) < min_area)[labels] & (labels > 0)
     if lines is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 from typing import Any
@@ -37,19 +38,66 @@ def write_group(path: Path, each: Annotated, table: ClassTable) -> None:
     path : Path
     each : Annotated
     table : ClassTable
+
+    Raises
+    ------
+    OSError
+        When it cannot be written, as on a full disk.
     """
     import h5py
 
-    with h5py.File(path, "a") as file:
-        file.attrs["class_table"] = json.dumps(table.as_json())
-        group = file.create_group(each.name)
-        for name in ("image", *MAPS):
-            data = getattr(each, name)
-            if data is not None:
-                group.create_dataset(name, data=data, compression="gzip")
-        group.attrs.update(about_values(each))
-        if each.made:
-            group.attrs["made"] = json.dumps(each.made)
+    with _Disk(path) as disk:
+        try:
+            with h5py.File(disk, "a") as file:
+                file.attrs["class_table"] = json.dumps(table.as_json())
+                _write_group(file.create_group(each.name), each)
+        finally:
+            if disk.error is not None:  # whatever the library makes of what is not there
+                raise disk.error
+
+
+def _write_group(group: Any, each: Annotated) -> None:
+    for name in ("image", *MAPS):
+        data = getattr(each, name)
+        if data is not None:
+            group.create_dataset(name, data=data, compression="gzip")
+    group.attrs.update(about_values(each))
+    if each.made:
+        group.attrs["made"] = json.dumps(each.made)
+
+
+class _Disk(io.FileIO):
+    """A file on which nothing fails that is written, but is told by `error`.
+
+    On a full disk the library of HDF5 crashes, and Python with it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, "r+" if path.exists() else "w+")
+        self.error: OSError | None = None
+
+    def write(self, data: Any) -> int:
+        """Write bytes where they find a place."""
+        left = memoryview(data).cast("B")
+        size = len(left)
+        try:
+            while left:
+                left = left[super().write(left) or 0 :]
+        except OSError as error:
+            self._note(error)
+        return size
+
+    def truncate(self, size: int | None = None) -> int:
+        """Let the file end where the library has it end, if the disk allows that."""
+        try:
+            return super().truncate(size)
+        except OSError as error:
+            self._note(error)
+        return self.tell() if size is None else size
+
+    def _note(self, error: OSError) -> None:
+        if self.error is None:
+            self.error = OSError(error.errno, error.strerror, self.name)
 
 
 def read_hdf5(path: Path, into: Collector) -> None:

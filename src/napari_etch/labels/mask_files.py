@@ -12,11 +12,13 @@ from napari_etch.grains.class_table import ClassTable
 from napari_etch.labels.published import from_published
 from napari_etch.labels.report import LabelsError
 from napari_etch.micrograph import MicrographError
-from napari_etch.micrograph.serial import whole_floats
+from napari_etch.micrograph.serial import is_picture, whole_floats
 from napari_etch.micrograph.tiff import refuse_truncated
 
 MASK_SUFFIXES = (".tif", ".tiff", ".png", ".npy")
 _MOST, _MOST_CLASS = np.iinfo(np.int32).max, np.iinfo(np.uint8).max
+# Of fewer pixels nothing tells whether they are a picture.
+_LEAST_PICTURE_PX = 4096
 
 
 def read_mask(path: Path) -> npt.NDArray[Any]:
@@ -201,10 +203,12 @@ def as_labels(
     Raises
     ------
     LabelsError
-        When the values do not fit the kind.
+        When the values do not fit the kind, or a picture was given where nothing is said of it.
     """
     if kind == "auto":
         kind = "classes" if convention == "published" else _guess(mask, table)
+        if kind == "grains":
+            _refuse_picture(mask, name)
     if kind == "boundary":
         return {"boundary": mask > 0}
     if kind == "grains":
@@ -217,6 +221,17 @@ def as_labels(
             f"{name} holds class {unknown[0]}, which is not in the class table: add it there."
         )
     return {"classes": mask.astype(np.uint8)}
+
+
+def _refuse_picture(mask: npt.NDArray[Any], name: str) -> None:
+    """Refuse a micrograph, each of whose grey values would be a grain."""
+    if mask.dtype.itemsize > 2 or mask.size < _LEAST_PICTURE_PX or mask.ndim != 2:
+        return
+    if is_picture(mask):
+        raise LabelsError(
+            f"{name} looks like a picture, not like labels: give its mask, or say what kind of "
+            "labels it holds."
+        )
 
 
 def _guess(mask: npt.NDArray[Any], table: ClassTable) -> str:

@@ -172,7 +172,7 @@ def _differences(fields: Sequence[np.ndarray], compared: Sequence[int]) -> tuple
 
     found = []
     for one, two in itertools.combinations(compared, 2):
-        if not (len(fields[one]) and len(fields[two])):
+        if len(fields[one]) * len(fields[two]) < 2:  # of one grain each, nothing is known
             continue
         sizes = diameters(fields[one]), diameters(fields[two])
         test = ks_2samp(*sizes, method="asymp")

@@ -24,9 +24,20 @@ def excel_bytes(report: Report) -> bytes:
     file = io.BytesIO()
     with pd.ExcelWriter(file, engine="openpyxl") as writer:
         for name, table in _sheets(report).items():
-            table.to_excel(writer, sheet_name=name, index=False)
+            _as_text(table).to_excel(writer, sheet_name=name, index=False)
             _dress(writer.sheets[name])
     return file.getvalue()
+
+
+def _as_text(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table with a question mark for each sign that no cell may hold."""
+    from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
+
+    def plain(value: Any) -> Any:
+        return ILLEGAL_CHARACTERS_RE.sub("?", value) if isinstance(value, str) else value
+
+    texts = table.select_dtypes(exclude=["number", "bool"]).columns
+    return table.assign(**{name: table[name].map(plain) for name in texts})
 
 
 def _sheets(report: Report) -> dict[str, pd.DataFrame]:

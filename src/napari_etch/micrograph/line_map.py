@@ -98,7 +98,7 @@ def _are_numbers_of_grains(picture: npt.NDArray[Any]) -> bool:
         picture = picture[~np.isnan(picture)]
     if not picture.size or not picture.min() >= 0:
         return False
-    if picture.max() > np.iinfo(np.int32).max:
+    if float(picture.max()) > np.iinfo(np.int32).max:
         return False
     return picture.dtype.kind != "f" or bool((picture == np.floor(picture)).all())
 

@@ -78,6 +78,9 @@ def whole_floats(labels: Section) -> Section:
     """
     if labels.dtype.kind != "f":
         return labels
+    if labels.dtype.itemsize < 4:  # of 16 bits, in which no large number can be compared
+        wider = whole_floats(labels.astype(np.float32))
+        return labels if wider.dtype.kind == "f" else wider
     blank = np.isnan(labels)
     whole = np.where(blank, 0, labels) if blank.any() and not blank.all() else labels
     if not (np.abs(whole) < _WHOLE).all() or (whole != np.rint(whole)).any():

@@ -7,6 +7,7 @@ import re
 from napari_etch.models.library import is_device
 
 _FORBIDDEN = re.compile(r'[\\/:*?"<>|\x00-\x1f]+')
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 def file_name(name: str) -> str:
@@ -27,6 +28,7 @@ def file_name(name: str) -> str:
 def readable(name: str) -> str:
     """Return the name of a file as text: a question mark for what is none, as on Linux in Latin-1.
 
-    Tables and reports are UTF-8 and have no place for it.
+    Tables and reports are UTF-8 and have no place for it, and none for signs that control a
+    terminal, or end a line.
     """
-    return name.encode("utf-8", "replace").decode("utf-8")
+    return _CONTROL.sub("?", name.encode("utf-8", "replace").decode("utf-8"))
