@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -135,8 +135,9 @@ class LabelChoice(LayerWatch):
             fresh = [
                 pair for pair in pairs if _key(pair) not in self._known and not is_blank(pair[1])
             ]
-            ticked += [_key(pair) for pair in fresh if not is_only_an_answer(pair[1])]
             self._known.update(map(_key, fresh))
+            fresh = [pair for pair in fresh if not is_only_an_answer(pair[1])]
+            ticked += map(_key, without_rivals(fresh, [p for p in pairs if _key(p) in ticked]))
             self._rows.set_pairs(listed, ticked)
             own = [(model.title, model.name) for model in list_library() if not model.trouble]
             self._rows.set_starts(own, self._rows.start.currentData())
@@ -150,16 +151,22 @@ class LabelChoice(LayerWatch):
         chosen = self.chosen() if from_layers else []
         only_reviewed = rows.reviewed.isChecked() and rows.reviewed.isEnabled()
         table = table_of([labels for _, labels in chosen if holds_classes(labels)])
-        pairs = tuple(
-            _copy_of(image, labels, table, only_reviewed, ignored_of(self._viewer.layers, image))
+        copies = [
+            (
+                image,
+                _copy_of(
+                    image, labels, table, only_reviewed, ignored_of(self._viewer.layers, image)
+                ),
+            )
             for image, labels in chosen
-        )
+        ]
         kind = str(rows.kind.currentData())
         if from_layers:
             kind = "classes" if all(holds_classes(labels) for _, labels in chosen) else "grains"
+        pairs = together(copies) if kind == "classes" else [each for _, each in copies]
         return LabelSettings(
             model=str(rows.model.currentData()),
-            pairs=pairs,
+            pairs=tuple(pairs),
             folder=None if from_layers else Path(rows.folder.text()).expanduser(),
             kind=kind,
             start=rows.start.currentData(),
@@ -197,6 +204,7 @@ class LabelChoice(LayerWatch):
             blank = next((labels.name for _, labels in self.chosen() if is_blank(labels)), None)
             if not trouble and blank is not None:
                 trouble = f"“{blank}” is empty: draw grains in it, or untick it."
+            trouble = trouble or rivals_text(self.chosen())
             if trouble:
                 return trouble
         if title and not is_free(plain_name(title)):
@@ -245,6 +253,79 @@ def is_blank(layer: Layer) -> bool:
         return False
     data = layer.data
     return not any(bool(np.any(section)) for section in (data if data.ndim == 3 else [data]))
+
+
+def rivals_text(pairs: Sequence[tuple[Image, Layer]]) -> str:
+    """Return what to do where two grain maps are ticked of which one can be right alone.
+
+    What is held back of one would be learnt from the other, too.
+    """
+    for at, pair in enumerate(pairs):
+        for other in pairs[:at]:
+            if are_rivals(pair, other):
+                return (
+                    f"“{other[1].name}” and “{pair[1].name}” are both the grains of "
+                    f"“{pair[0].name}”: untick one of them."
+                )
+    return ""
+
+
+def are_rivals(one: tuple[Image, Layer], other: tuple[Image, Layer]) -> bool:
+    """Return whether two pairs are grain maps of the same pixels of one image."""
+    image = one[0]
+    if image is not other[0] or holds_classes(one[1]) or holds_classes(other[1]):
+        return False
+    whole = tuple(slice(0, length) for length in axes_of(image))
+    windows = [_part_of(image, labels) or whole for _, labels in (one, other)]
+    return all(a.start < b.stop and b.start < a.stop for a, b in zip(*windows, strict=True))
+
+
+def without_rivals(
+    fresh: Sequence[tuple[Image, Layer]], ticked: Sequence[tuple[Image, Layer]]
+) -> list[tuple[Image, Layer]]:
+    """Return the fresh pairs that can be ticked beside the others: those worked on go first."""
+
+    def is_as_made(pair: tuple[Image, Layer]) -> bool:
+        labels = pair[1]
+        if not isinstance(labels, Labels) or holds_classes(labels):
+            return False
+        return not reviewed_of(labels) and (not can_recut(labels) or not is_edited(labels))
+
+    taken: list[tuple[Image, Layer]] = []
+    for pair in sorted(fresh, key=is_as_made):  # the others stay in their order, topmost first
+        if not any(are_rivals(pair, each) for each in (*ticked, *taken)):
+            taken.append(pair)
+    return taken
+
+
+def together(copies: Sequence[tuple[Image, LabelledLayers]]) -> list[LabelledLayers]:
+    """Return class maps and outlines with those of one image as one map, the topmost on top.
+
+    As maps of their own what is held back of one would be learnt from the other.
+
+    Parameters
+    ----------
+    copies : sequence of (Image, LabelledLayers)
+        Topmost first.
+    """
+    found: list[LabelledLayers] = []
+    of_image: dict[str, list[LabelledLayers]] = {}
+    for image, copy in copies:
+        if copy.labels.shape == axes_of(image):
+            of_image.setdefault(str(image.unique_id), []).append(copy)
+        else:
+            found.append(copy)
+    for several in of_image.values():
+        first = several[0]
+        if len(several) > 1:
+            classes = np.zeros_like(first.labels)
+            for each in several:
+                counts = (each.labels != 0) & (classes == 0)
+                counts &= True if each.judged is None else each.judged
+                classes[counts] = each.labels[counts]
+            first = replace(first, labels=classes, judged=None)
+        found.append(first)
+    return found
 
 
 def _key(pair: tuple[Image, Layer]) -> str:
