@@ -196,6 +196,18 @@ def test_fields_that_are_alike_are_compared_without_a_warning_of_scipy():
     assert apart.p_value == ks_2samp(np.arange(1, 9), np.arange(3, 9), method="exact").pvalue
 
 
+def test_many_fields_are_compared_without_an_exact_p_value_for_each_pair(monkeypatch):
+    """300 fields took minutes."""
+    rng = np.random.default_rng(0)
+    fields = [rng.lognormal(0.05 * at, 0.5, 60) for at in range(30)]
+    exact = distribution([fields[0], fields[9]]).differences[0]
+    monkeypatch.setattr("scipy.stats.ks_2samp", None)
+    found = {(each.one, each.two): each for each in distribution(fields).differences}
+    assert len(found) == 435
+    assert found[0, 9].distance == exact.distance
+    assert 0.8 * exact.p_value < found[0, 9].p_value < exact.p_value
+
+
 def test_a_count_just_below_the_least_of_a_field_is_not_rounded_up_to_it():
     grains = checkerboard(8, 20)
     grains[:20, 70:80] = grains.max() + 1  # one more at the edge: 49.5
