@@ -11,9 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
+import typer
 from fakes import grid_of_grains
 
-from napari_etch.cli.console import sentence
+from napari_etch.cli.console import bad_input, sentence
 
 
 @pytest.mark.parametrize(
@@ -101,6 +102,16 @@ def _etch(command, full):
         streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, full: disk}
         words = [sys.executable, "-c", code, *command.split()]
         return subprocess.run(words, text=True, check=False, **streams)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need rights of their own")
+def test_links_that_go_in_circles_are_bad_input(tmp_path, capsys):
+    loop = tmp_path / "loop"
+    loop.symlink_to(loop)
+    with pytest.raises(typer.Exit), bad_input():
+        loop.resolve()
+        raise OSError(errno.ELOOP, "Too many levels of symbolic links", str(loop))
+    assert str(loop) in capsys.readouterr().err
 
 
 def test_a_copy_that_finds_no_place_is_about_where_it_was_to_go():

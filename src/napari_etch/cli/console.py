@@ -232,3 +232,7 @@ def bad_input(subject: str = "") -> Iterator[None]:
         yield
     except (ValueError, OSError) as error:
         refuse(sentence(error, subject))
+    except RuntimeError as error:  # of pathlib, before Python 3.13
+        if not str(error).startswith("Symlink loop"):
+            raise
+        refuse(f"{sentence(error, subject)}: links that lead to each other lead to no file")
