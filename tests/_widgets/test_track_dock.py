@@ -294,6 +294,17 @@ def test_the_selected_grain_stays_in_the_middle_of_the_view(
     assert viewer.dims.point[0] == 0
 
 
+def test_surfaces_leave_the_slider_as_it_was(open_track: OpenTrack, qtbot: Any) -> None:
+    """It counted from half a section before the first one, where nothing was to be seen."""
+    viewer, dock = open_track()
+    run(qtbot, dock)
+    before = viewer.dims.range[0]
+    dock.box.chosen.setText("2, 4-5")
+    dock.box.show_3d.click()
+    dock.box.show_3d.click()
+    assert SURFACES in viewer.layers and viewer.dims.range[0] == before
+
+
 def test_chosen_grains_are_shown_in_3d_in_their_colours(open_track: OpenTrack, qtbot: Any) -> None:
     viewer, dock = open_track()
     run(qtbot, dock)

@@ -199,8 +199,10 @@ def surface_layer(layer: Labels, chosen: Sequence[int]) -> Surface:
         faces.append(mesh.triangles + first)
         colours.append(np.tile(layer.get_color(mesh.grain), (len(mesh.points), 1)))
         first += len(mesh.points)
+    # What reached half a section beyond the first one had napari count the sections from there.
+    inside = np.clip(np.concatenate(vertices), 0, np.array(layer.data.shape) - 1)
     return Surface(
-        (np.concatenate(vertices), np.concatenate(faces)),
+        (inside, np.concatenate(faces)),
         vertex_colors=np.concatenate(colours),
         shading="smooth",
         name=layer_name(layer.name.removesuffix(f" · {GRAINS_3D}"), SURFACES),
