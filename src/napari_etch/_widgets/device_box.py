@@ -9,6 +9,7 @@ from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QComboBox
 
 from napari_etch._widgets.form import item_ready
+from napari_etch._widgets.torch_door import make_way_for_torch
 
 #: How often it is looked whether the devices are known, ms.
 PROBE_MS = 200
@@ -28,6 +29,7 @@ def offer_devices(box: QComboBox, probe: Callable[[], dict[str, str]]) -> None:
         Returns the devices that cannot be used with the reason; runs in the thread.
     """
     found: list[dict[str, str]] = []
+    make_way_for_torch()
     threading.Thread(target=lambda: found.append(probe()), daemon=True).start()
     timer = QTimer(box)
 

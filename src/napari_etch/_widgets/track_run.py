@@ -13,6 +13,7 @@ import numpy as np
 from napari_etch._widgets.job import MAX_RESULT_PIXELS, Source
 from napari_etch._widgets.run import PROGRESS_INTERVAL, Failed, Note, Progress, Stopped
 from napari_etch._widgets.sentences import error_sentence
+from napari_etch._widgets.torch_door import make_way_for_torch
 
 if TYPE_CHECKING:
     import threading
@@ -184,6 +185,7 @@ def _linked(
     if settings.method == "pairs":
         from napari_etch.models.pairs import load_pair_classifier
 
+        make_way_for_torch()
         classifier = load_pair_classifier()
     steps = engine(
         sections,
