@@ -91,6 +91,16 @@ def test_several_fields_have_an_interval_between_them(etch, write_grains, tmp_pa
     assert len(found["distribution"]["differences"]) == 3
 
 
+def test_a_report_goes_into_the_folder_that_one_is_in(etch, write_grains, tmp_path, monkeypatch):
+    field = write_grains().resolve()
+    (tmp_path / "deep").mkdir()
+    monkeypatch.chdir(tmp_path / "deep")
+    for out in (".", ".."):
+        done = etch("measure", field, "--out", out)
+        assert done.exit_code == 0, done.output
+        assert (tmp_path / "deep" / out / "measure.json").exists()
+
+
 def test_a_field_that_is_given_twice_is_refused(etch, write_grains, tmp_path):
     path = write_grains()
     done = etch("measure", path, tmp_path / "." / path.name, "--out", "out")

@@ -30,6 +30,12 @@ def test_a_seed_gives_the_same_images(etch, tmp_path):
     assert (a != c).any()
 
 
+def test_a_seed_that_no_generator_takes_is_refused(etch):
+    done = etch("virtual", "--out", "set", "--count", 1, "--seed", 2**70)
+    assert done.exit_code == 2
+    assert "4294967295" in done.output
+
+
 def test_nothing_is_overwritten(etch):
     call = ("virtual", "--out", "set", "--count", 1, "--size", 64)
     assert etch(*call).exit_code == 0

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from napari_etch.cli.console import ExitCode, bad_input, fail, note, refuse, say
-from napari_etch.cli.options import ChannelOf, Corrections, PixelSize, Series, choice_of
+from napari_etch.cli.options import MOST_SEED, ChannelOf, Corrections, PixelSize, Series, choice_of
 from napari_etch.labels.formats import FORMATS
 
 if TYPE_CHECKING:
@@ -83,7 +83,9 @@ def export(
     split_by: Annotated[
         SplitBy, typer.Option(help="Images of one specimen look alike, so they stay together.")
     ] = SplitBy.SPECIMEN,
-    seed: Annotated[int, typer.Option(min=0, help="The same seed splits the same way.")] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, max=MOST_SEED, help="The same seed splits the same way.")
+    ] = 0,
     specimens: Annotated[
         Path | None,
         typer.Option(

@@ -13,7 +13,7 @@ import typer
 
 from napari_etch.cli.console import ExitCode, bad_input, note, refuse
 from napari_etch.cli.learning import learn
-from napari_etch.cli.options import ChannelOf, LearningDevice, Minutes, Series, choice_of
+from napari_etch.cli.options import MOST_SEED, ChannelOf, LearningDevice, Minutes, Series, choice_of
 from napari_etch.cli.reading import refuse_result, tell_margins, tell_reading
 from napari_etch.cli.target import Target
 
@@ -54,7 +54,9 @@ def fit(
         ),
     ] = None,
     minutes: Minutes = None,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Another seed, another fit.")] = 0,
+    seed: Annotated[
+        int, typer.Option("--seed", min=0, max=MOST_SEED, help="Another seed, another fit.")
+    ] = 0,
     device: LearningDevice = "auto",
     keep_info_bar: Annotated[
         bool,

@@ -96,6 +96,7 @@ def measure(
         VOLUME_FILE,
         check_free,
         check_writable,
+        named,
         write_report,
         write_volumes,
     )
@@ -108,7 +109,7 @@ def measure(
     with bad_input(str(out)):
         spare_segmentation(out)  # its table of grains is called as ours
         check_free(out, files, overwrite=overwrite)
-        check_writable(out.parent, out)
+        check_writable(named(out).parent, out)
     grains = each_result(grains)
     with bad_input():
         fields = read_fields(

@@ -19,6 +19,8 @@ _DECIMAL_COMMA = re.compile(r"\d*,\d+")
 QUALITIES = ("fast", "best")
 # Edge of a voxel over another: this is nm for µm, and serial sections come nowhere near.
 _TOO_OBLONG = 1000
+# Of a seed: torch takes 64 bits, and what is counted on from it has to fit, too.
+MOST_SEED = 2**32 - 1
 
 
 def number(text: str) -> float:

@@ -127,12 +127,12 @@ def track(
         overwrite=overwrite,
     )
     from napari_etch.cli.jobs import spare_segmentation
-    from napari_etch.results import check_free, check_writable
+    from napari_etch.results import check_free, check_writable, named
 
     with bad_input(str(out)):
         spare_segmentation(out)
         check_free(out, ALL_FILES, overwrite=overwrite)
-        check_writable(out.parent, out)
+        check_writable(named(out).parent, out)
     judge = _loaded(classifier) if method is Way.PAIRS else None
     try:
         _track(grains, out, options, judge, align=align, corrections=corrections)

@@ -12,7 +12,7 @@ import typer
 
 from napari_etch.cli.console import ExitCode, bad_input, refuse
 from napari_etch.cli.learning import learn
-from napari_etch.cli.options import ChannelOf, LearningDevice, Minutes, Series, choice_of
+from napari_etch.cli.options import MOST_SEED, ChannelOf, LearningDevice, Minutes, Series, choice_of
 from napari_etch.cli.target import Target
 
 if TYPE_CHECKING:
@@ -65,7 +65,9 @@ def train(
             help="An option of this model's trainer, such as backbone=vit_small_patch14_dinov2.",
         ),
     ] = None,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Another seed, another model.")] = 0,
+    seed: Annotated[
+        int, typer.Option("--seed", min=0, max=MOST_SEED, help="Another seed, another model.")
+    ] = 0,
     device: LearningDevice = "auto",
     library: Annotated[
         bool, typer.Option("--library", help="Put it into your library under the name MODEL.")

@@ -13,7 +13,7 @@ import numpy as np
 import typer
 
 from napari_etch.cli.console import ExitCode, bad_input, fail, refuse, say
-from napari_etch.cli.options import free_file
+from napari_etch.cli.options import MOST_SEED, free_file
 from napari_etch.micrograph import write_tiff
 
 # Side of a picture, px, whose fields fit into the memory of a workstation.
@@ -51,7 +51,9 @@ def virtual(
     size: Annotated[
         int, typer.Option(min=32, max=_LARGEST, metavar="PX", help="Side of each.")
     ] = 512,
-    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same images.")] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, max=MOST_SEED, help="The same seed gives the same images.")
+    ] = 0,
     task: Annotated[
         Task,
         typer.Option(

@@ -164,11 +164,17 @@ def write_whole(
         Without `overwrite`, when another run has put a result there meanwhile; with it, when a
         file there cannot be replaced. Nothing is changed then.
     """
+    folder = named(folder)
     with folder_beside(folder) as unfinished:
         write(unfinished)
         with _one_at_a_time(folder):
             check_free(folder, names, overwrite=overwrite)  # none is moved before all can be
             _move_into_place(unfinished, folder, names)
+
+
+def named(folder: Path) -> Path:
+    """Return a folder by a path that ends with its name, which ``.`` and ``..`` do not."""
+    return folder.resolve() if folder.name in ("", "..") else folder
 
 
 @contextmanager
