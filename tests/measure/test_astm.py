@@ -120,6 +120,7 @@ def test_a_map_without_grains_is_refused():
         (np.ones((5, 5)), 1.0, "integers, not float64"),
         (np.ones((2, 5, 5), np.int32), 1.0, "section by section"),
         (np.full((5, 5), -1, np.int32), 1.0, "negative label -1"),
+        (np.full((5, 5), 2**63, np.uint64), 1.0, "found the label 9223372036854775808: number"),
         (np.ones((5, 5), np.int32), 0.0, "pixel size in µm must be a positive"),
         (np.ones((5, 5), np.int32), None, "not known"),
     ],

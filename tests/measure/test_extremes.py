@@ -70,6 +70,7 @@ def test_what_is_off_the_specimen_is_not_counted():
         (np.ones((9, 9), int), 0, 9, "Class 0 cannot be counted: 0 is off the specimen, "),
         (np.ones((9, 9), int), 1, 0, "A grid of 0 points counts nothing: "),
         (np.zeros((9, 9), int), 1, 9, "A field shows no specimen: "),
+        (np.zeros((0, 9), int), 1, 9, "A field has no pixels: "),
         (np.full((9, 9), -1), 1, 9, "The area fraction found the negative label -1: "),
     ],
 )

@@ -84,6 +84,8 @@ def test_cubes_in_a_stack():
 def test_what_is_no_3d_map_is_refused():
     with pytest.raises(ValueError, match=r"\(z, y, x\)"):
         grain_table_3d(np.ones((4, 4), np.int32))
+    with pytest.raises(ValueError, match="a map with voxels"):
+        grain_table_3d(np.ones((4, 0, 4), np.int32))
     with pytest.raises(ValueError, match="voxel in µm must be a positive"):
         grain_table_3d(np.ones((4, 4, 4), np.int32), voxel_size_um=(0, 1, 1))
 
@@ -197,3 +199,7 @@ def test_lines_of_0_between_grains_do_not_cut_them_in_space():
     assert table["voxels"].sum() == whole.size
     assert table.attrs[LINES] == pytest.approx((parted == 0).mean())
     assert clean.attrs[LINES] == 0
+
+
+def test_a_map_without_pixels_has_no_twins():
+    assert merge_twins(np.zeros((0, 5), np.int32)).lamellae == ()

@@ -255,7 +255,7 @@ def count_map(
     from napari_etch.measure.astm import astm_planimetric
     from napari_etch.measure.parting_lines import without_parting_lines
 
-    if not grains.any():
+    if not np.any(np.ma.filled(grains, 0)):
         raise ValueError(f"{name or 'the field'} has no grain: there is nothing to count")
     closed = without_parting_lines(grains)
     _go_on(cancel)

@@ -7,6 +7,9 @@ import math
 import numpy as np
 
 
+_LARGEST = np.iinfo(np.int64).max
+
+
 def check_grain_map(grains: np.ndarray, what: str) -> np.ndarray:
     """Return a 2D grain map of integers, or say why it is not one.
 
@@ -25,7 +28,8 @@ def check_grain_map(grains: np.ndarray, what: str) -> np.ndarray:
     Raises
     ------
     ValueError
-        When the map is not two-dimensional, not of integers, or holds negative labels.
+        When the map is not two-dimensional, not of integers, or holds labels below 0 or above
+        9223372036854775807.
     """
     grains = np.ma.filled(grains, 0)
     if grains.ndim != 2:
@@ -39,6 +43,8 @@ def check_grain_map(grains: np.ndarray, what: str) -> np.ndarray:
         )
     if grains.dtype.kind == "i" and grains.size and grains.min() < 0:
         raise ValueError(f"{what} found the negative label {grains.min()}: labels start at 1.")
+    if grains.dtype == np.uint64 and grains.size and grains.max() > _LARGEST:
+        raise ValueError(f"{what} found the label {grains.max()}: number the grains anew.")
     return grains
 
 

@@ -113,12 +113,14 @@ def point_grid(classes: np.ndarray, points: int = GRID_POINTS) -> PointGrid:
     Raises
     ------
     ValueError
-        When the map is none, or there is less than one point.
+        When the map is none or empty, or there is less than one point.
     """
     classes = check_grain_map(classes, "The area fraction")
     if points < 1:
         raise ValueError(f"A grid of {points} points counts nothing: give at least one.")
     height, width = classes.shape
+    if not classes.size:
+        raise ValueError("A field has no pixels: leave it out.")
     step = math.sqrt(height * width / points)
     rows = np.arange(step / 2, height, step) - 0.5
     columns = np.arange(step / 2, width, step) - 0.5

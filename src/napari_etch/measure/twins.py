@@ -66,6 +66,8 @@ def merge_twins(grains: np.ndarray) -> TwinMerge:
     a grain, and may join elongated grains. See docs/measuring.md for what it scores.
     """
     grains = check_grain_map(grains, "merging twins")
+    if not grains.any():
+        return TwinMerge(grains.copy(), ())
     table = grain_table(grains)
     runs = runs_of(grains)
     contacts = contacts_of(grains, runs)

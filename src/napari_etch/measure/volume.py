@@ -306,7 +306,9 @@ def _checked(grains: np.ndarray) -> np.ndarray:
     grains = np.ma.filled(grains, 0)
     if grains.ndim != 3:
         raise ValueError(f"a 3D table needs a map (z, y, x), not one of shape {grains.shape}")
-    if grains.dtype.kind not in "iu" or (grains.size and grains.min() < 0):
+    if not grains.size:
+        raise ValueError(f"a 3D table needs a map with voxels, not one of shape {grains.shape}")
+    if grains.dtype.kind not in "iu" or grains.min() < 0:
         raise ValueError("a 3D table needs a grain map of whole numbers from 0 on")
     return grains
 

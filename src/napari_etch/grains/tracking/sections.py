@@ -167,6 +167,8 @@ def counted(
     area : ndarray of int64, shape (k,)
         px.
     """
+    if not one.size:  # a section of one row has no neighbours in the next
+        return np.zeros((0, 2), np.int64), np.zeros(0, np.int64)
     found, lengths = [], []
     for rows, part in _strips(one):
         keys = part.astype(np.int64).ravel() * (count + 1)
