@@ -338,6 +338,19 @@ def test_annotations_become_a_layer_over_the_image_and_the_report_is_shown(
     assert not dock.import_box.report.isVisibleTo(dock)  # it told of the file before
 
 
+def test_a_restored_map_is_ticked_in_place_of_the_one_it_stands_for(
+    open_export: OpenExport,
+) -> None:
+    """What was saved before the corrections was exported."""
+    viewer, dock = open_export()
+    saved = viewer.layers["steel · grains"]
+    assert dock.layers.chosen() == [saved]
+    saved.visible = False
+    restored = viewer.add_labels(grains(), name="steel · grains [1]", **UM)
+    dock.layers.refresh()
+    assert dock.layers.chosen() == [restored]
+
+
 def test_labels_are_imported_onto_the_micrograph_that_the_selection_belongs_to(
     open_export: OpenExport,
 ) -> None:

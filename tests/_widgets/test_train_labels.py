@@ -326,6 +326,27 @@ def test_of_several_maps_the_corrected_one_is_ticked(open_train: Any, qtbot: Any
     assert [layer.name for _, layer in dock.label_choice.chosen()] == ["steel · grains"]
 
 
+def test_a_restored_map_is_ticked_in_place_of_the_one_it_stands_for(
+    open_train: Any, qtbot: Any
+) -> None:
+    viewer, dock = open_train()
+    viewer.add_image(noise(), name="steel")
+    saved = viewer.add_labels(halves(), name="steel · grains")
+    choice = dock.label_choice
+    qtbot.waitUntil(lambda: len(choice.chosen()) == 1, timeout=PATIENCE)
+    saved.visible = False
+    restored = viewer.add_labels(halves(), name="steel · grains [1]")
+    qtbot.waitUntil(lambda: choice.chosen()[0][1] is restored, timeout=PATIENCE)
+    assert len(choice.chosen()) == 1
+    restored.visible = False  # a run hides it; what a model says is not learnt in its place
+    cut = partition(np.zeros(SHAPE, np.float32))
+    made = named("grains", partitions=(cut,))
+    viewer.add_labels(cut.grains.copy(), name="steel · grains [2]", metadata=made)
+    qtbot.waitUntil(lambda: len(choice.pairs()) == 3, timeout=PATIENCE)
+    choice.refresh()
+    assert [layer for _, layer in choice.chosen()] == [restored]
+
+
 def test_kinds_that_do_not_fit_are_refused(open_train: Any, qtbot: Any) -> None:
     viewer, dock = open_train()
     viewer.add_image(noise(), name="sem")

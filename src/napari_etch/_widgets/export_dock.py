@@ -28,6 +28,8 @@ from napari_etch._widgets.export_run import ExportChoice, run_export
 from napari_etch._widgets.import_box import ImportBox, Importer
 from napari_etch._widgets.import_layers import shared_ignore_text
 from napari_etch._widgets.layer_watch import LayerWatch
+from napari_etch._widgets.layers import axes_of
+from napari_etch._widgets.recut_layers import is_as_made
 from napari_etch._widgets.run import Failed
 from napari_etch._widgets.scroll import UprightScroll
 from napari_etch._widgets.status import RunBar
@@ -79,11 +81,22 @@ class ExportLayers(LayerWatch):
             under = "no image" if image is None else image.name
             under += "" if image is None or fits(image, layer) else ", a part of it"
             rows.append((f"{layer.name} ← {under}", identity))
-            if identity not in self._known and image is not None and not ticked:
-                ticked = [identity]
+            if identity not in self._known and image is not None:
+                ticked = [each for each in ticked if not self._is_succeeded(each, layer)]
+                ticked = ticked or [identity]
             self._known.add(identity)
         self._form.set_layers(rows, ticked)
         self.changed.emit()
+
+    def _is_succeeded(self, ticked: str, new: Labels) -> bool:
+        """Return whether a new map stands for a ticked one, as a restored one, which is hidden."""
+        old = self._find(ticked)
+        if old is None or old.visible or not new.visible:
+            return False
+        if is_classes(old) != is_classes(new) or axes_of(old) != axes_of(new):
+            return False
+        images = [own_micrograph(self._viewer.layers, each) for each in (old, new)]
+        return images[0] == images[1] and is_as_made(new) <= is_as_made(old)
 
 
 class ExportDock(Dock):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from napari.layers import Labels
 
+from napari_etch._widgets.judged import is_judged
 from napari_etch._widgets.layers import GRAINS, METADATA_KEY, kind_of, layer_name, set_labels
 from napari_etch._widgets.placement import Placement
 from napari_etch._widgets.recut import count_grains, edited_by_hand, recut, stack_grains
@@ -38,6 +39,13 @@ def is_edited(layer: Labels) -> bool:
         return True  # nothing to compare with: take it for the user's work
     partitions = layer.metadata[METADATA_KEY]["partitions"]
     return edited_by_hand(np.asarray(layer.data), partitions, is_stack=layer.ndim == 3)
+
+
+def is_as_made(layer: Layer) -> bool:
+    """Return whether a layer is what a model said, and nobody has worked on it."""
+    if not isinstance(layer, Labels) or not can_recut(layer):
+        return False
+    return not is_edited(layer) and not is_judged(layer)
 
 
 def recut_layer(layer: Labels, granularity: float) -> int:

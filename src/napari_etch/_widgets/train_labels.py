@@ -19,7 +19,7 @@ from napari_etch._widgets.layer_choice import WATCHED
 from napari_etch._widgets.layer_watch import LayerWatch
 from napari_etch._widgets.layers import axes_of, is_micrograph, kind_of, source_id_of, source_of
 from napari_etch._widgets.made_from import likeliest_first
-from napari_etch._widgets.recut_layers import can_recut, is_edited
+from napari_etch._widgets.recut_layers import can_recut, is_as_made, is_edited
 from napari_etch._widgets.repair_layers import ADDED
 from napari_etch._widgets.train_classes import (
     CLASS_MODEL,
@@ -137,7 +137,9 @@ class LabelChoice(LayerWatch):
             ]
             self._known.update(map(_key, fresh))
             fresh = [pair for pair in fresh if not is_only_an_answer(pair[1])]
-            ticked += map(_key, without_rivals(fresh, [p for p in pairs if _key(p) in ticked]))
+            stay = [pair for pair in pairs if _key(pair) in ticked]
+            stay = [pair for pair in stay if not is_succeeded(pair, fresh)]
+            ticked = [_key(pair) for pair in (*stay, *without_rivals(fresh, stay))]
             self._rows.set_pairs(listed, ticked)
             own = [(model.title, model.name) for model in list_library() if not model.trouble]
             self._rows.set_starts(own, self._rows.start.currentData())
@@ -280,19 +282,21 @@ def are_rivals(one: tuple[Image, Layer], other: tuple[Image, Layer]) -> bool:
     return all(a.start < b.stop and b.start < a.stop for a, b in zip(*windows, strict=True))
 
 
+def is_succeeded(pair: tuple[Image, Layer], fresh: Sequence[tuple[Image, Layer]]) -> bool:
+    """Return whether a fresh grain map stands for another, as a restored one, which is hidden."""
+    return not pair[1].visible and any(
+        are_rivals(pair, each) and each[1].visible and is_as_made(each[1]) <= is_as_made(pair[1])
+        for each in fresh
+    )
+
+
 def without_rivals(
     fresh: Sequence[tuple[Image, Layer]], ticked: Sequence[tuple[Image, Layer]]
 ) -> list[tuple[Image, Layer]]:
     """Return the fresh pairs that can be ticked beside the others: those worked on go first."""
-
-    def is_as_made(pair: tuple[Image, Layer]) -> bool:
-        labels = pair[1]
-        if not isinstance(labels, Labels) or holds_classes(labels):
-            return False
-        return not reviewed_of(labels) and (not can_recut(labels) or not is_edited(labels))
-
     taken: list[tuple[Image, Layer]] = []
-    for pair in sorted(fresh, key=is_as_made):  # the others stay in their order, topmost first
+    # the others stay in their order, topmost first
+    for pair in sorted(fresh, key=lambda each: is_as_made(each[1])):
         if not any(are_rivals(pair, each) for each in (*ticked, *taken)):
             taken.append(pair)
     return taken
