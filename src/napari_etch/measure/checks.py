@@ -6,7 +6,6 @@ import math
 
 import numpy as np
 
-
 _LARGEST = np.iinfo(np.int64).max
 
 
