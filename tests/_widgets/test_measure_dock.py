@@ -271,6 +271,12 @@ def test_sorting_keeps_rows_and_grains_together(open_measure: OpenMeasure) -> No
     assert table.grains.label_at(0) == areas.argmax()
     assert table.show_label(int(areas.argmax()))
     assert table.currentIndex().row() == 0
+    table.sortByColumn(1, Qt.SortOrder.AscendingOrder)  # another grain became the chosen one
+    assert table.chosen_label() == areas.argmax()
+    assert table.currentIndex().row() == table.grains.rowCount() - 1
+    table.setColumnWidth(2, 140)
+    table.show_table(dock.results.of_first().table)  # as after every correction
+    assert table.columnWidth(2) == 140 and table.chosen_label() == areas.argmax()
 
 
 def test_grains_are_coloured_by_a_column(open_measure: OpenMeasure) -> None:

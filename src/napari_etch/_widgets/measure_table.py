@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
 Columns = dict[str, tuple[str, str]]
 
+#: The least width of a column, px.
+COLUMN_WIDTH = 92
+
 #: Column of the table of grains → what a reader sees, with its unit, and what it is.
 COLUMNS: dict[str, tuple[str, str]] = {
     "label": ("grain", "Number of the grain in the layer."),
@@ -119,8 +122,16 @@ class GrainModel(QAbstractTableModel):
     def sort(self, column: int, order: Any = Qt.SortOrder.AscendingOrder) -> None:
         """Sort by a column."""
         self.layoutAboutToBeChanged.emit()
+        before = self.persistentIndexList()
+        labels = [self.label_at(index.row()) for index in before]
         self._sorted = (column, order)
         self._apply_order()
+        rows = dict(zip(self._labels[self._order].tolist(), range(self._order.size), strict=True))
+        now = [
+            self.index(rows[label], index.column())
+            for label, index in zip(labels, before, strict=True)
+        ]
+        self.changePersistentIndexList(before, now)  # the chosen row stays that of its grain
         self.layoutChanged.emit()
 
     def _apply_order(self) -> None:
@@ -175,12 +186,19 @@ class GrainTable(QTableView):
 
     def show_table(self, table: pd.DataFrame | None) -> None:
         """Show another table; the chosen grain stays chosen where it still exists."""
-        label = self.chosen_label()
+        label, before = self.chosen_label(), self.grains.columnCount()
         self.grains.set_table(table)
-        for column in range(self.grains.columnCount()):
-            self.setColumnWidth(column, 92)
+        if self.grains.columnCount() != before:  # else they are as wide as the user made them
+            self._widen()
         if label is not None:
             self.show_label(label)
+
+    def _widen(self) -> None:
+        """Make each column as wide as its title."""
+        heads = self.horizontalHeader()
+        assert heads is not None
+        for column in range(self.grains.columnCount()):
+            self.setColumnWidth(column, max(COLUMN_WIDTH, heads.sectionSizeHint(column)))
 
     def chosen_label(self) -> int | None:
         """Return the grain whose row is chosen."""
