@@ -17,6 +17,7 @@ from napari_etch.training.class_crops import ClassCrops
 from napari_etch.training.class_loss import balance, class_loss
 from napari_etch.training.class_scores import confusion_of, scores_of
 from napari_etch.training.folder import read_training_folder
+from napari_etch.training.kept import in_words
 from napari_etch.training.self_training import pseudo_labelled
 from napari_etch.training.trainers import Trained, TrainError, TrainRequest, find_trainer
 
@@ -220,3 +221,7 @@ def test_a_part_of_the_crops_comes_from_what_a_person_labelled(data):
     picked = np.array([crops._image_with(1)[0] for _ in range(400)])
     assert 0.65 < (picked == 0).mean() < 0.85
     assert set(picked) == {0, 1, 2, 3}
+
+
+def test_scores_have_the_names_of_the_tutorial():
+    assert in_words({"accuracy": 0.77, "miou": 0.625}) == "accuracy 0.77, mIoU 0.625"

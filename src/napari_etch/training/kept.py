@@ -60,4 +60,4 @@ def in_words(scores: dict[str, float]) -> str:
     return ", ".join(f"{_NAMES.get(name, name)} {value:.3g}" for name, value in scores.items())
 
 
-_NAMES = {"ap50": "AP50", "vi": "VI", "loss": "loss", "iou": "IoU", "f1": "F1"}
+_NAMES = {"ap50": "AP50", "vi": "VI", "loss": "loss", "iou": "IoU", "miou": "mIoU", "f1": "F1"}
