@@ -114,7 +114,8 @@ def count_circle(
         When the map is not a 2D map of integers, or holds no grain.
     """
     grains = check_grain_map(grains, "Jeffries' count")
-    pores = (holes or holes_of(grains)).pores
+    holes = holes or holes_of(grains)
+    pores = holes.pores
     if centre is None and radius is None:
         centre, radius = _largest_circle((grains > 0) | pores)
     else:
@@ -126,8 +127,9 @@ def count_circle(
     if within.size == 0 or not within.all():
         return None
     labels = np.unique(within)
-    cut = np.intersect1d(np.unique(grains[~inside]), labels)
-    cut = np.union1d(cut, np.intersect1d(labels, grains_at_edge(np.where(inside, grains, 0))))
+    # the line does not cut a grain that ends just inside of it, but the frame may
+    beyond = np.union1d(grains[~inside], grains_at_edge(grains, holes))
+    cut = np.intersect1d(labels, beyond)
     area = math.pi * radius**2 - np.count_nonzero(inside & pores)
     return CircleCount(
         centre, float(radius), int(labels.size - cut.size), int(cut.size), float(area)
