@@ -13,6 +13,8 @@ import pytest
 from _widgets.correct_map import CELL, SIDE, cells, walls
 from _widgets.fakes import PATIENCE
 from _widgets.hands import SHIFT, Hands
+from napari.components import ViewerModel
+from napari.layers import Image, Labels
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QMessageBox
 
@@ -21,7 +23,7 @@ from napari_etch._widgets.correct_dock import CorrectDock
 from napari_etch._widgets.correct_preview import NAME
 from napari_etch._widgets.correct_restore import left_behind
 from napari_etch._widgets.correct_sessions import reviewed_of
-from napari_etch._widgets.correct_target import fits
+from napari_etch._widgets.correct_target import boundary_layers, fits, own_micrograph
 from napari_etch._widgets.export_layers import is_reviewed
 from napari_etch._widgets.keys import CORRECT_BINDINGS, KEY_BINDINGS
 from napari_etch._widgets.layers import GRAINS, METADATA_KEY, pixel_size_um
@@ -862,3 +864,42 @@ def test_a_restored_map_says_which_pixel_size_its_image_needs(
     )
     set_pixel_size(viewer, image, 0.25)
     assert fits(image, viewer.layers["steel · grains"])
+
+
+def test_the_boundary_map_of_another_image_is_not_taken() -> None:
+    """Fields lie over each other: without a map of their own, grains were cut along another's."""
+    layers = ViewerModel().layers
+    images = [Image(walls(), name=name) for name in ("a", "b")]
+    of_b = {METADATA_KEY: {"kind": "boundary", "source_id": str(images[1].unique_id)}}
+    made = {METADATA_KEY: {"kind": GRAINS, "source_id": str(images[0].unique_id)}}
+    other = Image(walls(), name="b · boundary", metadata=of_b)
+    grains = Labels(cells(), name="a · grains", metadata=made)
+    opened = Labels(cells(), name="a · grains [1]")  # saved and opened again
+    foreign = Labels(cells(), name="labels")
+    layers.extend([*images, other, grains, opened, foreign])
+    assert boundary_layers(layers, grains) == boundary_layers(layers, opened) == []
+    assert boundary_layers(layers, foreign) == [other]
+    closed = Image(walls(), name="a · closed boundary", metadata={METADATA_KEY: {}})
+    layers.append(closed)
+    assert boundary_layers(layers, grains) == boundary_layers(layers, opened) == [closed]
+    layers.remove(images[0])
+    assert boundary_layers(layers, grains) == [closed]
+
+
+def test_grains_do_not_go_over_to_another_image_when_their_own_is_closed() -> None:
+    """They were exported, learnt and measured with the next image of their size."""
+    layers = ViewerModel().layers
+    images = [Image(walls(), name=name) for name in ("a", "b")]
+    made = {METADATA_KEY: {"kind": GRAINS, "source": "a", "source_id": str(images[0].unique_id)}}
+    grains = Labels(cells(), name="a · grains", metadata=made)
+    of_grains = {METADATA_KEY: {"source": grains.name, "source_id": str(grains.unique_id)}}
+    tracked = Labels(cells(), name="final", metadata=of_grains)
+    foreign = Labels(cells(), name="labels")
+    layers.extend([*images, grains, tracked, foreign])
+    assert own_micrograph(layers, grains) is own_micrograph(layers, tracked) is images[0]
+    layers.remove(images[0])
+    assert own_micrograph(layers, grains) is own_micrograph(layers, tracked) is None
+    assert own_micrograph(layers, foreign) is images[1]
+    again = Image(walls(), name="a")  # its file was opened once more
+    layers.append(again)
+    assert own_micrograph(layers, grains) is own_micrograph(layers, tracked) is again

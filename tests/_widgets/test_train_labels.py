@@ -326,6 +326,17 @@ def test_of_several_maps_the_corrected_one_is_ticked(open_train: Any, qtbot: Any
     assert [layer.name for _, layer in dock.label_choice.chosen()] == ["steel · grains"]
 
 
+def test_grains_of_a_closed_image_are_no_labels_of_another(open_train: Any, qtbot: Any) -> None:
+    viewer, dock = open_train()
+    image = viewer.add_image(noise(), name="a")
+    viewer.add_image(noise(), name="b")
+    made = named("grains", source="a", source_id=str(image.unique_id))
+    viewer.add_labels(halves(), name="a · grains", metadata=made)
+    assert [pair[0].name for pair in dock.label_choice.pairs()] == ["a"]
+    viewer.layers.remove(image)
+    assert not dock.label_choice.pairs()
+
+
 def test_a_restored_map_is_ticked_in_place_of_the_one_it_stands_for(
     open_train: Any, qtbot: Any
 ) -> None:

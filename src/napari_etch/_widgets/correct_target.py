@@ -24,7 +24,7 @@ from napari_etch._widgets.layers import (
     pixel_size_um,
     source_id_of,
 )
-from napari_etch._widgets.made_from import likeliest_first
+from napari_etch._widgets.made_from import can_be_of, image_id_of, likeliest_first, origin_id_of
 from napari_etch.grains.class_table import FRACTURE_MODES, ClassTableError
 from napari_etch.grains.editing import is_tiling
 from napari_etch.micrograph.luminance import grey_values
@@ -155,7 +155,11 @@ def boundary_layers(layers: LayerList, grains: Labels, *, whole: bool = True) ->
     if is_classes(grains):
         named = [layer for layer in fitting if _is_named(layer, _PROBABILITY_WORDS)]
         return sorted(named, key=lambda layer: not are_of_one_run(layer, grains))
-    likely = [layer for layer in fitting if _likeness(layer, grains)]
+    likely = [
+        layer
+        for layer in fitting
+        if _likeness(layer, grains) and not _is_of_another_image(layers, layer, grains)
+    ]
     likely.sort(key=lambda layer: (-_likeness(layer, grains), not fits(layer, grains)))
     return likely
 
@@ -203,7 +207,7 @@ def unfit_boundary(layers: LayerList, grains: Labels) -> str:
 def micrograph_of(layers: LayerList, grains: Labels, *, whole: bool = True) -> Image | None:
     """Return the image that a grain map lies over, if it fits pixel by pixel; see `fits`."""
     images = [layer for layer in layers if isinstance(layer, Image) and not _is_boundary(layer)]
-    likely = likeliest_first(images, grains)
+    likely = likeliest_first([each for each in images if can_be_of(layers, grains, each)], grains)
     return next((image for image in likely if fits(image, grains, whole=whole)), None)
 
 
@@ -324,6 +328,23 @@ def _likeness(layer: Image, grains: Labels) -> int:
     if kind_of(layer) == BOUNDARY and source_id_of(layer) == source_id_of(grains):
         return 2
     return int(_is_boundary(layer))
+
+
+def _is_of_another_image(layers: LayerList, boundary: Image, grains: Labels) -> bool:
+    """Return whether a boundary map and grains say, or are called, that they are of two images.
+
+    Fields of a specimen have one size, and lie over each other.
+    """
+    if _likeness(boundary, grains) > 1 or boundary.name.startswith(_field_of(grains)):
+        return False
+    images = [each for each in layers if is_micrograph(each)]
+    own = [origin_id_of(layers, each) or image_id_of(each, images) for each in (boundary, grains)]
+    return all(own) and own[0] != own[1]
+
+
+def _field_of(grains: Labels) -> str:
+    """Return how the names of all results begin that are of the same image as some grains."""
+    return layer_name(grains.name.split(layer_name("", ""))[0], "")
 
 
 def _is_boundary(layer: Image) -> bool:

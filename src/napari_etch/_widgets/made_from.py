@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from napari_etch._widgets.layers import layer_name, source_id_of
+from napari_etch._widgets.layers import METADATA_KEY, layer_name, source_id_of
 
 if TYPE_CHECKING:
     from napari.layers import Image, Layer
@@ -14,6 +14,31 @@ if TYPE_CHECKING:
 def is_named_after(layer: Layer, image: Image) -> bool:
     """Return whether a layer has the name of a result of an image."""
     return bool(layer.name.startswith(layer_name(image.name, "")))
+
+
+def origin_id_of(layers: Iterable[Layer], result: Layer) -> str:
+    """Return the identity of the image a result was made from, through what it was made of.
+
+    That image may be closed by now. Nothing where the result does not say it.
+    """
+    there = {str(each.unique_id): each for each in layers}
+    made_from, seen = source_id_of(result), set[str]()
+    while made_from in there and made_from not in seen and source_id_of(there[made_from]):
+        seen.add(made_from)  # the repair of a boundary map, say
+        made_from = source_id_of(there[made_from])
+    return made_from
+
+
+def can_be_of(layers: Iterable[Layer], result: Layer, image: Image) -> bool:
+    """Return whether a result may be of an image that has its size: not where it is of another.
+
+    Once its own image is closed, it may be of one of the same name, which was opened again.
+    """
+    origin = origin_id_of(layers, result)
+    if origin in ("", str(image.unique_id)) or is_named_after(result, image):
+        return True
+    source = str(result.metadata[METADATA_KEY].get("source", ""))
+    return source == image.name or source.startswith(layer_name(image.name, ""))
 
 
 def likeliest_first(images: Iterable[Image], result: Layer) -> list[Image]:

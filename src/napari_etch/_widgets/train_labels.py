@@ -18,7 +18,7 @@ from napari_etch._widgets.job import Source
 from napari_etch._widgets.layer_choice import WATCHED
 from napari_etch._widgets.layer_watch import LayerWatch
 from napari_etch._widgets.layers import axes_of, is_micrograph, kind_of, source_id_of, source_of
-from napari_etch._widgets.made_from import likeliest_first
+from napari_etch._widgets.made_from import can_be_of, likeliest_first
 from napari_etch._widgets.recut_layers import can_recut, is_as_made, is_edited
 from napari_etch._widgets.repair_layers import ADDED
 from napari_etch._widgets.train_classes import (
@@ -105,10 +105,13 @@ class LabelChoice(LayerWatch):
         for layer in reversed(self._viewer.layers):
             if is_ignore(layer) or kind_of(layer) == ADDED:
                 continue
-            image = _image_of(layer, images)
+            image = _image_of(layer, [each for each in images if self._can_be_of(layer, each)])
             if image is not None:
                 found.append((image, layer))
         return found
+
+    def _can_be_of(self, labels: Layer, image: Image) -> bool:
+        return isinstance(labels, Shapes) or can_be_of(self._viewer.layers, labels, image)
 
     def chosen(self) -> list[tuple[Image, Layer]]:
         """Return the ticked pairs."""
