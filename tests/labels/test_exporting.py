@@ -6,6 +6,7 @@ import csv
 import hashlib
 import json
 import os
+from contextlib import contextmanager
 from itertools import pairwise
 
 import numpy as np
@@ -193,6 +194,21 @@ def test_what_a_killed_process_left_is_cleared(tmp_path):
     export_all([field()], ExportRequest(tmp_path / "set"))
     assert list(tmp_path.iterdir()) == [tmp_path / "set"]
     assert not (tmp_path / "set" / "images" / "old.tif").exists()
+
+
+def test_a_set_that_another_run_has_written_meanwhile_is_not_replaced(tmp_path, monkeypatch):
+    out = tmp_path / "set"
+
+    @contextmanager
+    def rival(_folder):
+        monkeypatch.undo()
+        export_all([field("b")], ExportRequest(out))
+        yield
+
+    monkeypatch.setattr("napari_etch.labels.exporting.one_at_a_time", rival)
+    with pytest.raises(LabelsError, match="already holds an export"):
+        export_all([field("a")], ExportRequest(out))
+    assert [path.name for path in (out / "images").iterdir()] == ["b.tif"]
 
 
 def test_an_export_that_fails_leaves_an_earlier_one(tmp_path, monkeypatch):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -88,6 +89,20 @@ def test_nothing_of_half_a_set_is_left(grains_image, tmp_path):
     with pytest.raises(ValueError, match="none of the images can be used"):
         write_pseudo_labels([bad], tmp_path / "out", Recipe(), skip=lambda path, error: None)
     assert not (tmp_path / "out").exists()
+
+
+def test_a_set_of_another_run_is_not_replaced(grains_image, tmp_path, monkeypatch):
+    imsave(tmp_path / "a.png", grains_image)
+
+    @contextmanager
+    def rival(_folder):
+        monkeypatch.undo()
+        write_pseudo_labels([tmp_path / "a.png"], tmp_path / "set", Recipe())
+        yield
+
+    monkeypatch.setattr("napari_etch.results.one_at_a_time", rival)
+    with pytest.raises(ValueError, match="already holds pseudo labels"):
+        write_pseudo_labels([tmp_path / "a.png"], tmp_path / "set", Recipe())
 
 
 def test_an_earlier_set_is_replaced_as_a_whole(grains_image, tmp_path):

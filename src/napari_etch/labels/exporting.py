@@ -33,6 +33,7 @@ from napari_etch.results import (
     check_replaceable,
     files_in,
     folder_beside,
+    one_at_a_time,
     replace_folder,
 )
 from napari_etch.results.file_names import file_name
@@ -159,11 +160,12 @@ def export_set(
             for at, source in enumerate(sources, 1):
                 writing.take(source, parts.get(source.name, ""))
                 yield ExportStep(at, len(sources), source.name)
-            check_target(request.out, overwrite=request.overwrite)
-            kept = _files_of_others(request.out)
-            _tell_kept(kept, notes)
-            manifest = writing.finish()
-            replace_folder(unfinished, target, kept)
+            with one_at_a_time(target):  # another run may have written its set meanwhile
+                check_target(request.out, overwrite=request.overwrite)
+                kept = _files_of_others(request.out)
+                _tell_kept(kept, notes)
+                manifest = writing.finish()
+                replace_folder(unfinished, target, kept)
     except ResultExistsError as error:
         raise LabelsError(f"{error}.") from None
     except OSError as error:

@@ -167,7 +167,7 @@ def write_whole(
     folder = named(folder)
     with folder_beside(folder) as unfinished:
         write(unfinished)
-        with _one_at_a_time(folder):
+        with one_at_a_time(folder):
             check_free(folder, names, overwrite=overwrite)  # none is moved before all can be
             _move_into_place(unfinished, folder, names)
 
@@ -210,8 +210,8 @@ def _clear_away(folder: Path) -> None:
 
 
 @contextmanager
-def _one_at_a_time(folder: Path) -> Iterator[None]:
-    """Keep other runs from moving their files into a folder meanwhile.
+def one_at_a_time(folder: Path) -> Iterator[None]:
+    """Keep other runs from moving their files into a folder, or replacing it, meanwhile.
 
     Moving takes a moment; a lock that is older was left by a run that was killed.
     """

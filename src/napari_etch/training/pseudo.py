@@ -200,7 +200,7 @@ def write_pseudo_labels(
         When two images have one stem, one is no single image, none can be used, or there is
         something at `out`.
     """
-    from napari_etch.results import folder_beside, replace_folder
+    from napari_etch.results import folder_beside, one_at_a_time, replace_folder
 
     _check_names(images)
     _check_target(images, out, overwrite=overwrite)
@@ -212,8 +212,10 @@ def write_pseudo_labels(
         if not found:
             raise ValueError(f"{out} is not written: none of the images can be used")
         _write_records(unfinished, found, recipe, choice)
-        _keep_others(target, unfinished)
-        replace_folder(unfinished, target)
+        with one_at_a_time(target):  # another run may have written its set meanwhile
+            _check_target(images, out, overwrite=overwrite)
+            _keep_others(target, unfinished)
+            replace_folder(unfinished, target)
     return found
 
 
