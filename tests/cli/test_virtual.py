@@ -7,6 +7,7 @@ import tifffile
 from skimage.io import imread
 
 from napari_etch.cli import virtual
+from napari_etch.micrograph import MicrographError, write_tiff
 
 
 def test_micrographs_and_their_truth_go_into_a_training_folder(etch, tmp_path):
@@ -34,6 +35,21 @@ def test_a_seed_that_no_generator_takes_is_refused(etch):
     done = etch("virtual", "--out", "set", "--count", 1, "--seed", 2**70)
     assert done.exit_code == 2
     assert "4294967295" in done.output
+
+
+def test_a_full_disk_leaves_no_image_without_its_truth(etch, tmp_path, monkeypatch):
+    def full(path, array):
+        if path.parent.name == "labels" and path.stem.endswith("1"):
+            raise MicrographError(f"{path} could not be written (No space left on device).")
+        write_tiff(path, array)
+
+    monkeypatch.setattr("napari_etch.cli.virtual.write_tiff", full)
+    done = etch("virtual", "--out", "set", "--count", 3, "--size", 64)
+    assert done.exit_code == 2
+    for folder in ("images", "labels"):
+        assert [path.name for path in (tmp_path / "set" / folder).iterdir()] == [
+            "virtual_00000.tif"
+        ]
 
 
 def test_nothing_is_overwritten(etch):

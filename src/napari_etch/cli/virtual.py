@@ -186,7 +186,7 @@ def _write_both(maps: dict[Path, np.ndarray]) -> None:
     try:
         for path, array in maps.items():
             write_tiff(path, array)
-    except KeyboardInterrupt:
+    except BaseException:  # a full disk, Ctrl-C
         for path in maps:
             path.unlink(missing_ok=True)
         raise
