@@ -117,6 +117,15 @@ def hot_pixel() -> np.ndarray:
     return grey
 
 
+def blocks_of_jpeg() -> np.ndarray:
+    """Return a specimen with a smooth grain in a corner, of which JPEG has made flat blocks."""
+    grey = specimen(HEIGHT, WIDTH)
+    rows, columns = ROWS // 8, COLUMNS // 8
+    grain = rows + columns < 12
+    grey[grain] = (150 + 8 * ((rows > 5) | (columns > 3 + rows // 2 % 2 * 2)))[grain]
+    return grey
+
+
 def particles() -> np.ndarray:
     """Return bright discs on a black ground, none near the frame."""
     grey = np.zeros((HEIGHT, WIDTH), np.uint8)
@@ -136,6 +145,7 @@ def particles() -> np.ndarray:
         255 - saturated(),
         white_corners(),
         orientations(),
+        blocks_of_jpeg(),
         np.full((HEIGHT, WIDTH), 7, np.uint8),
         np.full((HEIGHT, WIDTH), np.nan, np.float32),
         specimen(20, 30),
@@ -149,6 +159,7 @@ def particles() -> np.ndarray:
         "black",
         "corners",
         "flat",
+        "blocks",
         "blank",
         "nan",
         "small",

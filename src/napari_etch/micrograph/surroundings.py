@@ -33,6 +33,10 @@ _LARGE = 1_000_000  # px; a look at a few of them saves seconds
 _FLAT = 0.7
 # So much of their outline has to go straight on for so many px.
 _MOSTLY, _STRAIGHT, _LEFT = 0.85, 16, 0.95
+# Just beyond it the level differs by a share of the picture's range, or it is a part of a smooth
+# grain: by so much, and where its sides are those of JPEG's blocks, which are made flat, by more.
+_BEYOND, _DIFFERS, _BLOCKS_DIFFER = 3, 0.05, 0.25
+_BLOCK, _OF_BLOCKS = 8, 0.4
 
 
 @dataclass(frozen=True, eq=False)
@@ -176,7 +180,11 @@ def _steps(grey: npt.NDArray[np.generic], allowed: float, known: Mask | None) ->
                 bare = parts[window] == number
                 part = binary_fill_holes(bare)  # a letter in it
                 much = bare.sum() >= max(_LEAST_AREA * grey.size, part.sum() / (1 + _HOLES))
-                if much and _is_stepped(part, window, grey.shape):
+                if (
+                    much
+                    and _is_stepped(part, window, grey.shape)
+                    and _stands_out(part, window, grey, level)
+                ):
                     found[window] |= part
     return found
 
@@ -227,6 +235,35 @@ def _at_frame(parts: npt.NDArray[np.integer]) -> list[int]:
 
 def _is_large(span: slice, side: int) -> bool:
     return bool(span.stop - span.start >= max(_THICK, _LEAST * side))
+
+
+def _stands_out(
+    part: Mask, window: tuple[slice, ...], grey: npt.NDArray[np.generic], level: float
+) -> bool:
+    """Return whether a part's level differs from the picture's along most of its outline."""
+    from scipy.ndimage import binary_dilation
+
+    around = tuple(
+        slice(max(0, span.start - _BEYOND), min(side, span.stop + _BEYOND))
+        for span, side in zip(window, grey.shape, strict=True)
+    )
+    here = np.zeros(grey.shape, bool)
+    here[window] = part
+    here = here[around]
+    square = np.ones((3, 3), bool)
+    nearer = binary_dilation(here, square, _BEYOND - 1)
+    beside = grey[around][binary_dilation(nearer, square) & ~nearer].astype(np.float32)
+    low, high = np.nanpercentile(grey[:: _THICK // 2, :: _THICK // 2], (1, 99))
+    least = _BLOCKS_DIFFER if _of_blocks(part, window) else _DIFFERS
+    differs = np.abs(beside[np.isfinite(beside)] - np.float32(level))
+    return not differs.size or bool(np.median(differs) > least * (float(high) - float(low)))
+
+
+def _of_blocks(part: Mask, window: tuple[slice, ...]) -> bool:
+    """Return whether much of a part's outline lies between the blocks of a JPEG."""
+    rows, columns = np.nonzero(part[1:] != part[:-1])[0], np.nonzero(part[:, 1:] != part[:, :-1])[1]
+    places = np.concatenate([rows + 1 + window[0].start, columns + 1 + window[1].start])
+    return bool(places.size) and bool((places % _BLOCK == 0).mean() >= _OF_BLOCKS)
 
 
 def _is_stepped(part: Mask, window: tuple[slice, ...], shape: tuple[int, ...]) -> bool:
