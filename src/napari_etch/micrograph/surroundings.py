@@ -253,7 +253,8 @@ def _stands_out(
     square = np.ones((3, 3), bool)
     nearer = binary_dilation(here, square, _BEYOND - 1)
     beside = grey[around][binary_dilation(nearer, square) & ~nearer].astype(np.float32)
-    low, high = np.nanpercentile(grey[:: _THICK // 2, :: _THICK // 2], (1, 99))
+    few = grey[:: _THICK // 2, :: _THICK // 2].astype(np.float32)
+    low, high = np.nanpercentile(few, (1, 99))
     least = _BLOCKS_DIFFER if _of_blocks(part, window) else _DIFFERS
     differs = np.abs(beside[np.isfinite(beside)] - np.float32(level))
     return not differs.size or bool(np.median(differs) > least * (float(high) - float(low)))

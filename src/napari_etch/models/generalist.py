@@ -21,6 +21,7 @@ from napari_etch.models.gaps import MANY_ENDS, close_gaps, ends_per_square
 from napari_etch.models.heads import MAPS, read_heads
 from napari_etch.models.prepare import middle, prepare, trimmed
 from napari_etch.models.resize import brought_back, resize
+from napari_etch.models.scratches import without_scratches
 
 if TYPE_CHECKING:
     from torch import nn
@@ -94,6 +95,7 @@ class Generalist:
             "grain_size": None,
             "quality": "best",
             "close_gaps": None if self.closes_gaps else False,
+            "fill_scratches": True,
         }
 
     def read(self, raw: Maps) -> Maps:
@@ -115,6 +117,7 @@ class Generalist:
         grain_size: float | None = None,
         quality: str = "best",
         close_gaps: bool | None = None,
+        fill_scratches: bool = True,
     ) -> Generator[Pass, np.ndarray, dict[str, Any]]:
         """Run the network as often as the quality asks; see `napari_etch.inference.Predictor`.
 
@@ -130,6 +133,10 @@ class Generalist:
             precipitates and where etching failed, for a third to a half more time. When not given,
             a model whose card says "closes_gaps", as the generalist's does, asks at quality "best"
             where many lines end (`gaps.MANY_ENDS`); others do not ask.
+        fill_scratches : bool
+            Whether straight lines that the first pass took for boundaries and that cross grains
+            (`models.scratches`) are filled in before the network looks again. Where there are
+            none, nothing is added to the run.
 
         Returns
         -------
@@ -144,24 +151,28 @@ class Generalist:
         """
         if quality not in QUALITIES:
             raise ValueError(f"quality is {quality!r}: choose {' or '.join(QUALITIES)}.")
-        image = prepare(micrograph)
+        image, given = prepare(micrograph), grain_size
         views = QUALITIES[quality]
         work = np.array([size**2 for size, _, _ in views])
         grain_size, search = yield from self._settle_grain_size(
-            micrograph, image, grain_size, search_share(image.shape, float(work.sum()))
+            micrograph, image, given, search_share(image.shape, float(work.sum()))
         )
-        scale = clipped_scale(TARGET / grain_size, image.shape)
         if close_gaps is None and not (self.closes_gaps and quality == "best"):
             close_gaps = False
         closing = MAYBE_SHARE if close_gaps is None else GAP_SHARE * close_gaps
         shares = (1 - search - closing) * work / work.sum()
-        total = np.zeros((len(MAPS), *image.shape), np.float32)
-        for (size, flip_y, flip_x), share in zip(views, shares, strict=True):
-            factor = clipped_scale(scale * size, image.shape)
-            what = f"scale {factor:.2g}" + (", mirrored" if flip_y or flip_x else "")
-            seen = resize(image, factor)[:: -1 if flip_y else 1, :: -1 if flip_x else 1]
-            raw = yield Pass(np.ascontiguousarray(seen[None]), what, float(share))
-            maps = self.read(raw)[:, :: -1 if flip_y else 1, :: -1 if flip_x else 1]
+        scale = clipped_scale(TARGET / grain_size, image.shape)
+        maps = yield from self._view(image, scale, views[0], shares[0])
+        scratches = 0
+        if fill_scratches:
+            image, scratches = without_scratches(image, maps[0], grain_size)
+        if scratches:  # they were taken for sides of grains, which seemed finer than they are
+            grain_size, _ = yield from self._settle_grain_size(micrograph, image, given, 0.0)
+            scale = clipped_scale(TARGET / grain_size, image.shape)
+            maps = yield from self._view(image, scale, views[0], 0.0)
+        total = np.stack([brought_back(found, image.shape) for found in maps])
+        for view, share in zip(views[1:], shares[1:], strict=True):
+            maps = yield from self._view(image, scale, view, share)
             for channel, found in zip(total, maps, strict=True):
                 channel += brought_back(found, image.shape)
         total /= len(views)
@@ -169,8 +180,22 @@ class Generalist:
         fields: dict[str, Any] = dict(zip(MAPS, total, strict=True))
         fields["grain_size_px"] = np.float32(grain_size)
         fields["log"] = {"grain_size_px": round(float(grain_size), 2), "scale": round(scale, 4)}
+        if scratches:
+            fields["log"]["scratches"] = scratches
         yield from self._close_gaps(fields, micrograph.mask, close_gaps, closing)
         return fields
+
+    def _view(
+        self, image: Maps, scale: float, view: tuple[float, bool, bool], share: float
+    ) -> Generator[Pass, np.ndarray, Maps]:
+        """Look at an image at one size and mirroring; return the maps at that size, turned back."""
+        size, flip_y, flip_x = view
+        factor = clipped_scale(scale * size, image.shape)
+        turn = np.s_[:: -1 if flip_y else 1, :: -1 if flip_x else 1]
+        what = f"scale {factor:.2g}" + (", mirrored" if flip_y or flip_x else "")
+        seen = np.ascontiguousarray(resize(image, factor)[turn][None])
+        raw = yield Pass(seen, what, float(share))
+        return self.read(raw)[:, turn[0], turn[1]]
 
     def _close_gaps(
         self,
