@@ -243,11 +243,13 @@ def segment_sections(
         return
     started = time.monotonic()
     held: HeldBack[_Found] = HeldBack()
-    told = False
+    told, scratched = False, []
     try:
         for index, section in enumerate(sections):
             place = index, count, started
             prediction = yield from _predicted(predict(model, section, **options), section, place)
+            if scratches := prediction.parameters.get("scratches", 0):
+                scratched.append(scratches)
             yield _finding_grains(NETWORK_SHARE, place)
             mask = section.mask
             partition = model.partition(prediction.fields, mask=mask, granularity=granularity)
@@ -263,7 +265,21 @@ def segment_sections(
     except Cancelled:
         yield from _done(held.finish())
         raise
+    if scratched:
+        yield Notice(_scratch_words(scratched, count))
     yield from _done(held.finish())
+
+
+def _scratch_words(scratched: list[int], count: int) -> str:
+    """Return that scratches were filled in; how many there are in each section that has any."""
+    one = count == 1 and scratched[0] == 1
+    lines = "A straight line" if one else "Straight lines"
+    verb = "was taken for a scratch" if one else "were taken for scratches"
+    if count > 1:
+        where = f" in {len(scratched)} of {count} sections"
+    else:
+        where = "" if one else f" ({scratched[0]} of them)"
+    return f"{lines} across the grains{where} {verb} and filled in."
 
 
 def _predicted(

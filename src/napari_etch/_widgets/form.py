@@ -104,6 +104,11 @@ class SettingsForm(QWidget):
         )
         self.device = combo_box("Where the network runs.")
         self.skip_info_bar = QCheckBox("Leave out bars and blank surroundings")
+        self.fill_scratches = check_box(
+            "Look past scratches",
+            "Straight lines across the grains that the model took for boundaries are filled in, "
+            "and it looks again. Untick it where such lines are boundaries.",
+        )
         self.granularity = _granularity_slider()
         self._lay_out()
         self._fill()
@@ -127,6 +132,7 @@ class SettingsForm(QWidget):
         add(form, "Gaps", self.close_gaps)
         add(form, "Device", self.device)
         form.addRow("", self.skip_info_bar)
+        form.addRow("", self.fill_scratches)
         add(form, "Granularity", self.granularity)
         form.addRow("", self._slider_ends())
         self._form = form
@@ -178,7 +184,7 @@ class SettingsForm(QWidget):
 
     def set_offered(self, offered: frozenset[str] | None) -> None:
         """Enable the options that the chosen model has; None when that is not known yet."""
-        for name in ("grain_size", "quality", "close_gaps"):
+        for name in ("grain_size", "quality", "close_gaps", "fill_scratches"):
             widget: QWidget = getattr(self, name)
             on = offered is None or name in offered
             widget.setEnabled(on)
@@ -228,6 +234,15 @@ def combo_box(text: str) -> QComboBox:
     combo.setMinimumContentsLength(10)
     combo.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
     return combo
+
+
+def check_box(text: str, tip: str) -> QCheckBox:
+    """Return a ticked check box with a tooltip."""
+    box = QCheckBox(text)
+    box.setToolTip(tip)
+    box.setProperty("usual_tip", tip)
+    box.setChecked(True)
+    return box
 
 
 def _grain_size_box() -> QSpinBox:

@@ -131,6 +131,8 @@ class Settings:
         ``fast`` or ``best``.
     close_gaps : bool or None
         Let lines that end go on, by the repair network; None does what the model usually does.
+    fill_scratches : bool
+        Fill in straight lines across the grains that were taken for boundaries, and look again.
     region : Region or None
         None is the whole image.
     section : int or None
@@ -147,6 +149,7 @@ class Settings:
     grain_size: float | None = None
     quality: str = "best"
     close_gaps: bool | None = None
+    fill_scratches: bool = True
     region: Region | None = None
     section: int | None = None
     skip_info_bar: bool = True

@@ -467,6 +467,8 @@ def _options(model: Any, settings: Settings) -> dict[str, Any]:
     chosen: dict[str, Any] = {"grain_size": settings.grain_size, "quality": settings.quality}
     if settings.close_gaps is not None:  # otherwise the model does what it usually does
         chosen["close_gaps"] = settings.close_gaps
+    if not settings.fill_scratches:
+        chosen["fill_scratches"] = False
     return {name: value for name, value in chosen.items() if name in offered}
 
 

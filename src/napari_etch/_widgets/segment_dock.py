@@ -196,6 +196,7 @@ class SegmentDock(Dock):
             grain_size=float(form.grain_size.value()) or None,
             quality=form.quality.currentData(),
             close_gaps=form.close_gaps.currentData() if form.close_gaps.isEnabled() else None,
+            fill_scratches=form.fill_scratches.isChecked(),
             region=self.layers.region(),
             section=self.layers.section(),
             skip_info_bar=form.skip_info_bar.isChecked(),

@@ -73,6 +73,12 @@ def segment(
         bool,
         typer.Option("--keep-info-bar", help="Segment bars and blank surroundings too."),
     ] = False,
+    keep_scratches: Annotated[
+        bool,
+        typer.Option(
+            "--keep-scratches", help="Take straight lines across the grains for boundaries."
+        ),
+    ] = False,
     overwrite: Overwrite = False,
 ) -> None:
     """Find the boundaries and grains of images.
@@ -89,6 +95,7 @@ def segment(
         "quality": quality,
         "close_gaps": close_gaps,
         "direction": direction,
+        "fill_scratches": False if keep_scratches else None,
     }
     options = {name: value for name, value in given.items() if value is not None}
     ready = ready_model(model, device, granularity, options)

@@ -44,7 +44,7 @@ _BESIDE, _MEET, _INTERCEPT = (4.0, 5.0, 6.0), 3.0, 28.0
 # They cross it at this sine at least; more flatly they run along it.
 _CROSSING = 0.35
 # So many boundaries go on behind a line, and this share of those that meet it.
-_LEAST_CROSSED, _SHARE_CROSSED = 2, 0.3
+_LEAST_CROSSED, _SHARE_CROSSED = 2, 0.45
 # When the lines are so much of all ridges, they are the boundaries: of squares or bricks.
 _MOST_OF_RIDGES = 0.6
 

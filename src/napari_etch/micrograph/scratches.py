@@ -25,6 +25,8 @@ _REACH, _APART, _STEP = 6.0, 3.0, 0.5
 _STRIDE = 4
 # It goes on as long as its contrast is this share of what it was where it was seen.
 _FAINTEST = 0.4
+# It may fail to show for so many mean intercepts, and end there when it does for longer.
+_BREAK = 1.2
 # Where it was seen, so much of it has a quarter of its contrast: edges and ripples have less.
 _LEAST_SEEN, _QUARTER = 0.85, 0.25
 # Half its width is at most so much, and so much more is filled in, in units.
@@ -96,17 +98,18 @@ def follow_scratch(
     most = round(_REACH / _STEP) + beside
     offsets = step * np.arange(-most, most + 1, dtype=np.float64)
     values = _sampled(image, first + along[:, None] * ahead, across, offsets)
-    raised = values[:, beside:-beside] - 0.5 * (values[:, : -2 * beside] + values[:, 2 * beside :])
-    smooth = gaussian_filter1d(np.clip(raised, *np.percentile(raised, (1, 99))), intercept / 4, 0)
-    sign = _sign(smooth[seen], offsets[beside:-beside], unit)
-    track = _track(sign * smooth)
-    contrast = sign * np.take_along_axis(raised, track[:, None], 1)[:, 0]
+    clipped = np.clip(values, *np.percentile(values, (1, 99)))
+    smooth = gaussian_filter1d(clipped, intercept / 4, 0)
+    sign = _sign(smooth[seen], beside)
+    track = _track(_raised(sign * smooth, beside))
+    contrast = _raised(sign * gaussian_filter1d(values, 1.5, 0), beside)
+    contrast = np.take_along_axis(contrast, track[:, None], 1)[:, 0]
     even = uniform_filter1d(np.clip(contrast, *np.percentile(contrast, (2, 98))), _odd(intercept))
     typical = float(np.median(even[seen]))
-    visible = gaussian_filter1d(contrast, 1.5)[seen] > _QUARTER * typical
+    visible = contrast[seen] > _QUARTER * typical
     if typical <= 0 or visible.mean() < _LEAST_SEEN:
         return None
-    reached = _reach(even >= _FAINTEST * typical, seen)
+    reached = _reach(even >= _FAINTEST * typical, seen, _odd(_BREAK * intercept))
     off = gaussian_filter1d(offsets[beside:-beside][track], _STRIDE)[reached]
     half = _half_width(sign * values[reached], off, offsets, unit)
     path = first + along[reached, None] * ahead + off[:, None] * across
@@ -156,10 +159,21 @@ def _sampled(image: Image, middle: Points, across: Points, offsets: Points) -> P
     return sampled
 
 
-def _sign(smooth: Points, offsets: Points, unit: float) -> int:
+def _raised(values: Points, beside: int) -> Points:
+    """Return how much brighter each place is than the brighter one of those on its two sides.
+
+    A step between two grains has one side that is as bright.
+    """
+    sides = np.maximum(values[:, : -2 * beside], values[:, 2 * beside :])
+    raised: Points = values[:, beside:-beside] - sides
+    return raised
+
+
+def _sign(smooth: Points, beside: int) -> int:
     """Return 1 for a bright line, -1 for a dark one."""
-    mean = smooth.mean(0)[np.abs(offsets) <= _APART * unit]
-    return -1 if -mean.min() > mean.max() else 1
+    bright, dark = (_raised(sign * smooth, beside).mean(0) for sign in (1, -1))
+    near = slice(len(bright) // 2 - beside, len(bright) // 2 + beside + 1)
+    return 1 if bright[near].max() >= dark[near].max() else -1
 
 
 def _track(raised: Points) -> npt.NDArray[np.intp]:
@@ -184,14 +198,19 @@ def _track(raised: Points) -> npt.NDArray[np.intp]:
     return np.round(found).astype(np.intp)
 
 
-def _reach(goes_on: npt.NDArray[np.bool_], seen: npt.NDArray[np.bool_]) -> slice:
-    """Return the part in which a line goes on without a break from where it was seen."""
-    low, high = np.flatnonzero(seen)[[0, -1]]
-    stops = np.flatnonzero(~goes_on)
-    before, behind = stops[stops < low], stops[stops > high]
-    return slice(
-        int(before[-1]) + 1 if len(before) else 0, int(behind[0]) if len(behind) else len(goes_on)
-    )
+def _reach(goes_on: npt.NDArray[np.bool_], seen: npt.NDArray[np.bool_], longest: int) -> slice:
+    """Return the part in which a line goes on from where it was seen, with breaks up to a length.
+
+    Where lines cross, or a dark grain lies beside it, it hardly shows.
+    """
+    low, high = (int(each) for each in np.flatnonzero(seen)[[0, -1]])
+    shows = np.flatnonzero(goes_on | seen)
+    before, behind = shows[shows <= low][::-1], shows[shows >= high]
+    ends = []
+    for way in (before, behind):
+        breaks = np.flatnonzero(np.abs(np.diff(way)) > longest)
+        ends.append(int(way[breaks[0]] if len(breaks) else way[-1]))
+    return slice(ends[0], ends[1] + 1)
 
 
 def _half_width(values: Points, off: Points, offsets: Points, unit: float) -> float:

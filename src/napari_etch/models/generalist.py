@@ -43,6 +43,8 @@ TRIAL_LEAST = 96
 USUAL_AREA = 0.5
 # An image is never enlarged beyond this: there is nothing to be seen between its pixels.
 MOST_ENLARGED = 4.0
+# Scratches are looked for again after some were filled in, so often at most.
+SCRATCH_ROUNDS = 2
 # Part of a run that closing gaps is, and where it is not known yet whether any are to be closed.
 GAP_SHARE, MAYBE_SHARE = 0.3, 0.15
 # Relative sizes and mirrorings (down, right) that are averaged.
@@ -164,9 +166,11 @@ class Generalist:
         scale = clipped_scale(TARGET / grain_size, image.shape)
         maps = yield from self._view(image, scale, views[0], shares[0])
         scratches = 0
-        if fill_scratches:
-            image, scratches = without_scratches(image, maps[0], grain_size)
-        if scratches:  # they were taken for sides of grains, which seemed finer than they are
+        for _ in range(SCRATCH_ROUNDS if fill_scratches else 0):
+            image, found = without_scratches(image, maps[0], grain_size)
+            if not found:
+                break
+            scratches += found  # they made grains seem finer than they are
             grain_size, _ = yield from self._settle_grain_size(micrograph, image, given, 0.0)
             scale = clipped_scale(TARGET / grain_size, image.shape)
             maps = yield from self._view(image, scale, views[0], 0.0)
