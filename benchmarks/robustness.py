@@ -62,6 +62,28 @@ def noisy(values: np.ndarray) -> np.ndarray:
     return values + np.random.default_rng(SEED).normal(0, 0.1, values.shape)
 
 
+def scratched(values: np.ndarray) -> np.ndarray:
+    """Twelve dark scratches from frame to frame, a pixel or two wide, anyhow."""
+    from scipy.ndimage import gaussian_filter
+
+    rng = np.random.default_rng(7)
+    height, width = values.shape[:2]
+    lines = np.zeros((height, width))
+    for _ in range(12):
+        turn = rng.uniform(0, np.pi)
+        y, x = rng.integers(height), rng.integers(width)
+        along = np.linspace(-1, 1, 4 * (height + width)) * (height + width)
+        rows, columns = (
+            (y + along * np.sin(turn)).astype(int),
+            (x + along * np.cos(turn)).astype(int),
+        )
+        inside = (rows >= 0) & (rows < height) & (columns >= 0) & (columns < width)
+        lines[rows[inside], columns[inside]] = 1
+    lines = gaussian_filter(lines, 0.7)
+    lines *= 0.6 / lines.max()
+    return values * (1 - (lines if values.ndim == 2 else lines[..., None]))
+
+
 def jpeg(image: np.ndarray) -> np.ndarray:
     """Compressed as JPEG at quality 20."""
     from PIL import Image
@@ -83,6 +105,7 @@ CHANGES: dict[str, Change] = {
     "a fifth of the contrast": _grey_levels(lambda values: 0.4 + 0.2 * values),
     "uneven light": _grey_levels(uneven),
     "blur 2 px": _grey_levels(blurred),
+    "scratches": _grey_levels(scratched),
     "noise 10 %": _grey_levels(noisy),
     "JPEG 20": jpeg,
 }
@@ -116,8 +139,9 @@ def rows(given: argparse.Namespace, names: list[str]) -> Iterator[tuple[str, str
         image = eight_bits(case.image)
         found = {}
         for name in names:
+            options = {"fill_scratches": False} if given.keep_scratches else {}
             prediction, partition, _ = accuracy.run(
-                model, CHANGES[name](image), case.name, quality=given.quality
+                model, CHANGES[name](image), case.name, quality=given.quality, **options
             )
             grains = brought_back(partition.grains, case.truth.shape)
             scores = scorer.score_grains(grains, case.truth, tolerance=case.tolerance)
@@ -133,6 +157,7 @@ def main() -> None:
     parser.add_argument("--scorer", type=Path, required=True)
     parser.add_argument("--model", default="generalist")
     parser.add_argument("--quality", default="best")
+    parser.add_argument("--keep-scratches", action="store_true", help="do not fill them in")
     parser.add_argument("--only", nargs="*", choices=CHANGES, help="these changes alone")
     given = parser.parse_args()
     names = ["as it is", *(name for name in CHANGES if name in given.only)] if given.only else None

@@ -746,6 +746,20 @@ def test_whether_gaps_are_closed_is_left_to_the_model_until_it_is_chosen(
     assert given == ["not given", True, False]
 
 
+def test_scratches_are_filled_in_unless_that_is_unticked(open_dock: OpenDock, qtbot: Any) -> None:
+    options = {"grain_size": None, "quality": "best", "fill_scratches": True}
+    predict = FakePredict()
+    viewer, dock = open_dock(predict, model=FakeModel(segment_options=options))
+    viewer.add_image(noise(*SHAPE), name="steel")
+    run_to_end(qtbot, dock)
+    dock.form.fill_scratches.setChecked(False)
+    run_to_end(qtbot, dock)
+    given = [call.get("fill_scratches", "not given") for call in predict.calls]
+    assert given == ["not given", False]
+    dock.form.set_offered(frozenset({"quality"}))
+    assert not dock.form.fill_scratches.isEnabled()
+
+
 def press(viewer: Any, action: str) -> None:
     keys = KEY_BINDINGS[action].keys.replace("-", "+")
     bound = {str(key): function for key, function in viewer.keymap.items()}

@@ -191,6 +191,9 @@ def test_an_option_that_the_model_lacks_is_refused(etch, micrograph_file, monkey
     done = etch("segment", micrograph_file(), "--out", "out", "--close-gaps")
     assert done.exit_code == 2
     assert "no option close_gaps" in done.stderr
+    done = etch("segment", micrograph_file(), "--out", "out", "--keep-scratches")
+    assert done.exit_code == 2
+    assert "no option fill_scratches" in done.stderr
 
 
 def test_a_stack_keeps_its_sections_apart(etch, micrograph_file, tmp_path):

@@ -33,6 +33,7 @@ _LEAST_RIDGE = 0.1
 _DIRECTIONS, _GATE = 180, 12
 _STEPS = np.arange(-_GATE, _GATE + 1)
 _ANGLES = np.arange(_DIRECTIONS) * (np.pi / _DIRECTIONS)
+_SIN, _COS = np.sin(_ANGLES), np.cos(_ANGLES)
 # A line has points on so much of it, is so long (in mean intercepts; one that crosses grains is
 # longer) and so straight, px.
 _COVERED, _LONG, _LONGER, _STRAIGHT = 0.7, 2.0, 3.2, 1.6
@@ -92,9 +93,20 @@ def straight_lines(boundary: Map, intercept: float) -> list[StraightLine]:
     Returns
     -------
     list of StraightLine
-        Those that cross are at least 3.2 mean intercepts long, others two. Empty where lines that
-        cross are most of what is there: then they are the grains' sides.
+        Those that cross are at least 3.2 mean intercepts long, others two. Empty where none
+        crosses, and where those are most of what is there: then they are the grains' sides.
     """
+    found, points = _in_squares(boundary, intercept, _LONGER)
+    across = sum(line.length for line in found if line.crosses)
+    if not across or across > _MOST_OF_RIDGES * points:
+        return []
+    # shorter ones are many, and say nothing by themselves: most maps end above
+    found, _ = _in_squares(boundary, intercept, _LONG)
+    return sorted(found, key=lambda line: (not line.crosses, -line.length))
+
+
+def _in_squares(boundary: Map, intercept: float, long: float) -> tuple[list[StraightLine], int]:
+    """Return the straight lines of at least so many intercepts, and how many points ridges have."""
     found: list[StraightLine] = []
     points = 0
     side = max(64, round(_TILE * intercept))
@@ -102,12 +114,10 @@ def straight_lines(boundary: Map, intercept: float) -> list[StraightLine]:
         for left in range(0, boundary.shape[1], side):
             ridges = _ridges(boundary[top : top + side, left : left + side])
             points += int(ridges.here.sum())
-            for line in _lines(ridges, intercept):
+            for line in _lines(ridges, int(long * intercept)):
                 start, end = ((y + top, x + left) for y, x in (line.start, line.end))
                 found.append(StraightLine(start, end, _crosses(line, ridges, intercept)))
-    if sum(line.length for line in found if line.crosses) > _MOST_OF_RIDGES * points:
-        return []
-    return sorted(found, key=lambda line: (not line.crosses, -line.length))
+    return found, points
 
 
 def _ridges(part: Map) -> _Ridges:
@@ -147,24 +157,24 @@ class _Votes:
         self.free = np.ones(len(places), bool)
         self.reach = int(np.hypot(*ridges.here.shape) / 2) + 3
         self.width = 2 * self.reach + 1
-        self.counts = np.zeros((_DIRECTIONS, self.width), np.int64)
-        self._vote(np.arange(len(places)), 1)
+        cells = self._cells(np.arange(len(places)))
+        counts = np.bincount(cells.ravel(), minlength=_DIRECTIONS * self.width)
+        self.counts = counts.astype(np.int32).reshape(_DIRECTIONS, self.width)
 
     def place(self, which: npt.NDArray[np.intp], direction: npt.NDArray[np.intp] | int) -> Points:
         """Return where points lie across a direction, px."""
-        angle = _ANGLES[direction]
         y, x = self.points[which].T
-        return y * np.cos(angle) - x * np.sin(angle)
+        return y * _COS[direction] - x * _SIN[direction]
 
     def along(self, which: npt.NDArray[np.intp], direction: int) -> Points:
         """Return where points lie along a direction, px."""
         y, x = self.points[which].T
-        return y * np.sin(_ANGLES[direction]) + x * np.cos(_ANGLES[direction])
+        return y * _SIN[direction] + x * _COS[direction]
 
     def take(self, which: npt.NDArray[np.intp]) -> None:
         """Take points away."""
         self.free[which] = False
-        self._vote(which, -1)
+        np.subtract.at(self.counts.reshape(-1), self._cells(which).ravel(), 1)
 
     def best(self) -> tuple[int, int, int]:
         """Return direction, place and votes of the line with most points."""
@@ -186,18 +196,15 @@ class _Votes:
         which = np.flatnonzero((apart <= _GATE) & self.free)
         return which[np.abs(self.place(which, direction) - place) <= _STRAIGHT]
 
-    def _vote(self, which: npt.NDArray[np.intp], votes: int) -> None:
-        for step in _STEPS:
-            directions = (self.directions[which] + step) % _DIRECTIONS
-            places = np.round(self.place(which, directions)).astype(np.intp) + self.reach
-            cells = directions * self.width + places
-            counted = np.bincount(cells, minlength=self.counts.size)
-            self.counts += votes * counted.reshape(self.counts.shape)
+    def _cells(self, which: npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:
+        """Return which of the counts, as if in one row, each point votes for."""
+        directions = (self.directions[which] + _STEPS[:, None]) % _DIRECTIONS
+        places = np.round(self.place(which, directions)).astype(np.intp) + self.reach
+        return directions * self.width + places
 
 
-def _lines(ridges: _Ridges, intercept: float) -> Iterator[StraightLine]:
-    """Yield the straight lines of a part of the map, each point in one of them."""
-    least = int(_LONG * intercept)
+def _lines(ridges: _Ridges, least: int) -> Iterator[StraightLine]:
+    """Yield the straight lines of a part of the map over a length, each point in one of them."""
     if min(ridges.here.shape) < 8:
         return
     votes = _Votes(ridges)
@@ -244,7 +251,7 @@ def _fitted(
     slope, offset = np.polyfit(along, place, 1)
     ends = np.array([along.min(), along.max()])
     off = slope * ends + offset
-    sin, cos = np.sin(_ANGLES[direction]), np.cos(_ANGLES[direction])
+    sin, cos = _SIN[direction], _COS[direction]
     y, x = ends * sin + off * cos + shape[0] / 2, ends * cos - off * sin + shape[1] / 2
     return StraightLine((float(y[0]), float(x[0])), (float(y[1]), float(x[1])))
 
