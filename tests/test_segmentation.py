@@ -133,3 +133,33 @@ def test_a_grain_that_may_be_the_mount_is_told_of_once(model):
     *_, stack = run(model, np.stack([np.full_like(wide, 200), wide, wide]))
     (once,) = [said for said in stack.notices if "One grain" in said or "one grain" in said]
     assert once.startswith("Section 1: one grain at the left covers 5")
+
+
+class WithScratches(DarkIsBoundary):
+    """Says that it filled in scratches, as many as told, one picture after the other."""
+
+    def __init__(self, *counts):
+        super().__init__()
+        self.counts = list(counts)
+
+    def passes(self, micrograph, **options):
+        found = yield from super().passes(micrograph, **options)
+        count = self.counts.pop(0)
+        return {**found, "log": {"scratches": count} if count else {}}
+
+
+@pytest.mark.parametrize(
+    ("counts", "said"),
+    [
+        ((1,), "A straight line across the grains was taken for a scratch and filled in."),
+        ((3,), "Straight lines across the grains (3 of them) were taken for scratches and filled"),
+        ((0, 2, 1), "Straight lines across the grains in 2 of 3 sections were taken for scratches"),
+    ],
+)
+def test_scratches_that_were_filled_in_are_told_of_once(counts, said):
+    image, _ = grid_of_grains()
+    *_, result = run(WithScratches(*counts), image if len(counts) == 1 else np.stack([image] * 3))
+    (notice,) = result.notices
+    assert notice.startswith(said)
+    *_, plain = run(WithScratches(*(0 for _ in counts)), np.stack([image] * len(counts)))
+    assert not plain.notices
