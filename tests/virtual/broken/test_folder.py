@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -124,3 +126,27 @@ def test_what_cannot_be_drawn_is_said(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(PairsError, match="is a file"):
         list(write_pairs(tmp_path / "file", PAIRS, 1))
+
+
+def test_workers_end_when_what_started_them_is_killed(tmp_path):
+    psutil = pytest.importorskip("psutil")
+    script = f"""
+from pathlib import Path
+from napari_etch.virtual.broken.folder import PairSet, write_pairs
+if __name__ == "__main__":
+    pairs = PairSet("published", 64, 3)
+    for done in write_pairs(Path({str(tmp_path / "set")!r}), pairs, 20_000, workers=2):
+        print(done, flush=True)
+"""
+    file = tmp_path / "make.py"
+    file.write_text(script, encoding="utf-8")
+    with subprocess.Popen([sys.executable, file], stdout=subprocess.PIPE) as maker:
+        while int(maker.stdout.readline()) < 1:
+            pass
+        started = psutil.Process(maker.pid).children(recursive=True)
+        maker.kill()
+    assert started
+    _, alive = psutil.wait_procs(started, timeout=20)
+    for each in alive:
+        each.kill()
+    assert not alive

@@ -10,13 +10,14 @@ import json
 import os
 import signal
 import sys
+import threading
 import zlib
 from collections.abc import Generator, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from pathlib import Path
 from typing import Any
 
@@ -137,9 +138,21 @@ def _mapping(wanted: list[int], workers: int) -> Iterator[Any]:
 
 
 def _begin_worker() -> None:
-    """Leave Ctrl-C to the process that started this one, and take one processor only."""
+    """Leave Ctrl-C to the process that started this one, end with it, and take one processor."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.environ["OMP_NUM_THREADS"] = "1"
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """End this process when the one that started it is gone, even if it was killed.
+
+    A worker waits for pairs to make, and nobody would hand it any or tell it to stop.
+    """
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _write_pair(out: Path, pairs: PairSet, index: int) -> None:
