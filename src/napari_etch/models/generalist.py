@@ -163,26 +163,25 @@ class Generalist:
             close_gaps = False
         closing = MAYBE_SHARE if close_gaps is None else GAP_SHARE * close_gaps
         shares = (1 - search - closing) * work / work.sum()
-        scale = clipped_scale(TARGET / grain_size, image.shape)
-        maps = yield from self._view(image, scale, views[0], shares[0])
+        maps = yield from self._view(image, grain_size, views[0], shares[0])
         scratches = 0
         for _ in range(SCRATCH_ROUNDS if fill_scratches else 0):
-            image, found = without_scratches(image, maps[0], grain_size)
-            if not found:
+            image, more = without_scratches(image, maps[0], grain_size)
+            if not more:
                 break
-            scratches += found  # they made grains seem finer than they are
+            scratches += more  # they made grains seem finer than they are
             grain_size, _ = yield from self._settle_grain_size(micrograph, image, given, 0.0)
-            scale = clipped_scale(TARGET / grain_size, image.shape)
-            maps = yield from self._view(image, scale, views[0], 0.0)
+            maps = yield from self._view(image, grain_size, views[0], 0.0)
         total = np.stack([brought_back(found, image.shape) for found in maps])
         for view, share in zip(views[1:], shares[1:], strict=True):
-            maps = yield from self._view(image, scale, view, share)
+            maps = yield from self._view(image, grain_size, view, share)
             for channel, found in zip(total, maps, strict=True):
                 channel += brought_back(found, image.shape)
         total /= len(views)
         np.clip(total, 0, 1, out=total)
         fields: dict[str, Any] = dict(zip(MAPS, total, strict=True))
         fields["grain_size_px"] = np.float32(grain_size)
+        scale = clipped_scale(TARGET / grain_size, image.shape)
         fields["log"] = {"grain_size_px": round(float(grain_size), 2), "scale": round(scale, 4)}
         if scratches:
             fields["log"]["scratches"] = scratches
@@ -190,10 +189,11 @@ class Generalist:
         return fields
 
     def _view(
-        self, image: Maps, scale: float, view: tuple[float, bool, bool], share: float
+        self, image: Maps, grain_size: float, view: tuple[float, bool, bool], share: float
     ) -> Generator[Pass, np.ndarray, Maps]:
         """Look at an image at one size and mirroring; return the maps at that size, turned back."""
         size, flip_y, flip_x = view
+        scale = clipped_scale(TARGET / grain_size, image.shape)
         factor = clipped_scale(scale * size, image.shape)
         turn = np.s_[:: -1 if flip_y else 1, :: -1 if flip_x else 1]
         what = f"scale {factor:.2g}" + (", mirrored" if flip_y or flip_x else "")
