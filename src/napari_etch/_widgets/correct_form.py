@@ -23,7 +23,7 @@ from napari_etch._widgets.choices import set_choices
 from napari_etch._widgets.correct_review_box import action_button
 from napari_etch._widgets.correct_target import classes_of
 from napari_etch._widgets.correct_tools import TOOLS, Options
-from napari_etch._widgets.form import add, combo_box
+from napari_etch._widgets.form import add, check_box, combo_box
 from napari_etch._widgets.keys import CORRECT_BINDINGS, tip
 
 NO_BOUNDARY = "None"
@@ -158,9 +158,9 @@ class CorrectForm(QWidget):
             button.setToolTip(trouble or tip(TOOLS[name].tip, name))
 
     def _make_options(self) -> None:
-        self.snap = QCheckBox("Follow the boundary map")
-        self.snap.setToolTip("Off, or with Shift held, the cut is exactly the stroke.")
-        self.snap.setChecked(True)
+        self.snap = check_box(
+            "Follow the boundary map", "Off, or with Shift held, the cut is exactly the stroke."
+        )
         self.through = QCheckBox("In all sections")
         self.through.setToolTip(
             "A click joins the two 3D grains wherever they lie side by side; off, in this section."

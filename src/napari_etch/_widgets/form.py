@@ -103,7 +103,12 @@ class SettingsForm(QWidget):
             "by bridge."
         )
         self.device = combo_box("Where the network runs.")
-        self.skip_info_bar = QCheckBox("Leave out bars and blank surroundings")
+        self.skip_info_bar = check_box(
+            "Leave out bars and blank surroundings",
+            "Look for the bar with scale and date at the bottom of an SEM frame, for a scale bar "
+            "that is burned into the image with its number, and for what is blank around the "
+            "specimen: page, round field stop, rim of a mosaic. No grains are made there.",
+        )
         self.fill_scratches = check_box(
             "Look past scratches",
             "Straight lines across the grains that the model took for boundaries are filled in, "
@@ -159,12 +164,6 @@ class SettingsForm(QWidget):
         self.region.addItem(WHOLE_IMAGE, None)
         for text, choice in GAPS:
             self.close_gaps.addItem(text, choice)
-        self.skip_info_bar.setChecked(True)
-        self.skip_info_bar.setToolTip(
-            "Look for the bar with scale and date at the bottom of an SEM frame, for a scale bar "
-            "that is burned into the image with its number, and for what is blank around the "
-            "specimen: page, round field stop, rim of a mosaic. No grains are made there."
-        )
         self.show_sections(False)
 
     def _connect(self) -> None:

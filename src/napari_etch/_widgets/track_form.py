@@ -16,7 +16,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_etch._widgets.choices import set_choices
-from napari_etch._widgets.form import add, call, combo_box
+from napari_etch._widgets.form import add, call, check_box, combo_box
 from napari_etch._widgets.wrap_label import WrapLabel
 
 METHODS = (
@@ -59,9 +59,9 @@ class TrackForm(QWidget):
             "Give grains that are in one inner section only to the neighbour that they share most "
             "with."
         )
-        self.fill = QCheckBox("Draw bad sections")
-        self.fill.setToolTip("Draw blank and damaged sections from those on both sides.")
-        self.fill.setChecked(True)
+        self.fill = check_box(
+            "Draw bad sections", "Draw blank and damaged sections from those on both sides."
+        )
         form = QFormLayout(self)
         form.setContentsMargins(0, 0, 0, 0)
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)

@@ -7,7 +7,6 @@ from typing import Any
 
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import (
-    QCheckBox,
     QDoubleSpinBox,
     QFormLayout,
     QHBoxLayout,
@@ -22,7 +21,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_etch._widgets.choices import set_choices, set_ticks, ticked_in
-from napari_etch._widgets.form import DEVICES, WHOLE_IMAGE, add, combo_box
+from napari_etch._widgets.form import DEVICES, WHOLE_IMAGE, add, check_box, combo_box
 from napari_etch._widgets.train_labels_form import LabelRows
 from napari_etch._widgets.wrap_label import WrapLabel
 from napari_etch.training.fit_request import MOST_SECTIONS
@@ -81,13 +80,12 @@ class TrainForm(QWidget):
         self.minutes = _minutes_box()
         self.seed = _seed_box()
         self.device = combo_box("Where the network learns.")
-        self.skip_info_bar = QCheckBox("Leave out bars and blank surroundings")
-        self.skip_info_bar.setToolTip(
+        self.skip_info_bar = check_box(
+            "Leave out bars and blank surroundings",
             "Nothing is learnt from the bar with scale and date of an SEM frame, from a scale "
             "bar that is burned into the image with its number, or from what is blank around "
-            "the specimen."
+            "the specimen.",
         )
-        self.skip_info_bar.setChecked(True)
         self._lay_out()
         self._fill()
         self._connect()
