@@ -247,9 +247,8 @@ def _stands_out(
         slice(max(0, span.start - _BEYOND), min(side, span.stop + _BEYOND))
         for span, side in zip(window, grey.shape, strict=True)
     )
-    here = np.zeros(grey.shape, bool)
-    here[window] = part
-    here = here[around]
+    beyond = [(s.start - a.start, a.stop - s.stop) for s, a in zip(window, around, strict=True)]
+    here = np.pad(part, beyond)
     square = np.ones((3, 3), bool)
     nearer = binary_dilation(here, square, _BEYOND - 1)
     beside = grey[around][binary_dilation(nearer, square) & ~nearer].astype(np.float32)
