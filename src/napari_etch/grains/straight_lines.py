@@ -32,8 +32,7 @@ _LEAST_RIDGE = 0.1
 # Directions in half a turn; points vote for those within so many of their own.
 _DIRECTIONS, _GATE = 180, 12
 _STEPS = np.arange(-_GATE, _GATE + 1)
-_ANGLES = np.arange(_DIRECTIONS) * (np.pi / _DIRECTIONS)
-_SIN, _COS = np.sin(_ANGLES), np.cos(_ANGLES)
+_SIN, _COS = (turned(np.arange(_DIRECTIONS) * (np.pi / _DIRECTIONS)) for turned in (np.sin, np.cos))
 # A line has points on so much of it, is so long (in mean intercepts; one that crosses grains is
 # longer) and so straight, px.
 _COVERED, _LONG, _LONGER, _STRAIGHT = 0.7, 2.0, 3.2, 1.6
@@ -261,7 +260,7 @@ def _crosses(line: StraightLine, ridges: _Ridges, intercept: float) -> bool:
     if line.length < _LONGER * intercept:
         return False
     one, other = (_meetings(line, ridges, side, intercept) for side in (1, -1))
-    near = _MEET * max(1.0, intercept / _INTERCEPT)
+    near = _MEET * _coarser(intercept)
     free = list(other)
     crossed = 0
     for place in one:
@@ -273,6 +272,11 @@ def _crosses(line: StraightLine, ridges: _Ridges, intercept: float) -> bool:
     return crossed >= _LEAST_CROSSED and crossed >= _SHARE_CROSSED * most
 
 
+def _coarser(intercept: float) -> float:
+    """Return how much further away things are than at the usual mean intercept, at least 1."""
+    return max(1.0, intercept / _INTERCEPT)
+
+
 def _meetings(line: StraightLine, ridges: _Ridges, side: int, intercept: float) -> list[float]:
     """Return where along a line boundaries of one of its sides meet it, px from its start."""
     start = np.array(line.start)
@@ -281,7 +285,7 @@ def _meetings(line: StraightLine, ridges: _Ridges, side: int, intercept: float) 
     along = np.arange(0, line.length)
     places = []
     for off in _BESIDE:
-        off *= max(1.0, intercept / _INTERCEPT)
+        off *= _coarser(intercept)
         spots = np.rint(start + along[:, None] * ahead + off * aside).astype(int)
         inside = ((spots >= 0) & (spots < ridges.here.shape)).all(axis=1)
         y, x = spots[inside].T

@@ -104,12 +104,13 @@ def follow_scratch(
     track = _track(_raised(sign * smooth, beside))
     contrast = _raised(sign * gaussian_filter1d(values, 1.5, 0), beside)
     contrast = np.take_along_axis(contrast, track[:, None], 1)[:, 0]
-    even = uniform_filter1d(np.clip(contrast, *np.percentile(contrast, (2, 98))), _odd(intercept))
+    cut = np.clip(contrast, *np.percentile(contrast, (2, 98)))
+    even = uniform_filter1d(cut, _whole(intercept))
     typical = float(np.median(even[seen]))
     visible = contrast[seen] > _QUARTER * typical
     if typical <= 0 or visible.mean() < _LEAST_SEEN:
         return None
-    reached = _reach(even >= _FAINTEST * typical, seen, _odd(_BREAK * intercept))
+    reached = _reach(even >= _FAINTEST * typical, seen, _whole(_BREAK * intercept))
     off = gaussian_filter1d(offsets[beside:-beside][track], _STRIDE)[reached]
     half = _half_width(sign * values[reached], off, offsets, unit)
     path = first + along[reached, None] * ahead + off[:, None] * across
@@ -135,13 +136,11 @@ def fill_scratch(image: Image, scratch: Scratch) -> None:
         image[y, x] = values
 
 
-def _odd(length: float) -> int:
+def _whole(length: float) -> int:
     return max(3, int(length))
 
 
-def _within(
-    shape: tuple[int, ...], first: Points, ahead: Points, length: float
-) -> npt.NDArray[np.float64]:
+def _within(shape: tuple[int, ...], first: Points, ahead: Points, length: float) -> Points:
     """Return the places along a line, a pixel apart, that lie in the image; 0 is where it began."""
     far = math.hypot(*shape)
     along = np.arange(-math.ceil(far), math.ceil(length + far) + 1, dtype=np.float64)
@@ -152,11 +151,15 @@ def _within(
 
 def _sampled(image: Image, middle: Points, across: Points, offsets: Points) -> Points:
     """Return the values across a line, (n, number of offsets)."""
+    return _values_at(image, *(middle[:, axis, None] + offsets * across[axis] for axis in (0, 1)))
+
+
+def _values_at(image: Image, y: Points, x: Points) -> Points:
+    """Return the values at places between pixels, of the shape of their rows and columns."""
     from scipy.ndimage import map_coordinates
 
-    y, x = (middle[:, axis, None] + offsets * across[axis] for axis in (0, 1))
-    sampled: Points = map_coordinates(image, [y, x], order=1, mode="nearest", output=np.float64)
-    return sampled
+    values: Points = map_coordinates(image, [y, x], order=1, mode="nearest", output=np.float64)
+    return values
 
 
 def _raised(values: Points, beside: int) -> Points:
@@ -229,8 +232,6 @@ def _filled_piece(
     image: Image, scratch: Scratch, part: slice
 ) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp], Points]:
     """Return the pixels of a piece of a scratch, and what is to be put there."""
-    from scipy.ndimage import map_coordinates
-
     path, across, half = scratch.path[part], scratch.across, scratch.half_width
     ahead = np.array([-across[1], across[0]])
     low = np.maximum(np.floor(path.min(0) - half - 1), 0).astype(int)
@@ -245,9 +246,7 @@ def _filled_piece(
 
     def beside(distance: float) -> Points:
         place = middle + distance
-        spots = [along * ahead[axis] + place * across[axis] for axis in (0, 1)]
-        found: Points = map_coordinates(image, spots, order=1, mode="nearest", output=np.float64)
-        return found
+        return _values_at(image, *(along * ahead[at] + place * across[at] for at in (0, 1)))
 
     sides = [0.5 * (beside(s * (half + 0.75)) + beside(s * (half + 1.75))) for s in (-1, 1)]
     share = (off + half) / (2 * half)
