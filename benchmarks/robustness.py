@@ -84,6 +84,12 @@ def scratched(values: np.ndarray) -> np.ndarray:
     return values * (1 - (lines if values.ndim == 2 else lines[..., None]))
 
 
+def scanned(values: np.ndarray) -> np.ndarray:
+    """Every row brighter or darker at random, with a deviation of 6 % of the range."""
+    offsets = np.random.default_rng(SEED).normal(0, 0.06, len(values))
+    return values + offsets.reshape(-1, *[1] * (values.ndim - 1))
+
+
 def jpeg(image: np.ndarray) -> np.ndarray:
     """Compressed as JPEG at quality 20."""
     from PIL import Image
@@ -106,6 +112,7 @@ CHANGES: dict[str, Change] = {
     "uneven light": _grey_levels(uneven),
     "blur 2 px": _grey_levels(blurred),
     "scratches": _grey_levels(scratched),
+    "scan lines": _grey_levels(scanned),
     "noise 10 %": _grey_levels(noisy),
     "JPEG 20": jpeg,
 }

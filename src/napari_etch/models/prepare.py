@@ -18,9 +18,11 @@ def prepare(micrograph: Micrograph) -> npt.NDArray[np.float32]:
     Pixels outside the field (information bar, NaN) are 0 and do not count for mean and spread.
     """
     from napari_etch.micrograph import flatten_illumination
+    from napari_etch.micrograph.scan_lines import without_scan_lines
 
     mask = micrograph.mask
     flat = flatten_illumination(micrograph.grey_with_colour(), mask)
+    flat = without_scan_lines(flat, mask)
     inside = flat[mask] if mask.any() else flat
     spread = float(inside.std()) + 1e-6
     image = np.clip((flat - float(inside.mean())) / spread, -5, 5)
