@@ -17,6 +17,8 @@ from pathlib import Path
 import accuracy
 import numpy as np
 
+from napari_etch.models import prepare
+
 Change = Callable[[np.ndarray], np.ndarray]
 SEED = 20261129
 
@@ -90,6 +92,31 @@ def scanned(values: np.ndarray) -> np.ndarray:
     return values + offsets.reshape(-1, *[1] * (values.ndim - 1))
 
 
+def streaked(values: np.ndarray) -> np.ndarray:
+    """Upright streaks some 150 px long, their deviation 6 % of the range."""
+    from scipy.ndimage import gaussian_filter
+
+    noise = gaussian_filter(np.random.default_rng(3).normal(size=values.shape[:2]), (60, 1.2))
+    noise *= 0.06 / noise.std()
+    return values + (noise if values.ndim == 2 else noise[..., None])
+
+
+def with_lost_lines(values: np.ndarray) -> np.ndarray:
+    """Twelve rows all white."""
+    values = values.copy()
+    values[np.random.default_rng(3).integers(0, len(values), 12)] = 1
+    return values
+
+
+def with_dead_pixels(values: np.ndarray) -> np.ndarray:
+    """One pixel in a hundred black, one white."""
+    random = np.random.default_rng(3).random(values.shape[:2])
+    values = values.copy()
+    values[random < 0.01] = 0
+    values[random > 0.99] = 1
+    return values
+
+
 def jpeg(image: np.ndarray) -> np.ndarray:
     """Compressed as JPEG at quality 20."""
     from PIL import Image
@@ -113,6 +140,9 @@ CHANGES: dict[str, Change] = {
     "blur 2 px": _grey_levels(blurred),
     "scratches": _grey_levels(scratched),
     "scan lines": _grey_levels(scanned),
+    "streaks": _grey_levels(streaked),
+    "lost lines": _grey_levels(with_lost_lines),
+    "dead pixels": _grey_levels(with_dead_pixels),
     "noise 10 %": _grey_levels(noisy),
     "JPEG 20": jpeg,
 }
@@ -165,8 +195,13 @@ def main() -> None:
     parser.add_argument("--model", default="generalist")
     parser.add_argument("--quality", default="best")
     parser.add_argument("--keep-scratches", action="store_true", help="do not fill them in")
+    parser.add_argument(
+        "--unmended", action="store_true", help="leave scan lines, streaks and dead pixels"
+    )
     parser.add_argument("--only", nargs="*", choices=CHANGES, help="these changes alone")
     given = parser.parse_args()
+    if given.unmended:
+        prepare.mended = lambda image, mask: image
     names = ["as it is", *(name for name in CHANGES if name in given.only)] if given.only else None
     names = names or list(CHANGES)
     print("| image | " + " | ".join(names) + " |\n|---|" + "---|" * len(names))

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from napari_etch.micrograph.impulses import without_outlying_colours
 from napari_etch.micrograph.luminance import LUMINANCE, luminance
 
 Floats = npt.NDArray[np.float32]
@@ -54,6 +55,8 @@ def grey_with_colour(colours: npt.NDArray[Any], mask: Mask) -> Floats:
     hue = _fit_hue(colours, mask)
     if hue is None:
         return grey
+    colours = without_outlying_colours(colours, mask)
+    grey = luminance(colours)
     change = np.empty(grey.shape, np.float32)
     for rows, wider, own in _row_blocks(grey.shape[0]):
         change[rows] = _change(hue.of(colours[wider]))[own]
