@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import io
+import itertools
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -101,6 +102,21 @@ def streaked(values: np.ndarray) -> np.ndarray:
     return values + (noise if values.ndim == 2 else noise[..., None])
 
 
+def mosaic(values: np.ndarray) -> np.ndarray:
+    """Two rows of three fields side by side, each of its own exposure and darker at its corners."""
+    values, rng = values.copy(), np.random.default_rng(3)
+    rows, columns = (
+        np.linspace(0, side, count + 1).astype(int)
+        for side, count in zip(values.shape[:2], (2, 3), strict=True)
+    )
+    for top, bottom in itertools.pairwise(rows):
+        for left, right in itertools.pairwise(columns):
+            y, x = np.mgrid[-1 : 1 : (bottom - top) * 1j, -1 : 1 : (right - left) * 1j]
+            light = (1 + rng.normal(0, 0.08)) * (1 - 0.15 * (x * x + y * y) / 2)
+            values[top:bottom, left:right] *= light if values.ndim == 2 else light[..., None]
+    return values
+
+
 def with_lost_lines(values: np.ndarray) -> np.ndarray:
     """Twelve rows all white."""
     values = values.copy()
@@ -141,6 +157,7 @@ CHANGES: dict[str, Change] = {
     "scratches": _grey_levels(scratched),
     "scan lines": _grey_levels(scanned),
     "streaks": _grey_levels(streaked),
+    "mosaic": _grey_levels(mosaic),
     "lost lines": _grey_levels(with_lost_lines),
     "dead pixels": _grey_levels(with_dead_pixels),
     "noise 10 %": _grey_levels(noisy),
@@ -196,7 +213,7 @@ def main() -> None:
     parser.add_argument("--quality", default="best")
     parser.add_argument("--keep-scratches", action="store_true", help="do not fill them in")
     parser.add_argument(
-        "--unmended", action="store_true", help="leave scan lines, streaks and dead pixels"
+        "--unmended", action="store_true", help="leave scan lines, streaks, seams and dead pixels"
     )
     parser.add_argument("--only", nargs="*", choices=CHANGES, help="these changes alone")
     given = parser.parse_args()

@@ -5,13 +5,11 @@ from __future__ import annotations
 import itertools
 
 import numpy as np
-import numpy.typing as npt
+
+from napari_etch.micrograph.row_steps import Floats, Mask, Values, strips
 
 # What changes over more rows than this is light or grains, and stays.
 _SLOW = 8.0
-# A pixel's change from one row to the next counts up to this, in standard deviations of the image.
-# The mean is taken so many times, each about the one before.
-_MOST, _ROUNDS = 1.0, 3
 # A step is never larger than so many typical ones: an edge from frame to frame (a layer) is none.
 _OUTLIER = 4.0
 # Grains reach over a part of a row, scan lines over all of it: from row to row, what they add to
@@ -29,13 +27,7 @@ _ACROSS = 0.7
 _LOST = 8.0
 # Offsets below this, in standard deviations of the image, do no harm.
 _LEAST = 0.06
-# Share of a strip's row that must be specimen for its step to be read; the least picture, px; and
-# so many pixels of a row are enough.
-_PART, _LEAST_SIDE, _ENOUGH = 0.1, 64, 2048
-
-Values = npt.NDArray[np.float32]
-Mask = npt.NDArray[np.bool_]
-Steps = npt.NDArray[np.float64]
+_LEAST_SIDE = 64  # px: in less there is nothing to tell by
 
 
 def without_scan_lines(image: Values, mask: Mask) -> Values:
@@ -73,7 +65,7 @@ def without_scan_lines(image: Values, mask: Mask) -> Values:
 
 def _lost_lines(image: Values, mask: Mask) -> Values | None:
     """Return how far lost rows are from the mean of the rows beside them, float32 (y, x)."""
-    steps, weights, _ = _strips(image, mask, _STRIPS)
+    steps, weights, _ = strips(image, mask, _STRIPS)
     typical = np.median(np.abs(steps), axis=1, keepdims=True)
     far = np.where(np.abs(steps) > _LOST * typical, np.sign(steps), 0)
     lost = (far[:, :-1] != 0) & (far[:, :-1] == -far[:, 1:]) & (weights[:, 1:] > 0)
@@ -88,7 +80,7 @@ def _lost_lines(image: Values, mask: Mask) -> Values | None:
 
 def _scan_lines(image: Values, mask: Mask) -> Values | None:
     """Return the offset of each row, float32 (y, 1), where all strips have the same ones."""
-    steps, weights, _ = _strips(image, mask, _STRIPS)
+    steps, weights, _ = strips(image, mask, _STRIPS)
     if _agreement(steps, itertools.combinations(range(len(steps)), 2)) < _ALL_AGREE:
         return None
     return _large(_offsets((steps * weights).sum(0) / np.maximum(weights.sum(0), 1e-9)))
@@ -99,7 +91,7 @@ def _streaks(image: Values, mask: Mask) -> Values | None:
     from scipy.ndimage import gaussian_filter1d
 
     count = max(_STRIPS, image.shape[1] // _NARROW)
-    steps, weights, middles = _strips(image, mask, count)
+    steps, weights, middles = strips(image, mask, count)
     if _agreement(steps, itertools.pairwise(range(count))) < _NEIGHBOURS_AGREE:
         return None
     weighted = gaussian_filter1d(steps * weights, _ACROSS, axis=0, mode="nearest")
@@ -113,41 +105,13 @@ def _streaks(image: Values, mask: Mask) -> Values | None:
     return offsets[:, left] * (1 - part) + offsets[:, left + 1] * part
 
 
-def _strips(
-    image: Values, mask: Mask, count: int
-) -> tuple[Steps, npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Return the steps of strips side by side, their weights, and the columns of their middles.
-
-    Steps and weights are float64 (strip, y - 1): the robust mean change from each row to the next,
-    0 where little of it is specimen, and how much of it is.
-    """
-    every = max(1, image.shape[1] // _ENOUGH)
-    columns = np.array_split(np.arange(0, image.shape[1], every), count)
-    read = [_steps(image[:, each], mask[:, each]) for each in columns]
-    middles = np.array([each.mean() for each in columns])
-    return np.stack([steps for steps, _ in read]), np.stack([part for _, part in read]), middles
-
-
-def _steps(image: Values, mask: Mask) -> tuple[Steps, npt.NDArray[np.float64]]:
-    both = (mask[1:] & mask[:-1]).astype(np.float32)
-    count = both.sum(axis=1)
-    part = count / image.shape[1]
-    change = image[1:] - image[:-1]
-    step = np.zeros(len(change), np.float32)
-    for _ in range(_ROUNDS):
-        away = np.clip(change - step[:, None], -_MOST, _MOST)
-        step = step + np.einsum("yx,yx->y", away, both) / np.maximum(count, 1)
-    known = part >= _PART
-    return np.where(known, step, 0).astype(np.float64), np.where(known, part, 0).astype(np.float64)
-
-
-def _limited(steps: Steps) -> Steps:
+def _limited(steps: Floats) -> Floats:
     """Return steps whose outliers are brought in; the last axis is that of the rows."""
     most = _OUTLIER * 1.4826 * np.median(np.abs(steps), axis=-1, keepdims=True)
     return np.clip(steps, -most, most)
 
 
-def _agreement(steps: Steps, pairs: itertools.combinations | itertools.pairwise) -> float:  # type: ignore[type-arg]
+def _agreement(steps: Floats, pairs: itertools.combinations | itertools.pairwise) -> float:  # type: ignore[type-arg]
     """Return the mean correlation of the steps of pairs of strips; empty ones do not count."""
     away = _limited(steps)
     away = away - away.mean(axis=1, keepdims=True)
@@ -160,7 +124,7 @@ def _agreement(steps: Steps, pairs: itertools.combinations | itertools.pairwise)
     return float(np.mean(found)) if found else 0.0
 
 
-def _offsets(steps: Steps) -> Steps:
+def _offsets(steps: Floats) -> Floats:
     """Return the offset of each row from those around it, of steps (y - 1,) or (strip, y - 1)."""
     from scipy.ndimage import gaussian_filter1d
 
@@ -169,7 +133,7 @@ def _offsets(steps: Steps) -> Steps:
     return (level - gaussian_filter1d(level, _SLOW, axis=-1, mode="nearest")).T
 
 
-def _large(offsets: Steps) -> Values | None:
+def _large(offsets: Floats) -> Values | None:
     """Return offsets as float32 (y, strip) if they are large enough to do harm."""
     if offsets.std() < _LEAST:
         return None

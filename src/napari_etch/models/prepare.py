@@ -30,14 +30,15 @@ def prepare(micrograph: Micrograph) -> npt.NDArray[np.float32]:
 
 
 def mended(image: npt.NDArray[np.float32], mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.float32]:
-    """Return an even image (y, x) without dead pixels, scan lines and streaks.
+    """Return an even image (y, x) without dead pixels, seams, scan lines and streaks.
 
-    The same array where there are none: of 300 micrographs at hand all are.
+    The same array where there are none.
     """
     from napari_etch.micrograph.impulses import without_impulses
     from napari_etch.micrograph.scan_lines import without_scan_lines
+    from napari_etch.micrograph.seams import without_seams
 
-    return without_scan_lines(without_impulses(image, mask), mask)
+    return without_scan_lines(without_seams(without_impulses(image, mask), mask), mask)
 
 
 def middle(image: npt.NDArray[Any], side: float) -> npt.NDArray[Any]:
