@@ -218,7 +218,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="*", choices=CHANGES, help="these changes alone")
     given = parser.parse_args()
     if given.unmended:
-        prepare.mended = lambda image, mask: image
+        prepare.mended = lambda image, mask: prepare.Prepared(image, ())
     names = ["as it is", *(name for name in CHANGES if name in given.only)] if given.only else None
     names = names or list(CHANGES)
     print("| image | " + " | ".join(names) + " |\n|---|" + "---|" * len(names))

@@ -135,17 +135,17 @@ def test_a_grain_that_may_be_the_mount_is_told_of_once(model):
     assert once.startswith("Section 1: one grain at the left covers 5")
 
 
-class WithScratches(DarkIsBoundary):
-    """Says that it filled in scratches, as many as told, one picture after the other."""
+class Logs(DarkIsBoundary):
+    """Logs what it is told under a name, one value a picture; nothing where that is empty."""
 
-    def __init__(self, *counts):
+    def __init__(self, name, *values):
         super().__init__()
-        self.counts = list(counts)
+        self.log_as, self.values = name, list(values)
 
     def passes(self, micrograph, **options):
         found = yield from super().passes(micrograph, **options)
-        count = self.counts.pop(0)
-        return {**found, "log": {"scratches": count} if count else {}}
+        value = self.values.pop(0)
+        return {**found, "log": {self.log_as: value} if value else {}}
 
 
 @pytest.mark.parametrize(
@@ -158,8 +158,33 @@ class WithScratches(DarkIsBoundary):
 )
 def test_scratches_that_were_filled_in_are_told_of_once(counts, said):
     image, _ = grid_of_grains()
-    *_, result = run(WithScratches(*counts), image if len(counts) == 1 else np.stack([image] * 3))
+    *_, result = run(
+        Logs("scratches", *counts), image if len(counts) == 1 else np.stack([image] * 3)
+    )
     (notice,) = result.notices
     assert notice.startswith(said)
-    *_, plain = run(WithScratches(*(0 for _ in counts)), np.stack([image] * len(counts)))
+    *_, plain = run(Logs("scratches", *(0 for _ in counts)), np.stack([image] * len(counts)))
     assert not plain.notices
+
+
+@pytest.mark.parametrize(
+    ("logged", "said"),
+    [
+        (("scan lines",), "Scan lines were taken out for the network."),
+        (
+            ("dead pixels, scan lines",),
+            "Dead pixels and scan lines were taken out for the network.",
+        ),
+        (
+            ("", "scan lines", "dead pixels, seams of a mosaic"),
+            "Scan lines, dead pixels and seams of a mosaic were taken out of 2 of 3 sections for"
+            " the network.",
+        ),
+    ],
+)
+def test_what_was_taken_out_of_the_picture_is_told_of_once(logged, said):
+    image, _ = grid_of_grains()
+    *_, result = run(
+        Logs("taken_out", *logged), image if len(logged) == 1 else np.stack([image] * 3)
+    )
+    assert result.notices == (said,)

@@ -244,12 +244,15 @@ def segment_sections(
     started = time.monotonic()
     held: HeldBack[_Found] = HeldBack()
     told, scratched = False, []
+    taken_out: list[str] = []
     try:
         for index, section in enumerate(sections):
             place = index, count, started
             prediction = yield from _predicted(predict(model, section, **options), section, place)
             if scratches := prediction.parameters.get("scratches", 0):
                 scratched.append(scratches)
+            if taken := prediction.parameters.get("taken_out", ""):
+                taken_out.append(taken)
             yield _finding_grains(NETWORK_SHARE, place)
             mask = section.mask
             partition = model.partition(prediction.fields, mask=mask, granularity=granularity)
@@ -265,9 +268,19 @@ def segment_sections(
     except Cancelled:
         yield from _done(held.finish())
         raise
+    if taken_out:
+        yield Notice(_taken_out_words(taken_out, count))
     if scratched:
         yield Notice(_scratch_words(scratched, count))
     yield from _done(held.finish())
+
+
+def _taken_out_words(taken_out: list[str], count: int) -> str:
+    """Return what was taken out of how many sections; the sections' lists are one for each."""
+    *rest, last = dict.fromkeys(name for each in taken_out for name in each.split(", "))
+    names = f"{', '.join(rest)} and {last}" if rest else last
+    where = f" of {len(taken_out)} of {count} sections" if count > 1 else ""
+    return f"{names[0].upper()}{names[1:]} were taken out{where} for the network."
 
 
 def _scratch_words(scratched: list[int], count: int) -> str:

@@ -109,3 +109,11 @@ def test_progress_goes_by_the_work_of_each_pass(tiny, quality):
     then = 0.5 * 300 * 400 * sum(size**2 for size, _, _ in QUALITIES[quality])
     wanted = np.array(areas) / (sum(areas) + then)
     np.testing.assert_allclose(shares, wanted, rtol=0.02)
+
+
+def test_what_is_taken_out_of_a_picture_is_logged(tiny):
+    rng = np.random.default_rng(3)
+    grey = rng.normal(120, 6, (96, 128)) + rng.normal(0, 20, (96, 1))
+    scanned = np.clip(grey, 0, 255).astype(np.uint8)
+    assert last(tiny, scanned, quality="fast").parameters["taken_out"] == "scan lines"
+    assert "taken_out" not in last(tiny, noise(96, 128), quality="fast").parameters

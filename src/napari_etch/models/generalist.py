@@ -19,7 +19,7 @@ from napari_etch.grains.cutting import GENERALIST, Cutting, cut_grains
 from napari_etch.inference.events import Pass
 from napari_etch.models.gaps import MANY_ENDS, close_gaps, ends_per_square
 from napari_etch.models.heads import MAPS, read_heads
-from napari_etch.models.prepare import middle, prepare, trimmed
+from napari_etch.models.prepare import middle, prepared, trimmed
 from napari_etch.models.resize import brought_back, resize
 from napari_etch.models.scratches import without_scratches
 
@@ -153,7 +153,7 @@ class Generalist:
         """
         if quality not in QUALITIES:
             raise ValueError(f"quality is {quality!r}: choose {' or '.join(QUALITIES)}.")
-        image, given = prepare(micrograph), grain_size
+        (image, taken_out), given = prepared(micrograph), grain_size
         views = QUALITIES[quality]
         work = np.array([size**2 for size, _, _ in views])
         grain_size, search = yield from self._settle_grain_size(
@@ -183,6 +183,8 @@ class Generalist:
         fields["grain_size_px"] = np.float32(grain_size)
         scale = clipped_scale(TARGET / grain_size, image.shape)
         fields["log"] = {"grain_size_px": round(float(grain_size), 2), "scale": round(scale, 4)}
+        if taken_out:
+            fields["log"]["taken_out"] = ", ".join(taken_out)
         if scratches:
             fields["log"]["scratches"] = scratches
         yield from self._close_gaps(fields, micrograph.mask, close_gaps, closing)

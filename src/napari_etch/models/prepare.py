@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 if TYPE_CHECKING:
     from napari_etch.micrograph import Micrograph
+
+
+class Prepared(NamedTuple):
+    """What a network sees of a micrograph, float32 (y, x), and what was taken out for it."""
+
+    image: npt.NDArray[np.float32]
+    taken_out: tuple[str, ...]
 
 
 def prepare(micrograph: Micrograph) -> npt.NDArray[np.float32]:
@@ -18,18 +25,23 @@ def prepare(micrograph: Micrograph) -> npt.NDArray[np.float32]:
     the camera or the scan added (`mended`) is taken out. Pixels outside the field (information bar,
     NaN) are 0 and do not count for mean and spread.
     """
+    return prepared(micrograph).image
+
+
+def prepared(micrograph: Micrograph) -> Prepared:
+    """Return what `prepare` does, and the names of what was taken out."""
     from napari_etch.micrograph import flatten_illumination
 
     mask = micrograph.mask
-    flat = mended(flatten_illumination(micrograph.grey_with_colour(), mask), mask)
+    flat, taken_out = mended(flatten_illumination(micrograph.grey_with_colour(), mask), mask)
     inside = flat[mask] if mask.any() else flat
     spread = float(inside.std()) + 1e-6
     image = np.clip((flat - float(inside.mean())) / spread, -5, 5)
     image[~mask] = 0
-    return np.ascontiguousarray(image, np.float32)
+    return Prepared(np.ascontiguousarray(image, np.float32), taken_out)
 
 
-def mended(image: npt.NDArray[np.float32], mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.float32]:
+def mended(image: npt.NDArray[np.float32], mask: npt.NDArray[np.bool_]) -> Prepared:
     """Return an even image (y, x) without dead pixels, seams, scan lines and streaks.
 
     The same array where there are none.
@@ -38,7 +50,16 @@ def mended(image: npt.NDArray[np.float32], mask: npt.NDArray[np.bool_]) -> npt.N
     from napari_etch.micrograph.scan_lines import without_scan_lines
     from napari_etch.micrograph.seams import without_seams
 
-    return without_scan_lines(without_seams(without_impulses(image, mask), mask), mask)
+    taken_out = []
+    for name, without in (
+        ("dead pixels", without_impulses),
+        ("seams of a mosaic", without_seams),
+        ("scan lines", without_scan_lines),
+    ):
+        before, image = image, without(image, mask)
+        if image is not before:
+            taken_out.append(name)
+    return Prepared(image, tuple(taken_out))
 
 
 def middle(image: npt.NDArray[Any], side: float) -> npt.NDArray[Any]:
