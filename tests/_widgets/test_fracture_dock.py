@@ -279,6 +279,13 @@ def test_a_new_model_of_the_library_is_offered(calm_threads, make_napari_viewer)
     )
 
 
+def test_the_name_of_the_network_has_room_in_its_box(calm_threads, make_napari_viewer):
+    viewer = make_napari_viewer()
+    dock = FractureDock(viewer, probe_devices=lambda: {})
+    viewer.window.add_dock_widget(dock, name="Fracture")
+    assert dock.form.model.itemText(dock.form.model.findData("fracture")) == "Fracture modes"
+
+
 def test_more_classes_come_from_a_file(open_fracture, qtbot, tmp_path):
     viewer, dock, classes = open_fracture()
     drawn = outline(dock, viewer, two_patches(classes))

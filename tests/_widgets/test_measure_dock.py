@@ -103,6 +103,7 @@ def test_a_typed_pixel_size_gives_grain_sizes(open_measure: OpenMeasure, qtbot: 
     viewer, dock, layer = open_measure()
     dock.form.pixel_size.number.setValue(0.5)
     assert dock.trouble.text() == "Measuring…"  # and no longer that the size is not known
+    assert dock.line.text() == ""  # it is said once
     wait(qtbot, dock)
     assert pixel_size_um(layer) == pytest.approx(0.5)
     assert pixel_size_um(viewer.layers["steel"]) == pytest.approx(0.5)

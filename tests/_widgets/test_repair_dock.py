@@ -13,6 +13,7 @@ from _widgets.fakes import PATIENCE
 from _widgets.hands import Hands
 from _widgets.repair_fakes import GAPS, MIDDLES, FakeRepair, broken_lines, nine_grains, repaired
 from napari.layers import Image, Labels
+from napari.layers._layer_actions import _duplicate_layer
 from qtpy.QtCore import QEvent, QObject, Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QWidget
@@ -644,6 +645,37 @@ def test_without_its_grains_there_is_no_review(open_repair: OpenRepair, qtbot: A
     viewer.layers.remove(GRAINS)
     qtbot.waitUntil(lambda: dock.session is None, timeout=PATIENCE)
     assert not dock.review_box.next.isEnabled()
+
+
+@pytest.mark.parametrize("name", [GRAINS, BOUNDARY, ADDED])
+def test_a_copy_has_no_bridges(open_repair: OpenRepair, qtbot: Any, name: str) -> None:
+    viewer, dock = open_repair()
+    run(qtbot, dock)
+    viewer.layers.selection.active = viewer.layers[name]
+    dock.walk_on()
+    _duplicate_layer(viewer.layers)
+    viewer.layers.selection.active = viewer.layers[f"{name} copy"]
+    qtbot.waitUntil(lambda: dock.session is None, timeout=PATIENCE)
+    dock.say_wrong()
+    assert line(dock).startswith(f"“{name} copy” is a copy, which has no bridges")
+    np.testing.assert_array_equal(viewer.layers[GRAINS].data, nine_grains())
+    viewer.layers.selection.active = viewer.layers[name]
+    qtbot.waitUntil(lambda: dock.session is not None, timeout=PATIENCE)
+    dock.walk_on()
+    dock.say_wrong()
+    assert grain_count(viewer) == 8
+
+
+def test_a_repair_of_a_copy_is_reviewed(open_repair: OpenRepair, qtbot: Any) -> None:
+    viewer, dock = open_repair()
+    run(qtbot, dock)
+    viewer.layers.selection.active = viewer.layers[GRAINS]
+    _duplicate_layer(viewer.layers)
+    copy = viewer.layers.selection.active = viewer.layers[f"{GRAINS} copy"]
+    run(qtbot, dock)
+    assert viewer.layers.selection.active is copy
+    made = dock.session.result.added.metadata[METADATA_KEY]
+    assert made["source_id"] == str(copy.unique_id)
 
 
 def test_what_was_said_of_bridges_goes_with_them(open_repair: OpenRepair, qtbot: Any) -> None:

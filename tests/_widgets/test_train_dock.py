@@ -113,6 +113,15 @@ def line(dock: Any) -> str:
     return dock.fit_bar.line.text()
 
 
+def test_preparations_are_not_spoken_of_while_it_learns(open_train: OpenTrain, qtbot: Any) -> None:
+    viewer, dock = open_train("endless")
+    viewer.add_image(noise(*SHAPE), name="steel")
+    start_and_wait(qtbot, dock)
+    assert line(dock) == ""
+    dock.runner.cancel()
+    wait_for_end(qtbot, dock)
+
+
 # -- a fit that goes well ------------------------------------------------------------------------
 
 

@@ -65,6 +65,8 @@ if TYPE_CHECKING:
     import napari
 
 ALONE = "None: the outlines alone"
+#: Goes without saying in this dock, where a box has no room for it.
+OF_FRACTURES = " (SEM fracture surfaces)"
 
 
 def fracture_models() -> list[Any]:
@@ -165,7 +167,7 @@ class FractureDock(Dock):
         offer_devices(self.form.device, probe_devices)
 
     def _offer_models(self, chosen: str | None) -> None:
-        entries = [(entry.title, entry.name) for entry in self._models()]
+        entries = [(entry.title.removesuffix(OF_FRACTURES), entry.name) for entry in self._models()]
         names = [name for _title, name in entries]
         if chosen not in (*names, OUTLINES_ALONE):
             chosen = names[0] if names else OUTLINES_ALONE

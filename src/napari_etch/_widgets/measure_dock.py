@@ -24,7 +24,7 @@ from napari_etch._widgets.measure_look import Flash, Shading
 from napari_etch._widgets.measure_marks import Marks, count_text
 from napari_etch._widgets.measure_picture import PictureRemarks
 from napari_etch._widgets.measure_plot import whole_grains
-from napari_etch._widgets.measure_results import NO_GRAINS, MeasureResults
+from napari_etch._widgets.measure_results import MEASURING, NO_GRAINS, MeasureResults
 from napari_etch._widgets.measure_runner import MeasureRunner
 from napari_etch._widgets.measure_table import COLUMNS, shown_columns
 from napari_etch._widgets.measure_volume import VolumePanel
@@ -168,7 +168,8 @@ class MeasureDock(Dock):
         """Measure the chosen layers that are not what they were when they were measured."""
         wanted, unranged = self.results.lacking()
         if wanted or (unranged and not self.runner.is_running):
-            self._say("Measuring…", False)
+            said = self.results.trouble() == MEASURING  # above, where the numbers will be
+            self._say("" if said else MEASURING, False)
             self.runner.ask([self.layers.snapshot(each) for each in (*wanted, *unranged)])
 
     def _refresh_pixel_size(self) -> None:
@@ -213,7 +214,7 @@ class MeasureDock(Dock):
     def _on_ended(self, trouble: str) -> None:
         if trouble:
             self._say(trouble, True)
-        elif self.line.text() == "Measuring…":
+        elif self.line.text() == MEASURING:
             self._say("", False)
 
     def _show(self) -> None:

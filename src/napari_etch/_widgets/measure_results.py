@@ -13,6 +13,7 @@ from napari_etch.measure import Measurement, combine_fields
 from napari_etch.measure.field import FieldMeasurement
 from napari_etch.measure.segmentation_range import SegmentationRange, range_over
 
+MEASURING = "Measuring…"
 NO_GRAINS = "Open or segment an image first: there is no grains layer to measure."
 
 
@@ -147,7 +148,7 @@ class MeasureResults:
             return NO_PIXEL_SIZE
         for each in found:
             if each.trouble == NO_PIXEL_SIZE:  # it is known by now, and is being measured with
-                return "Measuring…"
+                return MEASURING
             if each.trouble:
                 return each.trouble
         if self.together() is None and found:
@@ -155,7 +156,7 @@ class MeasureResults:
                 "These layers have different pixel sizes: measure fields of one magnification "
                 "together."
             )
-        return "" if found else "Measuring…"
+        return "" if found else MEASURING
 
 
 def _oblong(layer: Labels) -> str:

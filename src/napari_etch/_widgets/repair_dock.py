@@ -20,6 +20,7 @@ from napari_etch._widgets.device_box import offer_devices
 from napari_etch._widgets.devices import device_troubles
 from napari_etch._widgets.dock import Dock
 from napari_etch._widgets.keys import REPAIR_BINDINGS, UNDO_BRIDGE, lend_keys, tip
+from napari_etch._widgets.layer_watch import selected
 from napari_etch._widgets.layers import Origin, gone_words, source_layer
 from napari_etch._widgets.placement import steps_of
 from napari_etch._widgets.preferences import load_preferences
@@ -31,6 +32,7 @@ from napari_etch._widgets.repair_layers import (
     Result,
     about_layer,
     find_results,
+    is_copy,
     kind_of_layer,
     make_way,
     mended_layers,
@@ -254,15 +256,18 @@ class RepairDock(Dock):
         for each in found:
             if active in (each.added, each.grains, each.boundary):
                 return each
+        copied = is_copy(active, found)
+        of = active if copied else layer
         for each in found:
             made = each.added.metadata["napari_etch"]
-            if layer is not None and made["source_id"] == str(layer.unique_id):
+            if of is not None and made["source_id"] == str(of.unique_id):
                 return each
-        return found[0] if found else None
+        # a key must not change another layer than the one that is selected
+        return found[0] if found and not copied else None
 
     def _allow(self) -> None:
         session = self.session
-        trouble = "" if session is not None else "Run a repair first: there are no bridges yet."
+        trouble = "" if session is not None else self._no_session()
         if session is not None and not len(session.result.bridges):
             trouble = "Nothing was bridged."
         there = "" if self.walk.pair is not None else "Go to a bridge first, or click on one."
@@ -273,8 +278,18 @@ class RepairDock(Dock):
         self.keeping.saved.look()
         self._hint()
 
+    def _no_session(self) -> str:
+        """Return why no bridges are reviewed."""
+        active = selected(self._viewer.layers)
+        if is_copy(active, find_results(self._viewer.layers)):
+            return (
+                f"“{active.name}” is a copy, which has no bridges: select the layer that the "
+                "repair made to judge them, or edit the copy in the Correct dock."
+            )
+        return "Run a repair first: there are no bridges yet."
+
     def _allow_undo(self) -> None:
-        trouble = "Run a repair first: there are no grains yet."
+        trouble = self._no_session()
         if self.session is not None:
             some = getattr(self.session.layer, "_undo_history", True)
             trouble = "" if some else "No change of the grains can be taken back."
@@ -417,7 +432,7 @@ class RepairDock(Dock):
     def _try(self, act: Callable[[], None]) -> None:
         try:
             if self.session is None:
-                raise EditError("Run a repair first: there are no bridges yet.")
+                raise EditError(self._no_session())
             act()
         except EditError as error:
             self.walk.refresh()  # a verdict that failed may have changed something all the same

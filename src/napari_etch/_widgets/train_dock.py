@@ -94,6 +94,7 @@ class TrainDock(Dock):
         #: Of a training on labels: where it is kept, and whether more could be learnt.
         self._kept: list[KeptFolder] = []
         self._steps_left = False
+        self._passing: str | None = None  # what was said of preparations
         #: The one that is gone on with.
         self._training: Unfinished | None = None
         self._until = math.inf
@@ -317,6 +318,8 @@ class TrainDock(Dock):
         self.plot.add(steps)
         self._seconds = steps[-1].elapsed
         self._steps_left = steps[-1].step < steps[-1].steps
+        if self.fit_bar.line.text() == self._passing:
+            self._say("")  # what was said of the preparations, which are over
         if not self.runner.is_stopping:
             self.fit_bar.show_step(steps[-1])
 
@@ -326,6 +329,7 @@ class TrainDock(Dock):
     def _on_note(self, message: str, passing: bool = False) -> None:
         if not passing:
             self._notices.append(message)
+        self._passing = message if passing else None
         self._say(message)
 
     def _on_ended(self, end: JobEnd) -> None:

@@ -97,14 +97,15 @@ class FitRunner(QObject):
         events = self._jobs[0].poll()
         steps = [event for event in events if isinstance(event, FitStep | TrainStep)]
         previews = [event for event in events if isinstance(event, FitPreview)]
+        for event in events:  # what is said of the preparations, before the steps that end them
+            if isinstance(event, FitNotice):
+                self.noted.emit(event.message, event.passing)
         if steps:
             self.stepped.emit(steps)
         if previews:
             self.previewed.emit(previews[-1])
         for event in events:
-            if isinstance(event, FitNotice):
-                self.noted.emit(event.message, event.passing)
-            elif isinstance(event, JobDone | JobFailed | JobCancelled):
+            if isinstance(event, JobDone | JobFailed | JobCancelled):
                 self._end(event)
 
     def _end(self, event: Any) -> None:
