@@ -252,3 +252,15 @@ def test_development_images_of_every_set_are_read(dev_data):
     # indices of the palette, not its tinted colours
     indices = tifffile.imread(dev_data / "particles-sem/1908248.tif")
     assert np.array_equal(read_micrograph(dev_data / "particles-sem/1908248.tif").data, indices)
+
+
+@pytest.mark.parametrize("ending", ["jpg", "tif", "png"])
+def test_pixels_stay_where_they_are_stored(tmp_path, ending):
+    """Viewers turn photographs by their EXIF orientation; napari and label maps do not."""
+    image = Image.new("L", (80, 40))
+    image.paste(200, (0, 0, 80, 10))
+    held = image.getexif()
+    held[274] = 6
+    image.save(tmp_path / f"photo.{ending}", exif=held)
+    data = read_micrograph(tmp_path / f"photo.{ending}").data
+    assert data.shape == (40, 80) and data[5, 40] > 150 > data[30, 40]

@@ -63,8 +63,9 @@ def read_micrograph(
     """Read a micrograph, or a stack of sections, with its pixel size.
 
     The content decides about the format, not the ending of the name. Samples of a pixel are a
-    colour; pages are sections, also when there are three of them. Where a file holds several images
-    or channels, one of them is to be chosen.
+    colour; pages are sections, also when there are three of them. Pixels stay where they are
+    stored, as in napari: how a camera was held (EXIF orientation) turns nothing, or labels would
+    fit no more. Where a file holds several images or channels, one of them is to be chosen.
 
     Parameters
     ----------
