@@ -110,6 +110,6 @@ def _maybe(image: Values, mask: Mask, limits: _Limits, least: float) -> bool:
     highest, lowest = beside[0], beside[0]
     for each in beside[1:]:
         highest, lowest = np.maximum(highest, each), np.minimum(lowest, each)
-    beyond = limits.very_far / 2
+    beyond = 0.7 * limits.very_far
     far = (inner - highest > beyond) | (lowest - inner > beyond)
     return bool(np.count_nonzero(far & mask[1:-1, 1:-1]) >= least)

@@ -2,46 +2,61 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
 
+# Strips are so wide, px, but there are at least so many.
+_WIDTH, _LEAST_COUNT = 48, 16
 # A pixel's change from one row to the next counts up to this, in standard deviations of the image.
 # The mean is taken so many times, each about the one before.
 _MOST, _ROUNDS = 1.0, 3
 # Share of a strip's row that must be specimen for its step to be read; so many pixels of a row are
 # enough.
-_PART, _ENOUGH = 0.1, 2048
+_PART, _ENOUGH = 0.1, 1024
 
 Values = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
 
 
-def strips(image: Values, mask: Mask, count: int) -> tuple[Floats, Floats, Floats]:
-    """Return the steps of strips side by side, their weights, and the columns of their middles.
+@dataclass(frozen=True, eq=False)
+class RowSteps:
+    """How strips of an image change from each row to the next.
 
-    Parameters
+    Attributes
     ----------
-    image : float32 (y, x)
-        Of spread about 1.
-    mask : bool (y, x)
-        True = specimen; other pixels do not count.
-    count : int
-        Number of strips.
-
-    Returns
-    -------
     steps : float64 (strip, y - 1)
-        The robust mean change from each row to the next, 0 where little of it is specimen.
+        The robust mean change, 0 where little of the strip is specimen.
     weights : float64 (strip, y - 1)
         How much of it is specimen.
     middles : float64 (strip,)
+        The strips' middle columns.
     """
+
+    steps: Floats
+    weights: Floats
+    middles: Floats
+
+    def grouped(self, count: int) -> RowSteps:
+        """Return the same of fewer and wider strips."""
+        groups = np.array_split(np.arange(len(self.steps)), count)
+        weights = np.stack([self.weights[group].sum(axis=0) for group in groups])
+        steps = np.stack([(self.steps * self.weights)[group].sum(axis=0) for group in groups])
+        middles = np.array([self.middles[group].mean() for group in groups])
+        return RowSteps(steps / np.maximum(weights, 1e-9), weights, middles)
+
+
+def row_steps(image: Values, mask: Mask) -> RowSteps:
+    """Read how an image (y, x) of spread about 1 changes from row to row, inside its mask."""
     every = max(1, image.shape[1] // _ENOUGH)
+    count = max(_LEAST_COUNT, image.shape[1] // _WIDTH)
     columns = np.array_split(np.arange(0, image.shape[1], every), count)
     read = [_steps(image[:, each], mask[:, each]) for each in columns]
     middles = np.array([each.mean() for each in columns])
-    return np.stack([steps for steps, _ in read]), np.stack([part for _, part in read]), middles
+    steps, weights = (np.stack(each) for each in zip(*read, strict=True))
+    return RowSteps(steps, weights, middles)
 
 
 def _steps(image: Values, mask: Mask) -> tuple[Floats, Floats]:

@@ -6,7 +6,7 @@ import itertools
 
 import numpy as np
 
-from napari_etch.micrograph.row_steps import Floats, Mask, Values, strips
+from napari_etch.micrograph.row_steps import Floats, RowSteps, Values
 
 # What changes over more rows than this is light or grains, and stays.
 _SLOW = 8.0
@@ -27,50 +27,20 @@ _ACROSS = 0.7
 _LOST = 8.0
 # Offsets below this, in standard deviations of the image, do no harm.
 _LEAST = 0.06
-_LEAST_SIDE = 64  # px: in less there is nothing to tell by
 
 
-def without_scan_lines(image: Values, mask: Mask) -> Values:
-    """Return an image without lines that are brighter or darker over all or much of their length.
+def lost_lines(image: Values, read: RowSteps) -> Values | None:
+    """Return how far lost rows are from the mean of the rows beside them, float32 (y, x).
 
-    Electron and probe microscopes write line by line, and charging, mains hum or an unsteady beam
-    offsets whole lines or long parts of them; an ion beam leaves such streaks in the surface itself
-    (curtains). The offset of a line is the sum of the robust mean changes from line to line,
-    without what is slow. Single lines that were lost (all white, say) become the mean of those
-    beside them. Rows and columns are looked at, never lines at an angle.
-
-    Parameters
-    ----------
-    image : float32 (y, x)
-        Of even illumination and spread about 1.
-    mask : bool (y, x)
-        True = specimen; other pixels do not count, and stay as they are.
-
-    Returns
-    -------
-    float32 (y, x)
-        The same array where there is none of these.
+    Single lines may be lost in a scan (all white, say); None where there are none.
     """
-    if min(image.shape) < _LEAST_SIDE:
-        return image
-    for find in (_lost_lines, _scan_lines, _streaks):
-        for turned in (False, True):
-            values, inside = (image.T, mask.T) if turned else (image, mask)
-            offsets = find(values, inside)
-            if offsets is not None:
-                found = values - np.where(inside, offsets, np.float32(0))
-                image = found.T if turned else found
-    return image
-
-
-def _lost_lines(image: Values, mask: Mask) -> Values | None:
-    """Return how far lost rows are from the mean of the rows beside them, float32 (y, x)."""
-    steps, weights, _ = strips(image, mask, _STRIPS)
-    typical = np.median(np.abs(steps), axis=1, keepdims=True)
-    far = np.where(np.abs(steps) > _LOST * typical, np.sign(steps), 0)
-    lost = (far[:, :-1] != 0) & (far[:, :-1] == -far[:, 1:]) & (weights[:, 1:] > 0)
-    same = np.abs(far[:, :-1].sum(axis=0)) == lost.sum(axis=0)
-    rows = 1 + np.flatnonzero((lost | (weights[:, 1:] == 0)).all(axis=0) & lost.any(axis=0) & same)
+    read = read.grouped(_STRIPS)
+    known = read.weights[:, 1:] > 0
+    typical = np.median(np.abs(read.steps), axis=1, keepdims=True)
+    far = np.where(np.abs(read.steps) > _LOST * typical, np.sign(read.steps), 0)
+    lost = (far[:, :-1] != 0) & (far[:, :-1] == -far[:, 1:]) & known
+    same = np.abs((far[:, :-1] * lost).sum(axis=0)) == lost.sum(axis=0)
+    rows = 1 + np.flatnonzero((lost | ~known).all(axis=0) & lost.any(axis=0) & same)
     if not len(rows):
         return None
     offsets = np.zeros(image.shape, np.float32)
@@ -78,28 +48,37 @@ def _lost_lines(image: Values, mask: Mask) -> Values | None:
     return offsets
 
 
-def _scan_lines(image: Values, mask: Mask) -> Values | None:
-    """Return the offset of each row, float32 (y, 1), where all strips have the same ones."""
-    steps, weights, _ = strips(image, mask, _STRIPS)
-    if _agreement(steps, itertools.combinations(range(len(steps)), 2)) < _ALL_AGREE:
+def scan_lines(image: Values, read: RowSteps) -> Values | None:
+    """Return the offset of each row, float32 (y, 1), where all strips have the same ones.
+
+    Electron and probe microscopes write line by line, and charging, mains hum or an unsteady beam
+    offsets whole lines. The offset of a line is the sum of the robust mean changes from line to
+    line, without what is slow. None where there are none.
+    """
+    read = read.grouped(_STRIPS)
+    if _agreement(read.steps, itertools.combinations(range(len(read.steps)), 2)) < _ALL_AGREE:
         return None
-    return _large(_offsets((steps * weights).sum(0) / np.maximum(weights.sum(0), 1e-9)))
+    return _large(_offsets(read.grouped(1).steps[0]))
 
 
-def _streaks(image: Values, mask: Mask) -> Values | None:
-    """Return the offset of each pixel, float32 (y, x), where strips beside each other agree."""
+def streaks(image: Values, read: RowSteps) -> Values | None:
+    """Return the offset of each pixel, float32 (y, x), where strips beside each other agree.
+
+    Charging offsets long parts of lines; an ion beam leaves such streaks in the surface itself
+    (curtains). None where there are none.
+    """
     from scipy.ndimage import gaussian_filter1d
 
-    count = max(_STRIPS, image.shape[1] // _NARROW)
-    steps, weights, middles = strips(image, mask, count)
-    if _agreement(steps, itertools.pairwise(range(count))) < _NEIGHBOURS_AGREE:
+    count = max(_STRIPS, min(len(read.steps), image.shape[1] // _NARROW))
+    read = read.grouped(count)
+    if _agreement(read.steps, itertools.pairwise(range(count))) < _NEIGHBOURS_AGREE:
         return None
-    weighted = gaussian_filter1d(steps * weights, _ACROSS, axis=0, mode="nearest")
-    weights = gaussian_filter1d(weights, _ACROSS, axis=0, mode="nearest")
+    weighted = gaussian_filter1d(read.steps * read.weights, _ACROSS, axis=0, mode="nearest")
+    weights = gaussian_filter1d(read.weights, _ACROSS, axis=0, mode="nearest")
     offsets = _large(_offsets(weighted / np.maximum(weights, 1e-9)))
     if offsets is None:
         return None
-    place = np.interp(np.arange(image.shape[1]), middles, np.arange(count))
+    place = np.interp(np.arange(image.shape[1]), read.middles, np.arange(count))
     left = np.minimum(place.astype(int), count - 2)
     part = (place - left).astype(np.float32)
     return offsets[:, left] * (1 - part) + offsets[:, left + 1] * part

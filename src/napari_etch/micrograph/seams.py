@@ -5,14 +5,11 @@ from __future__ import annotations
 import itertools
 
 import numpy as np
-import numpy.typing as npt
 
-from napari_etch.micrograph.row_steps import Floats, Mask, Values, strips
+from napari_etch.micrograph.row_steps import Floats, RowSteps, Values
 
 # Of a smaller picture, px, a straight boundary may be half as long.
 _LEAST_SIDE = 240
-# Strips are a sixteenth of the picture wide, but no wider than this, px.
-_PER_PICTURE, _WIDEST = 16, 64
 # At a seam the step to the next row is so many typical ones in strips side by side, to the same
 # side in all of them, over this part of the picture ...
 _CLEAR, _LONG = 3.0, 0.4
@@ -31,46 +28,20 @@ _FIELD = 0.1
 _REACH, _REACH_SHARE = 64, 1 / 8
 
 
-def without_seams(image: Values, mask: Mask) -> Values:
-    """Return an image whose fields pass into each other where they were joined.
+def seams(image: Values, read: RowSteps) -> Values | None:
+    """Return what to take from each pixel for seams along rows, float32 (y, x); None for none.
 
-    Seams run along rows or columns. Steps of grains do not: of 297 development images and 320
-    virtual ones none has one that is taken for a seam.
-
-    Parameters
-    ----------
-    image : float32 (y, x)
-        Of even illumination and spread about 1.
-    mask : bool (y, x)
-        True = specimen; other pixels do not count, and stay as they are.
-
-    Returns
-    -------
-    float32 (y, x)
-        The same array where there are no seams.
+    The steps of grains are none: of 297 development images and 320 virtual ones none has one that
+    is taken for a seam.
     """
-    if min(image.shape) < _LEAST_SIDE:
-        return image
-    for turned in (False, True):
-        values, inside = (image.T, mask.T) if turned else (image, mask)
-        offsets = _offsets(values, inside)
-        if offsets is not None:
-            found = values - np.where(inside, offsets, np.float32(0))
-            image = found.T if turned else found
-    return image
-
-
-def _offsets(image: Values, mask: Mask) -> Values | None:
-    """Return what to take from each pixel for seams along rows, float32 (y, x); None for none."""
     height, width = image.shape
-    steps, _, middles = strips(image, mask, max(_PER_PICTURE, width // _WIDEST))
-    rows = _seams(steps)
+    rows = _seams(read.steps) if min(image.shape) >= _LEAST_SIDE else []
     if not rows:
         return None
     offsets = np.zeros(image.shape, np.float32)
     reach = min(_REACH, height * _REACH_SHARE)
     for row in rows:
-        step = np.interp(np.arange(width), middles, _smoothed(steps[:, row]))
+        step = np.interp(np.arange(width), read.middles, _smoothed(read.steps[:, row]))
         away = np.arange(height) - (row + 0.5)
         part = np.sign(away) * np.maximum(1 - np.abs(away) / reach, 0) / 2
         offsets += (part[:, None] * step).astype(np.float32)
@@ -116,7 +87,7 @@ def _longest(strength: Floats, least: float, strips_at_least: float) -> slice | 
     return best if best.stop - best.start >= max(3, strips_at_least) else None
 
 
-def _is_step(steps: npt.NDArray[np.float64], row: int) -> bool:
+def _is_step(steps: Floats, row: int) -> bool:
     """Return whether brightness stays changed after a row, in strips (strip, y - 1)."""
     size = float(np.abs(steps[:, row]).mean())
     around = np.delete(steps[:, row - _ROWS : row + _ROWS + 1], _ROWS, axis=1)

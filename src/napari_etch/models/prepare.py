@@ -47,19 +47,12 @@ def mended(image: npt.NDArray[np.float32], mask: npt.NDArray[np.bool_]) -> Prepa
     The same array where there are none.
     """
     from napari_etch.micrograph.impulses import without_impulses
-    from napari_etch.micrograph.scan_lines import without_scan_lines
-    from napari_etch.micrograph.seams import without_seams
+    from napari_etch.micrograph.row_faults import without_row_faults
 
-    taken_out = []
-    for name, without in (
-        ("dead pixels", without_impulses),
-        ("seams of a mosaic", without_seams),
-        ("scan lines", without_scan_lines),
-    ):
-        before, image = image, without(image, mask)
-        if image is not before:
-            taken_out.append(name)
-    return Prepared(image, tuple(taken_out))
+    clean = without_impulses(image, mask)
+    dead = () if clean is image else ("dead pixels",)
+    clean, names = without_row_faults(clean, mask)
+    return Prepared(clean, dead + names)
 
 
 def middle(image: npt.NDArray[Any], side: float) -> npt.NDArray[Any]:
