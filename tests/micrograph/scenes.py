@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
@@ -10,17 +12,21 @@ def specimen(
     height: int = 480, width: int = 640, *, seed: int = 0, mean: float = 110
 ) -> np.ndarray:
     """Noisy uint8 grains: Voronoi cells of different grey, dark lines between them."""
+    return _specimen(height, width, seed, mean).copy()
+
+
+@lru_cache(64)  # most tests want the same few
+def _specimen(height: int, width: int, seed: int, mean: float) -> np.ndarray:
     rng = np.random.default_rng(seed)
     seeds = rng.random((60, 2)) * (height, width)
-    yx = np.stack(np.mgrid[:height, :width], axis=-1).astype(np.float32)
+    y, x = np.ogrid[:height, :width]
     distance = np.full((height, width), np.inf, dtype=np.float32)
     cell = np.zeros((height, width), dtype=int)
     second = distance.copy()
     for i, point in enumerate(seeds.astype(np.float32)):
-        d = np.hypot(*(yx - point).transpose(2, 0, 1))
-        nearer = d < distance
-        second = np.where(nearer, distance, np.minimum(second, d))
-        cell[nearer] = i
+        d = np.hypot(y.astype(np.float32) - point[0], x.astype(np.float32) - point[1])
+        cell[d < distance] = i
+        second = np.minimum(second, np.maximum(distance, d))
         distance = np.minimum(distance, d)
     grey = mean + rng.normal(0, 18, 60)[cell]
     grey = grey - 50 * (second - distance < 3)

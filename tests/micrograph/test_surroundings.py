@@ -128,10 +128,10 @@ def blocks_of_jpeg() -> np.ndarray:
 
 def particles() -> np.ndarray:
     """Return bright discs on a black ground, none near the frame."""
-    grey = np.zeros((HEIGHT, WIDTH), np.uint8)
+    grey, bright = np.zeros((HEIGHT, WIDTH), np.uint8), specimen(HEIGHT, WIDTH)
     for y, x in np.random.default_rng(0).integers(50, (HEIGHT - 50, WIDTH - 50), (40, 2)):
         disc = np.hypot(ROWS - y, COLUMNS - x) < 12
-        grey[disc] = specimen(HEIGHT, WIDTH)[disc]
+        grey[disc] = bright[disc]
     return grey
 
 
