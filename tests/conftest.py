@@ -8,11 +8,14 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
+from remembering import remembering
 
 ROOT = Path(__file__).resolve().parents[1]
 WINDOW_TESTS = ROOT / "tests" / "_widgets"
@@ -134,3 +137,20 @@ def dev_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no development data: set ETCH_DATA ({folder} is not a folder)")
     return folder
+
+
+@pytest.fixture(scope="session")
+def counts_of_lines() -> dict[str, Callable[..., Any]]:
+    """Return the slow functions of a measurement, each with a memory."""
+    from napari_etch.measure import field
+
+    return {name: remembering(getattr(field, name)) for name in ("count_pattern", "anisotropy")}
+
+
+@pytest.fixture
+def quick_measuring(
+    counts_of_lines: dict[str, Callable[..., Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Let what was counted on a grain map be counted once: many tests measure the same few."""
+    for name, function in counts_of_lines.items():
+        monkeypatch.setattr(f"napari_etch.measure.field.{name}", function)

@@ -30,7 +30,7 @@ from napari_etch.grains.class_table import FRACTURE_MODES
 from napari_etch.measure import area_fraction, fields_needed
 from napari_etch.measure.segmentation_range import segmentation_range
 
-pytestmark = [pytest.mark.gui, pytest.mark.usefixtures("calm_threads")]
+pytestmark = [pytest.mark.gui, pytest.mark.usefixtures("calm_threads", "quick_measuring")]
 
 UM = {"scale": (0.5, 0.5), "units": ("um", "um")}
 OpenMeasure = Callable[..., tuple[Any, MeasureDock, Any]]

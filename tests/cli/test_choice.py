@@ -18,6 +18,8 @@ from napari_etch.training.folder import read_training_folder
 from napari_etch.training.labelled_request import LabelledRequest
 from napari_etch.training.trainers import TrainRequest
 
+pytestmark = pytest.mark.usefixtures("quick_measuring")
+
 SE, BSE = 0, 1
 
 

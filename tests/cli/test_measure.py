@@ -22,6 +22,8 @@ from napari_etch.measure.report import Report
 from napari_etch.measure.report_html import details
 from napari_etch.micrograph import write_tiff
 
+pytestmark = pytest.mark.usefixtures("quick_measuring")
+
 
 @pytest.fixture
 def write_grains(tmp_path):

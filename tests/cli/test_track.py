@@ -13,6 +13,8 @@ from napari_etch.cli.track_files import TRACK_FILES
 from napari_etch.corrections import Journal
 from napari_etch.micrograph import write_tiff
 
+pytestmark = pytest.mark.usefixtures("quick_measuring")
+
 
 @pytest.fixture
 def etch(monkeypatch, tmp_path):

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from remembering import remembering
 
 from napari_etch.inference import Prediction, predict
 from napari_etch.micrograph import Calibration, micrograph_from_array
@@ -22,17 +23,20 @@ from napari_etch.training.labelfree import (
 from napari_etch.training.labelfree.adamw import AdamW
 from napari_etch.training.labelfree.checks import Verdict
 from napari_etch.training.labelfree.loop import Plan, Terms, check_windows
-from napari_etch.virtual import sample_micrograph
+from napari_etch.virtual import match, sample_micrograph
 
 EVERY_TERM = Terms(*[0.1] * 9)
 PLAN = Plan(steps=4, virtual=2, real=1, size=64, twins=8, checks=2, closing=0.0)
 NOTHING_WRONG = Verdict()
 MOST_UNLIKE = specimen.MOST_UNLIKE
+# every fit looks at the same patches of one micrograph
+DESCRIBE = remembering(match.describe)
 
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
-    """A few steps need not have found grains."""
+    """A few steps need not have found grains, and what was described need not be once more."""
+    monkeypatch.setattr(match, "describe", DESCRIBE)
     monkeypatch.setattr(fitting, "judge", lambda *given: NOTHING_WRONG)
     monkeypatch.setattr(specimen, "MOST_UNLIKE", 9.0)
 
