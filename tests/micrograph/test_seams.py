@@ -92,3 +92,16 @@ def test_networks_see_fields_without_steps(picture: np.ndarray) -> None:
     joined = picture.copy()
     joined[SEAM + 1 :] += 0.7
     assert abs(step_at(mended(joined, everywhere(joined)).image, SEAM)) < 0.1
+
+
+def test_squares_of_a_chart_are_no_fields(picture: np.ndarray) -> None:
+    grey = np.random.default_rng(12).uniform(-2, 2, (16, 16)).astype(np.float32)
+    chart = np.kron(grey, np.ones((20, 20), np.float32))
+    for image in (chart, chart + 0.1 * picture):
+        assert without_row_faults(image, everywhere(image))[0] is image
+
+
+def test_lines_of_a_drawing_stay() -> None:
+    drawing = np.ones((SIDE, SIDE), np.float32)
+    drawing[::40] = drawing[:, ::40] = -3
+    assert without_row_faults(drawing, everywhere(drawing))[0] is drawing

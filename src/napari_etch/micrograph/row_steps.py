@@ -16,6 +16,9 @@ _MOST, _ROUNDS = 1.0, 3
 # enough.
 _PART, _ENOUGH = 0.1, 1024
 
+# Where hardly any row differs from the next, a picture was drawn, and its straight lines are meant.
+DRAWN = 1e-3
+
 Values = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]

@@ -6,7 +6,7 @@ import itertools
 
 import numpy as np
 
-from napari_etch.micrograph.row_steps import Floats, RowSteps, Values
+from napari_etch.micrograph.row_steps import DRAWN, Floats, RowSteps, Values
 
 # What changes over more rows than this is light or grains, and stays.
 _SLOW = 8.0
@@ -37,6 +37,8 @@ def lost_lines(image: Values, read: RowSteps) -> Values | None:
     read = read.grouped(_STRIPS)
     known = read.weights[:, 1:] > 0
     typical = np.median(np.abs(read.steps), axis=1, keepdims=True)
+    if typical.max() < DRAWN:
+        return None
     far = np.where(np.abs(read.steps) > _LOST * typical, np.sign(read.steps), 0)
     lost = (far[:, :-1] != 0) & (far[:, :-1] == -far[:, 1:]) & known
     same = np.abs((far[:, :-1] * lost).sum(axis=0)) == lost.sum(axis=0)

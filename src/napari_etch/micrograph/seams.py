@@ -6,7 +6,7 @@ import itertools
 
 import numpy as np
 
-from napari_etch.micrograph.row_steps import Floats, RowSteps, Values
+from napari_etch.micrograph.row_steps import DRAWN, Floats, RowSteps, Values
 
 # Of a smaller picture, px, a straight boundary may be half as long.
 _LEAST_SIDE = 240
@@ -22,7 +22,8 @@ _LEAST, _TYPICAL = 0.15, 0.02
 # A line is not a step: the rows before and after it take back what it brings.
 # And it is sharp: no row beside it has a step nearly as large, as where a scratch runs askew.
 _ROWS, _TAKEN_BACK, _BESIDE = 3, 0.7, 0.6
-# Fields are no narrower than this share of the picture.
+# Fields are no narrower than this share of the picture: straight steps closer to each other (squares
+# of a test chart) are no seams, any of them.
 _FIELD = 0.1
 # The step is spread over so many px on both sides, or an eighth of the picture.
 _REACH, _REACH_SHARE = 64, 1 / 8
@@ -58,6 +59,8 @@ def _smoothed(step: Floats) -> Floats:
 def _seams(steps: Floats) -> list[int]:
     """Return the rows after which a seam is."""
     typical = 1.4826 * np.median(np.abs(steps), axis=1, keepdims=True)
+    if typical.max() < DRAWN:
+        return []
     strength = steps / np.maximum(typical, _TYPICAL)
     count, rows = steps.shape
     margin = max(_ROWS, int(_FIELD * rows))
@@ -72,7 +75,7 @@ def _seams(steps: Floats) -> list[int]:
         ]
         if any(run is not None and _is_step(steps[run], int(row)) for run in runs):
             found.append(int(row))
-    return found
+    return [] if any(np.diff(found) < margin) else found
 
 
 def _longest(strength: Floats, least: float, strips_at_least: float) -> slice | None:
