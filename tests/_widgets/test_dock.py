@@ -68,6 +68,17 @@ def test_the_tabs_of_docks_can_be_told_apart(make_napari_viewer, qtbot):
     assert set(viewer.window.dock_widgets) == {"Track (napari-etch)", "Export (napari-etch)"}
 
 
+def test_docks_opened_at_once_leave_the_window_its_height(make_napari_viewer, qtbot):
+    """Below each other, until they share a place, eight were higher than most screens."""
+    viewer = make_napari_viewer(show=True)
+    window = viewer.window._qt_window
+    window.resize(1200, 700)
+    frames = [viewer.window.add_plugin_dock_widget("napari-etch", name)[0] for name in NAMES]
+    qtbot.waitUntil(lambda: len(window.tabifiedDockWidgets(frames[0])) == len(NAMES) - 1)
+    qtbot.wait(50)  # what grew would stay so
+    assert window.height() <= 700
+
+
 def test_a_removed_layer_is_deleted_in_the_context_of_the_canvas(make_napari_viewer, qtbot):
     """Deleted in another one, its OpenGL programs had napari crash at the next layer."""
     viewer = make_napari_viewer(show=True)

@@ -530,6 +530,21 @@ def test_verdicts_before_a_run_say_what_to_do(open_repair: OpenRepair) -> None:
     assert not dock.review_box.next.isEnabled()
 
 
+def test_nothing_is_said_to_be_undone_where_nothing_was(
+    open_repair: OpenRepair, qtbot: Any
+) -> None:
+    _, dock = open_repair()
+    dock.undo()
+    assert line(dock).startswith("Run a repair first")
+    run(qtbot, dock)
+    dock.undo()
+    assert line(dock) == "No change of the grains can be taken back."
+    dock.walk_on()
+    dock.say_wrong()
+    dock.undo()
+    assert line(dock).startswith("Undone.")
+
+
 def test_the_slider_takes_unsure_bridges_away_and_brings_them_back(
     open_repair: OpenRepair, qtbot: Any
 ) -> None:

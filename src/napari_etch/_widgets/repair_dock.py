@@ -288,11 +288,14 @@ class RepairDock(Dock):
             )
         return "Run a repair first: there are no bridges yet."
 
+    def _why_no_undo(self) -> str:
+        if self.session is None:
+            return self._no_session()
+        some = getattr(self.session.layer, "_undo_history", True)
+        return "" if some else "No change of the grains can be taken back."
+
     def _allow_undo(self) -> None:
-        trouble = self._no_session()
-        if self.session is not None:
-            some = getattr(self.session.layer, "_undo_history", True)
-            trouble = "" if some else "No change of the grains can be taken back."
+        trouble = self._why_no_undo()
         self.undo_button.setEnabled(not trouble)
         self.undo_button.setToolTip(trouble or "Take the last change of the grains back (Ctrl+Z).")
 
@@ -414,12 +417,15 @@ class RepairDock(Dock):
         self._judge(self.walk.wrong)
 
     def undo(self) -> None:
-        """Take back the last change of the grains."""
-        if self.session is not None:
-            self.session.layer.undo()
-            self.session.follow()
-            self._say("Undone.", of=self.session)
-            self._allow()
+        """Take back the last change of the grains, or say that there is none."""
+        trouble = self._why_no_undo()  # the key is there when the button is not
+        if trouble or self.session is None:
+            self._say(trouble, trouble=True, of=self.session)
+            return
+        self.session.layer.undo()
+        self.session.follow()
+        self._say("Undone.", of=self.session)
+        self._allow()
 
     def _judge(self, verdict: Callable[[], None]) -> None:
         """Judge and walk on: the next bridge is drawn then, so the last one is not drawn again."""

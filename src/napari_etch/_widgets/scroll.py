@@ -8,6 +8,8 @@ from qtpy.QtWidgets import QDockWidget, QFrame, QMainWindow, QScrollArea, QStyle
 
 from napari_etch._widgets.tabs import spell_out
 
+LEAST_HEIGHT = 160
+
 
 class UprightScroll(QScrollArea):
     """Never cuts its content off at the right, and shares a place with the plugin's other docks.
@@ -37,6 +39,7 @@ class UprightScroll(QScrollArea):
 
     def _share_place(self) -> None:
         self._is_placed = True
+        self.updateGeometry()
         dock = dock_of(self)
         window = dock.parent() if dock is not None else None
         if dock is None or not isinstance(window, QMainWindow) or dock.isFloating():
@@ -56,7 +59,9 @@ class UprightScroll(QScrollArea):
 
     def minimumSizeHint(self) -> QSize:
         """Return the width of the content beside a scroll bar, and a height that can shrink."""
-        return QSize(self._width(), 160)
+        # Docks that a script opens at once stand below each other until they share a place, and a
+        # window that grew for them, perhaps beyond the screen, would not shrink again.
+        return QSize(self._width(), LEAST_HEIGHT if self._is_placed else 0)
 
     def sizeHint(self) -> QSize:
         """Return the size at which nothing needs scrolling."""
