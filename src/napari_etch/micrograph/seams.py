@@ -22,8 +22,8 @@ _LEAST, _TYPICAL = 0.15, 0.02
 # A line is not a step: the rows before and after it take back what it brings.
 # And it is sharp: no row beside it has a step nearly as large, as where a scratch runs askew.
 _ROWS, _TAKEN_BACK, _BESIDE = 3, 0.7, 0.6
-# Fields are no narrower than this share of the picture: straight steps closer to each other (squares
-# of a test chart) are no seams, any of them.
+# Fields are no narrower than this share of the picture: straight steps closer to each other, as of
+# the squares of a test chart, are no seams, any of them.
 _FIELD = 0.1
 # The step is spread over so many px on both sides, or an eighth of the picture.
 _REACH, _REACH_SHARE = 64, 1 / 8
