@@ -377,7 +377,7 @@ def test_clicks_outside_the_map_change_nothing(
     for key in (KEY.Key_S, KEY.Key_J, KEY.Key_D, KEY.Key_Q, KEY.Key_W, KEY.Key_A):
         hands.key(key)
         hands.click(-20, -20)
-        hands.drag((-20, -20), (-20, -5), (-10, -5))
+        hands.drag((-20, -20), (-20, -5), (-10, -5), steps=2)
         hands.key(KEY.Key_Escape)
     np.testing.assert_array_equal(layer.data, cells())
     assert not dock.session.guard.can_undo
