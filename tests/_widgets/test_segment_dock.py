@@ -364,6 +364,23 @@ def test_the_last_line_is_about_the_chosen_image(open_dock: OpenDock, qtbot: Any
     assert dock.run_bar.line.text() == said
 
 
+def test_it_is_told_when_the_pixels_were_replaced_during_the_run(
+    open_dock: OpenDock, qtbot: Any
+) -> None:
+    predict = FakePredict(hold=threading.Event())
+    viewer, dock = open_dock(predict)
+    steel = viewer.add_image(noise(*SHAPE), name="steel")
+    start_and_hold(qtbot, dock, predict)
+    steel.data = noise(*SHAPE)
+    predict.hold.set()
+    wait_for_end(qtbot, dock)
+    assert "Its pixels were replaced during the run" in dock.run_bar.line.text()
+    predict.hold = None
+    dock.run_bar.button.click()
+    wait_for_end(qtbot, dock)
+    assert "replaced" not in dock.run_bar.line.text()
+
+
 def test_deleting_the_source_layer_during_a_run_is_safe(open_dock: OpenDock, qtbot: Any) -> None:
     predict = FakePredict(hold=threading.Event())
     viewer, dock = open_dock(predict)

@@ -46,6 +46,7 @@ from napari_etch._widgets.layers import (
     is_micrograph,
     kind_of,
     origin_of,
+    replaced_words,
     source_id_of,
     source_layer,
     source_of,
@@ -410,6 +411,7 @@ class FractureDock(Dock):
             self._say(gone_words(origin), trouble=True)
             return
         # it may have been renamed, moved or given a pixel size while the model ran
+        replaced = replaced_words(mapped.source, image)
         origin, mapped = origin_of(image), replace(mapped, source=sourced_now(mapped.source, image))
         active = layers.selection.active
         hidden = show_map(layers, map_layers(mapped, origin))
@@ -419,7 +421,7 @@ class FractureDock(Dock):
         if active in layers and active not in hidden:
             layers.selection.active = active
         self.areas.take(mapped, origin.layer_id, layers)
-        self._say(_outcome(mapped) + hidden_text(hidden))
+        self._say(_outcome(mapped) + hidden_text(hidden) + replaced)
 
     def _say(self, text: str, *, trouble: bool = False) -> None:
         colour = trouble_colour(self._viewer.theme) if trouble else None

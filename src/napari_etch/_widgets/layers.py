@@ -82,6 +82,13 @@ def gone_words(origin: Origin) -> str:
     return f"“{origin.name}” was removed during the run, so its result was dropped."
 
 
+def replaced_words(source: Source, layer: Image) -> str:
+    """Return that the layer of a run has other pixels by now, to be added to what is said."""
+    if finest(layer) is source.data:
+        return ""
+    return " Its pixels were replaced during the run: the result is of those before, so run again."
+
+
 def sourced_now(source: Source, layer: Image) -> Source:
     """Return the source of a run with the name and the pixel size that its image has by now."""
     now = source_of(layer)

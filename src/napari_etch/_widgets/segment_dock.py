@@ -29,6 +29,7 @@ from napari_etch._widgets.layers import (
     Origin,
     gone_words,
     origin_of,
+    replaced_words,
     source_id_of,
     source_layer,
     source_of,
@@ -353,6 +354,7 @@ class SegmentDock(Dock):
             self._say(gone_words(origin), trouble=True)
             return None
         # it may have been renamed, moved or given a pixel size while the model ran
+        replaced = replaced_words(result.source, image)
         origin, result = origin_of(image), sized(result, sourced_now(result.source, image))
         boundary, grains = self._ahead.take(result, origin)
         active = viewer.layers.selection.active
@@ -369,7 +371,7 @@ class SegmentDock(Dock):
             active = there[0]
         if active is not None and active in viewer.layers:
             viewer.layers.selection.active = active
-        self._say(outcome_text(result) + hidden_text(hidden), of=origin.layer_id)
+        self._say(outcome_text(result) + hidden_text(hidden) + replaced, of=origin.layer_id)
         return cast("Labels", there[0])
 
     # -- counting --------------------------------------------------------------------------------
