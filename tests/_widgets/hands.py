@@ -83,7 +83,7 @@ class Hands:
         QTest.mouseRelease(self._native, LEFT, modifier, self.place(row, column))
         QApplication.processEvents()
 
-    def drag(self, *path: tuple[float, float], modifier: Any = NONE, steps: int = 6) -> None:
+    def drag(self, *path: tuple[float, float], modifier: Any = NONE, steps: int = 4) -> None:
         """Press, move along straight lines between the points, and release."""
         points = [path[0]]
         for start, stop in pairwise(path):
