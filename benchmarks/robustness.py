@@ -46,11 +46,16 @@ def _grey_levels(change: Change) -> Change:
     return changed
 
 
+def _of_all_channels(plane: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Return a plane (y, x) so that it goes with grey or coloured values."""
+    return plane if values.ndim == 2 else plane[..., None]
+
+
 def uneven(values: np.ndarray) -> np.ndarray:
     """Light that falls from one corner to the other, to a fifth."""
     y, x = (np.linspace(0, 1, side) for side in values.shape[:2])
     light = 1.0 - 0.4 * (y[:, None] + x[None, :])
-    return values * (light if values.ndim == 2 else light[..., None])
+    return values * _of_all_channels(light, values)
 
 
 def blurred(values: np.ndarray) -> np.ndarray:
@@ -84,13 +89,13 @@ def scratched(values: np.ndarray) -> np.ndarray:
         lines[rows[inside], columns[inside]] = 1
     lines = gaussian_filter(lines, 0.7)
     lines *= 0.6 / lines.max()
-    return values * (1 - (lines if values.ndim == 2 else lines[..., None]))
+    return values * (1 - _of_all_channels(lines, values))
 
 
 def scanned(values: np.ndarray) -> np.ndarray:
     """Every row brighter or darker at random, with a deviation of 6 % of the range."""
     offsets = np.random.default_rng(SEED).normal(0, 0.06, len(values))
-    return values + offsets.reshape(-1, *[1] * (values.ndim - 1))
+    return values + _of_all_channels(offsets[:, None], values)
 
 
 def streaked(values: np.ndarray) -> np.ndarray:
@@ -99,7 +104,7 @@ def streaked(values: np.ndarray) -> np.ndarray:
 
     noise = gaussian_filter(np.random.default_rng(3).normal(size=values.shape[:2]), (60, 1.2))
     noise *= 0.06 / noise.std()
-    return values + (noise if values.ndim == 2 else noise[..., None])
+    return values + _of_all_channels(noise, values)
 
 
 def mosaic(values: np.ndarray) -> np.ndarray:
@@ -113,7 +118,7 @@ def mosaic(values: np.ndarray) -> np.ndarray:
         for left, right in itertools.pairwise(columns):
             y, x = np.mgrid[-1 : 1 : (bottom - top) * 1j, -1 : 1 : (right - left) * 1j]
             light = (1 + rng.normal(0, 0.08)) * (1 - 0.15 * (x * x + y * y) / 2)
-            values[top:bottom, left:right] *= light if values.ndim == 2 else light[..., None]
+            values[top:bottom, left:right] *= _of_all_channels(light, values)
     return values
 
 

@@ -275,9 +275,10 @@ def find_results(layers: LayerList) -> list[Result]:
 def is_copy(layer: Layer | None, results: list[Result]) -> bool:
     """Return whether a layer is a copy of one of a repair, whose bridges are not in it."""
     made = {} if layer is None else layer.metadata.get(METADATA_KEY, {})
-    alike = [each for result in results for each in result.layers if each != layer]
-    own = len(alike) < sum(len(result.layers) for result in results)
-    return bool(made) and not own and any(each.metadata[METADATA_KEY] == made for each in alike)
+    own = [each for result in results for each in result.layers]
+    if not made or layer in own:
+        return False
+    return any(each.metadata[METADATA_KEY] == made for each in own)
 
 
 def make_way(layers: LayerList, origin: Origin) -> list[Result]:

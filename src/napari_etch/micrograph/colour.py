@@ -51,10 +51,9 @@ def grey_with_colour(colours: npt.NDArray[Any], mask: Mask) -> Floats:
     numpy.ndarray
         float32 ``(y, x)``, in the units of `colours`: `luminance`, unless the colours tell more.
     """
-    grey = luminance(colours)
     hue = _fit_hue(colours, mask)
     if hue is None:
-        return grey
+        return luminance(colours)
     colours = without_outlying_colours(colours, mask)
     grey = luminance(colours)
     change = np.empty(grey.shape, np.float32)

@@ -91,14 +91,13 @@ def _replaced(channels: list[Values], mask: Mask, limits: _Limits) -> list[Value
     found: list[Values] | None = None
     for _ in range(_ROUNDS):
         middles = [median_filter(each, size=3, mode="nearest") for each in channels]
-        pairs = zip(channels, middles, strict=True)
+        pairs = list(zip(channels, middles, strict=True))
         away = np.max([np.abs(each - middle) for each, middle in pairs], axis=0)
         typical = float(np.median(away[mask]))
         far = mask & (away > max(limits.far, _TIMES * typical))
         alone = far & (convolve(far.astype(np.uint8), np.ones((3, 3), np.uint8)) <= _BESIDE)
         if found is None and np.count_nonzero(alone & (away > limits.very_far)) < least:
             break
-        pairs = zip(channels, middles, strict=True)
         channels = found = [np.where(alone, middle, each) for each, middle in pairs]
     return found
 

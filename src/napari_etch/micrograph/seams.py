@@ -16,6 +16,8 @@ _CLEAR, _LONG = 3.0, 0.4
 # ... or in five strips, where most of the others have a step of that row, too: fields beside each
 # other differ more or less.
 _SURE, _RUN, _SOME, _MOST_OF_THEM = 2.5, 5, 1.5, 0.6
+# So many strips it must be in any case.
+_FEWEST = 3
 # A step that is smaller (standard deviations of the image) does no harm; and what is typical is
 # taken for no less than this.
 _LEAST, _TYPICAL = 0.15, 0.02
@@ -64,7 +66,7 @@ def _seams(steps: Floats) -> list[int]:
     strength = steps / np.maximum(typical, _TYPICAL)
     count, rows = steps.shape
     margin = max(_ROWS, int(_FIELD * rows))
-    several = (np.abs(strength) > _SURE).sum(axis=0) >= 3
+    several = (np.abs(strength) > _SURE).sum(axis=0) >= _FEWEST
     found = []
     for row in margin + np.flatnonzero(several[margin : rows - margin]):
         runs = [
@@ -87,7 +89,7 @@ def _longest(strength: Floats, least: float, strips_at_least: float) -> slice | 
         if value and stop - start > best.stop - best.start:
             best = slice(start, stop)
         start = stop
-    return best if best.stop - best.start >= max(3, strips_at_least) else None
+    return best if best.stop - best.start >= max(_FEWEST, strips_at_least) else None
 
 
 def _is_step(steps: Floats, row: int) -> bool:
